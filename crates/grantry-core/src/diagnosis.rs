@@ -1,0 +1,203 @@
+//! Whose move it is, why, and what to do.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Error, ErrorKind};
+
+/// Who has to act for the error to go away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Party {
+    /// Whoever writes or configures this application.
+    Application,
+    /// Whoever runs the authorization server, or nobody: it may come back by itself.
+    AuthorizationServer,
+    /// Whoever runs the resource server.
+    ResourceServer,
+    /// Whoever runs the network between here and there.
+    Network,
+    /// The person whose consent it is.
+    ResourceOwner,
+    /// Whoever runs the vault or the disk.
+    Store,
+    /// The authors of this library.
+    Library,
+}
+
+/// Whether and when trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Retry {
+    /// Not before somebody changed something.
+    Never,
+    /// At once; the source does so by itself.
+    Now,
+    /// After a while; the source does so by itself. The duration is a hint.
+    After(Duration),
+}
+
+/// What an error means for the person who reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnosis {
+    party: Party,
+    causes: Vec<Cow<'static, str>>,
+    remedy: Cow<'static, str>,
+    retry: Retry,
+}
+
+impl Diagnosis {
+    /// A diagnosis of your own; add causes with [`Diagnosis::cause`].
+    pub fn new(party: Party, remedy: impl Into<Cow<'static, str>>, retry: Retry) -> Self {
+        Self { party, causes: Vec::new(), remedy: remedy.into(), retry }
+    }
+
+    /// Adds a likely cause, with the evidence for it. The likeliest comes first.
+    #[must_use]
+    pub fn cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.causes.push(cause.into());
+        self
+    }
+
+    /// Whose move it is.
+    pub fn party(&self) -> Party {
+        self.party
+    }
+
+    /// Likely causes, the likeliest first.
+    pub fn causes(&self) -> impl Iterator<Item = &str> {
+        self.causes.iter().map(AsRef::as_ref)
+    }
+
+    /// What to do.
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
+    /// Whether and when trying again can help.
+    pub fn retry(&self) -> Retry {
+        self.retry
+    }
+
+    /// What follows from an error's kind alone.
+    pub(crate) fn of(error: &Error) -> Self {
+        let soon = Retry::After(Duration::from_secs(1));
+        match error.kind() {
+            ErrorKind::Configuration => {
+                Self::new(Party::Application, "change what the message names, then build again", Retry::Never)
+            }
+            ErrorKind::Unreachable => {
+                Self::new(Party::Network, "check the host name, the proxy and the network, then try again", soon)
+                    .cause("the host name does not resolve")
+                    .cause("nothing listens at the address, or a firewall or proxy refuses")
+            }
+            ErrorKind::Untrusted => Self::new(
+                Party::Application,
+                "check the host name; if the server's certificate authority is private, add its root certificate \
+                 to the transport. Verification cannot be switched off",
+                Retry::Never,
+            )
+            .cause("the certificate is self-signed, expired, or for another host"),
+            ErrorKind::Interrupted => {
+                Self::new(Party::Network, "nothing to do: the source tries again by itself", soon)
+                    .cause("the answer was lost or came too late")
+            }
+            ErrorKind::Unavailable => Self::new(
+                Party::AuthorizationServer,
+                "nothing to do: the source will try again by itself, not before the server's Retry-After",
+                soon,
+            )
+            .cause("the server is overloaded, limits the rate of requests, or is down for maintenance"),
+            ErrorKind::InvalidAnswer => Self::new(
+                Party::AuthorizationServer,
+                "check that the URL is the endpoint's and not a web page's, and that no gateway answers for it",
+                soon,
+            )
+            .cause("the URL is not that of this endpoint")
+            .cause("a proxy, gateway or login page answers in the server's place"),
+            ErrorKind::InvalidGrant => Self::new(
+                Party::ResourceOwner,
+                "ask the person to consent again, unless one of the causes can be mended",
+                Retry::Never,
+            )
+            .cause("the refresh token expired, was revoked, or was used before by another process")
+            .cause("the redirect URI differs from the one of the authorization request")
+            .cause("the client's credentials belong to another client than the grant")
+            .cause("the authorization code was used before or is too old"),
+            ErrorKind::InvalidClient => Self::new(
+                Party::Application,
+                "check client id, client secret or key, and the authentication method that the server expects",
+                Retry::Never,
+            )
+            .cause("the client secret is wrong or expired")
+            .cause("the server expects another client authentication method")
+            .cause("this machine's clock is off, so that a signed assertion is not accepted"),
+            ErrorKind::InvalidScope => Self::new(
+                Party::Application,
+                "ask only for scopes and resources that the server offers to this client",
+                Retry::Never,
+            )
+            .cause("a scope is misspelt, or was never granted to this client")
+            .cause("an administrator has not consented to it"),
+            ErrorKind::Refused => Self::new(
+                Party::Application,
+                "look the error code up in the server's documentation, and change the request or the client's \
+                 registration",
+                Retry::Never,
+            ),
+            ErrorKind::InsufficientScope => Self::new(
+                Party::Application,
+                "ask for the scope that the error names: add it to the source, and have it granted",
+                Retry::Never,
+            )
+            .cause("the source did not ask for the scope")
+            .cause("the server granted less than was asked for")
+            .cause("an administrator has not consented to it"),
+            ErrorKind::TokenRejected => Self::new(
+                Party::ResourceServer,
+                "check that the token is meant for this resource: audience, issuer, tenant",
+                Retry::Never,
+            )
+            .cause("the token's audience is another resource")
+            .cause("the clocks of the two servers differ by more than the token's lifetime")
+            .cause("the buffer before expiry is too short for requests that take this long"),
+            ErrorKind::OriginNotAllowed => Self::new(
+                Party::Application,
+                "add the origin to the allowed origins of the client, if the token is meant for it",
+                Retry::Never,
+            ),
+            ErrorKind::InDoubt => Self::new(
+                Party::AuthorizationServer,
+                "nothing to do: an earlier renewal is being resolved, and the source tries again by itself",
+                soon,
+            ),
+            ErrorKind::Overloaded => {
+                Self::new(Party::Application, "let fewer callers wait at once, then try again", soon)
+                    .cause("a renewal takes long while callers pile up")
+            }
+            ErrorKind::Closed => {
+                Self::new(Party::Application, "open a new source: this one was shut down", Retry::Never)
+            }
+            ErrorKind::Storage => {
+                Self::new(Party::Store, "see why the store or the keeper failed; nothing was given out", soon)
+            }
+            ErrorKind::Internal => {
+                Self::new(Party::Library, "please report this with the message and what led to it", Retry::Never)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.remedy)?;
+        for (nth, cause) in self.causes.iter().enumerate() {
+            write!(f, "{}{cause}", if nth == 0 { " (likely: " } else { "; or " })?;
+        }
+        if !self.causes.is_empty() {
+            f.write_str(")")?;
+        }
+        Ok(())
+    }
+}

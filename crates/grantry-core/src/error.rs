@@ -1,0 +1,361 @@
+//! The one error that callers see.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Diagnosis, Instant, Scope};
+
+/// What went wrong. [`Error::stage`] says where, [`Error::diagnosis`] whose move it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A mistake in what the application built or configured; found before anything was sent.
+    Configuration,
+    /// The server could not be reached: nothing was sent.
+    Unreachable,
+    /// The server's certificate or host name did not verify: nothing was sent.
+    Untrusted,
+    /// The request may have arrived but no answer came in time, or the answer broke off.
+    Interrupted,
+    /// The server says that it is busy or broken (408, 425, 429, 5xx).
+    Unavailable,
+    /// The server answered something that is not an OAuth answer, or not a usable one.
+    InvalidAnswer,
+    /// `invalid_grant`: the credential that was presented is invalid, expired or revoked.
+    InvalidGrant,
+    /// `invalid_client`: the authorization server does not accept this client or its credential.
+    InvalidClient,
+    /// `invalid_scope` or `invalid_target`: what was asked for is not on offer.
+    InvalidScope,
+    /// Another OAuth error code; [`Error::oauth_code`] has it.
+    Refused,
+    /// 403 `insufficient_scope` from a resource server; [`Error::needed_scope`] has what it asks for.
+    InsufficientScope,
+    /// The resource server refused a fresh token once more after a renewal.
+    TokenRejected,
+    /// The token may not go to this origin.
+    OriginNotAllowed,
+    /// An earlier renewal is in doubt; this is not final, and not before [`crate::Retry`] says so.
+    InDoubt,
+    /// Too many callers wait for the same renewal, or too many renewals for the same endpoint.
+    Overloaded,
+    /// The source was shut down.
+    Closed,
+    /// The vault, a lifeboat or a keeper could not keep a credential.
+    Storage,
+    /// A mistake of ours; please report it.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The kind in lower-case words joined by `_`: for logs, metrics and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Configuration => "configuration",
+            Self::Unreachable => "unreachable",
+            Self::Untrusted => "untrusted",
+            Self::Interrupted => "interrupted",
+            Self::Unavailable => "unavailable",
+            Self::InvalidAnswer => "invalid_answer",
+            Self::InvalidGrant => "invalid_grant",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidScope => "invalid_scope",
+            Self::Refused => "refused",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::TokenRejected => "token_rejected",
+            Self::OriginNotAllowed => "origin_not_allowed",
+            Self::InDoubt => "in_doubt",
+            Self::Overloaded => "overloaded",
+            Self::Closed => "closed",
+            Self::Storage => "storage",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// Whether trying the same again cannot help until somebody changes something.
+    pub const fn is_definite(self) -> bool {
+        matches!(
+            self,
+            Self::Configuration
+                | Self::InvalidGrant
+                | Self::InvalidClient
+                | Self::InvalidScope
+                | Self::Refused
+                | Self::InsufficientScope
+                | Self::OriginNotAllowed
+                | Self::Closed
+        )
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where it went wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Building a client, a source or a request.
+    Build,
+    /// Learning an authorization server's metadata.
+    Discover,
+    /// The token endpoint.
+    Token,
+    /// The revocation endpoint (RFC 7009).
+    Revoke,
+    /// The introspection endpoint (RFC 7662).
+    Introspect,
+    /// Keeping a credential.
+    Keep,
+    /// Waiting for a renewal.
+    Wait,
+    /// Presenting a token to a resource server.
+    Present,
+}
+
+impl Stage {
+    /// The stage in words, as it stands in messages.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Build => "building",
+            Self::Discover => "discovery",
+            Self::Token => "token endpoint",
+            Self::Revoke => "revocation endpoint",
+            Self::Introspect => "introspection endpoint",
+            Self::Keep => "keeping the credential",
+            Self::Wait => "waiting for a renewal",
+            Self::Present => "resource request",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why there is no token, or why a request could not be made with one.
+///
+/// It is opaque, cheap to clone, and holds only facts that this library chose: never a response body, a token,
+/// a secret or a foreign `Debug`. `Display` tells this layer's fact; the cause is in
+/// [`source`](StdError::source).
+///
+/// ```
+/// use grantry_core::{Error, ErrorKind, Stage};
+/// let error = Error::new(ErrorKind::Unavailable, Stage::Token, "the server answered 503");
+/// assert_eq!(error.to_string(), "token endpoint: the server answered 503");
+/// assert!(error.diagnosis().remedy().contains("try again"));
+/// ```
+#[derive(Clone)]
+pub struct Error(Arc<Inner>);
+
+#[derive(Clone)]
+struct Inner {
+    kind: ErrorKind,
+    stage: Stage,
+    fact: String,
+    oauth_code: Option<String>,
+    provider_code: Option<String>,
+    status: Option<u16>,
+    needed_scope: Option<Scope>,
+    retry_at: Option<Instant>,
+    diagnosis: Option<Diagnosis>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of this kind at this stage. `fact` is one sentence without a full stop that holds nothing
+    /// secret and nothing that a server sent.
+    pub fn new(kind: ErrorKind, stage: Stage, fact: impl Into<String>) -> Self {
+        Self(Arc::new(Inner {
+            kind,
+            stage,
+            fact: fact.into(),
+            oauth_code: None,
+            provider_code: None,
+            status: None,
+            needed_scope: None,
+            retry_at: None,
+            diagnosis: None,
+            source: None,
+        }))
+    }
+
+    /// A mistake in what was configured; `fact` says what to change.
+    pub fn configuration(fact: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Configuration, Stage::Build, fact)
+    }
+
+    /// A mistake of ours.
+    pub fn internal(fact: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, Stage::Build, fact)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
+    }
+
+    /// Adds the cause. It must hold nothing secret.
+    #[must_use]
+    pub fn with_source(self, source: impl StdError + Send + Sync + 'static) -> Self {
+        self.with(|inner| inner.source = Some(Arc::new(source)))
+    }
+
+    /// Adds the HTTP status that was answered.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        self.with(|inner| inner.status = Some(status))
+    }
+
+    /// Adds the OAuth error code that was answered (RFC 6749 section 5.2). Characters outside the code's
+    /// charset are dropped, and so is whatever comes after the 64th.
+    #[must_use]
+    pub fn with_oauth_code(self, code: &str) -> Self {
+        let code = printable(code, 64);
+        self.with(|inner| inner.oauth_code = Some(code))
+    }
+
+    /// Adds the provider's own code for the error, such as `AADSTS700082`; cleaned like an OAuth code.
+    #[must_use]
+    pub fn with_provider_code(self, code: &str) -> Self {
+        let code = printable(code, 64);
+        self.with(|inner| inner.provider_code = Some(code))
+    }
+
+    /// Adds the scope that the resource server asks for.
+    #[must_use]
+    pub fn with_needed_scope(self, scope: Scope) -> Self {
+        self.with(|inner| inner.needed_scope = Some(scope))
+    }
+
+    /// Adds the moment before which trying again is useless, on the boot clock.
+    #[must_use]
+    pub fn with_retry_at(self, at: Instant) -> Self {
+        self.with(|inner| inner.retry_at = Some(at))
+    }
+
+    /// Replaces the diagnosis that follows from the kind.
+    #[must_use]
+    pub fn with_diagnosis(self, diagnosis: Diagnosis) -> Self {
+        self.with(|inner| inner.diagnosis = Some(diagnosis))
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Where it happened.
+    pub fn stage(&self) -> Stage {
+        self.0.stage
+    }
+
+    /// The HTTP status that was answered, if one was.
+    pub fn status(&self) -> Option<u16> {
+        self.0.status
+    }
+
+    /// The OAuth error code that was answered, if one was; known or not, it is only data.
+    pub fn oauth_code(&self) -> Option<&str> {
+        self.0.oauth_code.as_deref()
+    }
+
+    /// The provider's own code for the error, where its preset knows how to find it.
+    pub fn provider_code(&self) -> Option<&str> {
+        self.0.provider_code.as_deref()
+    }
+
+    /// The scope that the resource server asks for, after 403 `insufficient_scope`.
+    pub fn needed_scope(&self) -> Option<&Scope> {
+        self.0.needed_scope.as_ref()
+    }
+
+    /// Before when trying again is useless, on the boot clock, if the server named a time.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.0.retry_at
+    }
+
+    /// How long from `now` until trying again makes sense, if the server named a time.
+    pub fn retry_after(&self, now: Instant) -> Option<Duration> {
+        self.0.retry_at.map(|at| at.since(now))
+    }
+
+    /// Whether trying the same again cannot help until somebody changes something.
+    pub fn is_definite(&self) -> bool {
+        self.0.kind.is_definite()
+    }
+
+    /// Whose move it is, the likely causes, the remedy, and when to try again.
+    pub fn diagnosis(&self) -> Diagnosis {
+        self.0.diagnosis.clone().unwrap_or_else(|| Diagnosis::of(self))
+    }
+}
+
+/// The characters of RFC 6749 section 5.2's `error`, without those that a terminal or a quoted text could trip
+/// over.
+fn printable(text: &str, longest: usize) -> String {
+    text.chars()
+        .filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\' | '<' | '>'))
+        .take(longest)
+        .collect()
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.stage, self.0.fact)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Error");
+        shown.field("kind", &self.0.kind).field("stage", &self.0.stage).field("fact", &self.0.fact);
+        if let Some(code) = &self.0.oauth_code {
+            shown.field("oauth_code", code);
+        }
+        if let Some(code) = &self.0.provider_code {
+            shown.field("provider_code", code);
+        }
+        if let Some(status) = self.0.status {
+            shown.field("status", &status);
+        }
+        if let Some(source) = &self.0.source {
+            shown.field("source", &source.to_string());
+        }
+        shown.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|s| s as &(dyn StdError + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn req_d17_a_hostile_code_is_cut_and_cleaned() {
+        let code = format!("\u{1b}[31m<b>\"{}", "x".repeat(1000));
+        let error = Error::new(ErrorKind::Refused, Stage::Token, "refused").with_oauth_code(&code);
+        let kept = error.oauth_code().unwrap();
+        assert!(kept.len() == 64 && kept.starts_with("[31mbx"), "{kept}");
+    }
+
+    #[test]
+    fn the_cause_is_said_once() {
+        let cause = std::io::Error::other("connection refused");
+        let error = Error::new(ErrorKind::Unreachable, Stage::Token, "no connection").with_source(cause);
+        assert_eq!(error.to_string(), "token endpoint: no connection");
+        assert_eq!(error.source().unwrap().to_string(), "connection refused");
+    }
+}

@@ -1,0 +1,162 @@
+//! What happened, told afterwards.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{ErrorKind, GrantKey, Scope};
+
+/// Something that happened to a source. It holds no secret.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// A token was obtained or renewed.
+    #[non_exhaustive]
+    Renewed {
+        /// Whose.
+        key: GrantKey,
+        /// How long it is fit, counted from when its request was sent; `None` if the server did not say.
+        lifetime: Option<Duration>,
+        /// How long the renewal took.
+        took: Duration,
+    },
+    /// An attempt to renew failed.
+    #[non_exhaustive]
+    RenewalFailed {
+        /// Whose.
+        key: GrantKey,
+        /// What went wrong.
+        kind: ErrorKind,
+        /// The number of the attempt in this episode, from 1.
+        attempt: u32,
+        /// When the source tries again by itself; `None` if it does not.
+        again_in: Option<Duration>,
+    },
+    /// The authorization server granted another scope than was asked for (RFC 6749 section 5.1).
+    #[non_exhaustive]
+    ScopeChanged {
+        /// Whose, where the grant knows it.
+        key: Option<GrantKey>,
+        /// What was asked for.
+        requested: Scope,
+        /// What was granted.
+        granted: Scope,
+    },
+    /// A resource server refused a token that was fit by our clock.
+    #[non_exhaustive]
+    Rejected {
+        /// Whose.
+        key: GrantKey,
+    },
+    /// An expired token was handed out, as the fallback `use-expired` allows.
+    #[non_exhaustive]
+    ServedExpired {
+        /// Whose.
+        key: GrantKey,
+        /// For how long it had been expired.
+        by: Duration,
+    },
+    /// The authorization server's clock and ours differ.
+    #[non_exhaustive]
+    ClockSkew {
+        /// The server's host.
+        server: String,
+        /// By how much.
+        by: Duration,
+        /// Whether ours is ahead.
+        ours_is_ahead: bool,
+    },
+    /// The breaker of a client registration opened: the server does not accept the client.
+    #[non_exhaustive]
+    ClientRefused {
+        /// The token endpoint and client, as the breaker is named.
+        registration: String,
+        /// Until it is tried again.
+        for_at_least: Duration,
+    },
+}
+
+impl Event {
+    /// The event's name in lower-case words joined by `_`: for logs, metrics and JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Renewed { .. } => "renewed",
+            Self::RenewalFailed { .. } => "renewal_failed",
+            Self::ScopeChanged { .. } => "scope_changed",
+            Self::Rejected { .. } => "rejected",
+            Self::ServedExpired { .. } => "served_expired",
+            Self::ClockSkew { .. } => "clock_skew",
+            Self::ClientRefused { .. } => "client_refused",
+        }
+    }
+}
+
+impl Event {
+    /// See [`Event::Renewed`].
+    pub fn renewed(key: GrantKey, lifetime: Option<Duration>, took: Duration) -> Self {
+        Self::Renewed { key, lifetime, took }
+    }
+
+    /// See [`Event::RenewalFailed`].
+    pub fn renewal_failed(key: GrantKey, kind: ErrorKind, attempt: u32, again_in: Option<Duration>) -> Self {
+        Self::RenewalFailed { key, kind, attempt, again_in }
+    }
+
+    /// See [`Event::ScopeChanged`].
+    pub fn scope_changed(key: Option<GrantKey>, requested: Scope, granted: Scope) -> Self {
+        Self::ScopeChanged { key, requested, granted }
+    }
+
+    /// See [`Event::Rejected`].
+    pub fn rejected(key: GrantKey) -> Self {
+        Self::Rejected { key }
+    }
+
+    /// See [`Event::ServedExpired`].
+    pub fn served_expired(key: GrantKey, by: Duration) -> Self {
+        Self::ServedExpired { key, by }
+    }
+
+    /// See [`Event::ClockSkew`].
+    pub fn clock_skew(server: String, by: Duration, ours_is_ahead: bool) -> Self {
+        Self::ClockSkew { server, by, ours_is_ahead }
+    }
+
+    /// See [`Event::ClientRefused`].
+    pub fn client_refused(registration: String, for_at_least: Duration) -> Self {
+        Self::ClientRefused { registration, for_at_least }
+    }
+}
+
+/// Is told what happened, afterwards. It must not block and cannot refuse.
+///
+/// (The vault's audit is asked *beforehand*, and can.) Calls come from the tasks that do the work, so several
+/// may come at once.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU32, Ordering};
+/// use grantry_core::{Event, Observer};
+///
+/// #[derive(Debug, Default)]
+/// struct CountFailures(AtomicU32);
+///
+/// impl Observer for CountFailures {
+///     fn on(&self, event: &Event) {
+///         if let Event::RenewalFailed { .. } = event {
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
+pub trait Observer: fmt::Debug + Send + Sync + 'static {
+    /// Something happened.
+    fn on(&self, event: &Event);
+}
+
+/// Listens to nothing.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(clippy::exhaustive_structs, reason = "it holds nothing, and never will")]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn on(&self, _event: &Event) {}
+}

@@ -1,0 +1,267 @@
+//! Whose grant it is: tenant, service, account.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+/// The longest tenant or service name, in bytes.
+const NAME_MAX: usize = 63;
+/// The longest account id, in bytes.
+const ACCOUNT_MAX: usize = 255;
+
+/// A name or id that breaks the rules of its kind.
+///
+/// The text says which rule and shows at most the first characters of the name, escaped.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} {shown} is not usable: {rule}")]
+pub struct InvalidName {
+    kind: &'static str,
+    shown: String,
+    rule: &'static str,
+}
+
+impl InvalidName {
+    fn new(kind: &'static str, value: &str, rule: &'static str) -> Self {
+        let head: String = value.chars().take(24).collect();
+        Self { kind, shown: format!("{head:?}"), rule }
+    }
+}
+
+/// The names of a tenant or a service: `[a-z0-9][a-z0-9._-]{0,62}`.
+fn check_name(kind: &'static str, value: &str) -> Result<(), InvalidName> {
+    let refuse = |rule| Err(InvalidName::new(kind, value, rule));
+    let Some(first) = value.bytes().next() else {
+        return refuse("it is empty");
+    };
+    if value.len() > NAME_MAX {
+        return refuse("it is longer than 63 bytes");
+    }
+    if !(first.is_ascii_lowercase() || first.is_ascii_digit()) {
+        return refuse("it has to begin with a-z or 0-9");
+    }
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
+    if !value.bytes().all(fits) {
+        return refuse("only a-z, 0-9, '.', '_' and '-' are allowed");
+    }
+    Ok(())
+}
+
+fn check_account(value: &str) -> Result<(), InvalidName> {
+    let refuse = |rule| Err(InvalidName::new("account", value, rule));
+    if value.is_empty() {
+        return refuse("it is empty");
+    }
+    if value.len() > ACCOUNT_MAX {
+        return refuse("it is longer than 255 bytes");
+    }
+    if value.chars().any(char::is_control) {
+        return refuse("control characters are not allowed");
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks the rules of this kind of name.
+            ///
+            /// # Errors
+            /// [`InvalidName`] says which rule is broken.
+            pub fn new(value: impl AsRef<str>) -> Result<Self, InvalidName> {
+                let value = value.as_ref();
+                $check(value)?;
+                Ok(Self(value.into()))
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidName;
+            fn try_from(value: &str) -> Result<Self, InvalidName> {
+                Self::new(value)
+            }
+        }
+    };
+}
+
+name! {
+    /// One of the parties whose grants are kept apart: `[a-z0-9][a-z0-9._-]{0,62}`.
+    TenantId, "tenant", |v: &str| check_name("tenant", v)
+}
+name! {
+    /// A service that tokens are for, such as `crm`: `[a-z0-9][a-z0-9._-]{0,62}`.
+    ServiceName, "service", |v: &str| check_name("service", v)
+}
+name! {
+    /// Whose account at the service: 1 to 255 bytes of UTF-8 without control characters, compared as bytes.
+    AccountId, "account", check_account
+}
+
+/// The full name of one grant, in every cache, lock, row and authenticated datum.
+///
+/// ```
+/// use grantry_core::GrantKey;
+/// let key = GrantKey::new("acme", "crm", "user-17")?;
+/// assert_eq!(key.to_string(), "acme/crm/user-17");
+/// assert!(GrantKey::new("../etc", "crm", "user-17").is_err());
+/// # Ok::<(), grantry_core::InvalidName>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GrantKey {
+    tenant: TenantId,
+    service: ServiceName,
+    account: AccountId,
+}
+
+impl GrantKey {
+    /// Checks and joins the three names.
+    ///
+    /// # Errors
+    /// [`InvalidName`] for the first of the three that breaks its rules.
+    pub fn new(
+        tenant: impl AsRef<str>,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+    ) -> Result<Self, InvalidName> {
+        Ok(Self {
+            tenant: TenantId::new(tenant)?,
+            service: ServiceName::new(service)?,
+            account: AccountId::new(account)?,
+        })
+    }
+
+    /// Joins names that were checked before.
+    pub fn from_parts(tenant: TenantId, service: ServiceName, account: AccountId) -> Self {
+        Self { tenant, service, account }
+    }
+
+    /// Whose vault it is in.
+    pub fn tenant(&self) -> &TenantId {
+        &self.tenant
+    }
+
+    /// What service it is for.
+    pub fn service(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// Whose account at the service.
+    pub fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    /// The same three names, borrowed: looks a key up without building one.
+    pub fn as_key_ref(&self) -> GrantKeyRef<'_> {
+        GrantKeyRef {
+            tenant: self.tenant.as_str(),
+            service: self.service.as_str(),
+            account: self.account.as_str(),
+        }
+    }
+}
+
+impl Hash for GrantKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_key_ref().hash(state);
+    }
+}
+
+impl fmt::Display for GrantKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.tenant, self.service, self.account)
+    }
+}
+
+impl fmt::Debug for GrantKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GrantKey({self})")
+    }
+}
+
+/// A [`GrantKey`] in borrowed form, hashed and compared alike, for look-ups that allocate nothing.
+///
+/// It is not checked: a name that breaks the rules is simply never found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "three names make a key, and always will")]
+pub struct GrantKeyRef<'a> {
+    /// The tenant's name.
+    pub tenant: &'a str,
+    /// The service's name.
+    pub service: &'a str,
+    /// The account's id.
+    pub account: &'a str,
+}
+
+impl GrantKeyRef<'_> {
+    /// Whether `key` is this key.
+    pub fn matches(&self, key: &GrantKey) -> bool {
+        key.as_key_ref() == *self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_be_mistaken_are_refused() {
+        for name in ["", "..", "/", "a/b", "Acme", "a\0b", "é", "-a", ".a", " a", "a ", &"a".repeat(64)] {
+            assert!(TenantId::new(name).is_err(), "{name:?}");
+            assert!(ServiceName::new(name).is_err(), "{name:?}");
+        }
+        for name in ["a", "0", "acme-eu.prod_1", &"a".repeat(63)] {
+            assert!(TenantId::new(name).is_ok(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn accounts_are_any_text_without_control_characters() {
+        assert!(AccountId::new("Zoë Ångström <zoe@example.com>").is_ok());
+        assert!(AccountId::new("a\nb").is_err());
+        assert!(AccountId::new("").is_err());
+        assert!(AccountId::new("a".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn a_borrowed_key_hashes_like_the_owned_one() {
+        use std::hash::BuildHasher;
+        let hasher = std::hash::RandomState::new();
+        let key = GrantKey::new("acme", "crm", "ü").unwrap();
+        assert_eq!(hasher.hash_one(&key), hasher.hash_one(key.as_key_ref()));
+        assert!(GrantKeyRef { tenant: "acme", service: "crm", account: "ü" }.matches(&key));
+    }
+
+    #[test]
+    fn the_message_names_the_rule_and_escapes_the_name() {
+        let text = TenantId::new("\u{1b}[31m").unwrap_err().to_string();
+        assert!(text.contains("begin with a-z"), "{text}");
+        assert!(!text.contains('\u{1b}'), "{text}");
+    }
+}

@@ -1,0 +1,1 @@
+//! Presets of OAuth 2.0 providers, as data.
