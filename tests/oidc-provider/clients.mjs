@@ -1,0 +1,79 @@
+// The registered clients, and the keys that are made anew at each start: no key is kept in the repository.
+
+import { generateKeyPairSync } from 'node:crypto';
+
+const CLIENT_CREDENTIALS = 'client_credentials';
+
+/** A client of its own right, without a person. */
+function machine(id, method, more = {}) {
+  return {
+    client_id: id,
+    token_endpoint_auth_method: method,
+    grant_types: [CLIENT_CREDENTIALS],
+    response_types: [],
+    redirect_uris: [],
+    ...more,
+  };
+}
+
+function pair(alg) {
+  switch (alg) {
+    case 'ES256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    case 'EdDSA':
+      return generateKeyPairSync('ed25519');
+    default:
+      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+  }
+}
+
+/** One key for each algorithm: the public JWK is registered, the private half goes to the test by the pipe. */
+function makeKey(alg) {
+  const { publicKey, privateKey } = pair(alg);
+  const marks = { kid: `key-${alg.toLowerCase()}`, use: 'sig', alg };
+  return {
+    alg,
+    publicJwk: { ...publicKey.export({ format: 'jwk' }), ...marks },
+    handed: {
+      kid: marks.kid,
+      pem: privateKey.export({ format: 'pem', type: 'pkcs8' }),
+      jwk: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), ...marks }),
+    },
+  };
+}
+
+const keys = ['ES256', 'RS256', 'PS256', 'EdDSA'].map(makeKey);
+
+/** Private keys of the client `private-key-jwt`, by algorithm. */
+export const clientKeys = Object.fromEntries(keys.map((key) => [key.alg, key.handed]));
+
+/** The server's own keys. */
+export const serverKeys = ['RS256', 'ES256'].map((alg) => {
+  const jwk = pair(alg).privateKey.export({ format: 'jwk' });
+  return { ...jwk, use: 'sig', alg, kid: `server-${alg.toLowerCase()}` };
+});
+
+/** The client that may introspect the tokens of others. */
+export const API = 'api';
+
+/** The client that holds refresh tokens. */
+export const REFRESHING = 'refreshing';
+
+export const clients = [
+  machine('basic', 'client_secret_basic', { client_secret: 'basic-secret' }),
+  machine('post', 'client_secret_post', { client_secret: 'post-secret' }),
+  // Both halves have to be form-encoded before base64, or the colon cuts the id short.
+  machine('odd:id/+&=', 'client_secret_basic', { client_secret: 'p%:+ /&=~!"#' }),
+  machine('odd-post', 'client_secret_post', { client_secret: 'p%:+ /&=~!"#' }),
+  machine('client-secret-jwt', 'client_secret_jwt', { client_secret: 'shared by both and 32 bytes or longer' }),
+  machine('private-key-jwt', 'private_key_jwt', { jwks: { keys: keys.map((key) => key.publicJwk) } }),
+  machine(API, 'client_secret_basic', { client_secret: 'api-secret' }),
+  {
+    client_id: REFRESHING,
+    client_secret: 'refreshing-secret',
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: ['http://127.0.0.1/callback'],
+    application_type: 'native',
+  },
+];

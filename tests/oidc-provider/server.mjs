@@ -1,0 +1,73 @@
+// A certified authorization server (oidc-provider) for the interop tests.
+//
+// It listens on a loopback port that the system chooses and prints one line when it is ready:
+//
+//   READY {"issuer":"http://127.0.0.1:40123","keys":{"ES256":{"kid":"..","pem":"..","jwk":".."},..}}
+//
+// Environment: ACCESS_TTL (seconds an access token lives, default 3600), ROTATE (0: refresh tokens stay).
+// See control.mjs for what a test can ask of it while it runs.
+
+import { createServer } from 'node:http';
+import { Provider, errors } from 'oidc-provider';
+import { API, clientKeys, clients, serverKeys } from './clients.mjs';
+import { listen, middleware } from './control.mjs';
+import { Store } from './store.mjs';
+
+const accessTtl = Number(process.env.ACCESS_TTL ?? 3600);
+const rotate = process.env.ROTATE !== '0';
+
+/** What an access token may be for: one API takes opaque tokens (and introspects), one takes JWTs. */
+const resources = {
+  'https://api.example/opaque': { accessTokenFormat: 'opaque' },
+  'https://api.example/jwt': { accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } },
+};
+
+const ownToken = (ctx, client, token) => client.clientId === token.clientId;
+
+const configuration = {
+  adapter: Store,
+  clients,
+  jwks: { keys: serverKeys },
+  scopes: ['openid', 'offline_access', 'read', 'write'],
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+  enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'ES256', 'RS256', 'PS256', 'EdDSA'] },
+  findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
+  rotateRefreshToken: rotate,
+  expiresWithSession: async () => false,
+  ttl: {
+    AccessToken: accessTtl,
+    ClientCredentials: accessTtl,
+    RefreshToken: 86_400,
+    IdToken: 3600,
+    Grant: 86_400,
+  },
+  features: {
+    devInteractions: { enabled: false },
+    clientCredentials: { enabled: true },
+    revocation: { enabled: true, allowedPolicy: ownToken },
+    introspection: {
+      enabled: true,
+      allowedPolicy: (ctx, client, token) => client.clientId === API || ownToken(ctx, client, token),
+    },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: async (ctx, client, asked) => asked,
+      useGrantedResource: async () => true,
+      getResourceServerInfo: async (ctx, indicator) => {
+        if (!Object.hasOwn(resources, indicator)) throw new errors.InvalidTarget();
+        return { scope: 'read write', audience: indicator, accessTokenTTL: accessTtl, ...resources[indicator] };
+      },
+    },
+  },
+};
+
+const server = createServer();
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const provider = new Provider(issuer, configuration);
+  provider.on('server_error', (ctx, error) => console.error(error));
+  provider.use(middleware);
+  server.on('request', provider.callback());
+  listen(provider);
+  console.log(`READY ${JSON.stringify({ issuer, keys: clientKeys })}`);
+});
