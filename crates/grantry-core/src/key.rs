@@ -1,6 +1,7 @@
 //! Whose grant it is: tenant, service, account.
 
 use std::borrow::Borrow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -126,6 +127,8 @@ name! {
 
 /// The full name of one grant, in every cache, lock, row and authenticated datum.
 ///
+/// It is one piece of shared text: a clone copies a pointer, a look-up reads one place.
+///
 /// ```
 /// use grantry_core::GrantKey;
 /// let key = GrantKey::new("acme", "crm", "user-17")?;
@@ -133,11 +136,12 @@ name! {
 /// assert!(GrantKey::new("../etc", "crm", "user-17").is_err());
 /// # Ok::<(), grantry_core::InvalidName>(())
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct GrantKey {
-    tenant: TenantId,
-    service: ServiceName,
-    account: AccountId,
+    /// `tenant/service/account`: the first two hold no `/`, so it names exactly one triple.
+    text: Arc<str>,
+    tenant_length: u8,
+    service_length: u8,
 }
 
 impl GrantKey {
@@ -150,40 +154,67 @@ impl GrantKey {
         service: impl AsRef<str>,
         account: impl AsRef<str>,
     ) -> Result<Self, InvalidName> {
-        Ok(Self {
-            tenant: TenantId::new(tenant)?,
-            service: ServiceName::new(service)?,
-            account: AccountId::new(account)?,
-        })
+        let (tenant, service, account) = (tenant.as_ref(), service.as_ref(), account.as_ref());
+        check_name("tenant", tenant)?;
+        check_name("service", service)?;
+        check_account(account)?;
+        Ok(Self::join(tenant, service, account))
     }
 
     /// Joins names that were checked before.
-    pub fn from_parts(tenant: TenantId, service: ServiceName, account: AccountId) -> Self {
-        Self { tenant, service, account }
+    pub fn from_parts(tenant: &TenantId, service: &ServiceName, account: &AccountId) -> Self {
+        Self::join(tenant.as_str(), service.as_str(), account.as_str())
+    }
+
+    fn join(tenant: &str, service: &str, account: &str) -> Self {
+        #[allow(clippy::cast_possible_truncation, reason = "both were checked to be at most 63 bytes")]
+        let (tenant_length, service_length) = (tenant.len() as u8, service.len() as u8);
+        Self { text: format!("{tenant}/{service}/{account}").into(), tenant_length, service_length }
     }
 
     /// Whose vault it is in.
-    pub fn tenant(&self) -> &TenantId {
-        &self.tenant
+    pub fn tenant(&self) -> &str {
+        self.as_key_ref().tenant
     }
 
     /// What service it is for.
-    pub fn service(&self) -> &ServiceName {
-        &self.service
+    pub fn service(&self) -> &str {
+        self.as_key_ref().service
     }
 
     /// Whose account at the service.
-    pub fn account(&self) -> &AccountId {
-        &self.account
+    pub fn account(&self) -> &str {
+        self.as_key_ref().account
+    }
+
+    /// `tenant/service/account` in one piece.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The same three names, borrowed: looks a key up without building one.
     pub fn as_key_ref(&self) -> GrantKeyRef<'_> {
+        let tenant_end = usize::from(self.tenant_length);
+        let service_end = tenant_end + 1 + usize::from(self.service_length);
+        // The lengths are those that `join` put together, so no part is ever missing.
+        let part = |range| self.text.get(range).unwrap_or_default();
         GrantKeyRef {
-            tenant: self.tenant.as_str(),
-            service: self.service.as_str(),
-            account: self.account.as_str(),
+            tenant: part(0..tenant_end),
+            service: part(tenant_end + 1..service_end),
+            account: part(service_end + 1..self.text.len()),
         }
+    }
+}
+
+impl PartialOrd for GrantKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for GrantKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_key_ref().cmp(&other.as_key_ref())
     }
 }
 
@@ -195,13 +226,13 @@ impl Hash for GrantKey {
 
 impl fmt::Display for GrantKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}/{}", self.tenant, self.service, self.account)
+        f.write_str(&self.text)
     }
 }
 
 impl fmt::Debug for GrantKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GrantKey({self})")
+        write!(f, "GrantKey({:?})", &*self.text)
     }
 }
 
@@ -247,6 +278,13 @@ mod tests {
         assert!(AccountId::new("a\nb").is_err());
         assert!(AccountId::new("").is_err());
         assert!(AccountId::new("a".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn an_account_with_slashes_stays_in_its_place() {
+        let key = GrantKey::new("acme", "crm", "a/b/c").unwrap();
+        assert_eq!((key.tenant(), key.service(), key.account()), ("acme", "crm", "a/b/c"));
+        assert_ne!(key, GrantKey::new("acme", "crm", "a/b").unwrap());
     }
 
     #[test]

@@ -55,5 +55,5 @@ pub use server::{
 };
 pub use source::TokenSource;
 pub use system::{SystemClock, SystemEntropy};
-pub use token::{Token, TokenBody};
+pub use token::Token;
 pub use token_set::{InvalidToken, TokenSet, TokenSetBuilder, TokenType};

@@ -40,6 +40,7 @@ pub struct InvalidToken;
 #[derive(Clone)]
 pub struct TokenSet {
     token: Token,
+    obtained: Instant,
     refresh_token: Option<RefreshToken>,
     renew_at: Option<Instant>,
     generation: u64,
@@ -66,6 +67,11 @@ impl TokenSet {
         &self.token
     }
 
+    /// When the request that brought it was sent, on the boot clock.
+    pub fn obtained(&self) -> Instant {
+        self.obtained
+    }
+
     /// What renews it, if the source itself holds that. A source over custody never does.
     pub fn refresh_token(&self) -> Option<&RefreshToken> {
         self.refresh_token.as_ref()
@@ -86,6 +92,7 @@ impl fmt::Debug for TokenSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenSet")
             .field("token", &self.token)
+            .field("obtained", &self.obtained)
             .field("refresh_token", &self.refresh_token)
             .field("renew_at", &self.renew_at)
             .field("generation", &self.generation)
@@ -153,10 +160,10 @@ impl TokenSetBuilder {
         if !is_token68(text) {
             return Err(InvalidToken);
         }
-        let token =
-            Token::new(text, self.expires, self.sent, self.scope, self.binding).ok_or(InvalidToken)?;
+        let token = Token::new(text, self.expires, self.scope, self.binding).ok_or(InvalidToken)?;
         Ok(TokenSet {
             token,
+            obtained: self.sent,
             refresh_token: self.refresh_token,
             renew_at: self.renew_at,
             generation: self.generation,

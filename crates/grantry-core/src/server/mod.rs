@@ -1,0 +1,234 @@
+//! The facts about an authorization server. Presets and metadata only fill it in.
+
+mod builder;
+mod endpoint_url;
+mod facts;
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+pub use builder::AuthorizationServerBuilder;
+pub use endpoint_url::{InvalidEndpoint, check_endpoint};
+pub use facts::{AssertionAudience, ClientAuthenticationMethod, ErrorAlias, Lifetime, Rotation};
+
+/// An authorization server: its endpoints, what it accepts and how its answers have to be read.
+///
+/// Only the token endpoint is required. Everything else has a safe default: an unknown rotation is strict and
+/// revokes the family, an unknown lifetime is unknown.
+///
+/// ```
+/// use grantry_core::AuthorizationServer;
+/// let server = AuthorizationServer::builder("https://as.example.com/token").build()?;
+/// assert_eq!(server.token_endpoint().as_str(), "https://as.example.com/token");
+/// let refused = AuthorizationServer::builder("http://as.example.com/token").build().unwrap_err();
+/// assert!(refused.to_string().contains("https"));
+/// # Ok::<(), grantry_core::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthorizationServer {
+    facts: Box<AuthorizationServerBuilder>,
+    token_endpoint: Url,
+    endpoints: Endpoints,
+}
+
+#[derive(Clone, PartialEq, Eq, Default)]
+struct Endpoints {
+    authorization: Option<Url>,
+    revocation: Option<Url>,
+    introspection: Option<Url>,
+    device_authorization: Option<Url>,
+    pushed_authorization: Option<Url>,
+    jwks: Option<Url>,
+}
+
+impl AuthorizationServer {
+    /// Starts from the token endpoint's URL (RFC 6749 section 3.2).
+    pub fn builder(token_endpoint: impl Into<String>) -> AuthorizationServerBuilder {
+        AuthorizationServerBuilder::new(token_endpoint.into())
+    }
+
+    /// The same facts, to change some of them.
+    pub fn to_builder(&self) -> AuthorizationServerBuilder {
+        (*self.facts).clone()
+    }
+
+    /// The token endpoint (RFC 6749 section 3.2).
+    pub fn token_endpoint(&self) -> &Url {
+        &self.token_endpoint
+    }
+
+    /// The issuer identifier (RFC 8414 section 2), to be compared as a plain string.
+    pub fn issuer(&self) -> Option<&str> {
+        self.facts.issuer.as_deref()
+    }
+
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    pub fn authorization_endpoint(&self) -> Option<&Url> {
+        self.endpoints.authorization.as_ref()
+    }
+
+    /// The revocation endpoint (RFC 7009).
+    pub fn revocation_endpoint(&self) -> Option<&Url> {
+        self.endpoints.revocation.as_ref()
+    }
+
+    /// The introspection endpoint (RFC 7662).
+    pub fn introspection_endpoint(&self) -> Option<&Url> {
+        self.endpoints.introspection.as_ref()
+    }
+
+    /// The device authorization endpoint (RFC 8628).
+    pub fn device_authorization_endpoint(&self) -> Option<&Url> {
+        self.endpoints.device_authorization.as_ref()
+    }
+
+    /// The pushed authorization request endpoint (RFC 9126).
+    pub fn pushed_authorization_request_endpoint(&self) -> Option<&Url> {
+        self.endpoints.pushed_authorization.as_ref()
+    }
+
+    /// Where the server publishes its keys.
+    pub fn jwks_uri(&self) -> Option<&Url> {
+        self.endpoints.jwks.as_ref()
+    }
+
+    /// The client authentication methods it accepts; empty where they are not known.
+    pub fn client_authentication_methods(&self) -> &[ClientAuthenticationMethod] {
+        &self.facts.methods
+    }
+
+    /// The methods it accepts for the client-credentials flow, where they are fewer.
+    pub fn client_credentials_methods(&self) -> &[ClientAuthenticationMethod] {
+        self.facts.client_credentials_methods.as_deref().unwrap_or(&self.facts.methods)
+    }
+
+    /// What it does with used refresh tokens.
+    pub fn rotation(&self) -> Rotation {
+        self.facts.rotation
+    }
+
+    /// Whether a renewal kills the access token before it.
+    pub fn old_access_token_dies(&self) -> bool {
+        self.facts.old_access_token_dies
+    }
+
+    /// What to make of an answer without `expires_in`.
+    pub fn missing_expires_in(&self) -> Lifetime {
+        self.facts.missing_expires_in
+    }
+
+    /// Whether `expires_in` of 0 means that the token does not expire.
+    pub fn zero_means_never(&self) -> bool {
+        self.facts.zero_means_never
+    }
+
+    /// What joins scopes in requests.
+    pub fn scope_separator(&self) -> char {
+        self.facts.scope_separator
+    }
+
+    /// Whom client assertions are addressed to.
+    pub fn assertion_audience(&self) -> AssertionAudience {
+        self.facts.assertion_audience
+    }
+
+    /// Answers of the server's own that mean a registered error code.
+    pub fn error_aliases(&self) -> &[ErrorAlias] {
+        &self.facts.error_aliases
+    }
+
+    /// The prefix of the provider's own error codes inside `error_description`, such as `AADSTS`.
+    pub fn provider_code_prefix(&self) -> Option<&str> {
+        self.facts.provider_code_prefix.as_deref()
+    }
+
+    /// Parameters that every token request carries.
+    pub fn extra_parameters(&self) -> &[(String, String)] {
+        &self.facts.extra_parameters
+    }
+
+    /// How long before expiry a renewal is refused as too early, if the server does that.
+    pub fn earliest_renewal(&self) -> Option<Duration> {
+        self.facts.earliest_renewal
+    }
+
+    /// The provider's name, if a preset filled this in.
+    pub fn provider(&self) -> Option<&str> {
+        self.facts.provider.as_deref()
+    }
+}
+
+impl fmt::Debug for AuthorizationServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer")
+            .field("provider", &self.provider())
+            .field("issuer", &self.issuer())
+            .field("token_endpoint", &self.token_endpoint.as_str())
+            .field("rotation", &self.rotation())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn req_a01_a06_only_https_and_loopback_without_fragment_are_endpoints() {
+        let fits = |url: &str| AuthorizationServer::builder(url).build();
+        for good in [
+            "https://a.example/t?x=1",
+            "http://127.0.0.1:1/t",
+            "http://[::1]/t",
+            "http://localhost:80/t",
+            "https://10.0.0.1/",
+        ] {
+            assert!(fits(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "",
+            "as.example.com/token",
+            "http://a.example/t",
+            "http://localhost.evil.example/t",
+            "http://10.0.0.1/t",
+            "https://user:pw@a.example/t",
+            "https://a.example/t#f",
+            "https://a.example:0/t",
+            "https://a.example:65536/t",
+            "ftp://a.example/t",
+            "file:///etc/passwd",
+            "http://[::ffff:10.0.0.1]/t",
+        ] {
+            let error = fits(bad).unwrap_err();
+            assert!(!error.to_string().contains("pw"), "{error}");
+        }
+    }
+
+    #[test]
+    fn every_learnt_endpoint_is_checked() {
+        let build = |b: AuthorizationServerBuilder| b.build();
+        let start = || AuthorizationServer::builder("https://a.example/t");
+        let http = "http://a.example/x";
+        for builder in [
+            start().issuer(http),
+            start().authorization_endpoint(http),
+            start().revocation_endpoint(http),
+            start().introspection_endpoint(http),
+            start().device_authorization_endpoint(http),
+            start().pushed_authorization_request_endpoint(http),
+            start().jwks_uri(http),
+        ] {
+            assert!(build(builder).is_err());
+        }
+    }
+
+    #[test]
+    fn method_names_go_both_ways() {
+        for name in ["client_secret_basic", "private_key_jwt", "none", "self_signed_tls_client_auth"] {
+            assert_eq!(ClientAuthenticationMethod::from_name(name).unwrap().as_str(), name);
+        }
+        assert!(ClientAuthenticationMethod::from_name("Client_Secret_Basic").is_none());
+    }
+}
