@@ -1,5 +1,44 @@
-//! Signing and verifying for OAuth 2.0.
+//! Signing and verifying for OAuth 2.0: keys from PEM or JWK, and signed JSON Web Tokens.
+//!
+//! | to | read |
+//! |---|---|
+//! | sign with a key from a file | [`SigningKey`] |
+//! | sign with a key in an HSM or a KMS | [`Signer`] |
+//! | sign with a client secret | [`HmacKey`] |
+//! | make a client assertion or a proof | [`sign_jwt`], [`sign_jwt_with`] |
+//! | verify one | [`verify_jwt`], [`VerifyingKey`] |
+//! | publish or compare a key | [`Jwk`] |
+//!
+//! # Invariants
+//!
+//! * `ring` is named in `crypto.rs` alone. No HTTP, no clock, no runtime, no files.
+//! * `none` cannot be named as an algorithm. A token verifies only with an algorithm that is on the caller's list
+//!   **and** that the key can do; no key inside a token is ever used. A public key cannot verify HS256.
+//! * [`Jwk`] holds public members alone; nothing here writes a private one.
+//! * No error and no `Debug` holds a byte of a private key or a secret.
+//! * Bytes of private keys that this crate decodes are zeroized when dropped. What `ring` keeps inside its own
+//!   key pairs is not: it has no way to ask for that.
 
+pub mod base64url;
+mod crypto;
+mod der;
+mod encoded;
+mod hmac_key;
+mod jwk;
+mod jwt;
+mod key_error;
+mod parts;
+mod pem;
 mod signer;
+mod signing_key;
+mod verifying_key;
+mod wire;
 
+pub use crypto::sha256;
+pub use hmac_key::HmacKey;
+pub use jwk::Jwk;
+pub use jwt::{HeaderMembers, JoseHeader, VerifyError, sign_jwt, sign_jwt_with, verify_jws, verify_jwt};
+pub use key_error::KeyError;
 pub use signer::{Algorithm, SignError, Signer};
+pub use signing_key::SigningKey;
+pub use verifying_key::VerifyingKey;

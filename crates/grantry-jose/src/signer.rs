@@ -32,6 +32,13 @@ impl Algorithm {
             Self::Hs256 => "HS256",
         }
     }
+
+    /// The algorithm of a registered name, if it is one of these; names are compared with regard to case.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Es256, Self::Ps256, Self::Rs256, Self::EdDsa, Self::Hs256]
+            .into_iter()
+            .find(|a| a.as_str() == name)
+    }
 }
 
 /// A key that could not sign. It holds nothing of the key or the message.
