@@ -190,7 +190,7 @@ pub enum TransportCause {
 pub struct TransportFailure {
     cause: TransportCause,
     unsent: bool,
-    partial: Option<Answer>,
+    partial: Option<Box<Answer>>,
 }
 
 impl TransportFailure {
@@ -208,7 +208,7 @@ impl TransportFailure {
     /// Adds what had come of the answer, so that a refresh token in it can be salvaged.
     #[must_use]
     pub fn with_partial(self, partial: Answer) -> Self {
-        Self { partial: Some(partial), ..self }
+        Self { partial: Some(Box::new(partial)), ..self }
     }
 
     /// What happened.
@@ -223,6 +223,6 @@ impl TransportFailure {
 
     /// What had come of the answer.
     pub fn partial(&self) -> Option<&Answer> {
-        self.partial.as_ref()
+        self.partial.as_deref()
     }
 }

@@ -1,0 +1,346 @@
+//! The transport over real sockets on loopback: what is provably unsent, what nobody can tell, what is bounded.
+#![cfg(feature = "rustls")]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use grantry_endpoint::{
+    Answer, HttpTransport, HttpTransportBuilder, Request, Transport, TransportCause, TransportFailure,
+};
+use http::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use zeroize::Zeroizing;
+
+/// A server that reads a whole request, answers with these bytes, and closes.
+struct Raw {
+    port: u16,
+    requests: Arc<AtomicUsize>,
+}
+
+impl Raw {
+    async fn new(answer: impl Into<Vec<u8>>) -> Self {
+        Self::with(answer.into(), After::Close).await
+    }
+
+    async fn with(answer: Vec<u8>, after: After) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&requests);
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let (answer, counted) = (answer.clone(), Arc::clone(&counted));
+                tokio::spawn(async move {
+                    if read_request(&mut socket).await.is_some() {
+                        counted.fetch_add(1, Ordering::SeqCst);
+                    }
+                    let _ = socket.write_all(&answer).await;
+                    let _ = socket.flush().await;
+                    match after {
+                        After::Close => drop(socket.shutdown().await),
+                        After::Reset => {
+                            tokio::time::sleep(Duration::from_millis(50)).await;
+                            #[allow(deprecated, reason = "a linger of zero is what sends the reset")]
+                            let _ = socket.set_linger(Some(Duration::ZERO));
+                        }
+                        After::Hang => tokio::time::sleep(Duration::from_secs(60)).await,
+                    }
+                });
+            }
+        });
+        Self { port, requests }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/token", self.port)
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum After {
+    Close,
+    Reset,
+    Hang,
+}
+
+async fn read_request(socket: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut read = Vec::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let n = socket.read(&mut buffer).await.ok()?;
+        if n == 0 {
+            return None;
+        }
+        read.extend_from_slice(&buffer[..n]);
+        if read.ends_with(b"grant_type=x") || read.starts_with(b"CONNECT") && read.ends_with(b"\r\n\r\n") {
+            return Some(read);
+        }
+    }
+}
+
+fn post(url: &str) -> Request {
+    Request::new(Method::POST, url.parse().unwrap()).with_body(Zeroizing::new(b"grant_type=x".to_vec()))
+}
+
+fn quick() -> HttpTransportBuilder {
+    HttpTransport::builder().read_timeout(Duration::from_millis(500))
+}
+
+async fn send(url: &str) -> Result<Answer, TransportFailure> {
+    quick().build().unwrap().send(post(url)).await
+}
+
+async fn failure(url: &str) -> TransportFailure {
+    send(url).await.unwrap_err()
+}
+
+#[tokio::test]
+async fn a_whole_answer_arrives_with_status_headers_and_body() {
+    let server = Raw::new("HTTP/1.1 401 X\r\nRetry-After: 3\r\nContent-Length: 2\r\n\r\n{}").await;
+    let answer = send(&server.url()).await.unwrap();
+    assert_eq!(answer.status(), 401);
+    assert_eq!(answer.headers()["retry-after"], "3");
+    assert_eq!(answer.expose_body(), b"{}");
+}
+
+#[tokio::test]
+async fn a_refused_connection_and_an_unknown_name_are_provably_unsent() {
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    let refused = failure(&format!("http://127.0.0.1:{closed}/")).await;
+    assert_eq!((refused.cause(), refused.is_unsent()), (TransportCause::NotConnected, true));
+    // A label of 70 bytes is refused before anybody is asked.
+    let unknown = failure(&format!("https://{}.invalid/", "a".repeat(70))).await;
+    assert_eq!((unknown.cause(), unknown.is_unsent()), (TransportCause::NameNotFound, true));
+}
+
+#[tokio::test]
+async fn what_breaks_after_the_request_left_is_unknown() {
+    let cases: [(&str, After, TransportCause); 9] = [
+        ("", After::Close, TransportCause::Broken),
+        ("", After::Reset, TransportCause::Broken),
+        ("", After::Hang, TransportCause::TimedOut),
+        ("HTTP/1.1 2", After::Close, TransportCause::Broken),
+        ("SSH-2.0-x\r\n\r\n", After::Close, TransportCause::Truncated),
+        ("HTTP/1.1 000 X\r\n\r\n", After::Close, TransportCause::Truncated),
+        ("HTTP/1.1 200 X\r\nContent-Length: 50\r\n\r\npart", After::Close, TransportCause::Truncated),
+        (
+            "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n",
+            After::Close,
+            TransportCause::Truncated,
+        ),
+        ("HTTP/1.1 200 X\r\nContent-Length: 50\r\n\r\npart", After::Hang, TransportCause::TimedOut),
+    ];
+    for (bytes, after, cause) in cases {
+        let server = Raw::with(bytes.into(), after).await;
+        let failed = failure(&server.url()).await;
+        assert_eq!((failed.cause(), failed.is_unsent()), (cause, false), "{bytes:?}");
+        assert_eq!(server.requests(), 1, "{bytes:?} was sent again");
+        if bytes.contains("part") {
+            assert_eq!(failed.partial().unwrap().expose_body(), b"part", "{bytes:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_reset_inside_the_body_keeps_what_had_come() {
+    let server = Raw::with(b"HTTP/1.1 200 X\r\nContent-Length: 50\r\n\r\npart".to_vec(), After::Reset).await;
+    let failed = failure(&server.url()).await;
+    assert!(!failed.is_unsent());
+    assert!(matches!(failed.cause(), TransportCause::Broken | TransportCause::Truncated));
+    assert_eq!(failed.partial().unwrap().expose_body(), b"part");
+}
+
+#[tokio::test]
+async fn req_a10_reading_stops_at_the_cap_and_keeps_what_was_read() {
+    let mut bytes = b"HTTP/1.1 200 X\r\nContent-Length: 1073741824\r\n\r\n{\"refresh_token\":\"".to_vec();
+    bytes.resize(bytes.len() + 600 * 1024, b'x');
+    let server = Raw::with(bytes, After::Hang).await;
+    let failed = failure(&server.url()).await;
+    assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::TooLarge, false));
+    assert_eq!(failed.partial().unwrap().expose_body().len(), 256 * 1024);
+
+    let mut bytes = b"HTTP/1.1 200 X\r\nContent-Length: 262144\r\n\r\n".to_vec();
+    bytes.resize(bytes.len() + 256 * 1024, b'x');
+    let server = Raw::new(bytes).await;
+    assert_eq!(send(&server.url()).await.unwrap().expose_body().len(), 256 * 1024);
+}
+
+#[tokio::test]
+async fn req_a07_no_redirect_is_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let other = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+        let server = Raw::new(format!(
+            "HTTP/1.1 {status} X\r\nLocation: {}\r\nContent-Length: 0\r\n\r\n",
+            other.url()
+        ))
+        .await;
+        assert_eq!(send(&server.url()).await.unwrap().status(), status);
+        assert_eq!(other.requests(), 0);
+    }
+}
+
+#[tokio::test]
+async fn floods_of_interim_answers_and_headers_end() {
+    let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1000);
+    let server = Raw::new(format!("{interim}HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n")).await;
+    assert_eq!(send(&server.url()).await.unwrap().status(), 200);
+    let headers: String = (0..1000).map(|n| format!("X-{n}: y\r\n")).collect();
+    let server = Raw::new(format!("HTTP/1.1 200 X\r\n{headers}\r\n")).await;
+    assert!(!failure(&server.url()).await.is_unsent());
+    let server = Raw::new(format!("HTTP/1.1 200 X\r\nX: {}\r\n\r\n", "y".repeat(1 << 20))).await;
+    assert!(!failure(&server.url()).await.is_unsent());
+}
+
+#[tokio::test]
+async fn one_byte_at_a_time_ends_at_the_total_timeout() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        read_request(&mut socket).await;
+        let _ = socket.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 9999\r\n\r\n").await;
+        while socket.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let limit = Duration::from_millis(400);
+    let builder = HttpTransport::builder().total_timeout(limit);
+    let failed = builder.build().unwrap().send(post(&url)).await.unwrap_err();
+    assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::TimedOut, false));
+    assert!(!failed.partial().unwrap().expose_body().is_empty());
+}
+
+#[tokio::test]
+async fn req_a01_what_is_not_https_or_loopback_is_never_sent() {
+    for url in ["http://example.com/", "http://10.0.0.1/", "ftp://127.0.0.1/", "https://u:p@127.0.0.1/"] {
+        let failed = failure(url).await;
+        assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::AddressNotAllowed, true), "{url}");
+    }
+    let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(send(&server.url().replace("127.0.0.1", "localhost")).await.is_ok());
+}
+
+#[tokio::test]
+async fn req_e20_a_learned_url_reaches_a_private_address_only_where_that_is_allowed() {
+    let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+    let strict = quick().build().unwrap();
+    let lenient = quick().allow_private_addresses().build().unwrap();
+    for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"] {
+        let url = server.url().replace("127.0.0.1", host);
+        let url = if host.starts_with('[') { url.replace("http:", "https:") } else { url };
+        let failed = strict.send(post(&url).learned()).await.unwrap_err();
+        assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::AddressNotAllowed, true), "{host}");
+    }
+    assert_eq!(server.requests(), 0);
+    assert!(lenient.send(post(&server.url()).learned()).await.is_ok());
+    for url in ["https://169.254.169.254/", "https://[fd00:ec2::254]/", "https://0.0.0.0/"] {
+        let failed = lenient.send(post(url).learned()).await.unwrap_err();
+        assert_eq!(failed.cause(), TransportCause::AddressNotAllowed, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn single_use_requests_never_share_a_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(async move {
+                while read_request(&mut socket).await.is_some() {
+                    let _ = socket.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+                }
+            });
+        }
+    });
+    let single = quick().for_single_use_credentials().build().unwrap();
+    for _ in 0..3 {
+        single.send(post(&url)).await.unwrap();
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_leaves_the_request_unsent_and_loopback_goes_past_it() {
+    let proxy = Raw::new("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").await;
+    let transport = quick().proxy(format!("http://user:pw@127.0.0.1:{}", proxy.port)).build().unwrap();
+    let failed = transport.send(post("https://as.example.com/token")).await.unwrap_err();
+    assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::ProxyRefused, true));
+    assert_eq!(proxy.requests(), 1);
+
+    let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+    assert!(transport.send(post(&server.url())).await.is_ok());
+    assert!(transport.send(post(&server.url().replace("127.0.0.1", "localhost"))).await.is_ok());
+    assert_eq!((proxy.requests(), server.requests()), (1, 2));
+    for host in ["127.0.0.1", "localhost", "10.0.0.1"] {
+        let failed = transport.send(post(&format!("https://{host}/")).learned()).await.unwrap_err();
+        assert_eq!(failed.cause(), TransportCause::AddressNotAllowed, "{host}");
+    }
+}
+
+/// A TLS server for `names` that answers 200; counts the bytes that it could decrypt.
+async fn tls_server(names: &[&str]) -> (u16, String, Arc<AtomicUsize>) {
+    let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(socket).await else { continue };
+            let mut buffer = [0; 4096];
+            if let Ok(n) = stream.read(&mut buffer).await {
+                counted.fetch_add(n, Ordering::SeqCst);
+            }
+            let _ = stream.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    (port, made.cert.pem(), seen)
+}
+
+#[tokio::test]
+async fn req_a02_an_untrusted_certificate_or_another_host_gets_no_byte() {
+    let (port, pem, seen) = tls_server(&["localhost"]).await;
+    let url = format!("https://localhost:{port}/");
+    let untrusted = failure(&url).await;
+    assert_eq!((untrusted.cause(), untrusted.is_unsent()), (TransportCause::TlsFailed, true));
+
+    let trusting = quick().add_root_certificate(pem).build().unwrap();
+    let other_host = trusting.send(post(&format!("https://127.0.0.1:{port}/"))).await.unwrap_err();
+    assert_eq!((other_host.cause(), other_host.is_unsent()), (TransportCause::TlsFailed, true));
+    assert_eq!(seen.load(Ordering::SeqCst), 0);
+
+    assert_eq!(trusting.send(post(&url)).await.unwrap().status(), 200);
+    assert!(seen.load(Ordering::SeqCst) > 0);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_speak_tls_gets_no_byte() {
+    let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+    let failed = failure(&server.url().replace("http:", "https:")).await;
+    assert!(failed.is_unsent(), "{failed:?}");
+    assert_eq!(server.requests(), 0);
+}
