@@ -55,7 +55,7 @@ pub enum KeyError {
     /// The public point is missing, and only whoever made the key can add it.
     #[error(
         "found an EC private key without its public point; expected one with it \
-         (openssl pkey -in KEY -out WHOLE adds it)"
+         (openssl ec -in KEY -out WHOLE adds it)"
     )]
     NoPublicPart,
     /// The key's encoding is broken.

@@ -65,10 +65,34 @@ impl Label {
     }
 }
 
-/// One block, decoded.
+/// One block. Its text is zeroized when dropped.
 pub(crate) struct Block {
     pub(crate) label: Label,
-    pub(crate) der: Zeroizing<Vec<u8>>,
+    body: Zeroizing<String>,
+}
+
+impl Block {
+    fn new(label: &str, lines: &[&str]) -> Self {
+        // The header lines of RFC 1421, which the older formats still carry.
+        let is_header = |line: &&&str| line.contains(':');
+        let encrypted = lines.iter().filter(is_header).any(|line| line.contains("ENCRYPTED"));
+        // Enough room for all, so that growing leaves no copy behind.
+        let mut body = Zeroizing::new(String::with_capacity(lines.iter().map(|l| l.len()).sum()));
+        lines.iter().filter(|line| !is_header(line)).for_each(|line| body.push_str(line));
+        let label = Label::of(label);
+        let label = if encrypted && label.is_private() { Label::Encrypted } else { label };
+        Self { label, body }
+    }
+
+    /// What the text encodes.
+    pub(crate) fn der(&self) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+        let mut der = Zeroizing::new(vec![0; base64::decoded_len_estimate(self.body.len())]);
+        let length = STANDARD
+            .decode_slice(self.body.as_bytes(), &mut der)
+            .map_err(|_| KeyError::malformed("PEM block is not base64"))?;
+        der.truncate(length);
+        Ok(der)
+    }
 }
 
 /// The blocks of a text, in order; at least one.
@@ -84,46 +108,28 @@ pub(crate) fn blocks(text: &[u8]) -> Result<Vec<Block>, KeyError> {
         let Some(label) = line.strip_prefix("-----BEGIN ").and_then(|l| l.strip_suffix("-----")) else {
             continue;
         };
-        blocks.push(block(label, &mut lines, text.len())?);
+        // Two dashes in a row are not part of a label (RFC 7468 section 3): here the line breaks are missing.
+        if label.contains("--") {
+            continue;
+        }
+        blocks.push(block(label, &mut lines)?);
     }
     if blocks.is_empty() { Err(KeyError::NoPem { hint: hint(text) }) } else { Ok(blocks) }
 }
 
-/// Reads one block up to its end line. `longest` is enough room for its text, so that growing leaves no copy.
-fn block<'a>(
-    label: &str,
-    lines: &mut impl Iterator<Item = &'a str>,
-    longest: usize,
-) -> Result<Block, KeyError> {
-    let mut body = Zeroizing::new(String::with_capacity(longest));
-    let mut encrypted = false;
+/// Reads one block up to its end line.
+fn block<'a>(label: &str, lines: &mut impl Iterator<Item = &'a str>) -> Result<Block, KeyError> {
+    let mut inside = Vec::new();
     for line in lines {
         if let Some(end) = line.strip_prefix("-----END ").and_then(|l| l.strip_suffix("-----")) {
-            if end != label {
-                break;
-            }
-            let label = Label::of(label);
-            let label = if encrypted && label.is_private() { Label::Encrypted } else { label };
-            let der = if label == Label::Encrypted { Zeroizing::default() } else { decode(&body)? };
-            return Ok(Block { label, der });
+            return if end == label { Ok(Block::new(label, &inside)) } else { Err(NO_END) };
         }
-        // The header lines of RFC 1421, which the older formats still carry.
-        if line.contains(':') {
-            encrypted |= line.contains("ENCRYPTED");
-        } else if !encrypted {
-            body.push_str(line);
-        }
+        inside.push(line);
     }
-    Err(KeyError::malformed("PEM block has no end line of the same name"))
+    Err(NO_END)
 }
 
-fn decode(body: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    let mut der = Zeroizing::new(vec![0; base64::decoded_len_estimate(body.len())]);
-    let length =
-        STANDARD.decode_slice(body, &mut der).map_err(|_| KeyError::malformed("PEM block is not base64"))?;
-    der.truncate(length);
-    Ok(der)
-}
+const NO_END: KeyError = KeyError::malformed("PEM block has no end line of the same name");
 
 /// What a text without a block looks like.
 fn hint(text: &str) -> Option<&'static str> {
@@ -147,7 +153,8 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> Result<(Label, Vec<u8>), KeyError> {
-        blocks(text.as_bytes()).map(|b| (b[0].label, b[0].der.to_vec()))
+        let found = blocks(text.as_bytes())?;
+        Ok((found[0].label, found[0].der()?.to_vec()))
     }
 
     #[test]
@@ -160,7 +167,7 @@ mod tests {
     fn a_traditional_header_tells_of_encryption() {
         let text = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAQID\n\
                     -----END RSA PRIVATE KEY-----\n";
-        assert_eq!(one(text).unwrap().0, Label::Encrypted);
+        assert_eq!(blocks(text.as_bytes()).unwrap()[0].label, Label::Encrypted);
     }
 
     #[test]

@@ -54,9 +54,9 @@ impl SigningKey {
             }
         };
         let parts = match block.label {
-            Label::Pkcs8 => encoded::pkcs8(&block.der),
-            Label::Sec1 => encoded::sec1(&block.der),
-            Label::Pkcs1 => encoded::pkcs1(&block.der),
+            Label::Pkcs8 => encoded::pkcs8(&block.der()?),
+            Label::Sec1 => encoded::sec1(&block.der()?),
+            Label::Pkcs1 => encoded::pkcs1(&block.der()?),
             Label::Encrypted => Err(KeyError::Encrypted),
             other => Err(KeyError::not_a_signing_key(other.content())),
         }?;

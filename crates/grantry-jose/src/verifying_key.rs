@@ -34,8 +34,8 @@ impl VerifyingKey {
             return Err(KeyError::NoPem { hint: None });
         };
         let parts = match block.label {
-            Label::PublicKey => encoded::spki(&block.der),
-            Label::Pkcs1Public => encoded::pkcs1_public(&block.der),
+            Label::PublicKey => encoded::spki(&block.der()?),
+            Label::Pkcs1Public => encoded::pkcs1_public(&block.der()?),
             other => Err(KeyError::not_a_public_key(other.content())),
         }?;
         Ok(Jwk::new(parts.check_size(RSA_VERIFYING_MOST_BITS)?, None, None).into())
