@@ -1,6 +1,35 @@
 //! Whether a token may go on a request, and what to do after the answer: pure decisions that the reqwest and
 //! tower wrappers both obey.
+//!
+//! A wrapper asks in this order, and adds only the sending:
+//!
+//! 1. [`AllowedOrigins::check`]: may a token go there at all?
+//! 2. [`check_headers`]: does the request leave room for it, and does its `Host` name the same place?
+//! 3. [`TokenSource::ready`](crate::TokenSource::ready), else
+//!    [`TokenSource::token`](crate::TokenSource::token). No token, no request.
+//! 4. [`check_binding`] and [`prove`]: may this client present it, and with which proof?
+//! 5. Send; [`remember_nonce`].
+//! 6. [`after_answer`]: hand the answer on, send once more, or fail.
+//!
+//! # What a 401 means
+//!
+//! [`after_answer`] takes a 401 as "this token is refused", also where the server says nothing more: many
+//! resource servers send no `WWW-Authenticate`, or a scheme of their own, and a token of unknown lifetime could
+//! never be renewed otherwise. It is not so where the challenge names another reason (`invalid_request`,
+//! `insufficient_scope`, `insufficient_user_authentication`, `insufficient_claims`, `invalid_dpop_proof`),
+//! where every challenge is of a scheme that has nothing to do with tokens (`Basic`, `Digest`, `Negotiate`,
+//! `NTLM`), or where a bearer token meets a server that takes only `DPoP`: another token would be refused
+//! just the same. Whether a refused token leads to a token request is the source's decision, which bounds it.
 
+mod allowed;
+mod answer;
+mod challenge;
+mod challenge_parser;
 mod origin;
+mod proof;
 
+pub use allowed::{AllowedOrigins, check_binding, check_headers};
+pub use answer::{Answer, Next, Tried, after_answer, is_another, token_rejected};
+pub use challenge::{Challenge, Challenges};
 pub use origin::Origin;
+pub use proof::{prove, remember_nonce};

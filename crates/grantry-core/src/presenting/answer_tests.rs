@@ -1,0 +1,162 @@
+//! The decision, as a table.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderName, HeaderValue};
+
+use super::*;
+use crate::{AccessToken, Binding, Instant, Origin, ProofRequest, Prover, TokenSet};
+
+#[derive(Debug)]
+struct Unproven;
+
+#[async_trait]
+impl Prover for Unproven {
+    async fn prove(&self, _request: ProofRequest<'_>) -> Result<HeaderValue, Error> {
+        Ok(HeaderValue::from_static("a.b.c"))
+    }
+    fn saw_nonce(&self, _origin: &Origin, _nonce: &str) {}
+}
+
+fn token(text: &str, binding: Binding) -> Token {
+    TokenSet::builder(AccessToken::new(text), Instant::ZERO).binding(binding).build().unwrap().token().clone()
+}
+
+fn bearer() -> Token {
+    token("abc", Binding::Bearer)
+}
+
+fn proven() -> Token {
+    token("abc", Binding::Proof(Arc::new(Unproven)))
+}
+
+fn challenge(values: &[&str]) -> HeaderMap {
+    values.iter().map(|v| (WWW_AUTHENTICATE, v.parse().unwrap())).collect()
+}
+
+fn named(next: &Next) -> &'static str {
+    match next {
+        Next::Deliver => "deliver",
+        Next::RejectAndDeliver => "reject, deliver",
+        Next::RejectAndResend => "reject, resend",
+        Next::ResendWithNonce => "nonce, resend",
+        Next::Fail(error) => error.kind().as_str(),
+    }
+}
+
+#[test]
+fn req_e05_only_a_401_that_is_about_the_token_leads_to_another_token() {
+    for (status, values, expected) in [
+        (200, &["Bearer error=invalid_token"][..], "deliver"),
+        (302, &[], "deliver"),
+        (400, &["Bearer error=invalid_request"], "deliver"),
+        (404, &["Bearer error=invalid_token"], "deliver"),
+        (407, &["Bearer error=invalid_token"], "deliver"),
+        (500, &["Bearer error=invalid_token"], "deliver"),
+        (401, &["Bearer error=\"invalid_token\""], "reject, resend"),
+        (401, &["bEaReR ERROR=invalid_token"], "reject, resend"),
+        (401, &["Bearer"], "reject, resend"),
+        (401, &["Bearer realm=x"], "reject, resend"),
+        (401, &["DPoP error=invalid_token"], "reject, resend"),
+        (401, &["Bearer error=token_expired"], "reject, resend"),
+        (401, &[], "reject, resend"),
+        (401, &["Token"], "reject, resend"),
+        (401, &["Basic realm=x", "Bearer"], "reject, resend"),
+        (401, &["Basic realm=x, Bearer error=invalid_token"], "reject, resend"),
+        (401, &["Bearer, DPoP"], "reject, resend"),
+        (401, &["Basic realm=x"], "deliver"),
+        (401, &["Negotiate", "NTLM"], "deliver"),
+        (401, &["DPoP algs=ES256"], "deliver"),
+        (401, &["Bearer error=invalid_request"], "deliver"),
+        (401, &["Bearer error=insufficient_user_authentication, acr_values=mfa"], "deliver"),
+        (401, &["Bearer error=insufficient_claims"], "deliver"),
+        (401, &["DPoP error=use_dpop_nonce"], "deliver"),
+        (401, &["Bearer error=insufficient_scope, scope=a"], "insufficient_scope"),
+        (403, &["Bearer error=insufficient_scope, scope=a"], "insufficient_scope"),
+        (403, &["Basic realm=x", "dpop error=insufficient_scope"], "insufficient_scope"),
+        (403, &["Bearer error=invalid_token"], "deliver"),
+        (403, &["Basic error=insufficient_scope"], "deliver"),
+        (403, &[], "deliver"),
+    ] {
+        let (token, headers) = (bearer(), challenge(values));
+        let answer = Answer::new(StatusCode::from_u16(status).unwrap(), &headers, &token).resendable(true);
+        assert_eq!(named(&after_answer(&answer)), expected, "{status} {values:?}");
+    }
+}
+
+#[test]
+fn req_e05_a_refused_token_is_rejected_even_if_the_request_cannot_be_sent_again() {
+    let (token, headers) = (bearer(), challenge(&["Bearer error=invalid_token"]));
+    let answer = Answer::new(StatusCode::UNAUTHORIZED, &headers, &token);
+    assert_eq!(named(&after_answer(&answer)), "reject, deliver");
+}
+
+#[test]
+fn req_e34_a_second_refusal_ends_it() {
+    let (token, headers) = (bearer(), challenge(&["Bearer error=invalid_token"]));
+    let tried = Tried { another_token: true, nonce: false };
+    for can_resend in [true, false] {
+        let answer =
+            Answer::new(StatusCode::UNAUTHORIZED, &headers, &token).after(tried).resendable(can_resend);
+        let Next::Fail(error) = after_answer(&answer) else { panic!("not the end") };
+        assert_eq!((error.kind(), error.status()), (ErrorKind::TokenRejected, Some(401)));
+    }
+}
+
+#[test]
+fn req_e34_the_same_token_is_not_sent_twice_under_another_number() {
+    let (first, twin, other) = (bearer(), bearer(), token("def", Binding::Bearer));
+    assert!(!is_another(&first, &first.apart()), "a copy");
+    assert!(!is_another(&twin, &first), "the same bytes, received again");
+    assert!(is_another(&other, &first));
+}
+
+#[test]
+fn req_e06_the_needed_scope_is_in_the_error() {
+    for (value, needed) in [
+        ("Bearer error=insufficient_scope, scope=\"write read\"", Some("read write")),
+        ("Bearer error=insufficient_scope", None),
+        ("Bearer error=insufficient_scope, scope=\"\"", None),
+        ("Bearer error=insufficient_scope, scope=\"a\tb\"", None),
+    ] {
+        let (token, headers) = (bearer(), challenge(&[value]));
+        let next = after_answer(&Answer::new(StatusCode::FORBIDDEN, &headers, &token).resendable(true));
+        let Next::Fail(error) = next else { panic!("{value}") };
+        assert_eq!(error.needed_scope().map(Scope::as_str), needed, "{value}");
+        assert_eq!(error.oauth_code(), Some("insufficient_scope"));
+        assert_eq!(error.status(), Some(403));
+    }
+}
+
+#[test]
+fn req_e12_a_nonce_is_tried_once() {
+    let token = proven();
+    let mut headers = challenge(&["Bearer", "DPoP error=\"use_dpop_nonce\", algs=\"ES256\""]);
+    let decide = |headers: &HeaderMap, tried, can_resend| {
+        let answer = Answer::new(StatusCode::UNAUTHORIZED, headers, &token);
+        named(&after_answer(&answer.after(tried).resendable(can_resend)))
+    };
+    assert_eq!(decide(&headers, Tried::default(), true), "deliver", "it names no nonce");
+    headers.insert(HeaderName::from_static("dpop-nonce"), HeaderValue::from_static("n-1"));
+    assert_eq!(decide(&headers, Tried::default(), true), "nonce, resend");
+    assert_eq!(decide(&headers, Tried::default(), false), "deliver");
+    assert_eq!(decide(&headers, Tried { nonce: true, another_token: false }, true), "invalid_answer");
+    assert_eq!(decide(&headers, Tried { nonce: false, another_token: true }, true), "nonce, resend");
+}
+
+#[test]
+fn the_challenge_of_the_scheme_that_was_presented_counts_first() {
+    let headers = challenge(&["DPoP error=invalid_dpop_proof, Bearer error=invalid_token"]);
+    let decide = |token: &Token| {
+        named(&after_answer(&Answer::new(StatusCode::UNAUTHORIZED, &headers, token).resendable(true)))
+    };
+    assert_eq!(decide(&bearer()), "reject, resend");
+    assert_eq!(decide(&proven()), "deliver");
+}
+
+#[test]
+fn a_request_is_sent_at_most_three_times() {
+    assert_eq!(Tried { another_token: true, nonce: true }.resends(), 2);
+}
