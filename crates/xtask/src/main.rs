@@ -1,2 +1,83 @@
-//! The tasks of the project.
-fn main() {}
+//! `cargo xtask`: runs a task and says how it went.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to a person")]
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use xtask::commands::{Command, usage};
+use xtask::run::{cargo, run};
+use xtask::stages::{STAGES, Stage};
+use xtask::{Fallible, root};
+
+/// The exit code for words that mean nothing.
+const MISUNDERSTOOD: u8 = 2;
+
+fn main() -> ExitCode {
+    let root = root();
+    let done = match Command::parse(std::env::args().skip(1)) {
+        Ok(Command::Test(stages)) => test(&root, stages),
+        Ok(Command::Format) => run(&mut cargo(&root, &["fmt", "--all"])),
+        Ok(Command::Bench { peers, arguments }) => bench(&root, peers, &arguments),
+        Ok(Command::Help) => {
+            println!("{}", usage());
+            Ok(())
+        }
+        Err(misunderstood) => {
+            eprintln!("{misunderstood}\n\n{}", usage());
+            return ExitCode::from(MISUNDERSTOOD);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the stages one after the other, also past a failure, and ends with a table of seconds.
+fn test(root: &Path, mut stages: Vec<&Stage>) -> Fallible {
+    if stages.iter().any(|stage| stage.needs_install()) && stages.iter().all(|stage| stage.name != "install")
+    {
+        stages.splice(0..0, STAGES.iter().filter(|stage| stage.name == "install"));
+    }
+    let mut rows = Vec::new();
+    for stage in stages {
+        println!("\n== {}: {}", stage.name, stage.what);
+        let (outcome, took) = timed(|| stage.run(root));
+        match &outcome {
+            Ok(said) => said.iter().for_each(|line| println!("{line}")),
+            Err(error) => eprintln!("{error}"),
+        }
+        rows.push((stage.name, took, outcome.is_ok()));
+    }
+    println!("\n{:<12} {:>8}", "stage", "seconds");
+    for (name, took, passed) in &rows {
+        println!("{name:<12} {:>8.1}  {}", took.as_secs_f64(), if *passed { "passed" } else { "FAILED" });
+    }
+    let total: Duration = rows.iter().map(|(_, took, _)| took).sum();
+    let failed = rows.iter().filter(|(_, _, passed)| !passed).count();
+    println!("{:<12} {:>8.1}", "total", total.as_secs_f64());
+    println!("\nstages: {} passed, {failed} failed", rows.len() - failed);
+    if failed == 0 { Ok(()) } else { Err("not every stage passed".into()) }
+}
+
+/// Measures. The programs do the work and write the files; the peers have a graph and a lock of their own.
+fn bench(root: &Path, peers: bool, arguments: &[String]) -> Fallible {
+    if peers {
+        let out = root.join("target/bench-peers.json");
+        let mut command =
+            cargo(root, &["run", "--release", "--locked", "--manifest-path", "benches/peers/Cargo.toml"]);
+        run(command.args(["--", "--out"]).arg(out))?;
+    }
+    let mut command = cargo(root, &["run", "--release", "--locked", "--package", "grantry-benches", "--"]);
+    run(command.args(arguments))
+}
+
+#[allow(clippy::disallowed_methods, reason = "nobody hands a clock to a program that runs others")]
+fn timed<T>(task: impl FnOnce() -> T) -> (T, Duration) {
+    let start = Instant::now();
+    (task(), start.elapsed())
+}

@@ -1,0 +1,107 @@
+//! What can be asked of `cargo xtask`.
+
+use crate::stages::{STAGES, Stage};
+
+/// How to ask.
+const USAGE: &str = "\
+cargo xtask TASK
+
+  test [STAGE...]        install what is missing, then run every stage, or those named
+  fmt                    format every source
+  tidy                   check the rules of the house
+  interop                install what is missing, then test against real servers
+  bench [--peers] [...]  measure, and write target/bench.json; --peers measures the peers first;
+                         the rest goes to the benches
+  help                   this text
+
+stages of test:";
+
+/// A task that was asked for.
+#[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "`main` has to do every one of them")]
+pub enum Command {
+    /// Install what is missing, then run these stages.
+    Test(Vec<&'static Stage>),
+    /// Format every source.
+    Format,
+    /// Measure, the peers too if asked, with the rest of the arguments for the benches.
+    Bench {
+        /// Whether the peers are measured first.
+        peers: bool,
+        /// What the benches are told.
+        arguments: Vec<String>,
+    },
+    /// Say how to ask.
+    Help,
+}
+
+impl Command {
+    /// Reads the arguments, without the program's name.
+    ///
+    /// # Errors
+    /// A phrase about the first word that is not understood.
+    pub fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut rest = arguments.into_iter();
+        let task = rest.next().unwrap_or_else(|| "help".into());
+        let words: Vec<String> = rest.collect();
+        let alone = |command| match words.first() {
+            None => Ok(command),
+            Some(word) => Err(format!("{task} takes no {word:?}")),
+        };
+        match task.as_str() {
+            "test" if words.is_empty() => Ok(Self::Test(STAGES.iter().collect())),
+            "test" => words.iter().map(|word| stage(word)).collect::<Result<_, _>>().map(Self::Test),
+            "fmt" => alone(Self::Format),
+            "tidy" | "interop" => alone(Self::Test(vec![stage(&task)?])),
+            "bench" => {
+                let peers = words.iter().any(|word| word == "--peers");
+                Ok(Self::Bench {
+                    peers,
+                    arguments: words.into_iter().filter(|word| word != "--peers").collect(),
+                })
+            }
+            "help" | "--help" | "-h" => alone(Self::Help),
+            _ => Err(format!("there is no task {task:?}")),
+        }
+    }
+}
+
+/// The usage with the stages below it.
+pub fn usage() -> String {
+    let lines = STAGES.iter().map(|stage| format!("\n  {:<22} {}", stage.name, stage.what));
+    lines.fold(USAGE.to_owned(), |text, line| text + &line)
+}
+
+fn stage(name: &str) -> Result<&'static Stage, String> {
+    STAGES.iter().find(|stage| stage.name == name).ok_or_else(|| format!("there is no stage {name:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, String> {
+        Command::parse(line.split_whitespace().map(String::from))
+    }
+
+    #[test]
+    fn test_runs_every_stage_or_those_named() {
+        assert!(matches!(parse("test"), Ok(Command::Test(stages)) if stages.len() == STAGES.len()));
+        assert!(matches!(parse("test fmt tidy"), Ok(Command::Test(stages)) if stages.len() == 2));
+        assert!(matches!(parse("interop"), Ok(Command::Test(stages)) if stages[0].name == "interop"));
+    }
+
+    #[test]
+    fn bench_passes_on_what_it_does_not_know() {
+        let expected = Command::Bench { peers: true, arguments: vec!["--quick".into(), "hit".into()] };
+        assert_eq!(parse("bench --quick --peers hit"), Ok(expected));
+    }
+
+    #[test]
+    fn words_that_mean_nothing_are_refused() {
+        for line in ["tests", "test nothing", "fmt now", "tidy --fast", "help me"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+        assert_eq!(parse(""), Ok(Command::Help));
+    }
+}

@@ -1,0 +1,117 @@
+//! Installs what the tests need and the machine lacks, or says exactly what to install.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::Fallible;
+use crate::run::{cargo, output, run};
+
+/// The oldest Node.js that runs the servers of the interop tests.
+const OLDEST_NODE: u32 = 20;
+
+/// Something that has to be on the machine.
+#[derive(Debug)]
+struct Need {
+    /// A command that succeeds when it is there.
+    probe: &'static [&'static str],
+    /// What brings it on Debian.
+    packages: &'static [&'static str],
+}
+
+const NEEDS: &[Need] = &[
+    Need { probe: &["node", "--version"], packages: &["nodejs"] },
+    Need { probe: &["npm", "--version"], packages: &["npm"] },
+    Need { probe: &["pkg-config", "--version"], packages: &["pkg-config"] },
+    // For the feature `native-tls`, which is tested too.
+    Need { probe: &["pkg-config", "--exists", "openssl"], packages: &["libssl-dev", "pkg-config"] },
+];
+
+/// Makes the machine ready for every stage. Where it is root on Debian it installs, elsewhere it says what is
+/// missing; what stands below the project it installs everywhere, by lock file.
+///
+/// # Errors
+/// What is missing and how to get it, or what failed.
+pub fn install(root: &Path) -> Fallible {
+    for component in ["fmt", "clippy"] {
+        if !succeeds(&mut cargo(root, &[component, "--version"])) {
+            return Err(format!("cargo {component} is missing: `rustup component add rustfmt clippy`").into());
+        }
+    }
+    install_packages(&missing_packages())?;
+    let version = output(Command::new("node").arg("--version"))?;
+    if major(&version).is_none_or(|major| major < OLDEST_NODE) {
+        let found = version.trim();
+        return Err(format!(
+            "Node.js {OLDEST_NODE} or newer is needed, and this is {found}: install a newer one"
+        )
+        .into());
+    }
+    install_npm(&root.join("tests/oidc-provider"))
+}
+
+fn missing_packages() -> Vec<&'static str> {
+    let is_missing = |need: &&Need| !succeeds(Command::new(need.probe[0]).args(&need.probe[1..]));
+    let mut packages: Vec<_> =
+        NEEDS.iter().filter(is_missing).flat_map(|need| need.packages).copied().collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+fn install_packages(packages: &[&str]) -> Fallible {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !is_root_on_debian() {
+        let names = packages.join(" ");
+        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, and OpenSSL's headers";
+        return Err(format!("install these first: `sudo apt-get install {names}` on Debian; {advice}").into());
+    }
+    let apt = |arguments: &[&str]| {
+        let mut command = Command::new("apt-get");
+        run(command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments).stdin(Stdio::null()))
+    };
+    apt(&["update", "-q"])?;
+    apt(&[&["install", "-q", "-y", "--no-install-recommends"], packages].concat())
+}
+
+/// Installs the packages of a lock file, unless the very same were installed before.
+fn install_npm(folder: &Path) -> Fallible {
+    let lock = fs::read(folder.join("package-lock.json"))?;
+    let installed = folder.join("node_modules/.installed-lock.json");
+    if fs::read(&installed).is_ok_and(|known| known == lock) {
+        return Ok(());
+    }
+    let mut npm = Command::new("npm");
+    npm.current_dir(folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).stdin(Stdio::null());
+    run(&mut npm)?;
+    Ok(fs::write(installed, lock)?)
+}
+
+fn is_root_on_debian() -> bool {
+    Path::new("/etc/debian_version").exists()
+        && output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
+}
+
+fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
+/// The major number of `v20.1.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_node_is_read() {
+        assert_eq!(major("v20.20.2\n"), Some(20));
+        assert_eq!(major("v8"), Some(8));
+        assert_eq!(major("nonsense"), None);
+    }
+}

@@ -1,0 +1,176 @@
+//! The stages of `cargo xtask test`.
+
+use std::path::Path;
+
+use crate::Fallible;
+use crate::install::install;
+use crate::run::{cargo, run};
+use crate::tidy::{self, Metadata, Package};
+
+/// One stage: what it checks, and how.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stage {
+    /// The word by which it can be asked for.
+    pub name: &'static str,
+    /// What it checks.
+    pub what: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Kind {
+    /// A cargo command.
+    Cargo(&'static [&'static str]),
+    Install,
+    Docs,
+    Features,
+    Tidy,
+}
+
+use Kind::{Cargo, Docs, Features, Install, Tidy};
+
+/// Every stage, in the order in which they run.
+pub const STAGES: &[Stage] = &[
+    stage("install", "what the other stages need is there, or gets there", Install),
+    stage("fmt", "every source is formatted", Cargo(&["fmt", "--all", "--check"])),
+    stage("tidy", "the rules of the house hold", Tidy),
+    stage(
+        "clippy",
+        "no lint has a word to say",
+        Cargo(&[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--all-features",
+            "--locked",
+            "--",
+            "-D",
+            "warnings",
+        ]),
+    ),
+    stage(
+        "test",
+        "unit and integration tests",
+        Cargo(&[
+            "test",
+            "--workspace",
+            "--all-features",
+            "--locked",
+            "--lib",
+            "--bins",
+            "--tests",
+            "--examples",
+        ]),
+    ),
+    stage(
+        "doctest",
+        "every example in the docs runs",
+        Cargo(&["test", "--workspace", "--all-features", "--locked", "--doc"]),
+    ),
+    stage("docs", "the docs build without a warning", Docs),
+    stage("features", "each crate builds bare, and with each of its features alone", Features),
+    stage(
+        "interop",
+        "real authorization servers agree",
+        Cargo(&["test", "--package", "grantry-tests", "--all-features", "--locked", "--test", "interop"]),
+    ),
+    stage(
+        "quickstart",
+        "the example of the README keeps its word",
+        Cargo(&["run", "--locked", "--example", "quickstart"]),
+    ),
+];
+
+const fn stage(name: &'static str, what: &'static str, kind: Kind) -> Stage {
+    Stage { name, what, kind }
+}
+
+impl Stage {
+    /// Runs it in the workspace at `root`; returns what is worth saying of a success.
+    ///
+    /// # Errors
+    /// What did not hold.
+    pub fn run(&self, root: &Path) -> Fallible<Vec<String>> {
+        match self.kind {
+            Cargo(arguments) => run(&mut cargo(root, arguments)).map(|()| Vec::new()),
+            Install => install(root).map(|()| Vec::new()),
+            Docs => docs(root).map(|()| Vec::new()),
+            Features => features(root),
+            Tidy => tidy(root),
+        }
+    }
+
+    /// Whether it needs what `install` brings.
+    pub fn needs_install(&self) -> bool {
+        self.name == "interop"
+    }
+}
+
+fn docs(root: &Path) -> Fallible {
+    let mut command = cargo(root, &["doc", "--workspace", "--all-features", "--no-deps", "--locked"]);
+    run(command.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Checks each published crate without its features, and with each alone. The default features of all were
+/// built by the stages before.
+fn features(root: &Path) -> Fallible<Vec<String>> {
+    let metadata = Metadata::load(root)?;
+    let mut said = Vec::new();
+    for package in metadata.libraries().filter(|package| !package.features.is_empty()) {
+        for features in combinations(package) {
+            let mut command = cargo(root, &["check", "--locked", "--quiet", "--package", &package.name]);
+            run(command.args(["--no-default-features", "--features", &features]))?;
+            said.push(format!("{} [{features}]", package.name));
+        }
+    }
+    Ok(said)
+}
+
+/// No feature, then each of them that is not only the name of others.
+fn combinations(package: &Package) -> Vec<String> {
+    let alone = package.features.keys().filter(|name| *name != "default").cloned();
+    std::iter::once(String::new()).chain(alone).collect()
+}
+
+fn tidy(root: &Path) -> Fallible<Vec<String>> {
+    let report = tidy::check(root)?;
+    if report.offences.is_empty() {
+        return deny(root, report.figures);
+    }
+    let lines: Vec<String> = report.offences.iter().map(ToString::to_string).collect();
+    Err(format!("{} offences\n{}", lines.len(), lines.join("\n")).into())
+}
+
+/// Where cargo-deny is installed it has the last word on licences, bans and sources.
+fn deny(root: &Path, mut figures: Vec<String>) -> Fallible<Vec<String>> {
+    let installed = crate::run::output(&mut cargo(root, &["deny", "--version"])).is_ok();
+    if installed {
+        run(&mut cargo(root, &["deny", "check", "licenses", "bans", "sources"]))?;
+    } else {
+        figures.push(
+            "cargo-deny is not installed: licences, bans and sources were checked by tidy alone".into(),
+        );
+    }
+    Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_stages_are_words_and_no_two_are_the_same() {
+        for (at, stage) in STAGES.iter().enumerate() {
+            assert!(stage.name.chars().all(|c| c.is_ascii_lowercase()), "{}", stage.name);
+            assert!(STAGES[..at].iter().all(|other| other.name != stage.name), "{}", stage.name);
+        }
+    }
+
+    #[test]
+    fn every_feature_is_built_alone_and_none_too() {
+        let package: Package =
+            serde_json::from_str(r#"{"features": {"default": ["a"], "a": [], "b": ["a"]}}"#).unwrap();
+        assert_eq!(combinations(&package), ["", "a", "b"]);
+    }
+}
