@@ -62,12 +62,18 @@ impl TokenSet {
         }
     }
 
+    /// A token set that holds nothing besides its token: what a source knows of a grant that keeps nothing for
+    /// the next renewal.
+    pub fn from_token(token: Token) -> Self {
+        Self { token, obtained: Instant::ZERO, refresh_token: None, renew_at: None, generation: 0 }
+    }
+
     /// What callers get.
     pub fn token(&self) -> &Token {
         &self.token
     }
 
-    /// When the request that brought it was sent, on the boot clock.
+    /// When the request that brought it was sent, on the boot clock; [`Instant::ZERO`] where nobody kept that.
     pub fn obtained(&self) -> Instant {
         self.obtained
     }

@@ -1,1 +1,44 @@
-//! When to renew: the pure refresh policy, the managed token source with a lock-free read, the scheduler.
+//! When to renew: the pure policy, the managed source with its lock-free read, and the scheduler.
+//!
+//! A [`ManagedSource`] wraps a [`Grant`](grantry_core::Grant) and keeps its token fresh: it hands the held token
+//! out without waiting, runs at most one renewal at a time, and asks a [`Scheduler`] to renew it in the
+//! background before its buffer begins. What a caller gets in which case is [`RefreshPolicy::decide`], a pure
+//! function; everything else only obeys it.
+//!
+//! # Invariants
+//!
+//! * [`ready`](grantry_core::TokenSource::ready) takes no lock, makes no system call that can block, and
+//!   allocates nothing.
+//! * A source has at most one renewal in flight. It is a task of its own: no caller can cut it off, and however
+//!   it ends (result, panic, runtime gone), its waiters learn of it.
+//! * A failure never displaces a token that is still fit, and is never final: a demand after the cool-down tries
+//!   again.
+//! * A refused token is never handed out again, and a late refusal never discards a newer token.
+//! * No thread-local holds a token. Copies of a token belong to the source and go with it.
+//! * Background tasks hold sources weakly: a dropped source is renewed no more.
+//! * Nothing here knows HTTP, a vault or a provider.
+
+mod calendar;
+mod decide;
+mod directory;
+mod flight;
+mod gate;
+mod health;
+mod lane;
+mod policy;
+mod profile;
+mod registration;
+mod scheduler;
+mod shards;
+mod source;
+mod tally;
+mod timing;
+
+pub use decide::{Failed, Held, Verdict};
+pub use directory::Directory;
+pub use health::{Condition, Health};
+pub use policy::{Fallback, RefreshPolicy, RefreshPolicyBuilder};
+pub use profile::{Profile, ProfileBuilder};
+pub use scheduler::{Scheduler, SchedulerBuilder};
+pub use source::ManagedSource;
+pub use timing::RenewalWindow;

@@ -46,6 +46,17 @@ impl Origin {
         Ok(Self(Arc::new(origin)))
     }
 
+    /// The host, an IPv6 address in brackets.
+    pub fn host(&self) -> &str {
+        self.0.host_str().unwrap_or_default()
+    }
+
+    /// The port, the scheme's own where the URL names none.
+    pub fn port(&self) -> u16 {
+        // Only https and http get in, and both have a port of their own.
+        self.0.port_or_known_default().unwrap_or_default()
+    }
+
     /// Whether a request to `url` goes to this origin.
     pub fn contains(&self, url: &Url) -> bool {
         self.0.scheme() == url.scheme()
@@ -67,7 +78,7 @@ impl Origin {
 
     /// Whether `host` or `host:port`, as it stands in a URI or a `Host` header, is this origin's.
     pub(super) fn is_authority(&self, authority: &str) -> bool {
-        let host = self.0.host_str().unwrap_or_default();
+        let host = self.host();
         let Some((name, port)) = authority.split_at_checked(host.len()) else {
             return false;
         };
@@ -77,7 +88,7 @@ impl Origin {
             Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
             Some(_) => return false,
         };
-        name.eq_ignore_ascii_case(host) && port.is_some() && port == self.0.port_or_known_default()
+        name.eq_ignore_ascii_case(host) && port == Some(self.port())
     }
 }
 

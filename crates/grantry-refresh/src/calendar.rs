@@ -1,0 +1,162 @@
+//! The calendar of renewals: which source is due when.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Weak;
+use std::time::Duration;
+
+use grantry_core::{Entropy, Instant};
+
+use crate::RenewalWindow;
+use crate::source::ManagedSource;
+use crate::timing::between;
+
+/// How fine the calendar is.
+pub(crate) const TICK: Duration = Duration::from_millis(50);
+/// How many ticks make a block, in which crowds are counted: 6.4 s.
+const BLOCK: u64 = 128;
+/// A block with fewer bookings than this is never crowded.
+const CROWD: usize = 16;
+
+/// Bookings by tick. An entry is one weak pointer, so a million sources cost eight megabytes.
+#[derive(Debug, Default)]
+pub(crate) struct Calendar {
+    ticks: BTreeMap<u64, Vec<Weak<ManagedSource>>>,
+    /// How many bookings there are in each block of ticks.
+    blocks: BTreeMap<u64, usize>,
+    booked: usize,
+}
+
+/// The number of the tick that `at` falls in.
+pub(crate) fn tick_of(at: Instant) -> u64 {
+    at.as_nanos() / tick_nanos()
+}
+
+fn tick_nanos() -> u64 {
+    u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Calendar {
+    /// Books `source` for the tick of `at`. Returns whether it is the earliest booking now.
+    pub(crate) fn book(&mut self, at: Instant, source: Weak<ManagedSource>) -> bool {
+        let tick = tick_of(at);
+        let earliest = self.ticks.first_key_value().is_none_or(|(first, _)| tick < *first);
+        self.ticks.entry(tick).or_default().push(source);
+        *self.blocks.entry(tick / BLOCK).or_default() += 1;
+        self.booked += 1;
+        earliest
+    }
+
+    /// A moment in the window: in its last part, unless that is crowded; then the emptier of two draws from the
+    /// whole of it. So a few sources renew as late as they may, and a million that started together spread.
+    pub(crate) fn choose(&self, window: RenewalWindow, entropy: &dyn Entropy) -> Instant {
+        let late = between(window.preferred, window.latest, entropy);
+        if self.load(late) < self.crowd_limit(window) {
+            return late;
+        }
+        let (one, two) = (
+            between(window.earliest, window.latest, entropy),
+            between(window.earliest, window.latest, entropy),
+        );
+        if self.load(one) <= self.load(two) { one } else { two }
+    }
+
+    /// Takes out what is due at `now`, at most `most` sources, each with the tick that it was booked for.
+    pub(crate) fn take_due(&mut self, now: Instant, most: usize) -> Vec<(u64, Weak<ManagedSource>)> {
+        let mut due = Vec::new();
+        while let Some(mut first) = self.ticks.first_entry() {
+            let tick = *first.key();
+            // Only when the tick is over has every moment in it come.
+            if tick >= tick_of(now) || due.len() >= most {
+                break;
+            }
+            let sources = first.get_mut();
+            let take = sources.len().min(most - due.len());
+            due.extend(sources.drain(sources.len() - take..).map(|source| (tick, source)));
+            if sources.is_empty() {
+                first.remove();
+            }
+            if let Entry::Occupied(mut block) = self.blocks.entry(tick / BLOCK) {
+                *block.get_mut() = block.get().saturating_sub(take);
+                if *block.get() == 0 {
+                    block.remove();
+                }
+            }
+        }
+        self.booked -= due.len();
+        due
+    }
+
+    /// When the earliest booking is due: at the end of its tick.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        self.ticks
+            .first_key_value()
+            .map(|(tick, _)| Instant::from_nanos(tick.saturating_add(1).saturating_mul(tick_nanos())))
+    }
+
+    /// How many bookings there are, stale ones included.
+    pub(crate) fn booked(&self) -> usize {
+        self.booked
+    }
+
+    fn load(&self, at: Instant) -> usize {
+        self.blocks.get(&(tick_of(at) / BLOCK)).copied().unwrap_or_default()
+    }
+
+    /// A block with this many bookings is crowded: a fifth more than the mean over the span that is booked, or over
+    /// the window if that is longer.
+    fn crowd_limit(&self, window: RenewalWindow) -> usize {
+        let blocks =
+            |first: u64, last: u64| usize::try_from(last.saturating_sub(first)).unwrap_or(usize::MAX);
+        let wanted = blocks(tick_of(window.earliest) / BLOCK, tick_of(window.latest) / BLOCK);
+        let booked = match (self.blocks.first_key_value(), self.blocks.last_key_value()) {
+            (Some((first, _)), Some((last, _))) => blocks(*first, *last),
+            _ => 0,
+        };
+        let mean = self.booked / wanted.max(booked).max(1);
+        (mean + mean / 5).max(CROWD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grantry_core::SystemEntropy;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_secs(seconds))
+    }
+
+    fn window() -> RenewalWindow {
+        RenewalWindow { earliest: at(360), preferred: at(3135), latest: at(3300) }
+    }
+
+    #[test]
+    fn a_few_sources_renew_late_and_a_crowd_spreads_over_the_whole_window() {
+        let mut calendar = Calendar::default();
+        for nth in 0..100_000 {
+            let at = calendar.choose(window(), &SystemEntropy);
+            assert!(nth > 100 || at >= window().preferred, "{nth}: {at:?}");
+            calendar.book(at, Weak::new());
+        }
+        let mean = 100_000 / calendar.blocks.len();
+        let peak = calendar.blocks.values().max().copied().unwrap_or_default();
+        assert!(peak * 2 <= mean * 3, "the fullest block holds {peak}, the mean is {mean}");
+    }
+
+    #[test]
+    fn what_is_due_comes_out_once_and_in_order() {
+        let mut calendar = Calendar::default();
+        assert!(calendar.book(at(20), Weak::new()));
+        assert!(calendar.book(at(10), Weak::new()), "earlier than all others");
+        assert!(!calendar.book(at(10), Weak::new()));
+        assert_eq!(calendar.next(), Some(at(10).after(TICK)));
+        assert!(calendar.take_due(at(10), 10).is_empty(), "the tick is not over");
+        assert!(calendar.take_due(at(9), 10).is_empty());
+        assert_eq!(calendar.take_due(at(15), 1).len(), 1, "no more than asked for");
+        assert_eq!(calendar.take_due(at(15), 10).len(), 1);
+        assert_eq!(calendar.booked(), 1);
+        assert_eq!(calendar.take_due(Instant::MAX, 10).len(), 1);
+        assert!(calendar.next().is_none() && calendar.blocks.is_empty());
+    }
+}

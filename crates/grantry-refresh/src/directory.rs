@@ -1,0 +1,116 @@
+//! Sources by key.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use grantry_core::{GrantKeyRef, Token, TokenSource};
+use hashbrown::HashTable;
+
+use crate::ManagedSource;
+
+/// How many parts the directory is split in, so that writers stop few readers.
+const PARTS: usize = 64;
+
+/// Finds a source by tenant, service and account, among a million as among ten.
+///
+/// A look-up hashes the three names, takes one shared lock for its part of the table, and allocates nothing.
+///
+/// ```
+/// # fn example(source: std::sync::Arc<grantry_refresh::ManagedSource>) {
+/// use grantry_core::GrantKeyRef;
+/// use grantry_refresh::Directory;
+/// let directory = Directory::new();
+/// directory.insert(source);
+/// let key = GrantKeyRef { tenant: "acme", service: "crm", account: "user-17" };
+/// match directory.ready(key) {
+///     Some(token) => println!("at hand: {token:?}"),
+///     None => println!("to be had from {:?}", directory.find(key)),
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Directory {
+    hasher: RandomState,
+    parts: Box<[Part]>,
+}
+
+type Part = RwLock<HashTable<Arc<ManagedSource>>>;
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Directory {
+    /// An empty directory.
+    pub fn new() -> Self {
+        Self { hasher: RandomState::new(), parts: (0..PARTS).map(|_| Part::default()).collect() }
+    }
+
+    /// Puts a source in under its own key, and returns the one that was there.
+    pub fn insert(&self, source: Arc<ManagedSource>) -> Option<Arc<ManagedSource>> {
+        let hash = self.hasher.hash_one(source.key().as_key_ref());
+        let mut part = self.part(hash)?.write().unwrap_or_else(PoisonError::into_inner);
+        let there = part.find_mut(hash, |there| there.key() == source.key());
+        match there {
+            Some(there) => Some(std::mem::replace(there, source)),
+            None => {
+                part.insert_unique(hash, source, |source| self.hasher.hash_one(source.key().as_key_ref()));
+                None
+            }
+        }
+    }
+
+    /// The source of this key.
+    pub fn find(&self, key: GrantKeyRef<'_>) -> Option<Arc<ManagedSource>> {
+        self.with(key, Arc::clone)
+    }
+
+    /// A token of this key's source, if one is at hand: like `find` and then `ready`, without counting a
+    /// reference to the source.
+    pub fn ready(&self, key: GrantKeyRef<'_>) -> Option<Token> {
+        self.with(key, |source| source.ready())?
+    }
+
+    /// Takes a source out.
+    pub fn remove(&self, key: GrantKeyRef<'_>) -> Option<Arc<ManagedSource>> {
+        let hash = self.hasher.hash_one(key);
+        let mut part = self.part(hash)?.write().unwrap_or_else(PoisonError::into_inner);
+        let found = part.find_entry(hash, |source| key.matches(source.key())).ok()?;
+        Some(found.remove().0)
+    }
+
+    /// How many sources it holds.
+    pub fn len(&self) -> usize {
+        self.parts.iter().map(|part| part.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All sources, in no order; one part is locked at a time, so sources that come or go meanwhile may be
+    /// missed.
+    pub fn sources(&self) -> Vec<Arc<ManagedSource>> {
+        let mut all = Vec::new();
+        for part in &self.parts {
+            all.extend(part.read().unwrap_or_else(PoisonError::into_inner).iter().map(Arc::clone));
+        }
+        all
+    }
+
+    fn with<T>(&self, key: GrantKeyRef<'_>, look: impl FnOnce(&Arc<ManagedSource>) -> T) -> Option<T> {
+        let hash = self.hasher.hash_one(key);
+        let part = self.part(hash)?.read().unwrap_or_else(PoisonError::into_inner);
+        part.find(hash, |source| key.matches(source.key())).map(look)
+    }
+
+    /// By the upper bits: the table inside uses the lower ones.
+    fn part(&self, hash: u64) -> Option<&Part> {
+        #[allow(clippy::cast_possible_truncation, reason = "only six bits are left")]
+        let number = (hash >> 48) as usize % PARTS;
+        self.parts.get(number)
+    }
+}

@@ -1,0 +1,76 @@
+//! The breaker of a client registration: one refusal of the client spares all its sources theirs.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use grantry_core::{Error, Instant};
+
+/// How long one attempt probes a registration before another may.
+const PROBE: Duration = Duration::from_secs(60);
+
+/// A client at an authorization server, shared by all sources that act as that client.
+///
+/// `invalid_client` says nothing about a grant, so it opens this breaker instead of condemning one.
+#[derive(Debug, Default)]
+pub(crate) struct Registration {
+    name: String,
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    error: Error,
+    until: Instant,
+}
+
+impl Registration {
+    pub(crate) fn new(name: String) -> Self {
+        Self { name, open: Mutex::default() }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The refusal that still stands at `now`, and until when. Once its time is over one caller may probe.
+    pub(crate) fn check(&self, now: Instant) -> Result<(), (Error, Instant)> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.as_mut() {
+            Some(refusal) if now < refusal.until => Err((refusal.error.clone(), refusal.until)),
+            Some(refusal) => {
+                refusal.until = now.after(PROBE);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The server refused the client.
+    pub(crate) fn refused(&self, error: Error, until: Instant) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(Open { error, until });
+    }
+
+    /// The server accepted the client, or the attempt said nothing of it.
+    pub(crate) fn accepted(&self) {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use grantry_core::{ErrorKind, Stage};
+
+    #[test]
+    fn one_refusal_stops_all_until_its_time_and_then_one_may_probe() {
+        let at = |s| Instant::ZERO.after(Duration::from_secs(s));
+        let registration = Registration::new("client at server".into());
+        assert!(registration.check(at(0)).is_ok());
+        registration.refused(Error::new(ErrorKind::InvalidClient, Stage::Token, "no"), at(30));
+        assert_eq!(registration.check(at(29)).unwrap_err().1, at(30));
+        assert!(registration.check(at(30)).is_ok(), "the probe");
+        assert!(registration.check(at(30)).is_err(), "only one");
+        registration.accepted();
+        assert!(registration.check(at(30)).is_ok());
+    }
+}

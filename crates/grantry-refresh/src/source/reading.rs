@@ -1,0 +1,45 @@
+//! Looking at a source without asking it for a token.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use grantry_core::{Error, Instant};
+
+use super::ManagedSource;
+use crate::{Condition, Health};
+
+impl ManagedSource {
+    /// A snapshot of how the source is doing. It holds nothing secret and changes nothing.
+    pub fn health(&self) -> Health {
+        let now = self.profile.clock.now();
+        let monotonic = self.profile.clock.coarse().monotonic;
+        let state = self.lock();
+        let held = self.held.load_full();
+        let condition = match held.as_deref() {
+            None => Condition::Empty,
+            Some(token) if !token.is_fit(now) => Condition::Expired,
+            Some(_) if now >= state.renew_at => Condition::Due,
+            Some(_) => Condition::Fresh,
+        };
+        let failure = state.failure();
+        let tallies = || {
+            let shards = self.shards.get().into_iter().flat_map(|shards| shards.tallies());
+            std::iter::once(&self.tally).chain(shards)
+        };
+        let last = tallies().filter_map(|tally| tally.last()).max();
+        Health {
+            key: self.key.clone(),
+            condition,
+            fit_for: held.as_deref().and_then(|token| token.expires()).map(|at| at.since(now)),
+            renewal_at: (state.renew_at != Instant::MAX).then_some(state.renew_at),
+            renewing: state.flight().is_some(),
+            waiting: state.flight().map_or(0, |flight| flight.waiting()),
+            last_error: failure.map(|failed| Error::clone(failed.error)),
+            retry_at: failure.map(|failed| failed.retry_at),
+            hits: tallies().map(|tally| tally.hits()).sum(),
+            last_used: last.map(|last| Duration::from_nanos(monotonic.saturating_sub(last))),
+            renewals: self.renewals.load(Ordering::Relaxed),
+            failures: self.failures.load(Ordering::Relaxed),
+        }
+    }
+}
