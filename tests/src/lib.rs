@@ -1,1 +1,11 @@
-//! The tests of grantry.
+//! What the tests of grantry stand on: the real servers that they start.
+//!
+//! Nothing here knows grantry; the tests themselves use the facade as a user would.
+
+mod oidc_provider;
+mod server;
+
+pub use oidc_provider::{ClientKey, Fault, OidcProvider, Settings};
+
+/// What a harness returns: whatever kept the server from doing what it should.
+pub type Fallible<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;

@@ -1,0 +1,3 @@
+//! grantry against real authorization servers. Each test starts one of its own.
+
+mod harness;
