@@ -1,1 +1,74 @@
-//! An OAuth 2.0 authorization server to test against, in process, with the rotation policies and faults of real ones.
+//! An OAuth 2.0 authorization server to test against, in this process, with the rotation policies and faults
+//! of real ones.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use grantry_testkit::{Endpoint, Fault, ProtectedResource, RegisteredClient, TestServer};
+//!
+//! let client = RegisteredClient::with_secret("billing", "s3cret");
+//! let server = TestServer::builder().client(client).start().await?;
+//! let orders = ProtectedResource::start(&server).await?;
+//!
+//! // The next two token requests meet an outage, and a resource refuses one good token.
+//! server.inject(Endpoint::Token, Fault::status(503).retry_after("1").times(2));
+//! orders.refuse_next(1);
+//!
+//! // Give `server.issuer()` and `orders.url("/orders")` to the service under test, let it run, then look:
+//! assert!(server.ledger().count(Endpoint::Token) <= 3);
+//! assert!(orders.ledger().entries().iter().all(|entry| entry.request.has_authorization()));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | use |
+//! |---|---|
+//! | have an authorization server on a loopback port | [`TestServer`], [`RegisteredClient`] |
+//! | reach it without a socket, in paused time | [`InMemoryTransport`], [`ManualClock::following_tokio`] |
+//! | see what was asked | [`Ledger`], [`Entry`], [`ReceivedRequest`] |
+//! | make things go wrong | [`Fault`], [`AnswerStyle`] |
+//! | renew a grant that a person gave | [`SeededGrant`], [`Settings::rotation`] |
+//! | check what carries which token | [`ProtectedResource`] |
+//! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
+//!
+//! # Invariants
+//!
+//! * For tests only: secrets are compared byte by byte and kept in plain memory.
+//! * Sockets are bound to 127.0.0.1 only, on ports that the system chooses, and closed when their owner drops.
+//! * [`Authority`] does no I/O, reads no clock and draws its randomness from one seed: the same requests at the
+//!   same moments get the same answers.
+//! * What a request spends is spent when the server takes it up, whatever becomes of the answer or the client.
+//! * No `Debug` shows a token, a secret, a query or a body; the way to those bytes is a method whose name
+//!   begins with `expose`.
+
+mod authority;
+mod client;
+mod clock;
+mod endpoint;
+mod entropy;
+mod fault;
+mod form;
+mod front;
+mod ledger;
+mod memory;
+mod request;
+mod resource;
+mod server;
+mod stage;
+mod wire;
+
+pub use authority::{
+    AccessTokenFacts, AnswerStyle, Authority, ExpiresIn, Moment, ScopeForm, ScopePolicy, SeededGrant,
+    Settings,
+};
+pub use client::RegisteredClient;
+pub use clock::ManualClock;
+pub use endpoint::Endpoint;
+pub use entropy::SeededEntropy;
+pub use fault::Fault;
+pub use form::Form;
+pub use ledger::{Entry, Ledger, NotInTime, Outcome};
+pub use memory::InMemoryTransport;
+pub use request::ReceivedRequest;
+pub use resource::ProtectedResource;
+pub use server::{TestServer, TestServerBuilder};

@@ -1,0 +1,68 @@
+//! The authorization server's metadata (RFC 8414 section 3, OpenID Connect Discovery section 4).
+
+use grantry_core::ClientAuthenticationMethod as Method;
+use grantry_endpoint::Answer;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::Authority;
+use super::answers::{self, Refusal};
+use crate::ReceivedRequest;
+
+const OAUTH: &str = "/.well-known/oauth-authorization-server";
+const OPENID: &str = "/.well-known/openid-configuration";
+
+/// Whether the metadata is at a path: the well-known part before the issuer's path (RFC 8414 section 3.1), or
+/// behind it as OpenID has it.
+pub(super) fn is_at(issuer_path: &str, path: &str) -> bool {
+    let before = |known: &str| path.strip_prefix(known) == Some(issuer_path);
+    before(OAUTH) || before(OPENID) || path.strip_prefix(issuer_path) == Some(OPENID)
+}
+
+/// The metadata's members, in the order in which they are written.
+#[derive(Serialize)]
+pub(crate) struct Metadata {
+    pub(crate) issuer: String,
+    pub(crate) token_endpoint: String,
+    pub(crate) revocation_endpoint: String,
+    pub(crate) introspection_endpoint: String,
+    token_endpoint_auth_methods_supported: Vec<&'static str>,
+    grant_types_supported: [&'static str; 2],
+    response_types_supported: [&'static str; 0],
+}
+
+pub(super) fn answer(authority: &Authority, request: &ReceivedRequest) -> Result<Answer, Refusal> {
+    if request.method() != http::Method::GET {
+        return Err(Refusal::method_not_allowed("GET"));
+    }
+    Ok(answers::json(StatusCode::OK, &of(authority)))
+}
+
+pub(super) fn of(authority: &Authority) -> Metadata {
+    let base = authority.issuer.trim_end_matches('/');
+    let methods = [Method::ClientSecretBasic, Method::ClientSecretPost, Method::None];
+    Metadata {
+        issuer: authority.issuer.clone(),
+        token_endpoint: format!("{base}/token"),
+        revocation_endpoint: format!("{base}/revoke"),
+        introspection_endpoint: format!("{base}/introspect"),
+        token_endpoint_auth_methods_supported: methods.map(Method::as_str).to_vec(),
+        grant_types_supported: ["client_credentials", "refresh_token"],
+        response_types_supported: [],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn req_e16_the_well_known_part_stands_before_the_issuers_path() {
+        assert!(is_at("", "/.well-known/oauth-authorization-server"));
+        assert!(is_at("", "/.well-known/openid-configuration"));
+        assert!(is_at("/a", "/.well-known/oauth-authorization-server/a"));
+        assert!(is_at("/a", "/a/.well-known/openid-configuration"));
+        assert!(!is_at("/a", "/.well-known/oauth-authorization-server"));
+        assert!(!is_at("/a", "/a/.well-known/oauth-authorization-server"));
+    }
+}

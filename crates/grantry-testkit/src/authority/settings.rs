@@ -1,0 +1,169 @@
+//! How the authorization server decides and how it words its answers.
+
+use std::time::Duration;
+
+use grantry_core::{Rotation, Scope};
+
+/// What the server grants of the scope that a client asks for (RFC 6749 section 3.3).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ScopePolicy {
+    /// All of it.
+    #[default]
+    AsAsked,
+    /// What of it is also in this scope.
+    Narrowed(Scope),
+    /// All of it if it is within this scope; otherwise the answer is `invalid_scope`.
+    Within(Scope),
+    /// This scope, whatever was asked for.
+    Always(Scope),
+}
+
+/// How `expires_in` stands in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ExpiresIn {
+    /// `3600`, as RFC 6749 section 5.1 has it.
+    #[default]
+    Number,
+    /// `"3600"`.
+    Text,
+    /// `3600.0`.
+    Float,
+    /// Not at all.
+    Absent,
+}
+
+/// How `scope` stands in an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ScopeForm {
+    /// `"a b"`, as RFC 6749 section 5.1 has it.
+    #[default]
+    Text,
+    /// `["a","b"]`.
+    Array,
+    /// Not at all, even where another scope was granted than asked for.
+    Absent,
+}
+
+/// How a token answer is written. The default is what RFC 6749 section 5.1 has.
+///
+/// ```
+/// use grantry_testkit::{AnswerStyle, ExpiresIn, ScopeForm};
+/// let odd = AnswerStyle::default()
+///     .expires_in(ExpiresIn::Text)
+///     .token_type(Some("bEaReR"))
+///     .scope(ScopeForm::Array);
+/// # let _ = odd;
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AnswerStyle {
+    pub(crate) expires_in: ExpiresIn,
+    pub(crate) token_type: Option<String>,
+    pub(crate) scope: ScopeForm,
+    pub(crate) refresh_in: Option<Duration>,
+    pub(crate) form_encoded: bool,
+}
+
+impl Default for AnswerStyle {
+    fn default() -> Self {
+        Self {
+            expires_in: ExpiresIn::default(),
+            token_type: Some("Bearer".to_owned()),
+            scope: ScopeForm::default(),
+            refresh_in: None,
+            form_encoded: false,
+        }
+    }
+}
+
+impl AnswerStyle {
+    /// How `expires_in` stands.
+    #[must_use]
+    pub fn expires_in(self, expires_in: ExpiresIn) -> Self {
+        Self { expires_in, ..self }
+    }
+
+    /// The text of `token_type`; `None` leaves it out.
+    #[must_use]
+    pub fn token_type(self, token_type: Option<&str>) -> Self {
+        Self { token_type: token_type.map(str::to_owned), ..self }
+    }
+
+    /// How `scope` stands.
+    #[must_use]
+    pub fn scope(self, scope: ScopeForm) -> Self {
+        Self { scope, ..self }
+    }
+
+    /// Adds `refresh_in`, in whole seconds: from when on the server wishes the token renewed.
+    #[must_use]
+    pub fn refresh_in(self, refresh_in: Duration) -> Self {
+        Self { refresh_in: Some(refresh_in), ..self }
+    }
+
+    /// Form-encoded in place of JSON, as old servers answer.
+    #[must_use]
+    pub fn form_encoded(self) -> Self {
+        Self { form_encoded: true, ..self }
+    }
+}
+
+/// What the server goes by. It can be changed while the server runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long access tokens live; 1 h if not set.
+    pub token_lifetime: Duration,
+    /// What is granted of the scope asked for; all of it if not set.
+    pub scope_policy: ScopePolicy,
+    /// What happens to refresh tokens that are used; [`Rotation::None`] if not set.
+    pub rotation: Rotation,
+    /// Whether a renewal kills the access tokens before it; no if not set.
+    pub old_access_token_dies: bool,
+    /// How token answers are written.
+    pub answer_style: AnswerStyle,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            token_lifetime: Duration::from_secs(3600),
+            scope_policy: ScopePolicy::default(),
+            rotation: Rotation::None,
+            old_access_token_dies: false,
+            answer_style: AnswerStyle::default(),
+        }
+    }
+}
+
+impl ScopePolicy {
+    /// What is granted; `None` where the answer is `invalid_scope`.
+    pub(crate) fn grant(&self, asked: &Scope) -> Option<Scope> {
+        match self {
+            Self::AsAsked => Some(asked.clone()),
+            // Asked without those that are not in the limit.
+            Self::Narrowed(limit) => Some(asked.without(&asked.without(limit))),
+            Self::Within(limit) => limit.covers(asked).then(|| asked.clone()),
+            Self::Always(scope) => Some(scope.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_scope_policy_grants_what_it_says() {
+        let scope = |s| Scope::parse(s).unwrap();
+        let asked = scope("a b");
+        assert_eq!(ScopePolicy::AsAsked.grant(&asked), Some(asked.clone()));
+        assert_eq!(ScopePolicy::Narrowed(scope("b c")).grant(&asked), Some(scope("b")));
+        assert_eq!(ScopePolicy::Within(scope("b c")).grant(&asked), None);
+        assert_eq!(ScopePolicy::Within(scope("a b c")).grant(&asked), Some(asked.clone()));
+        assert_eq!(ScopePolicy::Always(scope("z")).grant(&asked), Some(scope("z")));
+    }
+}

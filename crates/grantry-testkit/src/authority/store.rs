@@ -1,0 +1,155 @@
+//! The tokens and grants that the authorization server remembers.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use grantry_core::{ClientId, Entropy, Instant, Scope, Timestamp};
+
+use super::Moment;
+use crate::SeededEntropy;
+
+/// Expired access tokens are swept out whenever the table has grown to this, or to twice what was left.
+const SWEEP_AT: usize = 4_096;
+
+/// What a resource owner allowed a client (RFC 6749 section 1.3). All tokens that come of it are its family.
+#[derive(Debug)]
+pub(crate) struct StoredGrant {
+    pub(crate) client: ClientId,
+    pub(crate) subject: Arc<str>,
+    pub(crate) scope: Scope,
+    pub(crate) revoked: bool,
+}
+
+/// An access token as it was issued.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredAccessToken {
+    pub(crate) client: ClientId,
+    pub(crate) subject: Arc<str>,
+    pub(crate) scope: Scope,
+    pub(crate) expires: Instant,
+    pub(crate) issued_wall: Timestamp,
+    pub(crate) expires_wall: Timestamp,
+    /// The grant it came of; none for client credentials.
+    pub(crate) grant: Option<u64>,
+}
+
+/// A refresh token as it was issued.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredRefreshToken {
+    pub(crate) grant: u64,
+    /// When it was first used, and what took its place.
+    pub(crate) used: Option<(Instant, String)>,
+}
+
+/// What a token answer tells.
+pub(crate) struct Issued {
+    pub(crate) access_token: String,
+    pub(crate) refresh_token: Option<String>,
+    pub(crate) lifetime: Duration,
+    pub(crate) scope: Scope,
+}
+
+/// Tokens and grants, by value and by number.
+pub(crate) struct Store {
+    entropy: SeededEntropy,
+    pub(crate) access_tokens: HashMap<String, StoredAccessToken>,
+    pub(crate) refresh_tokens: HashMap<String, StoredRefreshToken>,
+    pub(crate) grants: BTreeMap<u64, StoredGrant>,
+    issued: u64,
+    sweep_at: usize,
+}
+
+impl Store {
+    pub(crate) fn new(entropy: SeededEntropy) -> Self {
+        Self {
+            entropy,
+            access_tokens: HashMap::new(),
+            refresh_tokens: HashMap::new(),
+            grants: BTreeMap::new(),
+            issued: 0,
+            sweep_at: SWEEP_AT,
+        }
+    }
+
+    /// Issues an access token.
+    pub(crate) fn access_token(
+        &mut self,
+        client: &ClientId,
+        subject: Arc<str>,
+        scope: Scope,
+        grant: Option<u64>,
+        lifetime: Duration,
+        at: Moment,
+    ) -> String {
+        self.sweep(at);
+        let token = self.opaque("at");
+        let stored = StoredAccessToken {
+            client: client.clone(),
+            subject,
+            scope,
+            expires: at.now.after(lifetime),
+            issued_wall: at.wall,
+            expires_wall: at.wall.after(lifetime),
+            grant,
+        };
+        self.access_tokens.insert(token.clone(), stored);
+        token
+    }
+
+    /// Issues a refresh token of a grant.
+    pub(crate) fn refresh_token(&mut self, grant: u64) -> String {
+        let token = self.opaque("rt");
+        self.refresh_tokens.insert(token.clone(), StoredRefreshToken { grant, used: None });
+        token
+    }
+
+    /// Remembers a new grant and gives its number.
+    pub(crate) fn grant(&mut self, grant: StoredGrant) -> u64 {
+        let number = self.grants.last_key_value().map_or(0, |(n, _)| n + 1);
+        self.grants.insert(number, grant);
+        number
+    }
+
+    /// The access token if it is known, not revoked and not expired.
+    pub(crate) fn live_access_token(&self, token: &str, at: Moment) -> Option<&StoredAccessToken> {
+        let stored = self.access_tokens.get(token)?;
+        let revoked = stored.grant.is_some_and(|g| self.live_grant(g).is_none());
+        (at.now < stored.expires && !revoked).then_some(stored)
+    }
+
+    /// The grant if it is known and not revoked.
+    pub(crate) fn live_grant(&self, number: u64) -> Option<&StoredGrant> {
+        self.grants.get(&number).filter(|g| !g.revoked)
+    }
+
+    /// Revokes a grant, and with it every token of its family.
+    pub(crate) fn revoke_grant(&mut self, number: u64) {
+        if let Some(grant) = self.grants.get_mut(&number) {
+            grant.revoked = true;
+        }
+        self.drop_access_tokens(number);
+    }
+
+    /// Takes the access tokens of a grant back.
+    pub(crate) fn drop_access_tokens(&mut self, grant: u64) {
+        self.access_tokens.retain(|_, t| t.grant != Some(grant));
+    }
+
+    /// A token that never comes again: numbered, and random from the seed.
+    fn opaque(&mut self, prefix: &str) -> String {
+        let mut bytes = [0; 18];
+        self.entropy.fill(&mut bytes);
+        self.issued += 1;
+        format!("{prefix}-{}-{}", self.issued, URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    fn sweep(&mut self, at: Moment) {
+        if self.access_tokens.len() >= self.sweep_at {
+            self.access_tokens.retain(|_, t| at.now < t.expires);
+            self.sweep_at = SWEEP_AT.max(self.access_tokens.len() * 2);
+        }
+    }
+}

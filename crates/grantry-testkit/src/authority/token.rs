@@ -1,0 +1,51 @@
+//! The token endpoint (RFC 6749 section 3.2).
+
+use std::sync::Arc;
+
+use grantry_core::Scope;
+use grantry_endpoint::Answer;
+
+use super::answers::{self, Refusal};
+use super::store::Issued;
+use super::{Authority, Moment, authentication, refresh};
+use crate::{ReceivedRequest, RegisteredClient};
+
+pub(crate) fn answer(
+    authority: &mut Authority,
+    request: &ReceivedRequest,
+    at: Moment,
+) -> Result<Answer, Refusal> {
+    let client = authentication::authenticate(authority, request)?;
+    let issued = match request.form().value("grant_type") {
+        None => return Err(Refusal::new("invalid_request", "grant_type is missing")),
+        Some("client_credentials") => client_credentials(authority, request, &client, at)?,
+        Some("refresh_token") => refresh::refresh(authority, request, &client, at)?,
+        Some(_) => return Err(Refusal::new("unsupported_grant_type", "no such grant here")),
+    };
+    Ok(answers::token(&issued, &authority.settings.answer_style))
+}
+
+/// RFC 6749 section 4.4, for confidential clients only. No refresh token is issued (section 4.4.3).
+fn client_credentials(
+    authority: &mut Authority,
+    request: &ReceivedRequest,
+    client: &Arc<RegisteredClient>,
+    at: Moment,
+) -> Result<Issued, Refusal> {
+    if !client.is_confidential() {
+        return Err(Refusal::new("unauthorized_client", "client credentials are for confidential clients"));
+    }
+    let asked = asked_scope(request)?.unwrap_or_default();
+    let scope = authority.settings.scope_policy.grant(&asked);
+    let scope = scope.ok_or(Refusal::new("invalid_scope", "more than the client may have"))?;
+    let lifetime = authority.settings.token_lifetime;
+    let subject = client.id().as_str().into();
+    let access_token = authority.store.access_token(client.id(), subject, scope.clone(), None, lifetime, at);
+    Ok(Issued { access_token, refresh_token: None, lifetime, scope })
+}
+
+/// The scope that the request names, if it names one.
+pub(super) fn asked_scope(request: &ReceivedRequest) -> Result<Option<Scope>, Refusal> {
+    let asked = request.form().value("scope").map(Scope::parse).transpose();
+    asked.map_err(|_| Refusal::new("invalid_scope", "a scope holds a character that is not allowed"))
+}

@@ -1,0 +1,82 @@
+//! Clients that are registered at the authorization server.
+
+use std::fmt;
+
+use grantry_core::{ClientAuthenticationMethod, ClientId, ClientSecret};
+
+/// A client as the authorization server knows it (RFC 6749 section 2).
+///
+/// ```
+/// use grantry_core::ClientAuthenticationMethod::ClientSecretBasic;
+/// use grantry_testkit::RegisteredClient;
+///
+/// let any_method = RegisteredClient::with_secret("billing", "s3cret");
+/// let basic_only = RegisteredClient::with_secret("crm", "old").or_secret("new").accepts([ClientSecretBasic]);
+/// let public = RegisteredClient::public("desktop-app");
+/// # let _ = (any_method, basic_only, public);
+/// ```
+#[derive(Clone)]
+pub struct RegisteredClient {
+    id: ClientId,
+    secrets: Vec<ClientSecret>,
+    methods: Vec<ClientAuthenticationMethod>,
+}
+
+impl RegisteredClient {
+    /// A confidential client with a secret, which it may use in any of the three ways: in the header, in the
+    /// body, or as the key of an assertion.
+    pub fn with_secret(id: impl Into<ClientId>, secret: impl Into<ClientSecret>) -> Self {
+        use ClientAuthenticationMethod::{ClientSecretBasic, ClientSecretJwt, ClientSecretPost};
+        Self {
+            id: id.into(),
+            secrets: vec![secret.into()],
+            methods: vec![ClientSecretBasic, ClientSecretPost, ClientSecretJwt],
+        }
+    }
+
+    /// A public client, which only names itself (RFC 6749 section 2.1).
+    pub fn public(id: impl Into<ClientId>) -> Self {
+        Self { id: id.into(), secrets: Vec::new(), methods: vec![ClientAuthenticationMethod::None] }
+    }
+
+    /// One more secret that is as good as the first: a rotation with overlap.
+    #[must_use]
+    pub fn or_secret(mut self, secret: impl Into<ClientSecret>) -> Self {
+        self.secrets.push(secret.into());
+        self
+    }
+
+    /// Only these authentication methods.
+    #[must_use]
+    pub fn accepts(self, methods: impl IntoIterator<Item = ClientAuthenticationMethod>) -> Self {
+        Self { methods: methods.into_iter().collect(), ..self }
+    }
+
+    /// Its identifier.
+    pub fn id(&self) -> &ClientId {
+        &self.id
+    }
+
+    pub(crate) fn may_use(&self, method: ClientAuthenticationMethod) -> bool {
+        self.methods.contains(&method)
+    }
+
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(ClientSecret::expose)
+    }
+
+    /// Whether it can keep a secret, so that client credentials are for it (RFC 6749 section 4.4).
+    pub(crate) fn is_confidential(&self) -> bool {
+        self.methods.iter().any(|m| *m != ClientAuthenticationMethod::None)
+    }
+}
+
+impl fmt::Debug for RegisteredClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegisteredClient")
+            .field("id", &self.id)
+            .field("secrets", &self.secrets)
+            .field("methods", &self.methods)
+            .finish()
+    }
+}
