@@ -2,7 +2,8 @@
 
 use crate::KeyError;
 use crate::der::{
-    BadDer, CONTEXT_0, CONTEXT_1, CONTEXT_1_PRIMITIVE, OBJECT_IDENTIFIER, OCTET_STRING, Reader, whole_bytes,
+    BadDer, CONTEXT_0, CONTEXT_1, CONTEXT_1_PRIMITIVE, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader,
+    whole_bytes,
 };
 use crate::parts::{PrivateParts, PublicParts, RsaParts, array, number, scalar};
 
@@ -139,6 +140,23 @@ pub(crate) fn spki(der: &[u8]) -> Result<PublicParts, KeyError> {
     let mut outer = Reader::new(der);
     let mut info = outer.sequence()?;
     outer.end()?;
+    subject_public_key(&mut info)
+}
+
+/// The public key in an X.509 certificate (RFC 5280 section 4.1). Nothing else of it is looked at.
+pub(crate) fn certificate(der: &[u8]) -> Result<PublicParts, KeyError> {
+    let mut signed = Reader::new(der).sequence()?.sequence()?;
+    signed.optional(CONTEXT_0)?;
+    signed.value(INTEGER)?;
+    // The signature's algorithm, the issuer, the validity, the subject.
+    for _ in 0..4 {
+        signed.sequence()?;
+    }
+    subject_public_key(&mut signed.sequence()?)
+}
+
+/// The inside of a `SubjectPublicKeyInfo`.
+fn subject_public_key(info: &mut Reader<'_>) -> Result<PublicParts, KeyError> {
     let kind = kind(info.sequence()?, KeyError::not_a_public_key)?;
     let key = info.bit_string()?;
     match kind {

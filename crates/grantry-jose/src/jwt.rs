@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Algorithm, Jwk, SignError, Signer, VerifyingKey, base64url};
 
-/// The members of a JOSE header that the caller chooses; `alg` and `kid` are the signer's.
+/// The members of a JOSE header that the caller chooses; `alg`, `kid` and `x5t#S256` are the signer's.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 #[must_use]
@@ -14,8 +14,6 @@ pub struct HeaderMembers {
     typ: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwk: Option<Jwk>,
-    #[serde(skip_serializing_if = "Option::is_none", rename = "x5t#S256")]
-    certificate_thumbprint: Option<String>,
 }
 
 impl HeaderMembers {
@@ -33,11 +31,6 @@ impl HeaderMembers {
     pub fn jwk(self, jwk: Jwk) -> Self {
         Self { jwk: Some(jwk), ..self }
     }
-
-    /// The SHA-256 thumbprint of the certificate that belongs to the key (`x5t#S256`, RFC 7515 section 4.1.8).
-    pub fn certificate_thumbprint(self, sha256: [u8; 32]) -> Self {
-        Self { certificate_thumbprint: Some(base64url::encode(sha256)), ..self }
-    }
 }
 
 #[derive(Serialize)]
@@ -45,6 +38,8 @@ struct OutgoingHeader<'a> {
     alg: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     kid: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", rename = "x5t#S256")]
+    certificate_thumbprint: Option<String>,
     #[serde(flatten)]
     members: &'a HeaderMembers,
 }
@@ -92,7 +87,12 @@ pub async fn sign_jwt_with<C: Serialize + Sync + ?Sized>(
     members: &HeaderMembers,
     claims: &C,
 ) -> Result<String, SignError> {
-    let header = OutgoingHeader { alg: signer.algorithm().as_str(), kid: signer.key_id(), members };
+    let header = OutgoingHeader {
+        alg: signer.algorithm().as_str(),
+        kid: signer.key_id(),
+        certificate_thumbprint: signer.certificate_thumbprint().map(base64url::encode),
+        members,
+    };
     let header = serde_json::to_vec(&header).map_err(|_| SignError::new("the header has no form in JSON"))?;
     let claims = serde_json::to_vec(claims).map_err(|_| SignError::new("the claims have no form in JSON"))?;
     let mut token = format!("{}.{}", base64url::encode(header), base64url::encode(claims));

@@ -88,6 +88,12 @@ pub trait Signer: fmt::Debug + Send + Sync + 'static {
     /// The key's id (`kid`), where the verifier knows it by one.
     fn key_id(&self) -> Option<&str>;
 
+    /// The SHA-256 thumbprint of the certificate by which the verifier knows the key (`x5t#S256`, RFC 7515
+    /// section 4.1.8). Most verifiers go by [`key_id`](Signer::key_id) and need none.
+    fn certificate_thumbprint(&self) -> Option<[u8; 32]> {
+        None
+    }
+
     /// Signs the message, in the form that RFC 7518 gives the algorithm's signature.
     ///
     /// # Errors
@@ -103,6 +109,9 @@ impl<S: Signer + ?Sized> Signer for Arc<S> {
     }
     fn key_id(&self) -> Option<&str> {
         (**self).key_id()
+    }
+    fn certificate_thumbprint(&self) -> Option<[u8; 32]> {
+        (**self).certificate_thumbprint()
     }
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         (**self).sign(message).await

@@ -10,7 +10,7 @@ use crate::jwk::check_algorithm;
 use crate::parts::{PrivateParts, PublicParts};
 use crate::pem::{self, Label};
 use crate::wire::WireKey;
-use crate::{Algorithm, Jwk, KeyError, SignError, Signer, VerifyingKey, encoded};
+use crate::{Algorithm, Jwk, KeyError, SignError, Signer, VerifyingKey, encoded, sha256};
 
 /// A private key in this process: P-256 (ES256), RSA (RS256 or PS256) or Ed25519 (EdDSA).
 ///
@@ -32,6 +32,7 @@ pub struct SigningKey {
     public: PublicParts,
     algorithm: Algorithm,
     key_id: Option<String>,
+    certificate_thumbprint: Option<[u8; 32]>,
 }
 
 impl SigningKey {
@@ -116,13 +117,35 @@ impl SigningKey {
             PrivateKey::Ed25519(_) => Algorithm::EdDsa,
         };
         let public = PublicParts::of(&key)?;
-        Ok(Self { key: Arc::new(key), public, algorithm, key_id: None })
+        Ok(Self { key: Arc::new(key), public, algorithm, key_id: None, certificate_thumbprint: None })
     }
 
     /// Gives the key the id (`kid`) by which the verifier knows it.
     #[must_use]
     pub fn with_key_id(self, key_id: impl Into<String>) -> Self {
         Self { key_id: Some(key_id.into()), ..self }
+    }
+
+    /// Names the certificate by which the verifier knows the key, as Microsoft Entra ID asks: the first one in
+    /// the PEM text, whose SHA-256 thumbprint then stands in the header of what is signed (`x5t#S256`).
+    ///
+    /// # Errors
+    /// [`KeyError`] where the text holds no certificate, or the first one is for another key. Whether it is
+    /// valid is not looked at.
+    pub fn with_certificate(self, pem: impl AsRef<[u8]>) -> Result<Self, KeyError> {
+        let blocks = pem::blocks(pem.as_ref())?;
+        let Some(block) = blocks.iter().find(|b| b.label == Label::Certificate) else {
+            let found = blocks.first().map_or(Label::Other, |b| b.label);
+            return Err(KeyError::WrongKind { found: found.content(), expected: "a certificate" });
+        };
+        let der = block.der()?;
+        if encoded::certificate(&der)? != self.public {
+            return Err(KeyError::WrongKind {
+                found: "a certificate for another key",
+                expected: "the one that belongs to this key",
+            });
+        }
+        Ok(Self { certificate_thumbprint: Some(sha256(&*der)), ..self })
     }
 
     /// Chooses the algorithm: PS256 or RS256 for an RSA key; the others can do only one.
@@ -165,6 +188,10 @@ impl Signer for SigningKey {
         self.key_id.as_deref()
     }
 
+    fn certificate_thumbprint(&self) -> Option<[u8; 32]> {
+        self.certificate_thumbprint
+    }
+
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
         self.key
             .sign(message, self.algorithm == Algorithm::Ps256)
@@ -178,6 +205,7 @@ impl fmt::Debug for SigningKey {
             .field("kind", &self.public.kind())
             .field("algorithm", &self.algorithm)
             .field("key_id", &self.key_id)
+            .field("has_certificate", &self.certificate_thumbprint.is_some())
             .finish_non_exhaustive()
     }
 }

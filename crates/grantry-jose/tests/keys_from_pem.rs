@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use grantry_jose::{Algorithm, KeyError, SigningKey, VerifyingKey, sign_jwt, verify_jws};
+use grantry_jose::{Algorithm, KeyError, SigningKey, VerifyingKey, base64url, sign_jwt, verify_jws};
 
 macro_rules! key {
     ($name:literal) => {
@@ -39,6 +39,24 @@ fn one_key_is_the_same_in_every_encoding() {
 fn a_certificate_beside_the_key_does_no_harm() {
     let both = [key!("certificate"), key!("rsa-pkcs8"), key!("rsa-public")].concat();
     assert_eq!(SigningKey::from_pem(both).unwrap().algorithm(), Algorithm::Rs256);
+}
+
+#[tokio::test]
+async fn a_key_that_names_its_certificate_says_so_in_the_header() {
+    let pem = [key!("rsa-pkcs8"), key!("certificate")].concat();
+    let key = SigningKey::from_pem(&pem).unwrap().with_certificate(&pem).unwrap();
+    let token = sign_jwt(&key, Some("JWT"), &()).await.unwrap();
+    let header = base64url::decode(token.split('.').next().unwrap()).unwrap();
+    // openssl x509 -noout -fingerprint -sha256
+    let thumbprint = "kw4BsZSMM1lDrz8hs2J_1Uy03gSwZuRaGUsoRaUo1gA";
+    let expected = format!(r#"{{"alg":"RS256","x5t#S256":"{thumbprint}","typ":"JWT"}}"#);
+    assert_eq!(String::from_utf8(header).unwrap(), expected);
+
+    let other = SigningKey::from_pem(key!("ec-pkcs8")).unwrap();
+    let refused = other.clone().with_certificate(&pem).unwrap_err().to_string();
+    assert!(refused.contains("a certificate for another key"), "{refused}");
+    let refused = other.with_certificate(key!("ec-public")).unwrap_err().to_string();
+    assert!(refused.contains("found a public key; expected a certificate"), "{refused}");
 }
 
 #[test]
