@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 pub use builder::HttpTransportBuilder;
 
 use crate::address_guard::AddressClass;
+use crate::zeroized::append;
 use crate::{Answer, Request, Transport, TransportCause, TransportFailure};
 
 /// The most that is read of an answer, in bytes.
@@ -126,17 +127,6 @@ impl Transport for HttpTransport {
             Some(failure) => Err(failure.with_partial(answer)),
         }
     }
-}
-
-/// Appends without leaving a copy of the bytes behind in memory that is given back.
-fn append(body: &mut Zeroizing<Vec<u8>>, chunk: &[u8]) {
-    let needed = body.len() + chunk.len();
-    if needed > body.capacity() {
-        let mut larger = Zeroizing::new(Vec::with_capacity(needed.max(body.capacity() * 2)));
-        larger.extend_from_slice(body);
-        *body = larger;
-    }
-    body.extend_from_slice(chunk);
 }
 
 /// Lends a request's body to reqwest; it is zeroized when the last reader drops it.

@@ -1,0 +1,67 @@
+//! Reads the answers of a token endpoint: classified by status and content first, normalised, then parsed.
+//!
+//! Pure: no clock, no I/O. What became of the credential follows from here alone: a parsed OAuth error, 429 and
+//! 503 are the server's word that it was not used; whatever else is no usable answer leaves it unknown.
+
+mod granted;
+mod members;
+mod refusal;
+mod retry_after;
+mod salvage;
+mod seconds;
+
+use grantry_core::{AuthorizationServer, Consumed, ErrorKind};
+use http::StatusCode;
+use http::header::CONTENT_ENCODING;
+
+pub(crate) use granted::Granted;
+pub(crate) use members::Members;
+pub(crate) use refusal::Refusal;
+pub(crate) use retry_after::retry_after;
+pub(crate) use salvage::salvage;
+
+use crate::Answer;
+
+/// What a token endpoint answered.
+pub(crate) fn read(answer: &Answer, server: &AuthorizationServer) -> Result<Granted, Refusal> {
+    let (status, body) = (answer.status(), answer.expose_body());
+    if is_encoded(answer) {
+        // We asked for no encoding, and cannot read what is inside.
+        return Err(by_status(status, "the answer is compressed, which was not asked for"));
+    }
+    let members = Members::parse(body);
+    let refused = members.as_ref().ok().and_then(|members| refusal::of_members(members, status, server));
+    if let Some(refusal) = refused {
+        return Err(refusal.with_salvaged(salvage(body, true)));
+    }
+    if !status.is_success() {
+        return Err(by_status(status, "which is no OAuth answer").with_salvaged(salvage(body, true)));
+    }
+    let unusable = |fact: &'static str| Refusal::unknown(ErrorKind::InvalidAnswer, fact);
+    members
+        .map_err(unusable)
+        .and_then(|members| Granted::from_members(&members, server).map_err(unusable))
+        .map_err(|refusal| refusal.with_salvaged(salvage(body, true)))
+}
+
+/// What a status says by itself, without a body that could be read.
+pub(crate) fn by_status(status: StatusCode, otherwise: &str) -> Refusal {
+    let number = status.as_u16();
+    let (kind, consumed) = match number {
+        // The server's word that it did nothing.
+        429 | 503 => (ErrorKind::Unavailable, Consumed::No),
+        408 | 425 | 500..=599 => (ErrorKind::Unavailable, Consumed::Unknown),
+        401 => (ErrorKind::InvalidClient, Consumed::Unknown),
+        _ => (ErrorKind::InvalidAnswer, Consumed::Unknown),
+    };
+    let fact = match kind {
+        ErrorKind::InvalidAnswer => format!("the server answered {number}, {otherwise}"),
+        _ => format!("the server answered {number}"),
+    };
+    Refusal::new(kind, consumed, fact)
+}
+
+fn is_encoded(answer: &Answer) -> bool {
+    let encodings = answer.headers().get_all(CONTENT_ENCODING);
+    encodings.iter().any(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity") && !e.is_empty())
+}

@@ -1,0 +1,238 @@
+//! The token endpoint (RFC 6749 section 3.2).
+
+mod builder;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_core::{
+    Attempt, AuthorizationServer, Clock, Consumed, Diagnosis, Error, ErrorKind, Event, Failure, Instant,
+    Observer, Party, Retry, Stage, TokenSet,
+};
+
+pub use builder::TokenEndpointBuilder;
+
+use crate::answer::{self, Granted, Refusal, retry_after};
+use crate::channel::{Channel, Exchange};
+use crate::form::Form;
+use crate::{Answer, Client, TokenRequest, Transport, failure};
+
+/// A client at an authorization server's token endpoint: what every flow sends its requests through.
+///
+/// Answers are classified by status and content, then normalised, before anything parses them as a token.
+/// Clones share everything: the measured clock skew, and which of several client secrets works.
+///
+/// ```
+/// use std::sync::Arc;
+/// use grantry_core::AuthorizationServer;
+/// use grantry_endpoint::{Client, ClientAuthentication, HttpTransport, TokenEndpoint};
+///
+/// let endpoint = TokenEndpoint::new(
+///     AuthorizationServer::builder("https://as.example.com/token").build()?,
+///     Client::new("orders", ClientAuthentication::secret_basic("a client secret"))?,
+///     Arc::new(HttpTransport::new()?),
+/// )?;
+/// # Ok::<(), grantry_core::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct TokenEndpoint(Arc<Channel>);
+
+impl TokenEndpoint {
+    /// An endpoint with the machine's clock and randomness, and nobody listening.
+    ///
+    /// # Errors
+    /// As [`TokenEndpointBuilder::build`].
+    pub fn new(
+        server: AuthorizationServer,
+        client: Client,
+        transport: Arc<dyn Transport>,
+    ) -> Result<Self, Error> {
+        Self::builder(server, client, transport).build()
+    }
+
+    /// Starts from the three things every endpoint has.
+    pub fn builder(
+        server: AuthorizationServer,
+        client: Client,
+        transport: Arc<dyn Transport>,
+    ) -> TokenEndpointBuilder {
+        TokenEndpointBuilder::new(server, client, transport)
+    }
+
+    /// The facts about the server.
+    pub fn server(&self) -> &AuthorizationServer {
+        &self.0.server
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The clock that lifetimes are measured with.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// Who is told what happens.
+    pub fn observer(&self) -> &Arc<dyn Observer> {
+        &self.0.observer
+    }
+
+    /// Sends one token request and reads the answer.
+    ///
+    /// Lifetimes count from when the request was sent. A scope that the answer leaves out is the one that was
+    /// asked for; one that differs is told to the observer. **Cancel-safety**: dropping the future may lose an
+    /// answer to a request that the server has received; who spends a credential runs it to the end.
+    ///
+    /// # Errors
+    /// [`Failure`] says what became of the credential, whether anything was sent, and holds a refresh token
+    /// that was found in an unusable answer. `invalid_client` moves the client on to its next secret; while
+    /// another one is left, or the clock skew was measured only now, the error's diagnosis says
+    /// [`Retry::Now`].
+    pub async fn request(&self, request: TokenRequest, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        request.check().map_err(Failure::unsent)?;
+        let channel = &*self.0;
+        let (form, url) = (self.form(&request), channel.server.token_endpoint());
+        let exchange = channel.post(Stage::Token, url, form, attempt.deadline()).await;
+        let exchange = exchange.map_err(Failure::unsent)?;
+        let result = match &exchange.result {
+            Err(failure) => Err(self.with_wait(failure::of_token_request(failure), failure.partial())),
+            Ok(answer) => match answer::read(answer, &channel.server) {
+                Ok(granted) => self.token_set(granted, answer, &request, &exchange, attempt),
+                Err(refusal) => Err(self.refuse(refusal, answer, &exchange)),
+            },
+        };
+        if let Err(failure) = &result {
+            tracing::debug!(
+                server.address = url.host_str(),
+                oauth.grant_type = request.grant_type.as_str(),
+                http.response.status_code = failure.error.status(),
+                error.type = failure.error.kind().as_str(),
+                "token request failed"
+            );
+        }
+        result
+    }
+
+    fn form(&self, request: &TokenRequest) -> Form {
+        let server = &self.0.server;
+        let mut form = Form::default();
+        form.add("grant_type", &request.grant_type);
+        let scopes: Vec<&str> = request.scope.tokens().collect();
+        form.add("scope", &scopes.join(&server.scope_separator().to_string()));
+        for (name, value) in &request.parameters {
+            form.add(name, value);
+        }
+        let mut added: Vec<&str> = Vec::new();
+        for (name, value) in server.extra_parameters() {
+            let repeated = name != "resource" && added.contains(&name.as_str());
+            if !request.names(name) && !repeated {
+                form.add(name, value);
+                added.push(name);
+            }
+        }
+        form
+    }
+
+    fn token_set(
+        &self,
+        granted: Granted,
+        answer: &Answer,
+        request: &TokenRequest,
+        exchange: &Exchange,
+        attempt: Attempt<'_>,
+    ) -> Result<TokenSet, Failure> {
+        let sent = exchange.sent;
+        let scope = granted
+            .scope
+            .unwrap_or_else(|| request.assumed_scope.clone().unwrap_or_else(|| request.scope.clone()));
+        let asked =
+            if request.scope.is_empty() { request.assumed_scope.as_ref() } else { Some(&request.scope) };
+        let changed = asked.filter(|asked| **asked != scope && !asked.is_empty()).cloned();
+        let mut set = TokenSet::builder(granted.access_token, sent)
+            .scope(scope.clone())
+            .generation(attempt.replacing().map_or(0, |held| held.generation() + 1));
+        if let Some(lifetime) = granted.expires_in {
+            set = set.expires(sent.after(lifetime));
+        }
+        let in_time = |wish: &Duration| granted.expires_in.is_none_or(|lifetime| *wish < lifetime);
+        if let Some(wish) = granted.refresh_in.filter(|wish| !wish.is_zero()).filter(in_time) {
+            set = set.renew_at(sent.after(wish));
+        }
+        let brought = granted.refresh_token;
+        if let Some(refresh_token) = brought.clone().or_else(|| request.kept_refresh_token.clone()) {
+            set = set.refresh_token(refresh_token);
+        }
+        let set = set.build().map_err(|e| {
+            let error =
+                Error::new(ErrorKind::InvalidAnswer, Stage::Token, "the access token cannot be presented");
+            let error = error.with_status(answer.status().as_u16()).with_source(e);
+            Failure::unknown(error).with_salvaged(brought)
+        })?;
+        self.0.accepted(exchange);
+        if let Some(requested) = changed {
+            self.0.observer.on(&Event::scope_changed(request.key.clone(), requested, scope));
+        }
+        Ok(set)
+    }
+
+    fn refuse(&self, refusal: Refusal, answer: &Answer, exchange: &Exchange) -> Failure {
+        let mut error =
+            Error::new(refusal.kind, Stage::Token, refusal.fact).with_status(answer.status().as_u16());
+        if let Some(code) = &refusal.oauth_code {
+            error = error.with_oauth_code(code);
+        }
+        if let Some(code) = &refusal.provider_code {
+            error = error.with_provider_code(code);
+        }
+        match refusal.kind {
+            ErrorKind::InvalidClient if self.0.refused(exchange) => {
+                error = error.with_diagnosis(next_may_succeed());
+            }
+            // The server looked at the credential, so it had accepted the client.
+            ErrorKind::InvalidGrant | ErrorKind::InvalidScope => self.0.accepted(exchange),
+            _ => {}
+        }
+        let failure = match refusal.consumed {
+            Consumed::No => Failure::not_consumed(error),
+            Consumed::Refused => Failure::refused(error),
+            _ => Failure::unknown(error).with_salvaged(refusal.salvaged),
+        };
+        self.with_wait(failure, Some(answer))
+    }
+
+    /// Adds the server's `Retry-After`, as long as it means that.
+    fn with_wait(&self, mut failure: Failure, head: Option<&Answer>) -> Failure {
+        let wait = head.and_then(|head| retry_after(head.headers(), self.0.clock.wall()));
+        if let Some(wait) = wait.filter(|_| !failure.error.is_definite()) {
+            failure.error = failure.error.with_retry_at(self.now().after(wait));
+        }
+        failure
+    }
+
+    fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+}
+
+/// The diagnosis of `invalid_client` while the client has something else to try.
+fn next_may_succeed() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "nothing to do yet: the next request uses the next client secret, or an assertion by the server's clock",
+        Retry::Now,
+    )
+    .cause("the client secret was exchanged at the server")
+    .cause("this machine's clock differs from the server's")
+}
+
+impl fmt::Debug for TokenEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenEndpoint")
+            .field("server", &self.0.server)
+            .field("client", &self.0.client)
+            .finish_non_exhaustive()
+    }
+}

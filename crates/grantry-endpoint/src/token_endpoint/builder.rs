@@ -1,0 +1,91 @@
+//! Builds a token endpoint.
+
+use std::sync::Arc;
+
+use grantry_core::{
+    AuthorizationServer, Clock, Entropy, Error, NoObserver, Observer, SystemClock, SystemEntropy,
+};
+
+use super::TokenEndpoint;
+use crate::channel::Channel;
+use crate::server_clock::ServerClock;
+use crate::{Client, Transport};
+
+/// Builds a [`TokenEndpoint`].
+#[derive(Debug)]
+#[must_use]
+pub struct TokenEndpointBuilder {
+    server: AuthorizationServer,
+    client: Client,
+    transport: Arc<dyn Transport>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    observer: Arc<dyn Observer>,
+    learned: bool,
+}
+
+impl TokenEndpointBuilder {
+    pub(super) fn new(server: AuthorizationServer, client: Client, transport: Arc<dyn Transport>) -> Self {
+        Self {
+            server,
+            client,
+            transport,
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(SystemEntropy),
+            observer: Arc::new(NoObserver),
+            learned: false,
+        }
+    }
+
+    /// The clock that lifetimes are measured with; the machine's if left out.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Where random bytes come from; the operating system if left out.
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = entropy;
+        self
+    }
+
+    /// Who is told of changed scopes and clock skew; nobody if left out.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Says that the server's URLs were learned at run time, so that they may
+    /// lead to public addresses only unless the transport allows others.
+    pub fn learned(mut self) -> Self {
+        self.learned = true;
+        self
+    }
+
+    /// Checks that client and server fit each other.
+    ///
+    /// # Errors
+    /// [`Configuration`](grantry_core::ErrorKind::Configuration) where the server is known not to accept the
+    /// client's authentication method.
+    pub fn build(self) -> Result<TokenEndpoint, Error> {
+        let (method, accepted) = (self.client.method(), self.server.client_authentication_methods());
+        if !accepted.is_empty() && !accepted.contains(&method) {
+            let names: Vec<&str> = accepted.iter().map(|m| m.as_str()).collect();
+            return Err(Error::configuration(format!(
+                "the server does not accept {}: use one of {}",
+                method.as_str(),
+                names.join(", ")
+            )));
+        }
+        Ok(TokenEndpoint(Arc::new(Channel {
+            server: self.server,
+            client: self.client,
+            transport: self.transport,
+            clock: self.clock,
+            entropy: self.entropy,
+            observer: self.observer,
+            server_clock: ServerClock::default(),
+            learned: self.learned,
+        })))
+    }
+}

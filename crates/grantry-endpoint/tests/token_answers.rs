@@ -1,0 +1,332 @@
+//! What a token endpoint may answer, row by row: what callers are told, what became of the credential, and
+//! which refresh token is saved from an answer that cannot be used.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use grantry_core::{
+    Attempt, AuthorizationServerBuilder, Consumed, ErrorAlias, ErrorKind, Failure, Lifetime, Scope, TokenSet,
+};
+use grantry_endpoint::{Answer, TokenRequest, TransportCause, TransportFailure};
+use support::{Script, answer, endpoint, server, with_headers};
+
+use Consumed::{No, Refused, Unknown};
+
+async fn read_by(
+    server: AuthorizationServerBuilder,
+    result: Result<Answer, TransportFailure>,
+) -> Result<TokenSet, Failure> {
+    let script = Script::new([result]);
+    let request = TokenRequest::new("refresh_token")
+        .parameter("refresh_token", "old")
+        .scope(Scope::parse("a b").unwrap());
+    let result = endpoint(server, &script).request(request, Attempt::first()).await;
+    assert_eq!(script.left().len(), 1, "one request sends at most one token request");
+    result
+}
+
+async fn read(answer: Answer) -> Result<TokenSet, Failure> {
+    read_by(server(), Ok(answer)).await
+}
+
+/// The row's outcome: the error's kind, what became of the credential, what was salvaged.
+type Expected = (ErrorKind, Consumed, Option<&'static str>);
+
+fn seen(result: &Result<TokenSet, Failure>) -> Expected {
+    let failure = result.as_ref().unwrap_err();
+    let salvaged = failure.salvaged.as_ref().map(|t| &*t.expose().to_owned().leak());
+    (failure.error.kind(), failure.consumed, salvaged)
+}
+
+const NEW: Option<&str> = Some("new");
+const SUCCESS: &str =
+    r#"{"access_token":"at","token_type":"Bearer","expires_in":3600,"refresh_token":"new"}"#;
+const HTML: &str = "<!DOCTYPE html><title>Sign in</title><a href='?refresh_token=no&x=1'>";
+
+#[tokio::test]
+async fn every_status_with_a_body_that_is_no_oauth_answer_has_its_kind() {
+    use ErrorKind::{InvalidAnswer, InvalidClient, Unavailable};
+    let table = [
+        (200, InvalidAnswer, Unknown),
+        (201, InvalidAnswer, Unknown),
+        (204, InvalidAnswer, Unknown),
+        (301, InvalidAnswer, Unknown),
+        (302, InvalidAnswer, Unknown),
+        (303, InvalidAnswer, Unknown),
+        (307, InvalidAnswer, Unknown),
+        (308, InvalidAnswer, Unknown),
+        (400, InvalidAnswer, Unknown),
+        (401, InvalidClient, Unknown),
+        (403, InvalidAnswer, Unknown),
+        (404, InvalidAnswer, Unknown),
+        (408, Unavailable, Unknown),
+        (413, InvalidAnswer, Unknown),
+        (421, InvalidAnswer, Unknown),
+        (425, Unavailable, Unknown),
+        (429, Unavailable, No),
+        (500, Unavailable, Unknown),
+        (502, Unavailable, Unknown),
+        (503, Unavailable, No),
+        (504, Unavailable, Unknown),
+        (999, InvalidAnswer, Unknown),
+    ];
+    for (status, kind, consumed) in table {
+        for body in ["", HTML, "null", "[]", "\"str\"", "{}", "7", "not json", "\u{1f}"] {
+            let result = read(answer(status, body)).await;
+            assert_eq!(seen(&result), (kind, consumed, None), "{status} {body:?}");
+            let error = result.unwrap_err().error;
+            assert_eq!(error.status(), Some(status));
+        }
+    }
+}
+
+#[tokio::test]
+async fn oauth_errors_are_read_with_any_status_and_say_what_became_of_the_credential() {
+    let table = [
+        (400, "invalid_grant", ErrorKind::InvalidGrant, Refused),
+        (200, "invalid_grant", ErrorKind::InvalidGrant, Refused),
+        (500, "invalid_grant", ErrorKind::InvalidGrant, Refused),
+        (401, "invalid_client", ErrorKind::InvalidClient, No),
+        (400, "invalid_client", ErrorKind::InvalidClient, No),
+        (400, "unauthorized_client", ErrorKind::Refused, No),
+        (400, "unsupported_grant_type", ErrorKind::Refused, No),
+        (400, "invalid_request", ErrorKind::Refused, No),
+        (400, "invalid_scope", ErrorKind::InvalidScope, No),
+        (400, "invalid_target", ErrorKind::InvalidScope, No),
+        (400, "temporarily_unavailable", ErrorKind::Unavailable, No),
+        (400, "server_error", ErrorKind::Unavailable, Unknown),
+        (500, "server_error", ErrorKind::Unavailable, Unknown),
+        (502, "whatever", ErrorKind::Unavailable, Unknown),
+        (503, "whatever", ErrorKind::Unavailable, No),
+        (429, "slow_down", ErrorKind::Unavailable, No),
+        (200, "bad_verification_code", ErrorKind::Refused, No),
+        (400, "what_is_this", ErrorKind::Refused, No),
+    ];
+    for (status, code, kind, consumed) in table {
+        for body in [
+            format!(r#"{{"error":"{code}","error_description":"<b>\u001b[31m{}"}}"#, "x".repeat(10_000)),
+            format!("error={code}&error_description=no"),
+        ] {
+            let result = read(answer(status, body)).await;
+            assert_eq!(seen(&result), (kind, consumed, None), "{status} {code}");
+            let error = result.unwrap_err().error;
+            assert_eq!(error.oauth_code(), Some(code));
+            assert!(!format!("{error:?} {error}").contains("xxx"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn req_d17_a_hostile_error_code_is_data() {
+    let body = format!(r#"{{"error":"\u001b[31m<script>{}"}}"#, "x".repeat(100_000));
+    let error = read(answer(400, body)).await.unwrap_err().error;
+    assert_eq!((error.kind(), error.oauth_code().unwrap().len()), (ErrorKind::Refused, 64));
+    for body in [r#"{"error":{"code":7}}"#, r#"{"error":7}"#, r#"{"error":null}"#, r#"{"error":[]}"#] {
+        assert_eq!(seen(&read(answer(400, body)).await), (ErrorKind::InvalidAnswer, Unknown, None), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn req_d16_what_cannot_be_used_still_gives_its_refresh_token() {
+    let token = |rest: &str| format!(r#"{{"refresh_token":"new",{rest}}}"#).into_bytes();
+    let access = |value: &str| token(&format!(r#""access_token":{value}"#));
+    let rows: Vec<(&str, u16, Vec<u8>)> = vec![
+        ("no access token", 200, token(r#""x":1"#)),
+        ("oddly cased name", 200, token(r#""Access_Token":"at""#)),
+        ("empty", 200, access(r#""""#)),
+        ("null", 200, access("null")),
+        ("number", 200, access("12")),
+        ("object", 200, access("{}")),
+        ("line break", 200, access(r#""a\r\nX: y""#)),
+        ("space", 200, access(r#""a b""#)),
+        ("tab", 200, access(r#""a\tb""#)),
+        ("NUL", 200, access(r#""a\u0000b""#)),
+        ("non-ASCII", 200, access("\"ü\"")),
+        ("lone surrogate", 200, access(r#""\ud800""#)),
+        ("not UTF-8", 200, b"{\"refresh_token\":\"new\",\"access_token\":\"\xff\"}".to_vec()),
+        ("repeated", 200, token(r#""access_token":"a","access_token":"b""#)),
+        (
+            "two refresh tokens",
+            200,
+            br#"{"access_token":"a","refresh_token":"x","refresh_token":"new"}"#.to_vec(),
+        ),
+        ("error as well", 200, token(r#""access_token":"a","error":"invalid_grant""#)),
+        ("success with 400", 400, SUCCESS.into()),
+        ("success with 302", 302, SUCCESS.into()),
+        ("trailing garbage", 200, [SUCCESS.as_bytes(), b" oops"].concat()),
+        ("two objects", 200, [SUCCESS.as_bytes(), SUCCESS.as_bytes()].concat()),
+        ("comment", 200, [b"{/* c */".as_slice(), &SUCCESS.as_bytes()[1..]].concat()),
+        ("NaN", 200, token(r#""access_token":"a","expires_in":NaN"#)),
+        ("Infinity", 200, token(r#""access_token":"a","expires_in":Infinity"#)),
+        ("cut off", 200, SUCCESS.as_bytes()[..SUCCESS.len() - 1].to_vec()),
+        ("in a page", 200, format!("<pre>{SUCCESS}</pre>").into()),
+        ("in an array", 200, format!("[{SUCCESS}]").into()),
+        ("DPoP though not asked for", 200, token(r#""access_token":"a","token_type":"DPoP""#)),
+        ("unknown type", 200, token(r#""access_token":"a","token_type":"mac""#)),
+        ("no type at all", 200, token(r#""access_token":"a","token_type":7"#)),
+        ("form without access token", 200, b"refresh_token=new&token_type=bearer".to_vec()),
+    ];
+    for (name, status, body) in rows {
+        let result = read(answer(status, body)).await;
+        assert_eq!(seen(&result), (ErrorKind::InvalidAnswer, Unknown, NEW), "{name}");
+    }
+    let failed = read(answer(502, SUCCESS)).await;
+    assert_eq!(seen(&failed), (ErrorKind::Unavailable, Unknown, NEW));
+    let encoded = with_headers(answer(200, SUCCESS), &[("content-encoding", "gzip")]);
+    assert_eq!(seen(&read(encoded).await), (ErrorKind::InvalidAnswer, Unknown, None));
+}
+
+#[tokio::test]
+async fn transport_failures_say_whether_the_credential_may_be_spent() {
+    use TransportCause as Cause;
+    let unsent = [
+        (Cause::NameNotFound, ErrorKind::Unreachable),
+        (Cause::NotConnected, ErrorKind::Unreachable),
+        (Cause::ProxyRefused, ErrorKind::Unreachable),
+        (Cause::TlsFailed, ErrorKind::Untrusted),
+        (Cause::AddressNotAllowed, ErrorKind::Configuration),
+    ];
+    for (cause, kind) in unsent {
+        let result = read_by(server(), Err(TransportFailure::unsent(cause))).await;
+        assert_eq!(seen(&result), (kind, No, None));
+        assert!(!result.unwrap_err().sent);
+    }
+    let unknown = [
+        (Cause::TimedOut, ErrorKind::Interrupted),
+        (Cause::Broken, ErrorKind::Interrupted),
+        (Cause::Truncated, ErrorKind::Interrupted),
+        (Cause::TooLarge, ErrorKind::InvalidAnswer),
+    ];
+    for (cause, kind) in unknown {
+        let bare = read_by(server(), Err(TransportFailure::unknown(cause))).await;
+        assert_eq!(seen(&bare), (kind, Unknown, None));
+        assert!(bare.unwrap_err().sent);
+        let partial =
+            || TransportFailure::unknown(cause).with_partial(answer(200, &SUCCESS[..SUCCESS.len() - 1]));
+        assert_eq!(seen(&read_by(server(), Err(partial())).await), (kind, Unknown, NEW));
+        let head = TransportFailure::unknown(cause).with_partial(answer(503, "<h"));
+        assert_eq!(seen(&read_by(server(), Err(head)).await), (ErrorKind::Unavailable, No, None));
+    }
+}
+
+#[tokio::test]
+async fn answers_in_every_accepted_form_are_one_token() {
+    let json = |body: &str| answer(200, body);
+    let rows = [
+        ("plain", json(SUCCESS)),
+        ("201", answer(201, SUCCESS)),
+        ("byte order mark", answer(200, format!("\u{feff}{SUCCESS}"))),
+        ("white space", answer(200, format!("\r\n {SUCCESS}\n"))),
+        ("text/plain", with_headers(json(SUCCESS), &[("content-type", "text/plain")])),
+        (
+            "two content types",
+            with_headers(json(SUCCESS), &[("content-type", "text/html"), ("content-type", "x/y")]),
+        ),
+        ("latin-1", with_headers(json(SUCCESS), &[("content-type", "application/json; charset=iso-8859-1")])),
+        ("identity", with_headers(json(SUCCESS), &[("content-encoding", "identity")])),
+        ("form", json("access_token=at&token_type=bearer&expires_in=3600&refresh_token=new")),
+        ("no type", json(r#"{"access_token":"at","expires_in":"3600","refresh_token":"new"}"#)),
+        (
+            "null type",
+            json(r#"{"access_token":"at","token_type":null,"expires_in":3600.9,"refresh_token":"new"}"#),
+        ),
+        ("upper case", json(&SUCCESS.replace("Bearer", "BEARER"))),
+        (
+            "unknown members",
+            json(&SUCCESS.replace('{', r#"{"__proto__":{"a":[1,{}]},"id_token":"x.y.z","n":1e999,"#)),
+        ),
+    ];
+    for (name, answer) in rows {
+        let set = read(answer).await.unwrap_or_else(|f| panic!("{name}: {:?}", f.error));
+        assert_eq!(set.token().header(), "Bearer at", "{name}");
+        assert_eq!(set.refresh_token().unwrap().expose(), "new", "{name}");
+        let lifetime = set.token().expires().unwrap().since(set.obtained());
+        assert_eq!(lifetime, Duration::from_secs(3600), "{name}");
+        assert_eq!(set.token().scope().as_str(), "a b", "{name}");
+    }
+}
+
+#[tokio::test]
+async fn req_d02_an_unusable_lifetime_follows_the_server_facts() {
+    let body = |written: &str| format!(r#"{{"access_token":"at","expires_in":{written}}}"#);
+    let hour = Some(Duration::from_secs(3600));
+    for written in ["null", "-5", "true", "\"soon\"", "[]", "0"] {
+        let lifetime = |set: TokenSet| set.token().expires().map(|at| at.since(set.obtained()));
+        let unknown = read(answer(200, body(written))).await.unwrap();
+        assert_eq!(lifetime(unknown), None, "{written}");
+        let documented = server().missing_expires_in(Lifetime::Documented(Duration::from_secs(3600)));
+        let documented = read_by(documented, Ok(answer(200, body(written)))).await.unwrap();
+        assert_eq!(lifetime(documented), hour, "{written}");
+        let never = server()
+            .zero_means_never(true)
+            .missing_expires_in(Lifetime::Documented(Duration::from_secs(3600)));
+        let never = read_by(never, Ok(answer(200, body(written)))).await.unwrap();
+        assert_eq!(lifetime(never), if written == "0" { None } else { hour }, "{written}");
+    }
+}
+
+#[tokio::test]
+async fn req_d06_scopes_of_every_shape_are_read() {
+    for (written, granted) in [
+        (r#""b a""#, "a b"),
+        (r#""b  a b""#, "a b"),
+        (r#""a""#, "a"),
+        (r#""a b c""#, "a b c"),
+        (r#"["b","a"]"#, "a b"),
+        (r#"["a b","c"]"#, "a b c"),
+        ("[]", ""),
+        (r#""""#, ""),
+        ("null", "a b"),
+        ("7", "a b"),
+        (r#""a b\"c d\u0007 e""#, "a e"),
+    ] {
+        let body = format!(r#"{{"access_token":"at","scope":{written}}}"#);
+        let set = read(answer(200, body)).await.unwrap();
+        assert_eq!(set.token().scope().as_str(), granted, "{written}");
+    }
+    let comma = server().scope_separator(',');
+    let set = read_by(comma, Ok(answer(200, r#"{"access_token":"at","scope":"b,a"}"#))).await.unwrap();
+    assert_eq!(set.token().scope().as_str(), "a b");
+}
+
+#[tokio::test]
+async fn refresh_tokens_of_every_shape_are_read() {
+    for (written, kept) in
+        [(r#""new""#, Some("new")), ("12345", Some("12345")), (r#""""#, None), ("null", None), ("{}", None)]
+    {
+        let body = format!(r#"{{"access_token":"at","refresh_token":{written}}}"#);
+        let set = read(answer(200, body)).await.unwrap();
+        assert_eq!(set.refresh_token().map(|t| t.expose()), kept, "{written}");
+    }
+}
+
+#[tokio::test]
+async fn req_a10_large_tokens_are_no_mistake() {
+    for size in [1, 64 * 1024, 200 * 1024] {
+        let body = format!(r#"{{"access_token":"{}"}}"#, "t".repeat(size));
+        assert_eq!(read(answer(200, body)).await.unwrap().token().expose().len(), size);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_things_its_own_way_is_understood() {
+    let aliases = [
+        ErrorAlias { status: 403, code: "unauthorized_client", means: "invalid_grant" },
+        ErrorAlias { status: 400, code: "BAD_REFRESH_TOKEN", means: "invalid_grant" },
+    ];
+    let own = || server().error_aliases(aliases.clone()).provider_code_prefix("AADSTS");
+    let refused = (ErrorKind::InvalidGrant, Refused, None);
+    let by_code = read_by(own(), Ok(answer(403, r#"{"error":"unauthorized_client"}"#))).await;
+    assert_eq!(seen(&by_code), refused);
+    let by_status = read_by(own(), Ok(answer(400, r#"{"status":"BAD_REFRESH_TOKEN"}"#))).await;
+    assert_eq!(seen(&by_status), refused);
+    let elsewhere = read_by(own(), Ok(answer(400, r#"{"error":"unauthorized_client"}"#))).await;
+    assert_eq!(seen(&elsewhere), (ErrorKind::Refused, No, None));
+
+    let body =
+        r#"{"error":"invalid_grant","error_description":"AADSTS700082: The refresh token has expired"}"#;
+    let error = read_by(own(), Ok(answer(400, body))).await.unwrap_err().error;
+    assert_eq!(error.provider_code(), Some("AADSTS700082"));
+}
