@@ -1,3 +1,5 @@
 //! grantry against real authorization servers. Each test starts one of its own.
 
+mod client_authentication;
 mod harness;
+mod support;
