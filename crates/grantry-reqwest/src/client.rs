@@ -1,0 +1,147 @@
+//! The client that puts a token on every request.
+
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+
+use grantry_core::TokenSource;
+use grantry_core::presenting::AllowedOrigins;
+use reqwest::{IntoUrl, Method, Request, Response};
+
+use crate::present::present;
+use crate::redirect::Redirects;
+use crate::{AuthorizedRequestBuilder, Error};
+
+/// A reqwest client whose every request carries a token.
+///
+/// Its methods are those of [`reqwest::Client`]; clones share one connection pool and one source.
+///
+/// ```no_run
+/// # async fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// use grantry_reqwest::AuthorizedClient;
+///
+/// let api = AuthorizedClient::new(reqwest::Client::new(), source, ["https://api.acme.com"])?;
+/// let orders = api.get("https://api.acme.com/orders").query(&[("open", "yes")]).send().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Cancel-safety**: dropping a future of `send` or `execute` drops the request, as with reqwest; a renewal
+/// that it waited for goes on and loses nothing.
+#[derive(Clone)]
+pub struct AuthorizedClient(Arc<Inner>);
+
+struct Inner {
+    client: reqwest::Client,
+    source: Box<dyn TokenSource>,
+    origins: AllowedOrigins,
+    redirects: Redirects,
+}
+
+impl AuthorizedClient {
+    /// Puts tokens of `source` on requests of `client`, to `origins` and nowhere else.
+    ///
+    /// The client keeps its settings, its redirect policy among them; see the [crate](crate) for what that
+    /// means, and [`AuthorizedClient::from_builder`] for the stricter way.
+    ///
+    /// # Errors
+    /// What [`AllowedOrigins::new`] refuses.
+    pub fn new<O: AsRef<str>>(
+        client: reqwest::Client,
+        source: impl TokenSource,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Result<Self, grantry_core::Error> {
+        let origins = AllowedOrigins::new(origins)?;
+        Ok(Self::with(client, Box::new(source), origins, Redirects::Theirs))
+    }
+
+    /// Builds the client as well. It follows redirects inside the origin of the request only, at most ten, and
+    /// hands any other to the caller; it resolves `localhost` to loopback addresses itself.
+    ///
+    /// # Errors
+    /// What [`AllowedOrigins::new`] refuses, and of kind `Configuration` where reqwest cannot build the client.
+    pub fn from_builder<O: AsRef<str>>(
+        builder: reqwest::ClientBuilder,
+        source: impl TokenSource,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Result<Self, grantry_core::Error> {
+        let origins = AllowedOrigins::new(origins)?;
+        let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
+        let client = builder
+            .redirect(reqwest::redirect::Policy::none())
+            .resolve_to_addrs("localhost", &loopback)
+            .build()
+            .map_err(|error| {
+                grantry_core::Error::configuration("the HTTP client could not be built").with_source(error)
+            })?;
+        Ok(Self::with(client, Box::new(source), origins, Redirects::Ours))
+    }
+
+    fn with(
+        client: reqwest::Client,
+        source: Box<dyn TokenSource>,
+        origins: AllowedOrigins,
+        redirects: Redirects,
+    ) -> Self {
+        Self(Arc::new(Inner { client, source, origins, redirects }))
+    }
+
+    /// Starts a GET request.
+    pub fn get<U: IntoUrl>(&self, url: U) -> AuthorizedRequestBuilder {
+        self.request(Method::GET, url)
+    }
+
+    /// Starts a POST request.
+    pub fn post<U: IntoUrl>(&self, url: U) -> AuthorizedRequestBuilder {
+        self.request(Method::POST, url)
+    }
+
+    /// Starts a PUT request.
+    pub fn put<U: IntoUrl>(&self, url: U) -> AuthorizedRequestBuilder {
+        self.request(Method::PUT, url)
+    }
+
+    /// Starts a PATCH request.
+    pub fn patch<U: IntoUrl>(&self, url: U) -> AuthorizedRequestBuilder {
+        self.request(Method::PATCH, url)
+    }
+
+    /// Starts a DELETE request.
+    pub fn delete<U: IntoUrl>(&self, url: U) -> AuthorizedRequestBuilder {
+        self.request(Method::DELETE, url)
+    }
+
+    /// Starts a HEAD request.
+    pub fn head<U: IntoUrl>(&self, url: U) -> AuthorizedRequestBuilder {
+        self.request(Method::HEAD, url)
+    }
+
+    /// Starts a request of any method. A URL that is none is an error of [`AuthorizedRequestBuilder::send`].
+    pub fn request<U: IntoUrl>(&self, method: Method, url: U) -> AuthorizedRequestBuilder {
+        AuthorizedRequestBuilder::new(self.clone(), self.0.client.request(method, url))
+    }
+
+    /// Sends a request that was built elsewhere, with a token on it.
+    ///
+    /// # Errors
+    /// See [`AuthorizedRequestBuilder::send`].
+    pub async fn execute(&self, request: Request) -> Result<Response, Error> {
+        let Inner { client, source, origins, redirects } = &*self.0;
+        present(client, source, origins, *redirects, request).await
+    }
+
+    /// The origins that tokens go to.
+    pub fn origins(&self) -> &AllowedOrigins {
+        &self.0.origins
+    }
+}
+
+impl fmt::Debug for AuthorizedClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizedClient")
+            .field("source", &self.0.source)
+            .field("origins", &self.0.origins)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+//! The error of a request.
+
+/// Why there is no answer to hand on.
+///
+/// ```
+/// use grantry_core::ErrorKind;
+/// use grantry_reqwest::Error;
+///
+/// fn advice(error: &Error) -> String {
+///     match error {
+///         Error::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
+///             format!("ask for more: {:?}", error.needed_scope())
+///         }
+///         Error::Token(error) => error.diagnosis().remedy().to_owned(),
+///         Error::Request(error) if error.is_timeout() => "be patient".to_owned(),
+///         _ => "see the message".to_owned(),
+///     }
+/// }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no token, it may not go there, or the resource server refused it for good.
+    #[error(transparent)]
+    Token(#[from] grantry_core::Error),
+    /// The request itself failed: no connection, no answer in time, a body that cannot be read.
+    ///
+    /// The URL that reqwest names in it has lost its query, which may hold secrets.
+    #[error(transparent)]
+    Request(reqwest::Error),
+}
+
+impl From<reqwest::Error> for Error {
+    fn from(mut error: reqwest::Error) -> Self {
+        if let Some(url) = error.url_mut() {
+            url.set_query(None);
+            url.set_fragment(None);
+            // Refused only for URLs without a host, which have no user information either.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+        }
+        Self::Request(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reqwest_error_loses_the_query_of_its_url() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let error = reqwest::Client::new().get("no URL").build().unwrap_err();
+        let url = "https://user:canary@example.com/path?key=canary#canary";
+        let error = Error::from(error.with_url(url.parse().unwrap()));
+        for text in [error.to_string(), format!("{error:?}")] {
+            assert!(!text.contains("canary") && text.contains("example.com/path"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The same as a middleware.
+
+use async_trait::async_trait;
+use grantry_core::TokenSource;
+use grantry_core::presenting::AllowedOrigins;
+use http::Extensions;
+use reqwest::{Request, Response};
+use reqwest_middleware::{Middleware, Next};
+
+use crate::present::{Carrier, Refused, present};
+use crate::redirect::Redirects;
+
+/// Puts a token on every request that passes through a `reqwest-middleware` stack.
+///
+/// What stands after it in the stack sees the token, and each send apart; what stands before it sees one request
+/// and one answer. So tracing and retries after outages belong before it. The errors of this crate arrive as
+/// `reqwest_middleware::Error::Middleware` and downcast to [`grantry_core::Error`].
+///
+/// ```no_run
+/// # fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>)
+/// # -> Result<(), Box<dyn std::error::Error>> {
+/// use grantry_reqwest::AuthorizeMiddleware;
+///
+/// let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+///     .with(AuthorizeMiddleware::new(source, ["https://api.acme.com"])?)
+///     .build();
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct AuthorizeMiddleware {
+    source: Box<dyn TokenSource>,
+    origins: AllowedOrigins,
+}
+
+impl AuthorizeMiddleware {
+    /// Puts tokens of `source` on requests to `origins`, and refuses all others.
+    ///
+    /// # Errors
+    /// What [`AllowedOrigins::new`] refuses.
+    pub fn new<O: AsRef<str>>(
+        source: impl TokenSource,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Result<Self, grantry_core::Error> {
+        Ok(Self { source: Box::new(source), origins: AllowedOrigins::new(origins)? })
+    }
+}
+
+#[async_trait]
+impl Middleware for AuthorizeMiddleware {
+    async fn handle(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> reqwest_middleware::Result<Response> {
+        present(Rest { next, extensions }, &self.source, &self.origins, Redirects::Theirs, request).await
+    }
+}
+
+/// The rest of the stack.
+struct Rest<'a, 'n> {
+    next: Next<'n>,
+    extensions: &'a mut Extensions,
+}
+
+impl Carrier for Rest<'_, '_> {
+    type Error = reqwest_middleware::Error;
+
+    async fn send(&mut self, request: Request) -> Result<Response, Self::Error> {
+        self.next.clone().run(request, self.extensions).await
+    }
+}
+
+impl From<Refused> for reqwest_middleware::Error {
+    fn from(Refused(error): Refused) -> Self {
+        Self::middleware(error)
+    }
+}

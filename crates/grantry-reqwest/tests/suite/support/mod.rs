@@ -1,0 +1,18 @@
+//! A resource server on a loopback port that keeps what it was sent, and a source that counts.
+
+mod server;
+mod source;
+
+pub(crate) use server::{Reply, Seen, Server};
+pub(crate) use source::{CountingProver, TestSource};
+
+/// A reqwest builder that any feature set can build: with rustls compiled in, reqwest wants a provider.
+pub(crate) fn client_builder() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
+/// A client with reqwest's own defaults.
+pub(crate) fn client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
