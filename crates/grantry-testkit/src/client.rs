@@ -3,6 +3,7 @@
 use std::fmt;
 
 use grantry_core::{ClientAuthenticationMethod, ClientId, ClientSecret};
+use grantry_jose::VerifyingKey;
 
 /// A client as the authorization server knows it (RFC 6749 section 2).
 ///
@@ -19,30 +20,53 @@ use grantry_core::{ClientAuthenticationMethod, ClientId, ClientSecret};
 pub struct RegisteredClient {
     id: ClientId,
     secrets: Vec<ClientSecret>,
+    keys: Vec<VerifyingKey>,
     methods: Vec<ClientAuthenticationMethod>,
 }
 
 impl RegisteredClient {
     /// A confidential client with a secret, which it may use in any of the three ways: in the header, in the
-    /// body, or as the key of an assertion.
+    /// body, or as the key of an assertion (of 32 bytes at least, RFC 7518 section 3.2).
     pub fn with_secret(id: impl Into<ClientId>, secret: impl Into<ClientSecret>) -> Self {
         use ClientAuthenticationMethod::{ClientSecretBasic, ClientSecretJwt, ClientSecretPost};
         Self {
             id: id.into(),
             secrets: vec![secret.into()],
+            keys: Vec::new(),
             methods: vec![ClientSecretBasic, ClientSecretPost, ClientSecretJwt],
+        }
+    }
+
+    /// A confidential client with a key pair, of which the server knows the public part (`private_key_jwt`).
+    pub fn with_key(id: impl Into<ClientId>, key: impl Into<VerifyingKey>) -> Self {
+        Self {
+            keys: vec![key.into()],
+            methods: vec![ClientAuthenticationMethod::PrivateKeyJwt],
+            ..Self::public(id)
         }
     }
 
     /// A public client, which only names itself (RFC 6749 section 2.1).
     pub fn public(id: impl Into<ClientId>) -> Self {
-        Self { id: id.into(), secrets: Vec::new(), methods: vec![ClientAuthenticationMethod::None] }
+        Self {
+            id: id.into(),
+            secrets: Vec::new(),
+            keys: Vec::new(),
+            methods: vec![ClientAuthenticationMethod::None],
+        }
     }
 
     /// One more secret that is as good as the first: a rotation with overlap.
     #[must_use]
     pub fn or_secret(mut self, secret: impl Into<ClientSecret>) -> Self {
         self.secrets.push(secret.into());
+        self
+    }
+
+    /// One more key that is as good as the first.
+    #[must_use]
+    pub fn or_key(mut self, key: impl Into<VerifyingKey>) -> Self {
+        self.keys.push(key.into());
         self
     }
 
@@ -65,6 +89,10 @@ impl RegisteredClient {
         self.secrets.iter().map(ClientSecret::expose)
     }
 
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.keys.iter()
+    }
+
     /// Whether it can keep a secret, so that client credentials are for it (RFC 6749 section 4.4).
     pub(crate) fn is_confidential(&self) -> bool {
         self.methods.iter().any(|m| *m != ClientAuthenticationMethod::None)
@@ -76,6 +104,7 @@ impl fmt::Debug for RegisteredClient {
         f.debug_struct("RegisteredClient")
             .field("id", &self.id)
             .field("secrets", &self.secrets)
+            .field("keys", &self.keys)
             .field("methods", &self.methods)
             .finish()
     }

@@ -5,11 +5,11 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{AuthorizationServer, Clock, RefreshToken, Rotation, SystemClock};
+use grantry_core::{AssertionAudience, AuthorizationServer, Clock, RefreshToken, Rotation, SystemClock};
 use grantry_endpoint::Answer;
 use url::Url;
 
-use crate::authority::{AnswerStyle, Authority, Moment, ScopePolicy, SeededGrant, Settings};
+use crate::authority::{AnswerStyle, Authority, METHODS, Moment, ScopePolicy, SeededGrant, Settings};
 use crate::fault::Fault;
 use crate::front::{Bound, Front};
 use crate::stage::{Site, Stage};
@@ -76,12 +76,15 @@ impl TestServer {
     /// None in practice: its own URLs are loopback or https.
     pub fn authorization_server(&self) -> Result<AuthorizationServer, grantry_core::Error> {
         let facts = self.facts();
-        let rotation = self.with_authority(|authority, _| authority.settings_mut().rotation);
+        let settings = self.with_authority(|authority, _| authority.settings_mut().clone());
         AuthorizationServer::builder(facts.token_endpoint)
             .issuer(facts.issuer)
             .revocation_endpoint(facts.revocation_endpoint)
             .introspection_endpoint(facts.introspection_endpoint)
-            .rotation(rotation)
+            .client_authentication_methods(METHODS)
+            .rotation(settings.rotation)
+            .old_access_token_dies(settings.old_access_token_dies)
+            .assertion_audience(settings.assertion_audience)
             .build()
     }
 
@@ -190,6 +193,12 @@ impl TestServerBuilder {
     /// A renewal kills the access tokens before it.
     pub fn old_access_token_dies(mut self) -> Self {
         self.settings.old_access_token_dies = true;
+        self
+    }
+
+    /// Whom client assertions have to be for. The issuer if not set.
+    pub fn assertion_audience(mut self, audience: AssertionAudience) -> Self {
+        self.settings.assertion_audience = audience;
         self
     }
 

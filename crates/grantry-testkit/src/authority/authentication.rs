@@ -8,54 +8,72 @@ use grantry_core::ClientAuthenticationMethod;
 use http::header;
 use url::form_urlencoded;
 
-use super::Authority;
 use super::answers::Refusal;
+use super::{Authority, Moment, assertion};
 use crate::{ReceivedRequest, RegisteredClient};
 
 /// What the request shows for itself. There must be exactly one method (RFC 6749 section 2.3).
 struct Claim {
     id: String,
-    secret: Option<String>,
+    proof: Proof,
     method: ClientAuthenticationMethod,
 }
 
+enum Proof {
+    None,
+    Secret(String),
+    Assertion(String),
+}
+
 /// The client that sent the request, if it proves that it did.
-pub(crate) fn authenticate(
-    authority: &Authority,
+pub(super) fn authenticate(
+    authority: &mut Authority,
     request: &ReceivedRequest,
+    at: Moment,
 ) -> Result<Arc<RegisteredClient>, Refusal> {
     let claim = claim(request)?;
     let client = authority.client(&claim.id).ok_or(Refusal::invalid_client("the client is not known"))?;
     if !client.may_use(claim.method) {
         return Err(Refusal::invalid_client("the client may not authenticate by this method"));
     }
-    match claim.secret {
-        Some(secret) if !client.secrets().any(|s| s == secret) => {
-            Err(Refusal::invalid_client("the client secret is wrong"))
-        }
-        _ => Ok(client),
+    match claim.proof {
+        Proof::None => {}
+        Proof::Secret(secret) if client.secrets().any(|s| s == secret) => {}
+        Proof::Secret(_) => return Err(Refusal::invalid_client("the client secret is wrong")),
+        Proof::Assertion(jwt) => assertion::verify(authority, &client, claim.method, &jwt, at)?,
     }
+    Ok(client)
 }
 
 fn claim(request: &ReceivedRequest) -> Result<Claim, Refusal> {
     let form = request.form();
     let basic = basic_credentials(request)?;
     let posted = form.value("client_secret");
-    if basic.is_some() && posted.is_some() {
+    let asserted = form.value("client_assertion");
+    let methods = [basic.is_some(), posted.is_some(), asserted.is_some()];
+    if methods.into_iter().filter(|m| *m).count() > 1 {
         return Err(Refusal::new("invalid_request", "more than one client authentication method"));
     }
-    if let Some((id, secret)) = basic {
-        if form.value("client_id").is_some_and(|other| other != id) {
-            return Err(Refusal::new("invalid_request", "two different client ids"));
+    let named = form.value("client_id").map(str::to_owned);
+    let (id, proof, method) = if let Some((id, secret)) = basic {
+        (Some(id), Proof::Secret(secret), ClientAuthenticationMethod::ClientSecretBasic)
+    } else if let Some(jwt) = asserted {
+        if form.value("client_assertion_type") != Some(assertion::ASSERTION_TYPE) {
+            return Err(Refusal::new("invalid_request", "client_assertion_type is not that of a JWT"));
         }
-        return Ok(Claim { id, secret: Some(secret), method: ClientAuthenticationMethod::ClientSecretBasic });
-    }
-    let id = form.value("client_id").ok_or(Refusal::invalid_client("no client authentication"))?.to_owned();
-    let method = match posted {
-        Some(_) => ClientAuthenticationMethod::ClientSecretPost,
-        None => ClientAuthenticationMethod::None,
+        let id = assertion::claimed_client(jwt);
+        let id = id.ok_or(Refusal::invalid_client("the assertion does not say whom it is from"))?;
+        (Some(id), Proof::Assertion(jwt.to_owned()), assertion::method(jwt)?)
+    } else if let Some(secret) = posted {
+        (named.clone(), Proof::Secret(secret.to_owned()), ClientAuthenticationMethod::ClientSecretPost)
+    } else {
+        (named.clone(), Proof::None, ClientAuthenticationMethod::None)
     };
-    Ok(Claim { id, secret: posted.map(str::to_owned), method })
+    let id = id.ok_or(Refusal::invalid_client("no client authentication"))?;
+    if named.is_some_and(|other| other != id) {
+        return Err(Refusal::new("invalid_request", "two different client ids"));
+    }
+    Ok(Claim { id, proof, method })
 }
 
 /// Id and secret of the `Authorization` header, both form-decoded (RFC 6749 section 2.3.1).

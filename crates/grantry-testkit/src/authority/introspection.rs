@@ -30,11 +30,11 @@ struct Introspection {
 /// Any authenticated client may ask about any token. A token that is not live is `active: false` and nothing
 /// else (section 2.2).
 pub(super) fn answer(
-    authority: &Authority,
+    authority: &mut Authority,
     request: &ReceivedRequest,
     at: Moment,
 ) -> Result<Answer, Refusal> {
-    authentication::authenticate(authority, request)?;
+    authentication::authenticate(authority, request, at)?;
     let token = request.form().value("token");
     let token = token.ok_or(Refusal::new("invalid_request", "token is missing"))?;
     let found = access_token(authority, token, at).or_else(|| refresh_token(authority, token, at));

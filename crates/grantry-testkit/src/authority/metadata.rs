@@ -12,6 +12,15 @@ use crate::ReceivedRequest;
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
 
+/// The client authentication methods that are understood; which a client may use is the client's own.
+pub(crate) const METHODS: [Method; 5] = [
+    Method::ClientSecretBasic,
+    Method::ClientSecretPost,
+    Method::ClientSecretJwt,
+    Method::PrivateKeyJwt,
+    Method::None,
+];
+
 /// Whether the metadata is at a path: the well-known part before the issuer's path (RFC 8414 section 3.1), or
 /// behind it as OpenID has it.
 pub(super) fn is_at(issuer_path: &str, path: &str) -> bool {
@@ -27,6 +36,7 @@ pub(crate) struct Metadata {
     pub(crate) revocation_endpoint: String,
     pub(crate) introspection_endpoint: String,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
+    token_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
     grant_types_supported: [&'static str; 2],
     response_types_supported: [&'static str; 0],
 }
@@ -40,13 +50,13 @@ pub(super) fn answer(authority: &Authority, request: &ReceivedRequest) -> Result
 
 pub(super) fn of(authority: &Authority) -> Metadata {
     let base = authority.issuer.trim_end_matches('/');
-    let methods = [Method::ClientSecretBasic, Method::ClientSecretPost, Method::None];
     Metadata {
         issuer: authority.issuer.clone(),
         token_endpoint: format!("{base}/token"),
         revocation_endpoint: format!("{base}/revoke"),
         introspection_endpoint: format!("{base}/introspect"),
-        token_endpoint_auth_methods_supported: methods.map(Method::as_str).to_vec(),
+        token_endpoint_auth_methods_supported: METHODS.map(Method::as_str).to_vec(),
+        token_endpoint_auth_signing_alg_values_supported: ["ES256", "PS256", "RS256", "EdDSA", "HS256"],
         grant_types_supported: ["client_credentials", "refresh_token"],
         response_types_supported: [],
     }

@@ -1,6 +1,7 @@
 //! The authorization server as a state machine: a request and a moment in, an answer out.
 
 mod answers;
+mod assertion;
 mod authentication;
 mod introspection;
 mod metadata;
@@ -22,7 +23,8 @@ use crate::request::is_form;
 use crate::{Endpoint, ReceivedRequest, RegisteredClient, SeededEntropy};
 
 use answers::Refusal;
-pub(crate) use metadata::Metadata;
+use assertion::SeenAssertions;
+pub(crate) use metadata::{METHODS, Metadata};
 pub use settings::{AnswerStyle, ExpiresIn, ScopeForm, ScopePolicy, Settings};
 use store::{Store, StoredGrant};
 
@@ -116,6 +118,7 @@ pub struct Authority {
     clients: BTreeMap<String, Arc<RegisteredClient>>,
     settings: Settings,
     store: Store,
+    assertions: SeenAssertions,
 }
 
 impl Authority {
@@ -129,6 +132,7 @@ impl Authority {
             clients: BTreeMap::new(),
             settings,
             store: Store::new(entropy),
+            assertions: SeenAssertions::default(),
         }
     }
 
@@ -138,7 +142,7 @@ impl Authority {
         let answer = match endpoint {
             Endpoint::Metadata => metadata::answer(self, request),
             Endpoint::Token => accept(request).and_then(|()| token::answer(self, request, at)),
-            Endpoint::Revocation => accept(request).and_then(|()| revocation::answer(self, request)),
+            Endpoint::Revocation => accept(request).and_then(|()| revocation::answer(self, request, at)),
             Endpoint::Introspection => {
                 accept(request).and_then(|()| introspection::answer(self, request, at))
             }

@@ -4,13 +4,17 @@ use grantry_endpoint::Answer;
 use http::StatusCode;
 
 use super::answers::Refusal;
-use super::{Authority, authentication};
+use super::{Authority, Moment, authentication};
 use crate::ReceivedRequest;
 
 /// 200 also for a token that was not valid (section 2.2). A token of another client is left alone, and the
 /// answer does not tell.
-pub(super) fn answer(authority: &mut Authority, request: &ReceivedRequest) -> Result<Answer, Refusal> {
-    let client = authentication::authenticate(authority, request)?;
+pub(super) fn answer(
+    authority: &mut Authority,
+    request: &ReceivedRequest,
+    at: Moment,
+) -> Result<Answer, Refusal> {
+    let client = authentication::authenticate(authority, request, at)?;
     let token = request.form().value("token");
     let token = token.ok_or(Refusal::new("invalid_request", "token is missing"))?;
     let store = &mut authority.store;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::{Rotation, Scope};
+use grantry_core::{AssertionAudience, Rotation, Scope};
 
 /// What the server grants of the scope that a client asks for (RFC 6749 section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -123,6 +123,8 @@ pub struct Settings {
     pub rotation: Rotation,
     /// Whether a renewal kills the access tokens before it; no if not set.
     pub old_access_token_dies: bool,
+    /// Whom client assertions have to be for; the issuer if not set.
+    pub assertion_audience: AssertionAudience,
     /// How token answers are written.
     pub answer_style: AnswerStyle,
 }
@@ -134,6 +136,7 @@ impl Default for Settings {
             scope_policy: ScopePolicy::default(),
             rotation: Rotation::None,
             old_access_token_dies: false,
+            assertion_audience: AssertionAudience::default(),
             answer_style: AnswerStyle::default(),
         }
     }

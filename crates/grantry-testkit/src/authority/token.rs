@@ -15,7 +15,7 @@ pub(crate) fn answer(
     request: &ReceivedRequest,
     at: Moment,
 ) -> Result<Answer, Refusal> {
-    let client = authentication::authenticate(authority, request)?;
+    let client = authentication::authenticate(authority, request, at)?;
     let issued = match request.form().value("grant_type") {
         None => return Err(Refusal::new("invalid_request", "grant_type is missing")),
         Some("client_credentials") => client_credentials(authority, request, &client, at)?,

@@ -1,10 +1,16 @@
 //! The servers of the testkit, seen from the other end of the socket or transport.
 
 #[cfg(test)]
+mod assertions;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod other_endpoints;
+#[cfg(test)]
 mod resource;
+#[cfg(test)]
+mod rotation;
 #[cfg(test)]
 mod token_endpoint;
