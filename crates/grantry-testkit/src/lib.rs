@@ -27,6 +27,7 @@
 //! | reach it without a socket, in paused time | [`InMemoryTransport`], [`ManualClock::following_tokio`] |
 //! | see what was asked | [`Ledger`], [`Entry`], [`ReceivedRequest`] |
 //! | make things go wrong | [`Fault`], [`AnswerStyle`] |
+//! | send hostile or broken answers, byte by byte | [`RawServer`], [`RawAnswer`] |
 //! | renew a grant that a person gave | [`SeededGrant`], [`Settings::rotation`] |
 //! | check what carries which token | [`ProtectedResource`] |
 //! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
@@ -51,6 +52,7 @@ mod form;
 mod front;
 mod ledger;
 mod memory;
+mod raw;
 mod request;
 mod resource;
 mod server;
@@ -69,6 +71,7 @@ pub use fault::Fault;
 pub use form::Form;
 pub use ledger::{Entry, Ledger, NotInTime, Outcome};
 pub use memory::InMemoryTransport;
+pub use raw::{RawAnswer, RawExchange, RawServer};
 pub use request::ReceivedRequest;
 pub use resource::ProtectedResource;
 pub use server::{TestServer, TestServerBuilder};

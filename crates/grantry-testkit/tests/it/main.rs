@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod other_endpoints;
 #[cfg(test)]
+mod raw;
+#[cfg(test)]
 mod resource;
 #[cfg(test)]
 mod rotation;
