@@ -125,9 +125,29 @@ impl SecretHeader {
 
     /// The header value, marked sensitive; `None` where a byte could not stand in a header.
     pub fn into_value(self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(self)).ok()?;
-        value.set_sensitive(true);
-        Some(value)
+        sensitive(Bytes::from_owner(self))
+    }
+
+    /// The same with a reference count that shares no cache line with anything else, for a value that one thread
+    /// clones while others clone theirs.
+    pub fn into_value_apart(self) -> Option<HeaderValue> {
+        sensitive(Bytes::from_owner(Apart(self)))
+    }
+}
+
+fn sensitive(bytes: Bytes) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_maybe_shared(bytes).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Two cache lines, because processors fetch them in pairs.
+#[repr(align(128))]
+struct Apart(SecretHeader);
+
+impl AsRef<[u8]> for Apart {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_ref()
     }
 }
 

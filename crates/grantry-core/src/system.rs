@@ -22,12 +22,14 @@ mod read {
     use rustix::time::{ClockId, Timespec, clock_gettime};
 
     /// Nanoseconds of a reading; zero for what lies before the clock's own zero.
+    #[inline]
     fn unsigned(time: Timespec) -> u64 {
         let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
         let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
         seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
     }
 
+    #[inline]
     fn signed(time: Timespec) -> i64 {
         #[allow(clippy::useless_conversion, reason = "the fields' widths differ between platforms")]
         let (seconds, nanos) = (i64::from(time.tv_sec), i64::try_from(time.tv_nsec).unwrap_or(0));
@@ -52,12 +54,14 @@ mod read {
     pub(super) fn boot() -> u64 {
         unsigned(clock_gettime(ids::BOOT))
     }
+    #[inline]
     pub(super) fn monotonic_coarse() -> u64 {
         unsigned(clock_gettime(ids::COARSE))
     }
     pub(super) fn wall() -> i64 {
         signed(clock_gettime(ClockId::Realtime))
     }
+    #[inline]
     pub(super) fn wall_coarse() -> i64 {
         signed(clock_gettime(ids::WALL_COARSE))
     }
@@ -75,6 +79,7 @@ mod read {
         let start = *START.get_or_init(Instant::now);
         u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+    #[inline]
     pub(super) fn monotonic_coarse() -> u64 {
         boot()
     }

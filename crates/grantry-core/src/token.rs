@@ -52,11 +52,13 @@ impl Token {
     }
 
     /// The value of the `Authorization` header, marked sensitive. Cloning it allocates nothing.
+    #[inline]
     pub fn header(&self) -> &HeaderValue {
         &self.header
     }
 
     /// The header value, moved out: the cheapest way onto a request.
+    #[inline]
     pub fn into_header(self) -> HeaderValue {
         self.header
     }
@@ -107,7 +109,7 @@ impl Token {
     /// The same token with bytes and counts of its own, so that threads do not contend for one reference count.
     #[must_use]
     pub fn apart(&self) -> Self {
-        let copied = SecretHeader::new([self.binding().scheme(), self.expose()]).into_value();
+        let copied = SecretHeader::new([self.binding().scheme(), self.expose()]).into_value_apart();
         Self {
             // The bytes stood in a header before, so they can again.
             header: copied.unwrap_or_else(|| self.header.clone()),

@@ -82,20 +82,21 @@ impl TokenSource for ManagedSource {
 }
 
 impl ManagedSource {
-    /// The held token, counted.
+    /// The held token, counted. Once there are shards nobody writes into the source itself, so that threads only
+    /// read what they share.
     #[inline]
     fn serve(&self, reading: CoarseReading) -> Option<Token> {
-        if self.tally.count_own(thread_number(), reading.monotonic) {
-            return self.held.load().as_deref().cloned();
+        let thread = thread_number();
+        match self.shards.get() {
+            Some(shards) => shards.serve(thread, reading.monotonic),
+            None if self.tally.count_own(thread, reading.monotonic) => self.held.load().as_deref().cloned(),
+            None => self.serve_another_thread(reading),
         }
-        self.serve_another_thread(reading)
     }
 
-    /// The held token for a thread that is not the first: from a shard, once there are shards.
+    /// The held token for a thread that is not the first.
+    #[cold]
     fn serve_another_thread(&self, reading: CoarseReading) -> Option<Token> {
-        if let Some(shards) = self.shards.get() {
-            return shards.serve(thread_number(), reading.monotonic);
-        }
         // From here on callers are sent to `token`, which may allocate, until one has grown the shards.
         if self.tally.count_other(reading.monotonic) >= CONTENDED - 1 {
             self.tally.uncount_other();

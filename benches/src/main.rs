@@ -1,0 +1,43 @@
+//! The benchmarks of grantry.
+//!
+//! Each figure is a ratio to a limit that is measured in the same run: the least work that a faultless program
+//! could do for the same result. `cargo xtask bench` runs them beside the peers; `--only NAME` runs one.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark reads the machine's clock itself")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on stops")]
+
+mod figure;
+mod grants;
+mod hits;
+mod keyed;
+mod million;
+mod outage;
+mod renewal;
+mod timing;
+
+use figure::Report;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let after = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1));
+    let only = after("--only").map(String::as_str);
+    let out = after("--out").map_or("target/bench.json", String::as_str);
+    let peers = after("--peers-json").map(String::as_str);
+
+    let mut report = Report::default();
+    let suites: [(&str, fn(&mut Report)); 6] = [
+        ("hits", hits::run),
+        ("keyed", keyed::run),
+        ("herd", renewal::herd),
+        ("renewal", renewal::steady),
+        ("outage", outage::run),
+        ("million", million::run),
+    ];
+    for (name, run) in suites {
+        if only.is_none_or(|only| only == name) {
+            println!("measuring {name} ...");
+            run(&mut report);
+        }
+    }
+    report.finish(out, peers);
+}
