@@ -44,6 +44,13 @@ pub(crate) fn read(answer: &Answer, server: &AuthorizationServer) -> Result<Gran
         .map_err(|refusal| refusal.with_salvaged(salvage(body, true)))
 }
 
+/// Why an answer of another endpoint is no success.
+pub(crate) fn refusal(answer: &Answer, server: &AuthorizationServer) -> Refusal {
+    let members = Members::parse(answer.expose_body()).ok().filter(|_| !is_encoded(answer));
+    let named = members.and_then(|members| refusal::of_members(&members, answer.status(), server));
+    named.unwrap_or_else(|| by_status(answer.status(), "which is no OAuth answer"))
+}
+
 /// What a status says by itself, without a body that could be read.
 pub(crate) fn by_status(status: StatusCode, otherwise: &str) -> Refusal {
     let number = status.as_u16();

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, Clock, Entropy, Error, ErrorKind, Instant, Observer, Stage,
+    AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Instant, Observer,
+    Party, Retry, Stage,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method};
 use tracing::Instrument;
 use url::Url;
 
+use crate::answer::{Refusal, retry_after};
 use crate::assertion::Assertion;
 use crate::form::Form;
 use crate::server_clock::ServerClock;
@@ -25,8 +27,28 @@ pub(crate) struct Channel {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) server_clock: ServerClock,
-    /// Whether the server's URLs were learned at run time.
-    pub(crate) learned: bool,
+    pub(crate) learned: Learned,
+}
+
+/// Which of the server's URLs were learned at run time.
+#[derive(Debug, Clone)]
+pub(crate) enum Learned {
+    /// None: a person configured them.
+    None,
+    /// All.
+    All,
+    /// All but those at the origin of this issuer, which a person configured.
+    Beyond(Url),
+}
+
+impl Learned {
+    pub(crate) fn covers(&self, url: &Url) -> bool {
+        match self {
+            Self::None => false,
+            Self::All => true,
+            Self::Beyond(issuer) => issuer.origin() != url.origin(),
+        }
+    }
 }
 
 /// A request that left, and what came of it.
@@ -65,7 +87,7 @@ impl Channel {
             None => form.add("client_id", self.client.id().as_str()),
         }
         request = request.with_body(form.into_body());
-        if self.learned {
+        if self.learned.covers(url) {
             request = request.learned();
         }
         let sent = self.clock.now();
@@ -109,9 +131,45 @@ impl Channel {
 
     /// The server answered `invalid_client`. Gives whether the next request differs from this one so that it
     /// may succeed: another secret, or an assertion by the server's clock.
-    pub(crate) fn refused(&self, exchange: &Exchange) -> bool {
+    fn refused(&self, exchange: &Exchange) -> bool {
         let another_secret = exchange.credential.is_some_and(|nth| self.client.refused(nth));
         another_secret || (exchange.skew_changed && self.client.signs())
+    }
+
+    /// The error that a refusal is to callers, with its codes and the time that the server asks to wait.
+    pub(crate) fn refusal(
+        &self,
+        refusal: &Refusal,
+        answer: &Answer,
+        exchange: &Exchange,
+        stage: Stage,
+    ) -> Error {
+        let mut error =
+            Error::new(refusal.kind, stage, refusal.fact.as_str()).with_status(answer.status().as_u16());
+        if let Some(code) = &refusal.oauth_code {
+            error = error.with_oauth_code(code);
+        }
+        if let Some(code) = &refusal.provider_code {
+            error = error.with_provider_code(code);
+        }
+        match refusal.kind {
+            ErrorKind::InvalidClient if self.refused(exchange) => {
+                error = error.with_diagnosis(next_may_succeed());
+            }
+            // The server looked at what was asked, so it had accepted the client.
+            ErrorKind::InvalidGrant | ErrorKind::InvalidScope => self.accepted(exchange),
+            _ => {}
+        }
+        self.with_wait(error, Some(answer))
+    }
+
+    /// Adds the server's `Retry-After`, where trying again can help at all.
+    pub(crate) fn with_wait(&self, error: Error, head: Option<&Answer>) -> Error {
+        let wait = head.and_then(|head| retry_after(head.headers(), self.clock.wall()));
+        match wait.filter(|_| !error.is_definite()) {
+            Some(wait) => error.with_retry_at(self.clock.now().after(wait)),
+            None => error,
+        }
     }
 
     fn assertion(&self) -> Assertion<'_> {
@@ -122,6 +180,17 @@ impl Channel {
         };
         Assertion { audience, now: self.server_clock.now(self.clock.wall()), entropy: &*self.entropy }
     }
+}
+
+/// The diagnosis of `invalid_client` while the client has something else to try.
+fn next_may_succeed() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "nothing to do yet: the next request uses the next client secret, or an assertion by the server's clock",
+        Retry::Now,
+    )
+    .cause("the client secret was exchanged at the server")
+    .cause("this machine's clock differs from the server's")
 }
 
 /// A URL as it may stand in a trace.

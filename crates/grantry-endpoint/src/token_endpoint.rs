@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{
-    Attempt, AuthorizationServer, Clock, Consumed, Diagnosis, Error, ErrorKind, Event, Failure, Instant,
-    Observer, Party, Retry, Stage, TokenSet,
+    Attempt, AuthorizationServer, Clock, Consumed, Error, ErrorKind, Event, Failure, Observer, Stage,
+    TokenSet,
 };
 
 pub use builder::TokenEndpointBuilder;
 
-use crate::answer::{self, Granted, Refusal, retry_after};
+use crate::answer::{self, Granted, Refusal};
 use crate::channel::{Channel, Exchange};
 use crate::form::Form;
 use crate::{Answer, Client, TokenRequest, Transport, failure};
@@ -80,6 +80,10 @@ impl TokenEndpoint {
         &self.0.observer
     }
 
+    pub(crate) fn channel(&self) -> &Arc<Channel> {
+        &self.0
+    }
+
     /// Sends one token request and reads the answer.
     ///
     /// Lifetimes count from when the request was sent. A scope that the answer leaves out is the one that was
@@ -90,7 +94,7 @@ impl TokenEndpoint {
     /// [`Failure`] says what became of the credential, whether anything was sent, and holds a refresh token
     /// that was found in an unusable answer. `invalid_client` moves the client on to its next secret; while
     /// another one is left, or the clock skew was measured only now, the error's diagnosis says
-    /// [`Retry::Now`].
+    /// [`Retry::Now`](grantry_core::Retry::Now).
     pub async fn request(&self, request: TokenRequest, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
         request.check().map_err(Failure::unsent)?;
         let channel = &*self.0;
@@ -98,7 +102,11 @@ impl TokenEndpoint {
         let exchange = channel.post(Stage::Token, url, form, attempt.deadline()).await;
         let exchange = exchange.map_err(Failure::unsent)?;
         let result = match &exchange.result {
-            Err(failure) => Err(self.with_wait(failure::of_token_request(failure), failure.partial())),
+            Err(failure) => {
+                let mut failed = failure::of_token_request(failure);
+                failed.error = channel.with_wait(failed.error, failure.partial());
+                Err(failed)
+            }
             Ok(answer) => match answer::read(answer, &channel.server) {
                 Ok(granted) => self.token_set(granted, answer, &request, &exchange, attempt),
                 Err(refusal) => Err(self.refuse(refusal, answer, &exchange)),
@@ -179,53 +187,13 @@ impl TokenEndpoint {
     }
 
     fn refuse(&self, refusal: Refusal, answer: &Answer, exchange: &Exchange) -> Failure {
-        let mut error =
-            Error::new(refusal.kind, Stage::Token, refusal.fact).with_status(answer.status().as_u16());
-        if let Some(code) = &refusal.oauth_code {
-            error = error.with_oauth_code(code);
-        }
-        if let Some(code) = &refusal.provider_code {
-            error = error.with_provider_code(code);
-        }
-        match refusal.kind {
-            ErrorKind::InvalidClient if self.0.refused(exchange) => {
-                error = error.with_diagnosis(next_may_succeed());
-            }
-            // The server looked at the credential, so it had accepted the client.
-            ErrorKind::InvalidGrant | ErrorKind::InvalidScope => self.0.accepted(exchange),
-            _ => {}
-        }
-        let failure = match refusal.consumed {
+        let error = self.0.refusal(&refusal, answer, exchange, Stage::Token);
+        match refusal.consumed {
             Consumed::No => Failure::not_consumed(error),
             Consumed::Refused => Failure::refused(error),
             _ => Failure::unknown(error).with_salvaged(refusal.salvaged),
-        };
-        self.with_wait(failure, Some(answer))
-    }
-
-    /// Adds the server's `Retry-After`, as long as it means that.
-    fn with_wait(&self, mut failure: Failure, head: Option<&Answer>) -> Failure {
-        let wait = head.and_then(|head| retry_after(head.headers(), self.0.clock.wall()));
-        if let Some(wait) = wait.filter(|_| !failure.error.is_definite()) {
-            failure.error = failure.error.with_retry_at(self.now().after(wait));
         }
-        failure
     }
-
-    fn now(&self) -> Instant {
-        self.0.clock.now()
-    }
-}
-
-/// The diagnosis of `invalid_client` while the client has something else to try.
-fn next_may_succeed() -> Diagnosis {
-    Diagnosis::new(
-        Party::Application,
-        "nothing to do yet: the next request uses the next client secret, or an assertion by the server's clock",
-        Retry::Now,
-    )
-    .cause("the client secret was exchanged at the server")
-    .cause("this machine's clock differs from the server's")
 }
 
 impl fmt::Debug for TokenEndpoint {

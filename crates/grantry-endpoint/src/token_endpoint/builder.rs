@@ -7,7 +7,7 @@ use grantry_core::{
 };
 
 use super::TokenEndpoint;
-use crate::channel::Channel;
+use crate::channel::{Channel, Learned};
 use crate::server_clock::ServerClock;
 use crate::{Client, Transport};
 
@@ -21,7 +21,7 @@ pub struct TokenEndpointBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
-    learned: bool,
+    learned: Learned,
 }
 
 impl TokenEndpointBuilder {
@@ -33,7 +33,7 @@ impl TokenEndpointBuilder {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
             observer: Arc::new(NoObserver),
-            learned: false,
+            learned: Learned::None,
         }
     }
 
@@ -55,10 +55,16 @@ impl TokenEndpointBuilder {
         self
     }
 
-    /// Says that the server's URLs were learned at run time, so that they may
-    /// lead to public addresses only unless the transport allows others.
+    /// Says that the server's URLs were learned at run time, so that they may lead to public addresses only,
+    /// unless the transport allows others. [`Discovered::endpoint`](crate::Discovered::endpoint) says it by
+    /// itself.
     pub fn learned(mut self) -> Self {
-        self.learned = true;
+        self.learned = Learned::All;
+        self
+    }
+
+    pub(crate) fn learned_as(mut self, learned: Learned) -> Self {
+        self.learned = learned;
         self
     }
 

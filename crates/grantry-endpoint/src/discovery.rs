@@ -1,0 +1,156 @@
+//! Authorization server metadata (RFC 8414, OpenID Connect Discovery).
+
+mod metadata;
+
+use std::sync::Arc;
+
+use grantry_core::{AuthorizationServer, Error, ErrorKind, Stage, check_endpoint};
+use http::header::ACCEPT;
+use http::{HeaderValue, Method};
+use url::Url;
+
+use crate::channel::Learned;
+use crate::{Answer, Client, Request, TokenEndpoint, TokenEndpointBuilder, Transport, answer, failure};
+
+/// Learns an authorization server's endpoints from its issuer identifier.
+///
+/// The well-known addresses are asked in this order: RFC 8414, OpenID Connect with the path inserted, OpenID
+/// Connect with the path before it (as OpenID Connect Discovery has it). The first document that there is
+/// counts, and its `issuer` has to be the very string that was asked for; otherwise nothing of it is used.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use grantry_endpoint::{Client, ClientAuthentication, Discovery, HttpTransport};
+/// # async fn example() -> Result<(), grantry_core::Error> {
+/// let transport = Arc::new(HttpTransport::new()?);
+/// let client = Client::new("orders", ClientAuthentication::secret_basic("a client secret"))?;
+/// let discovered = Discovery::new("https://as.example.com/tenant", transport)?.discover().await?;
+/// let endpoint = discovered.endpoint(client).build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Discovery {
+    /// As it was given: issuers are compared as strings.
+    issuer: String,
+    url: Url,
+    transport: Arc<dyn Transport>,
+    learned: bool,
+}
+
+/// An authorization server that was discovered.
+#[derive(Debug, Clone)]
+pub struct Discovered {
+    server: AuthorizationServer,
+    learned: Learned,
+    transport: Arc<dyn Transport>,
+}
+
+impl Discovered {
+    /// The facts that the server publishes.
+    pub fn server(&self) -> &AuthorizationServer {
+        &self.server
+    }
+
+    /// Starts a token endpoint over the same transport. Endpoints at another origin than the issuer's may lead
+    /// to public addresses only, unless the transport allows others.
+    pub fn endpoint(&self, client: Client) -> TokenEndpointBuilder {
+        TokenEndpoint::builder(self.server.clone(), client, Arc::clone(&self.transport))
+            .learned_as(self.learned.clone())
+    }
+}
+
+impl Discovery {
+    /// Starts from an issuer that a person configured.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) where the issuer is no https URL (http for loopback), or has
+    /// a query or a fragment (RFC 8414 section 2).
+    pub fn new(issuer: impl Into<String>, transport: Arc<dyn Transport>) -> Result<Self, Error> {
+        let issuer = issuer.into();
+        let url = Url::parse(&issuer).map_err(|e| {
+            Error::configuration("the issuer is not a URL such as https://as.example.com").with_source(e)
+        })?;
+        check_endpoint("issuer", &url).map_err(|e| Error::configuration(e.to_string()))?;
+        if url.query().is_some() {
+            return Err(Error::configuration("the issuer must not have a query (?...)"));
+        }
+        Ok(Self { issuer, url, transport, learned: false })
+    }
+
+    /// Says that the issuer itself was learned at run time.
+    #[must_use]
+    pub fn learned(self) -> Self {
+        Self { learned: true, ..self }
+    }
+
+    /// Asks for the metadata. Dropping the future leaves nothing behind.
+    ///
+    /// # Errors
+    /// [`InvalidAnswer`](ErrorKind::InvalidAnswer) where no address has a document, or the one there is cannot
+    /// be used; the kinds of the transport and of the statuses otherwise.
+    pub async fn discover(&self) -> Result<Discovered, Error> {
+        let mut answered = None;
+        for url in self.addresses() {
+            let answer = self.ask(url).await?;
+            let status = answer.status();
+            if status.is_success() && is_object(&answer) {
+                return self.read(&answer);
+            }
+            if status.is_server_error() || status.as_u16() == 429 {
+                let refusal = answer::by_status(status, "");
+                return Err(
+                    Error::new(refusal.kind, Stage::Discover, refusal.fact).with_status(status.as_u16())
+                );
+            }
+            answered = Some(status.as_u16());
+        }
+        let fact = "no well-known address of the issuer has a metadata document";
+        let error = Error::new(ErrorKind::InvalidAnswer, Stage::Discover, fact);
+        Err(match answered {
+            Some(status) => error.with_status(status),
+            None => error,
+        })
+    }
+
+    async fn ask(&self, url: Url) -> Result<Answer, Error> {
+        let json = HeaderValue::from_static("application/json");
+        let mut request = Request::new(Method::GET, url).with_header(ACCEPT, json);
+        if self.learned {
+            request = request.learned();
+        }
+        let sent = self.transport.send(request).await;
+        sent.map_err(|failed| failure::error(&failed, Stage::Discover))
+    }
+
+    fn read(&self, answer: &Answer) -> Result<Discovered, Error> {
+        let unusable = |fact: &str| {
+            Error::new(ErrorKind::InvalidAnswer, Stage::Discover, fact).with_status(answer.status().as_u16())
+        };
+        let server = metadata::read(answer.expose_body(), &self.issuer).map_err(unusable)?;
+        let learned = if self.learned { Learned::All } else { Learned::Beyond(self.url.clone()) };
+        Ok(Discovered { server, learned, transport: Arc::clone(&self.transport) })
+    }
+
+    /// The well-known addresses, in order (RFC 8414 sections 3.1 and 5).
+    fn addresses(&self) -> Vec<Url> {
+        let path = self.url.path().trim_end_matches('/');
+        let mut paths = vec![
+            format!("/.well-known/oauth-authorization-server{path}"),
+            format!("/.well-known/openid-configuration{path}"),
+        ];
+        if !path.is_empty() {
+            paths.push(format!("{path}/.well-known/openid-configuration"));
+        }
+        let at = |path: String| {
+            let mut url = self.url.clone();
+            url.set_path(&path);
+            url
+        };
+        paths.into_iter().map(at).collect()
+    }
+}
+
+fn is_object(answer: &Answer) -> bool {
+    answer.expose_body().trim_ascii_start().starts_with(b"{")
+}

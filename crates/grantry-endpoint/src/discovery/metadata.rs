@@ -1,0 +1,56 @@
+//! The metadata document (RFC 8414 section 2).
+
+use grantry_core::{AuthorizationServer, ClientAuthenticationMethod};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Metadata {
+    issuer: String,
+    token_endpoint: Option<String>,
+    authorization_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    introspection_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: Option<String>,
+    jwks_uri: Option<String>,
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+}
+
+/// Reads the document of this very issuer.
+///
+/// # Errors
+/// Why it cannot be used, as a sentence.
+pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'static str> {
+    let found: Metadata =
+        serde_json::from_slice(body).map_err(|_| "the metadata is not a well-formed document")?;
+    if found.issuer != issuer {
+        return Err(
+            "the metadata is of another issuer than the one asked for: compare both, to the last slash",
+        );
+    }
+    let token_endpoint = found.token_endpoint.ok_or("the metadata names no token endpoint")?;
+    let mut server = AuthorizationServer::builder(token_endpoint).issuer(found.issuer);
+    if let Some(url) = found.authorization_endpoint {
+        server = server.authorization_endpoint(url);
+    }
+    if let Some(url) = found.revocation_endpoint {
+        server = server.revocation_endpoint(url);
+    }
+    if let Some(url) = found.introspection_endpoint {
+        server = server.introspection_endpoint(url);
+    }
+    if let Some(url) = found.device_authorization_endpoint {
+        server = server.device_authorization_endpoint(url);
+    }
+    if let Some(url) = found.pushed_authorization_request_endpoint {
+        server = server.pushed_authorization_request_endpoint(url);
+    }
+    if let Some(url) = found.jwks_uri {
+        server = server.jwks_uri(url);
+    }
+    if let Some(names) = found.token_endpoint_auth_methods_supported {
+        let known = names.iter().filter_map(|name| ClientAuthenticationMethod::from_name(name));
+        server = server.client_authentication_methods(known);
+    }
+    server.build().map_err(|_| "an endpoint in the metadata is not an https URL")
+}
