@@ -1,1 +1,54 @@
 //! A tower layer that puts a fresh OAuth 2.0 token on every request of a hyper, tonic or axum client.
+//!
+//! [`AuthorizeLayer`] does what [`grantry_core::presenting`] decides: it takes a token that is at hand (or waits
+//! for one), checks that it may go where the request goes, sends, and after a 401 that is about the token
+//! rejects it and sends once more with another, if the body can be replayed ([`Replay`]). A 403
+//! `insufficient_scope` and a token that stays refused become an [`Error`]; every other answer is handed on as it
+//! is. gRPC's own status is not looked at: only HTTP's.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use grantry_tower::{AuthorizeLayer, ClonedBodies};
+//! use http_body_util::Full;
+//! use hyper_util::client::legacy::{Client, connect::HttpConnector};
+//! use hyper_util::rt::TokioExecutor;
+//! use tower_layer::Layer;
+//!
+//! # fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>)
+//! # -> Result<(), grantry_core::Error> {
+//! let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+//! let api = AuthorizeLayer::new(source, ["https://api.acme.com"])?.replaying(ClonedBodies).layer(client);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where a request goes
+//!
+//! A layer from [`AuthorizeLayer::new`] believes the absolute URI of a request and nothing else: a request in
+//! origin form (`/path`) is refused, for its `Host` does not say where the connection leads. For a service that is
+//! bound to one place, such as a tonic channel or a single hyper connection, there is [`AuthorizeLayer::fixed`].
+//!
+//! A layer that follows redirects belongs outside this one: then each hop is checked anew, and one that leads to
+//! another origin is refused. Inside it, the token's safety is that layer's affair.
+//!
+//! # Invariants
+//!
+//! * No token, no request: nothing is ever sent without a token in its place.
+//! * A token goes to an allowed origin, in the `Authorization` header, or nowhere.
+//! * A request is sent at most three times: once, once more with another token, once more with a nonce.
+//! * With a bearer token at hand, the layer allocates nothing but the header's place in the request and the copy
+//!   of a request that can be replayed.
+
+mod error;
+mod exchange;
+mod future;
+mod layer;
+mod replay;
+mod service;
+mod terms;
+
+pub use error::{BoxError, Error};
+pub use future::AuthorizeFuture;
+pub use layer::AuthorizeLayer;
+pub use replay::{ClonedBodies, EmptyBodies, NoBodies, Replay};
+pub use service::Authorize;
