@@ -1,8 +1,44 @@
 //! Talks to an OAuth 2.0 authorization server.
 //!
+//! | to | read |
+//! |---|---|
+//! | send requests, bounded and verified | [`HttpTransport`], or a [`Transport`] of your own |
+//! | say who the client is | [`Client`], [`ClientAuthentication`] |
+//! | write a flow | [`TokenEndpoint`], [`TokenRequest`] |
+//! | renew with a refresh token, without custody | [`RefreshTokenGrant`], [`Keeper`] |
+//! | learn a server's endpoints from its issuer | [`Discovery`] |
+//! | revoke or introspect tokens | [`RevocationEndpoint`], [`IntrospectionEndpoint`] |
+//!
+//! # What became of the credential
+//!
+//! Every failed token request says what became of the credential that it spent, because a refresh token or a code
+//! may work only once:
+//!
+//! | what happened | [`Consumed`](grantry_core::Consumed) |
+//! |---|---|
+//! | no name, no connection, no TLS, a proxy that refused, too late to send | `No`, and nothing was sent |
+//! | `invalid_grant` | `Refused` |
+//! | any other OAuth error but `server_error`; 429; 503 | `No` |
+//! | no answer in time, a broken or cut answer, any other status, an answer that cannot be used | `Unknown` |
+//!
+//! A refresh token that can be found in an unusable or partial answer comes with the failure.
+//!
+//! # Features
+//!
+//! `rustls` (default): [`HttpTransport`] with rustls on ring. `native-tls`: with the platform's TLS library. With
+//! both, rustls is used. With neither there is no [`HttpTransport`], and everything else is as it is.
+//!
 //! # Invariants
 //!
-//! * The only crate that names `oauth2`.
+//! * The only crate that names `oauth2`, and that in one file (`answer/granted.rs`): it is given successful
+//!   answers in canonical form. Requests are built here, since `oauth2` knows no assertions, adds the client
+//!   where it does not belong, and copies secrets into plain strings. Its types are on no public item.
+//! * A transport sends a request at most once; a [`TokenEndpoint`] sends at most one request a call.
+//! * Nothing follows a redirect, reads more than 256 KiB of a body, or waits without a limit.
+//! * There is no way to switch the verification of certificates or host names off.
+//! * Answers are classified by status and content before anything parses them as a token.
+//! * No error, `Debug`, span or event holds a byte of a token, a secret, or an answer's body.
+//! * No clock and no randomness but those handed in. No cryptography but through `grantry-jose` and TLS.
 
 mod address_guard;
 mod answer;

@@ -2,8 +2,8 @@
 #![cfg(feature = "rustls")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grantry_endpoint::{
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 struct Raw {
     port: u16,
     requests: Arc<AtomicUsize>,
+    last: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Raw {
@@ -29,12 +30,14 @@ impl Raw {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let requests = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&requests);
+        let last: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let (counted, written) = (Arc::clone(&requests), Arc::clone(&last));
         tokio::spawn(async move {
             while let Ok((mut socket, _)) = listener.accept().await {
-                let (answer, counted) = (answer.clone(), Arc::clone(&counted));
+                let (answer, counted, written) = (answer.clone(), Arc::clone(&counted), Arc::clone(&written));
                 tokio::spawn(async move {
-                    if read_request(&mut socket).await.is_some() {
+                    if let Some(request) = read_request(&mut socket).await {
+                        *written.lock().unwrap() = request;
                         counted.fetch_add(1, Ordering::SeqCst);
                     }
                     let _ = socket.write_all(&answer).await;
@@ -51,7 +54,7 @@ impl Raw {
                 });
             }
         });
-        Self { port, requests }
+        Self { port, requests, last }
     }
 
     fn url(&self) -> String {
@@ -279,6 +282,10 @@ async fn a_proxy_that_refuses_leaves_the_request_unsent_and_loopback_goes_past_i
     let failed = transport.send(post("https://as.example.com/token")).await.unwrap_err();
     assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::ProxyRefused, true));
     assert_eq!(proxy.requests(), 1);
+    let connect = String::from_utf8(proxy.last.lock().unwrap().clone()).unwrap().to_lowercase();
+    assert!(connect.starts_with("connect as.example.com:443 "), "{connect}");
+    assert!(connect.contains("proxy-authorization: basic dxnlcjpwdw==\r\n"), "{connect}");
+    assert!(!connect.contains("grant_type"), "{connect}");
 
     let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
     assert!(transport.send(post(&server.url())).await.is_ok());
@@ -290,19 +297,25 @@ async fn a_proxy_that_refuses_leaves_the_request_unsent_and_loopback_goes_past_i
     }
 }
 
-/// A TLS server for `names` that answers 200; counts the bytes that it could decrypt.
-async fn tls_server(names: &[&str]) -> (u16, String, Arc<AtomicUsize>) {
+/// A certificate for `names`, and what accepts connections with it.
+fn tls_acceptor(names: &[&str]) -> (tokio_rustls::TlsAcceptor, String) {
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
     let made = rcgen::generate_simple_self_signed(names).unwrap();
     let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), made.cert.pem())
+}
+
+/// A TLS server for `names` that answers 200; counts the bytes that it could decrypt.
+async fn tls_server(names: &[&str]) -> (u16, String, Arc<AtomicUsize>) {
+    let (acceptor, pem) = tls_acceptor(names);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(AtomicUsize::new(0));
@@ -318,7 +331,7 @@ async fn tls_server(names: &[&str]) -> (u16, String, Arc<AtomicUsize>) {
             let _ = stream.shutdown().await;
         }
     });
-    (port, made.cert.pem(), seen)
+    (port, pem, seen)
 }
 
 #[tokio::test]
@@ -328,13 +341,32 @@ async fn req_a02_an_untrusted_certificate_or_another_host_gets_no_byte() {
     let untrusted = failure(&url).await;
     assert_eq!((untrusted.cause(), untrusted.is_unsent()), (TransportCause::TlsFailed, true));
 
-    let trusting = quick().add_root_certificate(pem).build().unwrap();
+    let trusting = quick().add_root_certificate(pem).for_single_use_credentials().build().unwrap();
     let other_host = trusting.send(post(&format!("https://127.0.0.1:{port}/"))).await.unwrap_err();
     assert_eq!((other_host.cause(), other_host.is_unsent()), (TransportCause::TlsFailed, true));
     assert_eq!(seen.load(Ordering::SeqCst), 0);
 
     assert_eq!(trusting.send(post(&url)).await.unwrap().status(), 200);
     assert!(seen.load(Ordering::SeqCst) > 0);
+}
+
+#[tokio::test]
+async fn http_2_is_offered_except_for_single_use_credentials() {
+    for (single_use, first) in [(false, &b"PRI * HTTP/2.0"[..]), (true, b"POST / HTTP/1.1")] {
+        let (acceptor, pem) = tls_acceptor(&["localhost"]);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let builder = quick().add_root_certificate(pem);
+        let builder = if single_use { builder.for_single_use_credentials() } else { builder };
+        let transport = builder.build().unwrap();
+        let sending = tokio::spawn(async move { transport.send(post(&url)).await });
+        let mut stream = acceptor.accept(listener.accept().await.unwrap().0).await.unwrap();
+        let mut read = vec![0; first.len()];
+        stream.read_exact(&mut read).await.unwrap();
+        assert_eq!(read, first);
+        drop(stream);
+        assert!(!sending.await.unwrap().unwrap_err().is_unsent());
+    }
 }
 
 #[tokio::test]

@@ -330,3 +330,21 @@ async fn a_server_that_says_things_its_own_way_is_understood() {
     let error = read_by(own(), Ok(answer(400, body))).await.unwrap_err().error;
     assert_eq!(error.provider_code(), Some("AADSTS700082"));
 }
+
+#[tokio::test]
+async fn req_a12_no_cut_and_no_changed_byte_does_harm() {
+    for end in 0..SUCCESS.len() {
+        let result = read(answer(200, &SUCCESS[..end])).await;
+        let whole = end > SUCCESS.len() - 2;
+        assert_eq!(seen(&result), (ErrorKind::InvalidAnswer, Unknown, NEW.filter(|_| whole)), "cut at {end}");
+    }
+    for at in 0..SUCCESS.len() {
+        for byte in [0, b'"', b'\\', b'{', b'}', b',', b' ', 0x80, 0xff] {
+            let mut body = SUCCESS.as_bytes().to_vec();
+            body[at] = byte;
+            if let Err(failure) = read(answer(200, body)).await {
+                assert_eq!(failure.consumed, Unknown, "{at} {byte}");
+            }
+        }
+    }
+}
