@@ -108,7 +108,8 @@ impl Fault {
     }
 
     /// This status in place of the server's answer, with an empty body: nothing is spent. Statuses that HTTP
-    /// does not know (below 100, above 999) become 500.
+    /// does not know (below 100, above 999) become 500; informational ones (1xx) need a
+    /// [`RawServer`](crate::RawServer).
     pub fn status(status: u16) -> Self {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Self::new(Effect::Instead(status, Bytes::new()))

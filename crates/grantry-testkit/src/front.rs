@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
@@ -14,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 use url::Url;
 
 use crate::ReceivedRequest;
@@ -39,9 +41,9 @@ impl Bound {
         Ok(Self { listener, base })
     }
 
-    /// The URL of the root, with its slash.
-    pub(crate) fn base(&self) -> &Url {
-        &self.base
+    /// Scheme, address and port, without a slash at the end.
+    pub(crate) fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
     }
 
     /// Starts to serve.
@@ -82,7 +84,7 @@ async fn accept(listener: TcpListener, base: Url, stage: Arc<Stage>, stop: Stop)
             accepted = listener.accept() => {
                 // Without a connection (out of descriptors, gone already) there is nobody to answer.
                 let Ok((stream, _)) = accepted else {
-                    tokio::task::yield_now().await;
+                    sleep(Duration::from_millis(10)).await;
                     continue;
                 };
                 connections.spawn(connection(stream, base.clone(), stage.clone(), stop.clone()));

@@ -90,6 +90,7 @@ struct Book {
     entries: VecDeque<Entry>,
     opened: u64,
     counts: [u64; Endpoint::COUNT],
+    over: [u64; Endpoint::COUNT],
 }
 
 impl Ledger {
@@ -135,12 +136,10 @@ impl Ledger {
     pub async fn wait_for_outcomes(
         &self,
         endpoint: Endpoint,
-        n: usize,
+        n: u64,
         patience: Duration,
     ) -> Result<(), NotInTime> {
-        let over = |e: &Entry| e.endpoint == endpoint && e.outcome != Outcome::Pending;
-        self.wait_until(patience, |ledger| ledger.book().entries.iter().filter(|e| over(e)).count() >= n)
-            .await
+        self.wait_until(patience, |ledger| ledger.book().over[endpoint.index()] >= n).await
     }
 
     /// Waits until `met` says so. It is asked at once and after every change of the ledger.
@@ -176,10 +175,11 @@ impl Ledger {
         number
     }
 
-    /// Says what became of it.
-    pub(crate) fn close(&self, number: u64, outcome: Outcome) {
+    /// Says what became of a request that went to this endpoint.
+    pub(crate) fn close(&self, number: u64, endpoint: Endpoint, outcome: Outcome) {
         {
             let mut book = self.book();
+            book.over[endpoint.index()] += 1;
             let first = book.entries.front().map_or(0, |e| e.number);
             let place = number.checked_sub(first).and_then(|n| usize::try_from(n).ok());
             if let Some(entry) = place.and_then(|n| book.entries.get_mut(n)) {
@@ -222,8 +222,8 @@ mod tests {
         for _ in 0..KEPT + 2 {
             ledger.open(Instant::ZERO, Endpoint::Token, request.clone());
         }
-        ledger.close(0, cut());
-        ledger.close(2, cut());
+        ledger.close(0, Endpoint::Token, cut());
+        ledger.close(2, Endpoint::Token, cut());
         let entries = ledger.of(Endpoint::Token);
         assert_eq!((entries.len(), entries[0].number, entries[0].outcome), (KEPT, 2, cut()));
         assert_eq!(ledger.count(Endpoint::Token), KEPT as u64 + 2);
@@ -240,7 +240,7 @@ mod tests {
         let other = ledger.clone();
         let opened = tokio::spawn(async move {
             let number = other.open(Instant::ZERO, Endpoint::Token, request());
-            other.close(number, cut());
+            other.close(number, Endpoint::Token, cut());
         });
         let long = Duration::from_secs(60);
         ledger.wait_for(Endpoint::Token, 1, long).await.unwrap();

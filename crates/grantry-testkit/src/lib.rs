@@ -3,19 +3,23 @@
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-//! use grantry_testkit::{Endpoint, Fault, ProtectedResource, RegisteredClient, TestServer};
+//! use grantry_endpoint::{Client, ClientAuthentication, HttpTransport, TokenEndpoint, TokenRequest};
+//! use grantry_testkit::{Endpoint, Fault, RegisteredClient, TestServer};
 //!
 //! let client = RegisteredClient::with_secret("billing", "s3cret");
 //! let server = TestServer::builder().client(client).start().await?;
-//! let orders = ProtectedResource::start(&server).await?;
+//! server.inject(Endpoint::Token, Fault::status(503).retry_after("1"));
 //!
-//! // The next two token requests meet an outage, and a resource refuses one good token.
-//! server.inject(Endpoint::Token, Fault::status(503).retry_after("1").times(2));
-//! orders.refuse_next(1);
+//! // The code under test, pointed at `server.issuer()`. Here it is one line and asks twice:
+//! # let (as_billing, over) =
+//! #     (Client::new("billing", ClientAuthentication::secret_basic("s3cret"))?, HttpTransport::new()?);
+//! # let attempt = grantry_core::Attempt::first();
+//! let endpoint = TokenEndpoint::new(server.authorization_server()?, as_billing, std::sync::Arc::new(over))?;
+//! assert!(endpoint.request(TokenRequest::new("client_credentials"), attempt).await.is_err());
+//! assert!(endpoint.request(TokenRequest::new("client_credentials"), attempt).await.is_ok());
 //!
-//! // Give `server.issuer()` and `orders.url("/orders")` to the service under test, let it run, then look:
-//! assert!(server.ledger().count(Endpoint::Token) <= 3);
-//! assert!(orders.ledger().entries().iter().all(|entry| entry.request.has_authorization()));
+//! // What it did:
+//! assert_eq!(server.ledger().count(Endpoint::Token), 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

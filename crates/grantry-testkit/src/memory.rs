@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_endpoint::{Answer, Request, Transport, TransportCause, TransportFailure};
-use url::Url;
 
 use crate::ReceivedRequest;
 use crate::fault::Wire;
@@ -38,13 +37,13 @@ use crate::stage::{Reaction, Stage};
 #[derive(Clone)]
 pub struct InMemoryTransport {
     stage: Arc<Stage>,
-    base: Url,
+    origin: String,
     latency: Duration,
 }
 
 impl InMemoryTransport {
-    pub(crate) fn new(stage: Arc<Stage>, base: Url) -> Self {
-        Self { stage, base, latency: Duration::ZERO }
+    pub(crate) fn new(stage: Arc<Stage>, origin: String) -> Self {
+        Self { stage, origin, latency: Duration::ZERO }
     }
 
     /// Every answer takes this long on its way back, by tokio's timers. The request has been served by then.
@@ -57,7 +56,7 @@ impl InMemoryTransport {
 #[async_trait]
 impl Transport for InMemoryTransport {
     async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
-        if request.url().origin() != self.base.origin() {
+        if request.url().origin().ascii_serialization() != self.origin {
             return Err(TransportFailure::unsent(TransportCause::NameNotFound));
         }
         let received = ReceivedRequest::new(
@@ -114,7 +113,7 @@ fn head_length(answer: &Answer) -> usize {
 impl fmt::Debug for InMemoryTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("InMemoryTransport")
-            .field("origin", &self.base.as_str())
+            .field("origin", &self.origin)
             .field("latency", &self.latency)
             .finish()
     }

@@ -57,7 +57,7 @@ impl ProtectedResource {
     /// Where no port can be bound.
     pub async fn start_requiring(server: &TestServer, scope: Scope) -> io::Result<Self> {
         let bound = Bound::bind().await?;
-        let origin = bound.base().as_str().trim_end_matches('/').to_owned();
+        let origin = bound.origin();
         let desk = server.desk().clone();
         let clock = desk.clock.clone();
         let stage = Arc::new(Stage::new(Gate { desk, required: scope }, clock));

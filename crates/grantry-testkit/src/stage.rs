@@ -56,7 +56,7 @@ impl Stage {
             tokio::select! {
                 biased;
                 () = stopped(stop) => {
-                    stage.ledger.close(arrival.number, Outcome::Cut { handled: false });
+                    stage.ledger.close(arrival.number, arrival.endpoint, Outcome::Cut { handled: false });
                     Reaction::Drop
                 }
                 () = tokio::time::sleep(delay) => stage.react(&arrival),
@@ -71,12 +71,12 @@ impl Stage {
         let fault = self.faults.take(endpoint);
         let request = Arc::new(request);
         let number = self.ledger.open(self.clock.now(), endpoint, request.clone());
-        Arrival { request, fault, number }
+        Arrival { endpoint, request, fault, number }
     }
 
     /// Does with the request what is to be done after its delay.
     fn react(&self, arrival: &Arrival) -> Reaction {
-        let Arrival { request, fault, number } = arrival;
+        let Arrival { endpoint, request, fault, number } = arrival;
         let (reaction, outcome) = match &fault.effect {
             Effect::Refuse => (Reaction::Refuse, Outcome::Cut { handled: false }),
             Effect::DropBefore => (Reaction::Drop, Outcome::Cut { handled: false }),
@@ -86,7 +86,7 @@ impl Stage {
             }
             effect => self.handle(request, fault, effect),
         };
-        self.ledger.close(*number, outcome);
+        self.ledger.close(*number, *endpoint, outcome);
         reaction
     }
 
@@ -122,6 +122,7 @@ impl Stage {
 
 /// A request that has come, and what is going to happen to it.
 struct Arrival {
+    endpoint: Endpoint,
     request: Arc<ReceivedRequest>,
     fault: Fault,
     number: u64,

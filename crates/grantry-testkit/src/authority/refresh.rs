@@ -55,16 +55,17 @@ enum Verdict {
 }
 
 fn verdict(authority: &Authority, stored: &StoredRefreshToken, at: Moment) -> Verdict {
-    let Some((first_used, successor)) = &stored.used else { return Verdict::Accept };
+    let Some(first_used) = stored.first_used else { return Verdict::Accept };
     match authority.settings.rotation {
         Rotation::None | Rotation::KeepOld => Verdict::Accept,
         Rotation::Grace { window, .. } => {
-            // Only the generation before the newest is accepted: once the successor was used, the client
-            // had it, and whoever shows the old one is somebody else.
-            let unused = |s: &StoredRefreshToken| s.used.is_none();
-            let successor_unused = authority.store.refresh_tokens.get(successor).is_some_and(unused);
-            let in_time = at.now.since(*first_used) <= window;
-            if in_time && successor_unused { Verdict::Accept } else { Verdict::RevokeFamily }
+            // Only the generation before the newest is accepted: once a successor was used, the client had
+            // it, and whoever shows the old one is somebody else.
+            let tokens = &authority.store.refresh_tokens;
+            let unused = |s: &String| tokens.get(s).is_some_and(|t| t.first_used.is_none());
+            let in_time = at.now.since(first_used) <= window;
+            let newest_unused = stored.successors.iter().all(unused);
+            if in_time && newest_unused { Verdict::Accept } else { Verdict::RevokeFamily }
         }
         Rotation::Strict { revokes_family: false } => Verdict::Refuse,
         // Core may learn more policies; the strictest is the safe reading.
@@ -98,14 +99,19 @@ fn rotate(
             return Err(NOT_VALID);
         }
     }
-    match (authority.settings.rotation, &stored.used) {
-        (Rotation::None, _) => return Ok(None),
-        (Rotation::Grace { same: true, .. }, Some((_, successor))) => return Ok(Some(successor.clone())),
-        _ => {}
+    let successor = match authority.settings.rotation {
+        // It stays as it is and was never used up, also if the policy changes later.
+        Rotation::None => return Ok(None),
+        Rotation::Grace { same: true, .. } => stored.successors.first().cloned(),
+        _ => None,
+    };
+    if successor.is_some() {
+        return Ok(successor);
     }
     let successor = store.refresh_token(stored.grant);
     if let Some(spent) = store.refresh_tokens.get_mut(presented) {
-        spent.used.get_or_insert((at.now, successor.clone()));
+        spent.first_used.get_or_insert(at.now);
+        spent.successors.push(successor.clone());
     }
     Ok(Some(successor))
 }

@@ -120,6 +120,9 @@ pub struct Settings {
     /// What is granted of the scope asked for; all of it if not set.
     pub scope_policy: ScopePolicy,
     /// What happens to refresh tokens that are used; [`Rotation::None`] if not set.
+    ///
+    /// Under [`Rotation::Grace`] a used token is accepted for the window after its first use, as long as none of
+    /// its successors was used; afterwards it is refused and its family revoked, as Okta and Auth0 do.
     pub rotation: Rotation,
     /// Whether a renewal kills the access tokens before it; no if not set.
     pub old_access_token_dies: bool,

@@ -40,8 +40,10 @@ pub(crate) struct StoredAccessToken {
 #[derive(Debug, Clone)]
 pub(crate) struct StoredRefreshToken {
     pub(crate) grant: u64,
-    /// When it was first used, and what took its place.
-    pub(crate) used: Option<(Instant, String)>,
+    /// When it was first used; none as long as it was not.
+    pub(crate) first_used: Option<Instant>,
+    /// What took its place, one for each use that brought another.
+    pub(crate) successors: Vec<String>,
 }
 
 /// What a token answer tells.
@@ -102,7 +104,8 @@ impl Store {
     /// Issues a refresh token of a grant.
     pub(crate) fn refresh_token(&mut self, grant: u64) -> String {
         let token = self.opaque("rt");
-        self.refresh_tokens.insert(token.clone(), StoredRefreshToken { grant, used: None });
+        self.refresh_tokens
+            .insert(token.clone(), StoredRefreshToken { grant, first_used: None, successors: Vec::new() });
         token
     }
 

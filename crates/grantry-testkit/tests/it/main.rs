@@ -16,3 +16,5 @@ mod resource;
 mod rotation;
 #[cfg(test)]
 mod token_endpoint;
+#[cfg(test)]
+mod transports;

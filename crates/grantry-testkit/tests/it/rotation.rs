@@ -105,6 +105,7 @@ async fn in_the_grace_window_a_repeat_brings_the_same_successor_or_another() {
             assert!(case.is_live(&successor), "every answer of the window is good");
         }
         case.rotated(&again).await;
+        assert!(case.is_refused(first).await, "it is two generations behind now");
     }
 }
 
