@@ -1,5 +1,5 @@
 //! Canary secrets go through every success and failure; no byte of them may show anywhere.
-#![cfg(feature = "rustls")]
+#![cfg(any(feature = "rustls", feature = "native-tls"))]
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;

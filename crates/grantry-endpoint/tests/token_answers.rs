@@ -212,7 +212,7 @@ async fn transport_failures_say_whether_the_credential_may_be_spent() {
 }
 
 #[tokio::test]
-async fn answers_in_every_accepted_form_are_one_token() {
+async fn req_a08_d01_answers_in_every_accepted_form_are_one_token() {
     let json = |body: &str| answer(200, body);
     let rows = [
         ("plain", json(SUCCESS)),
