@@ -36,6 +36,12 @@
 //! | check what carries which token | [`ProtectedResource`] |
 //! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
 //!
+//! # Time
+//!
+//! Over a socket use the machine's clock, or a [`ManualClock`] with real timers. Paused tokio time belongs with
+//! the transport in memory: it jumps to the next timer whenever every task waits, also while a socket is
+//! pending, so that timeouts fire at once. The feature `paused-time` adds `ManualClock::advance_with_tokio`.
+//!
 //! # Invariants
 //!
 //! * For tests only: secrets are compared byte by byte and kept in plain memory.
