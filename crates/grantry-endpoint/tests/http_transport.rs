@@ -377,3 +377,48 @@ async fn a_server_that_does_not_speak_tls_gets_no_byte() {
     assert!(failed.is_unsent(), "{failed:?}");
     assert_eq!(server.requests(), 0);
 }
+
+#[tokio::test]
+async fn a_tls_handshake_that_hangs_or_breaks_leaves_the_request_unsent() {
+    for hang in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut seen = Vec::new();
+            if hang {
+                let _ = socket.read_to_end(&mut seen).await;
+            }
+            seen
+        });
+        let failed = failure(&url).await;
+        assert!(failed.is_unsent(), "{failed:?}");
+        let seen = server.await.unwrap();
+        assert!(!seen.windows(10).any(|w| w == b"grant_type"), "the form was sent in clear");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_went_stale_never_makes_a_request_be_sent_twice() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&requests);
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            if read_request(&mut socket).await.is_some() {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+            // Promises to keep the connection, and does not.
+            let _ = socket.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    let transport = quick().build().unwrap();
+    for _ in 0..20 {
+        let before = requests.load(Ordering::SeqCst);
+        let result = transport.send(post(&url)).await;
+        let after = requests.load(Ordering::SeqCst);
+        assert!(after - before <= 1, "sent twice");
+        assert!(result.is_ok() || after == before, "{result:?}");
+    }
+}
