@@ -1,12 +1,14 @@
 //! The keyed hit: tenant, service and account to a header, among a million sources.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{GrantKey, SystemClock, Token, TokenSource};
+use grantry_core::{GrantKey, GrantKeyRef, SystemClock, Token, TokenSource};
 use grantry_refresh::{Directory, ManagedSource, RefreshPolicy, Scheduler};
+use hashbrown::{DefaultHashBuilder, HashMap};
+use http::HeaderValue;
 
 use crate::figure::Report;
 use crate::grants::{MadeUp, key, profile};
@@ -15,18 +17,40 @@ use crate::timing::side_by_side;
 const SOURCES: usize = 1_000_000;
 const HOT: usize = 1_000;
 
+/// The three names as a program without this library would keep them.
+#[derive(PartialEq, Eq)]
+struct Names(String, String, String);
+
+impl std::hash::Hash for Names {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        GrantKeyRef { tenant: &self.0, service: &self.1, account: &self.2 }.hash(state);
+    }
+}
+
+/// A bare hash map from three names to a header, with the directory's own hasher.
+struct Bare(HashMap<Names, HeaderValue, DefaultHashBuilder>);
+
+impl Bare {
+    fn header(&self, key: GrantKeyRef<'_>) -> Option<HeaderValue> {
+        let same = |names: &Names| names.0 == key.tenant && names.1 == key.service && names.2 == key.account;
+        let hash = self.0.hasher().hash_one(key);
+        self.0.raw_entry().from_hash(hash, same).map(|(_, value)| value.clone())
+    }
+}
+
 pub(crate) fn run(report: &mut Report) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let clock = Arc::new(SystemClock::new());
     let grant = MadeUp::new(clock, Duration::from_secs(7 * 24 * 3600), Duration::ZERO);
     let profile = profile(&Scheduler::new(), RefreshPolicy::default());
     let directory = Directory::new();
-    let mut bare: HashMap<GrantKey, Token> = HashMap::with_capacity(SOURCES);
+    let mut bare = Bare(HashMap::with_capacity_and_hasher(SOURCES, DefaultHashBuilder::default()));
     let keys: Vec<GrantKey> = (0..SOURCES).map(key).collect();
     runtime.block_on(async {
         for key in &keys {
             let source = ManagedSource::new(key.clone(), grant.clone(), &profile);
-            bare.insert(key.clone(), source.token().await.unwrap().apart());
+            let names = Names(key.tenant().into(), key.service().into(), key.account().into());
+            bare.0.insert(names, header_of_its_own(source.token().await.unwrap()));
             directory.insert(source);
         }
     });
@@ -62,14 +86,23 @@ pub(crate) fn run(report: &mut Report) {
     let (ours, map) = side_by_side(
         1_000_000,
         |nth| header(directory.ready(uniform(nth).as_key_ref())),
-        |nth| header(bare.get(uniform(nth)).cloned()),
+        |nth| drop(black_box(bare.header(uniform(nth).as_key_ref()).unwrap())),
     );
     report.add(
-        "keyed hit over a million keys, beside a hash map",
+        "keyed hit over a million keys, beside a bare hash map",
         ours,
         "ns",
         Some(map),
         "<= 1.3",
         ours <= 1.3 * map,
     );
+}
+
+/// The same bytes in a header value that shares nothing with the token.
+fn header_of_its_own(token: Token) -> HeaderValue {
+    let text = token.header().to_str().unwrap().to_owned();
+    let value = HeaderValue::from_maybe_shared(text).unwrap();
+    // Cloned once, so that its bytes are shared from now on and no later clone allocates.
+    drop(value.clone());
+    value
 }

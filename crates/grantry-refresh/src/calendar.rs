@@ -12,9 +12,11 @@ use crate::source::ManagedSource;
 use crate::timing::between;
 
 /// How fine the calendar is.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(200);
 /// How many ticks make a block, in which crowds are counted: 6.4 s.
-const BLOCK: u64 = 128;
+const BLOCK: u64 = 32;
+/// How many bookings a tick makes room for at a time: doubling would waste a third of a large calendar.
+const ROOM: usize = 8;
 /// A block with fewer bookings than this is never crowded.
 const CROWD: usize = 16;
 
@@ -41,7 +43,11 @@ impl Calendar {
     pub(crate) fn book(&mut self, at: Instant, source: Weak<ManagedSource>) -> bool {
         let tick = tick_of(at);
         let earliest = self.ticks.first_key_value().is_none_or(|(first, _)| tick < *first);
-        self.ticks.entry(tick).or_default().push(source);
+        let bookings = self.ticks.entry(tick).or_default();
+        if bookings.len() == bookings.capacity() {
+            bookings.reserve_exact(ROOM.min(bookings.len() + 1));
+        }
+        bookings.push(source);
         *self.blocks.entry(tick / BLOCK).or_default() += 1;
         self.booked += 1;
         earliest

@@ -1,10 +1,10 @@
 //! Sources by key.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use grantry_core::{GrantKeyRef, Token, TokenSource};
-use hashbrown::HashTable;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::ManagedSource;
 
@@ -30,7 +30,8 @@ const PARTS: usize = 64;
 /// ```
 #[derive(Debug)]
 pub struct Directory {
-    hasher: RandomState,
+    /// Seeded anew in every process, so that nobody can prepare names that collide.
+    hasher: DefaultHashBuilder,
     parts: Box<[Part]>,
 }
 
@@ -45,7 +46,7 @@ impl Default for Directory {
 impl Directory {
     /// An empty directory.
     pub fn new() -> Self {
-        Self { hasher: RandomState::new(), parts: (0..PARTS).map(|_| Part::default()).collect() }
+        Self { hasher: DefaultHashBuilder::default(), parts: (0..PARTS).map(|_| Part::default()).collect() }
     }
 
     /// Puts a source in under its own key, and returns the one that was there.

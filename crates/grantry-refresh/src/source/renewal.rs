@@ -15,12 +15,9 @@ use crate::calendar::tick_of;
 use crate::flight::Flight;
 use crate::lane::Slot;
 use crate::scheduler::InFlight;
-use crate::timing::between;
 
 /// The longest `Retry-After` that is obeyed as it is; a longer one counts as this.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
-/// How long a background renewal waits for room in its lane before it asks again, at most.
-const NO_ROOM: Duration = Duration::from_secs(2);
 
 /// What follows an attempt.
 enum Next {
@@ -53,15 +50,15 @@ impl ManagedSource {
             Verdict::UseHeldAndRenew | Verdict::AwaitRenewal => match self.profile.lane.try_enter() {
                 Some(slot) => drop(self.start(&mut state, Some(slot))),
                 None => {
-                    let entropy = &*self.profile.entropy;
-                    let again = between(now.after(NO_ROOM / 4), now.after(NO_ROOM), entropy);
-                    self.book(&mut state, again);
+                    drop(state);
+                    self.profile.lane.line_up(tick, self.me.clone());
                 }
             },
             Verdict::UseHeld => {
                 // Something failed since and has a time of its own.
-                let again = state.failure().map(|failed| failed.retry_at).filter(|at| *at > now);
-                self.book(&mut state, again.unwrap_or(now.after(NO_ROOM)));
+                if let Some(again) = state.failure().map(|failed| failed.retry_at).filter(|at| *at > now) {
+                    self.book(&mut state, again);
+                }
             }
             Verdict::UseExpired | Verdict::Refuse => {}
         }
@@ -93,7 +90,7 @@ impl ManagedSource {
     async fn attempt(&self, slot: Option<Slot>) -> Result<TokenSet, Failure> {
         let profile = &*self.profile;
         let _slot = match slot {
-            Some(slot) => Some(slot),
+            Some(slot) => slot,
             None => profile.lane.enter().await,
         };
         if let Err((error, until)) = profile.registration.check(profile.clock.now()) {
