@@ -55,8 +55,12 @@ impl Discovered {
     /// Starts a token endpoint over the same transport. Endpoints at another origin than the issuer's may lead
     /// to public addresses only, unless the transport allows others.
     pub fn endpoint(&self, client: Client) -> TokenEndpointBuilder {
-        TokenEndpoint::builder(self.server.clone(), client, Arc::clone(&self.transport))
-            .learned_as(self.learned.clone())
+        self.endpoint_over(client, Arc::clone(&self.transport))
+    }
+
+    /// The same over another transport than the one that the metadata came by.
+    pub fn endpoint_over(&self, client: Client, transport: Arc<dyn Transport>) -> TokenEndpointBuilder {
+        TokenEndpoint::builder(self.server.clone(), client, transport).learned_as(self.learned.clone())
     }
 }
 

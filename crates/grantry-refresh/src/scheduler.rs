@@ -100,11 +100,13 @@ impl Scheduler {
         }
     }
 
-    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+    /// The clock that it and its sources go by.
+    pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.0.clock)
     }
 
-    pub(crate) fn entropy(&self) -> Arc<dyn Entropy> {
+    /// The randomness that it and its sources draw from.
+    pub fn entropy(&self) -> Arc<dyn Entropy> {
         Arc::clone(&self.0.entropy)
     }
 

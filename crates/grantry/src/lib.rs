@@ -1,1 +1,103 @@
-//! OAuth 2.0 tokens for Rust services: obtained, renewed before they expire, put on every request.
+//! OAuth 2.0 tokens for Rust services: obtained, renewed before they expire, put on every request, never leaked.
+//!
+//! Wrap the reqwest client that a service has, and every request carries a token that is valid now:
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+//! # let server = grantry_testkit::TestServer::builder().client(client).start().await?;
+//! # let api = grantry_testkit::ProtectedResource::start(&server).await?;
+//! # let (token_url, api_url) = (server.token_endpoint().to_string(), api.origin());
+//! # grantry::install_crypto_provider();
+//! use grantry::{AuthorizationServer, AuthorizedClient};
+//!
+//! let server = AuthorizationServer::builder(token_url).build()?;
+//! let source = grantry::client_credentials(server, "billing", "s3cret").scope("orders.read").build()?;
+//! let api = AuthorizedClient::new(reqwest::Client::new(), source, [&api_url])?;
+//!
+//! let orders = api.get(format!("{api_url}/orders")).send().await?;
+//! assert_eq!(orders.status(), 200);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | read |
+//! |---|---|
+//! | get tokens with a client id and a secret or key | [`client_credentials`] |
+//! | start from an issuer or a provider instead of URLs | [`discover`], [`providers`] |
+//! | put tokens on reqwest or tower requests | `AuthorizedClient`, `AuthorizeLayer` |
+//! | say when to renew and what an outage means | [`RefreshPolicy`], [`Fallback`] |
+//! | find one source among a million | [`Directory`] |
+//! | see what went wrong and whose move it is | [`Error::diagnosis`] |
+//! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
+//! | understand how it works | [`manual`] |
+//!
+//! # Features
+//!
+//! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
+//! `tower`, `middleware` add what they are named for; `metrics` counts renewals through the `metrics` crate.
+//!
+//! # Invariants
+//!
+//! * It only wires: everything it does is in the crates that it re-exports.
+//! * What it leaves out by default is safe: https, verified certificates, bounded answers, no redirects.
+
+#[cfg(feature = "client-credentials")]
+mod client_credentials;
+#[cfg(feature = "client-credentials")]
+mod credential;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod discover;
+pub mod manual;
+
+#[cfg(feature = "client-credentials")]
+pub use client_credentials::{ClientCredentialsSource, Server, client_credentials};
+#[cfg(feature = "client-credentials")]
+pub use credential::Credential;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+pub use discover::discover;
+#[cfg(feature = "client-credentials")]
+pub use grantry_client_credentials::{ClientCredentials, ClientCredentialsBuilder};
+pub use grantry_core::{
+    AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
+    Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
+    Entropy, Error, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant, InvalidName,
+    InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, ProofRequest, Prover,
+    RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, SystemClock, SystemEntropy, Target, TenantId,
+    Thumbprint, Timestamp, Token, TokenSet, TokenSource, presenting,
+};
+pub use grantry_endpoint::{
+    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IntrospectionEndpoint,
+    KeepError, Keeper, Kept, RefreshTokenGrant, Request, RevocationEndpoint, TokenEndpoint, TokenRequest,
+    Transport, TransportCause, TransportFailure,
+};
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};
+pub use grantry_jose::{Algorithm, SignError, Signer, SigningKey};
+pub use grantry_providers as providers;
+pub use grantry_refresh::{
+    Condition, Directory, Fallback, Health, ManagedSource, Profile, ProfileBuilder, RefreshPolicy,
+    RefreshPolicyBuilder, Scheduler,
+};
+#[cfg(feature = "middleware")]
+pub use grantry_reqwest::AuthorizeMiddleware;
+#[cfg(feature = "reqwest")]
+pub use grantry_reqwest::{
+    AuthorizedClient, AuthorizedRequestBuilder, Error as RequestError, SendAuthorized,
+};
+#[cfg(feature = "tower")]
+pub use grantry_tower as tower;
+#[cfg(feature = "tower")]
+pub use grantry_tower::{Authorize, AuthorizeLayer};
+
+/// Makes rustls on ring the process's default, if nothing else is yet.
+///
+/// A `reqwest::Client` that was built with the feature `rustls-no-provider` and without a TLS configuration of its
+/// own needs a default, or it panics. The transport of this library does not: it brings its own. Call this at the
+/// start of `main` where your reqwest has no provider; with reqwest's default features there is no need.
+#[cfg(feature = "rustls")]
+pub fn install_crypto_provider() {
+    // An error says that there is one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}

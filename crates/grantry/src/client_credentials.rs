@@ -1,0 +1,268 @@
+//! From a client's credential to a source, in one line.
+
+use std::sync::Arc;
+
+use grantry_client_credentials::ClientCredentials;
+use grantry_core::{AuthorizationServer, ClientId, Error, GrantKey, NoObserver, Observer};
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+use grantry_endpoint::HttpTransport;
+use grantry_endpoint::{Client, Discovered, TokenEndpoint, TokenEndpointBuilder, Transport};
+use grantry_refresh::{ManagedSource, Profile, RefreshPolicy, Scheduler};
+
+use crate::Credential;
+
+/// Starts a source of tokens for a client that acts on its own behalf (RFC 6749 section 4.4).
+///
+/// `server` is an [`AuthorizationServer`], from a preset in [`providers`](crate::providers) or your own, or what
+/// [`discover`](crate::discover) found. `credential` is a secret, a
+/// [`SigningKey`](crate::SigningKey), or a [`ClientAuthentication`](crate::ClientAuthentication).
+///
+/// ```
+/// use grantry::{SigningKey, providers};
+/// let key = SigningKey::generate_es256()?.with_key_id("2026-11");
+/// let source = grantry::client_credentials(providers::okta("acme")?, "0oa1b2c3", key)
+///     .scope("okta.users.read")
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn client_credentials(
+    server: impl Into<Server>,
+    client_id: impl Into<ClientId>,
+    credential: impl Into<Credential>,
+) -> ClientCredentialsSource {
+    ClientCredentialsSource {
+        server: server.into(),
+        client_id: client_id.into(),
+        credential: credential.into(),
+        scopes: Vec::new(),
+        audience: None,
+        resources: Vec::new(),
+        parameters: Vec::new(),
+        key: None,
+        policy: RefreshPolicy::default(),
+        observer: Arc::new(NoObserver),
+        scheduler: None,
+        transport: None,
+    }
+}
+
+/// An authorization server that was configured or discovered.
+#[derive(Debug, Clone)]
+pub struct Server(Origin);
+
+#[derive(Debug, Clone)]
+enum Origin {
+    Configured(AuthorizationServer),
+    Discovered(Discovered),
+}
+
+impl Server {
+    fn facts(&self) -> &AuthorizationServer {
+        match &self.0 {
+            Origin::Configured(server) => server,
+            Origin::Discovered(discovered) => discovered.server(),
+        }
+    }
+}
+
+impl From<AuthorizationServer> for Server {
+    fn from(server: AuthorizationServer) -> Self {
+        Self(Origin::Configured(server))
+    }
+}
+
+impl From<Discovered> for Server {
+    fn from(discovered: Discovered) -> Self {
+        Self(Origin::Discovered(discovered))
+    }
+}
+
+/// Builds a source of tokens by the client-credentials flow. See [`client_credentials`].
+#[derive(Debug)]
+#[must_use]
+pub struct ClientCredentialsSource {
+    server: Server,
+    client_id: ClientId,
+    credential: Credential,
+    scopes: Vec<String>,
+    audience: Option<String>,
+    resources: Vec<String>,
+    parameters: Vec<(String, String)>,
+    key: Option<GrantKey>,
+    policy: RefreshPolicy,
+    observer: Arc<dyn Observer>,
+    scheduler: Option<Scheduler>,
+    transport: Option<Arc<dyn Transport>>,
+}
+
+impl ClientCredentialsSource {
+    /// Asks for this scope too; several may stand in one text, with spaces between.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Asks for these scopes too.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// The `audience` parameter, which some servers want.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// A resource that the token is for (RFC 8707): an absolute URI without a fragment. May be given again.
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// Any other parameter of the token request.
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.parameters.push((name.into(), value.into()));
+        self
+    }
+
+    /// What the grant is called in events, logs and a [`Directory`](crate::Directory). If left out, it is named
+    /// after the token endpoint's host: `default/HOST/default`.
+    pub fn key(mut self, key: GrantKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// When to renew, and what an outage means for callers.
+    pub fn policy(mut self, policy: RefreshPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Who is told what happens.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The scheduler that renews in the background: share one among your sources. Its clock and randomness are
+    /// the source's. If left out, the source has one of its own.
+    pub fn scheduler(mut self, scheduler: &Scheduler) -> Self {
+        self.scheduler = Some(scheduler.clone());
+        self
+    }
+
+    /// How requests reach the server; if left out, that of the discovery, else an `HttpTransport` with its defaults.
+    pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = Some(transport);
+        self
+    }
+
+    /// Checks everything and builds the source. Nothing is sent before somebody asks for a token.
+    ///
+    /// # Errors
+    /// [`Configuration`](crate::ErrorKind::Configuration) says what to change.
+    pub fn build(mut self) -> Result<Arc<ManagedSource>, Error> {
+        let scheduler = self.scheduler.take().unwrap_or_default();
+        let key = match self.key.take() {
+            Some(key) => key,
+            None => default_key(self.server.facts())?,
+        };
+        let client = Client::new(self.client_id, self.credential.at(self.server.facts()))?;
+        let token_url = self.server.facts().token_endpoint();
+        let registration =
+            format!("{} at {}", client.id().as_str(), token_url.host_str().unwrap_or_default());
+        let endpoint = endpoint(self.server, client, self.transport)?
+            .clock(scheduler.clock())
+            .entropy(scheduler.entropy())
+            .observer(Arc::clone(&self.observer))
+            .build()?;
+        let mut grant = ClientCredentials::builder(endpoint).scopes(self.scopes).key(key.clone());
+        for resource in self.resources {
+            grant = grant.resource(resource);
+        }
+        for (name, value) in self.parameters {
+            grant = grant.parameter(name, value);
+        }
+        if let Some(audience) = self.audience {
+            grant = grant.audience(audience);
+        }
+        let profile =
+            Profile::builder(registration, &scheduler).policy(self.policy).observer(self.observer).build()?;
+        Ok(ManagedSource::new(key, Arc::new(grant.build()?), &profile))
+    }
+}
+
+fn endpoint(
+    server: Server,
+    client: Client,
+    transport: Option<Arc<dyn Transport>>,
+) -> Result<TokenEndpointBuilder, Error> {
+    match (server.0, transport) {
+        (Origin::Discovered(discovered), None) => Ok(discovered.endpoint(client)),
+        (Origin::Discovered(discovered), Some(transport)) => Ok(discovered.endpoint_over(client, transport)),
+        (Origin::Configured(server), Some(transport)) => {
+            Ok(TokenEndpoint::builder(server, client, transport))
+        }
+        (Origin::Configured(server), None) => {
+            Ok(TokenEndpoint::builder(server, client, default_transport()?))
+        }
+    }
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn default_transport() -> Result<Arc<dyn Transport>, Error> {
+    Ok(Arc::new(HttpTransport::new()?))
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+fn default_transport() -> Result<Arc<dyn Transport>, Error> {
+    Err(Error::configuration(
+        "there is no transport: turn the feature `rustls` or `native-tls` on, or hand one in",
+    ))
+}
+
+/// A name for a grant that was given none: the host is a service name already, but for an address in brackets.
+fn default_key(server: &AuthorizationServer) -> Result<GrantKey, Error> {
+    let host = server.token_endpoint().host_str().unwrap_or_default().to_ascii_lowercase();
+    let name: String =
+        host.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).take(63).collect();
+    GrantKey::new("default", name.trim_start_matches(['.', '-']), "default").map_err(|e| {
+        Error::configuration("the token endpoint's host makes no name: give the source a key").with_source(e)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_without_a_key_is_named_after_the_host() {
+        let key = |url: &str| {
+            let server = AuthorizationServer::builder(url).build().unwrap();
+            default_key(&server).unwrap().to_string()
+        };
+        assert_eq!(key("https://AS.example.com/token"), "default/as.example.com/default");
+        assert_eq!(key("http://127.0.0.1:8080/token"), "default/127.0.0.1/default");
+        assert_eq!(key("http://[::1]:8080/token"), "default/1/default");
+    }
+
+    #[test]
+    fn mistakes_are_found_when_the_source_is_built() {
+        let server = || AuthorizationServer::builder("https://as.example.com/token").build().unwrap();
+        let refused = [
+            (client_credentials(server(), "", "secret"), "client id"),
+            (client_credentials(server(), "id", ""), "secret"),
+            (client_credentials(server(), "id", "secret").scope("a\"b"), "scope"),
+            (client_credentials(server(), "id", "secret").resource("not a uri"), "resource"),
+            (client_credentials(server(), "id", "secret").parameter("grant_type", "x"), "grant_type"),
+            (client_credentials(crate::providers::okta("acme").unwrap(), "id", "secret"), "private_key_jwt"),
+        ];
+        for (builder, named) in refused {
+            let error = builder.build().unwrap_err();
+            let text = format!("{error} {}", error.diagnosis());
+            assert_eq!(error.kind(), grantry_core::ErrorKind::Configuration);
+            assert!(text.contains(named), "{text}");
+        }
+    }
+}
