@@ -1,5 +1,11 @@
 //! grantry against real authorization servers. Each test starts one of its own.
 
 mod client_authentication;
+mod discovery;
 mod harness;
+mod introspecting_resource;
+mod refresh_token;
+mod renewal;
+mod resource;
+mod revocation;
 mod support;

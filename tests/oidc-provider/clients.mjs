@@ -1,6 +1,6 @@
 // The registered clients, and the keys that are made anew at each start: no key is kept in the repository.
 
-import { generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 
 const CLIENT_CREDENTIALS = 'client_credentials';
 
@@ -16,28 +16,36 @@ function machine(id, method, more = {}) {
   };
 }
 
-function pair(alg) {
+/**
+ * A new private key in PEM. It is encoded by the job that makes it: exporting the key objects that such a job hands
+ * out can hang Node.js for good, when the job is collected in the middle of an export.
+ */
+function makePem(alg) {
+  const encoded = {
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  };
   switch (alg) {
     case 'ES256':
-      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      return generateKeyPairSync('ec', { namedCurve: 'P-256', ...encoded }).privateKey;
     case 'EdDSA':
-      return generateKeyPairSync('ed25519');
+      return generateKeyPairSync('ed25519', encoded).privateKey;
     default:
-      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+      return generateKeyPairSync('rsa', { modulusLength: 2048, ...encoded }).privateKey;
   }
 }
 
 /** One key for each algorithm: the public JWK is registered, the private half goes to the test by the pipe. */
 function makeKey(alg) {
-  const { publicKey, privateKey } = pair(alg);
+  const pem = makePem(alg);
   const marks = { kid: `key-${alg.toLowerCase()}`, use: 'sig', alg };
   return {
     alg,
-    publicJwk: { ...publicKey.export({ format: 'jwk' }), ...marks },
+    publicJwk: { ...createPublicKey(pem).export({ format: 'jwk' }), ...marks },
     handed: {
       kid: marks.kid,
-      pem: privateKey.export({ format: 'pem', type: 'pkcs8' }),
-      jwk: JSON.stringify({ ...privateKey.export({ format: 'jwk' }), ...marks }),
+      pem,
+      jwk: JSON.stringify({ ...createPrivateKey(pem).export({ format: 'jwk' }), ...marks }),
     },
   };
 }
@@ -49,7 +57,7 @@ export const clientKeys = Object.fromEntries(keys.map((key) => [key.alg, key.han
 
 /** The server's own keys. */
 export const serverKeys = ['RS256', 'ES256'].map((alg) => {
-  const jwk = pair(alg).privateKey.export({ format: 'jwk' });
+  const jwk = createPrivateKey(makePem(alg)).export({ format: 'jwk' });
   return { ...jwk, use: 'sig', alg, kid: `server-${alg.toLowerCase()}` };
 });
 
