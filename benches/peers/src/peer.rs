@@ -99,3 +99,21 @@ pub(crate) fn locked_version(name: &str) -> &'static str {
         .and_then(|rest| rest.strip_suffix('"'))
         .unwrap_or("unknown")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{bearer, locked_version};
+
+    #[test]
+    fn the_version_of_a_locked_crate_is_found() {
+        assert!(locked_version("middle").starts_with("0."));
+        assert_eq!(locked_version("no-such-crate"), "unknown");
+    }
+
+    #[test]
+    fn a_bearer_header_is_sensitive() {
+        let value = bearer("abc").unwrap();
+        assert_eq!(value.to_str().unwrap(), "Bearer abc");
+        assert!(value.is_sensitive());
+    }
+}

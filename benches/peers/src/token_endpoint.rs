@@ -177,3 +177,18 @@ fn http_answer(status: &str, body: &str) -> String {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::request_length;
+
+    #[test]
+    fn a_request_counts_only_when_all_of_its_body_is_there() {
+        let request = b"POST /token HTTP/1.1\r\nhost: a\r\nCONTENT-LENGTH: 3\r\n\r\nabcPOST";
+        let end = request.len() - "POST".len();
+        assert_eq!(request_length(&request[..10]), None);
+        assert_eq!(request_length(&request[..end - 1]), None);
+        assert_eq!(request_length(&request[..end]), Some(end));
+        assert_eq!(request_length(request), Some(end));
+    }
+}

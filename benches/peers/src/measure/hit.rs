@@ -22,37 +22,49 @@ pub(super) const ALLOCATIONS: &str = "hit_allocations";
 /// Calls between two looks at the stop flag.
 const BATCH: u64 = 64;
 
-/// Runs in which a thread waited for a core for longer than this share of the time are done again.
-const CROWDED: f64 = 0.04;
+/// A run in which a thread waited for a core for longer than this share of the time does not count as undisturbed.
+const CROWDED: f64 = 0.03;
+
+/// One run of each kind, one after the other.
+struct Pair {
+    one: Rate,
+    two: Rate,
+}
+
+impl Pair {
+    fn queued(&self) -> f64 {
+        self.one.queued.max(self.two.queued)
+    }
+}
 
 pub(super) fn measure<P: Peer>(effort: Effort) -> Result<Vec<Figure>, Box<dyn Error>> {
     let (runs, length) =
-        if effort.quick { (3, Duration::from_millis(60)) } else { (11, Duration::from_millis(250)) };
+        if effort.quick { (5, Duration::from_millis(50)) } else { (15, Duration::from_millis(100)) };
     let runtime = runtime()?;
     let endpoint = endpoint(AN_HOUR)?;
     let peer = runtime.block_on(P::build(&endpoint))?;
     rate(&runtime, &peer, 1, length)?;
     let allocated = allocations_per_hit(&runtime, &peer)?;
-    let mut alone = Vec::new();
-    let mut ratios = Vec::new();
-    let mut crowded = 0;
-    while ratios.len() < runs {
-        let one = rate(&runtime, &peer, 1, length)?;
-        let two = rate(&runtime, &peer, 2, length)?;
-        if one.queued.max(two.queued) > CROWDED {
-            crowded += 1;
-            // On a machine that stays busy the figures come out all the same, with a note.
-            if crowded < 6 * runs {
-                continue;
-            }
-        }
-        alone.push(1e9 / one.calls_a_second);
-        ratios.push(two.calls_a_second / one.calls_a_second);
+    let mut pairs = Vec::new();
+    let mut undisturbed = 0;
+    while undisturbed < runs && pairs.len() < 8 * runs {
+        let pair = Pair { one: rate(&runtime, &peer, 1, length)?, two: rate(&runtime, &peer, 2, length)? };
+        undisturbed += usize::from(pair.queued() <= CROWDED);
+        pairs.push(pair);
     }
+    pairs.sort_by(|a, b| a.queued().total_cmp(&b.queued()));
+    pairs.truncate(runs);
+    let alone: Vec<f64> = pairs.iter().map(|pair| 1e9 / pair.one.calls_a_second).collect();
+    let ratios: Vec<f64> =
+        pairs.iter().map(|pair| pair.two.calls_a_second / pair.one.calls_a_second).collect();
     if endpoint.requests() != 1 {
         return Err(format!("{} token requests during the hits", endpoint.requests()).into());
     }
-    let busy = if crowded < 6 * runs { "" } else { "; THE MACHINE WAS BUSY, measure again" };
+    let busy = if undisturbed < runs {
+        format!("; THE MACHINE WAS BUSY: only {undisturbed} of these were undisturbed")
+    } else {
+        String::new()
+    };
     let spread = |values: &[f64]| {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(0.0, f64::max);
