@@ -81,10 +81,9 @@ impl Stage {
         let refused = self.token_requests() - before;
         self.timeline.say("the authorization server is back");
         self.renewed().await?;
-        Ok(Claim::new(
-            format!("the outage was met with {refused} requests, at most 4"),
-            (1..=4).contains(&refused),
-        ))
+        let most = u64::from(RETRIES) + 1;
+        let text = format!("the outage was met with {refused} requests, at most {most}");
+        Ok(Claim::new(text, (1..=most).contains(&refused)))
     }
 
     async fn revocation(&self) -> Claim {
