@@ -101,3 +101,8 @@ pub fn install_crypto_provider() {
     // An error says that there is one already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
+
+/// The examples of the README, compiled with everything else.
+#[cfg(all(doctest, feature = "rustls", feature = "client-credentials", feature = "reqwest"))]
+#[doc = include_str!("../../../README.md")]
+mod readme {}
