@@ -1,0 +1,187 @@
+//! Asks a token endpoint as a user's program does, and looks at what came of it from all sides.
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantry_client_credentials::ClientCredentials;
+use grantry_core::{
+    Attempt, AuthorizationServer, Clock, Event, Failure, Grant, Observer, RefreshToken, Scope, TokenSet,
+};
+use grantry_endpoint::{
+    Client, ClientAuthentication, HttpTransport, KeepError, Keeper, Kept, RefreshTokenGrant, TokenEndpoint,
+};
+use grantry_testkit::{ManualClock, RawAnswer, RawServer};
+
+use crate::rows::{CANARY, Outcome};
+
+/// The most that may leave a server: the cap of 256 KiB, and what the two kernels hold unread.
+const MOST: u64 = 2 << 20;
+/// Nothing takes longer, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The refresh token that a refresh-token grant begins with.
+const FIRST: &str = "first.c4n4ry5f0c1d9e7b";
+
+/// Which grant asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    ClientCredentials,
+    RefreshToken,
+}
+
+/// What came of one request, and what is wrong with it whatever was expected.
+pub(crate) struct Came {
+    pub(crate) outcome: Outcome,
+    pub(crate) complaints: Vec<String>,
+}
+
+/// Asks a new server that answers with these bytes.
+pub(crate) async fn once(answer: RawAnswer, way: Way, impatient: bool) -> Came {
+    let server = RawServer::start(answer).await.unwrap();
+    let came = ask(&server, way, transport(impatient)).await;
+    let mut complaints = came.complaints;
+    // The connection has to be over at the client's end, or it will be read from later.
+    let exchanges = server.exchanges();
+    if exchanges.len() != 1 {
+        complaints.push(format!("{} connections were made", exchanges.len()));
+    }
+    if let Some(greedy) = exchanges.iter().find(|exchange| exchange.written > MOST) {
+        complaints.push(format!("{} bytes were read", greedy.written));
+    }
+    Came { complaints, ..came }
+}
+
+/// Asks a server once.
+pub(crate) async fn ask(server: &RawServer, way: Way, transport: Arc<HttpTransport>) -> Came {
+    let (clock, seen) = (Arc::new(ManualClock::new()), Arc::new(Seen::default()));
+    let facts = AuthorizationServer::builder(server.url("/token")).build().unwrap();
+    let secret = ClientAuthentication::secret_basic(format!("secret.{CANARY}"));
+    let client = Client::new("client", secret).unwrap();
+    let endpoint = TokenEndpoint::builder(facts, client, transport)
+        .clock(clock.clone())
+        .observer(seen.clone())
+        .build()
+        .unwrap();
+    let asked = Scope::parse("a b").unwrap();
+    let grant: Box<dyn Grant> = match way {
+        Way::ClientCredentials => {
+            Box::new(ClientCredentials::builder(endpoint).scope("a b").build().unwrap())
+        }
+        Way::RefreshToken => Box::new(
+            RefreshTokenGrant::builder(endpoint, RefreshToken::new(FIRST), seen.clone())
+                .granted_scope(asked.clone())
+                .build()
+                .unwrap(),
+        ),
+    };
+    let result = tokio::time::timeout(PATIENCE, grant.obtain(Attempt::first())).await;
+    let result = result.unwrap_or_else(|_| panic!("{way:?} hangs"));
+    let complaints = complaints(&result, way, &asked, &seen);
+    Came { outcome: outcome(result, way, &*clock), complaints }
+}
+
+/// One transport for all: every connection is used once.
+pub(crate) fn transport(impatient: bool) -> Arc<HttpTransport> {
+    fn build(total: Duration, read: Duration) -> Arc<HttpTransport> {
+        let limits = HttpTransport::builder().total_timeout(total).read_timeout(read);
+        Arc::new(limits.for_single_use_credentials().build().unwrap())
+    }
+    static PATIENT: LazyLock<Arc<HttpTransport>> =
+        LazyLock::new(|| build(Duration::from_secs(25), Duration::from_secs(20)));
+    static IMPATIENT: LazyLock<Arc<HttpTransport>> =
+        LazyLock::new(|| build(Duration::from_secs(3), Duration::from_secs(2)));
+    Arc::clone(if impatient { &IMPATIENT } else { &PATIENT })
+}
+
+fn outcome(result: Result<TokenSet, Failure>, way: Way, clock: &dyn Clock) -> Outcome {
+    match result {
+        Ok(set) => {
+            let kept = |token: &str| way == Way::RefreshToken && token == FIRST;
+            let refresh = set.refresh_token().map(|token| token.expose().to_owned());
+            Outcome::Granted {
+                access: set.token().expose().to_owned(),
+                lifetime: set.token().expires().map(|at| at.since(set.obtained()).as_secs()),
+                scope: set.token().scope().to_string(),
+                refresh: refresh.filter(|token| !kept(token)),
+            }
+        }
+        Err(failure) => Outcome::Failed {
+            kind: failure.error.kind(),
+            consumed: failure.consumed,
+            salvaged: failure.salvaged.map(|token| token.expose().to_owned()),
+            wait: failure.error.retry_after(clock.now()).map(|wait| wait.as_secs()),
+        },
+    }
+}
+
+/// What holds of every answer.
+fn complaints(result: &Result<TokenSet, Failure>, way: Way, asked: &Scope, seen: &Seen) -> Vec<String> {
+    let mut found = Vec::new();
+    let (kept, scopes) = (seen.kept(), seen.scopes());
+    let newest = match result {
+        Ok(set) => {
+            if !set.token().header().is_sensitive() {
+                found.push("the header is not sensitive".to_owned());
+            }
+            let told = usize::from(set.token().scope() != asked);
+            if scopes.len() != told {
+                found.push(format!("{} changes of scope were told", scopes.len()));
+            }
+            set.refresh_token()
+        }
+        Err(failure) => {
+            if !failure.sent {
+                found.push("a request that was sent counts as unsent".to_owned());
+            }
+            let shown = format!("{failure:?} {} {}", failure.error, failure.error.diagnosis());
+            if shown.contains(CANARY) || shown.contains('\u{1b}') {
+                found.push(format!("shows what the server sent: {shown}"));
+            }
+            failure.salvaged.as_ref()
+        }
+    };
+    let newest = newest.map(RefreshToken::expose).filter(|token| *token != FIRST);
+    if way == Way::RefreshToken && kept.last().map(String::as_str) != newest {
+        found.push(format!("the keeper has {kept:?}, and the newest is {newest:?}"));
+    }
+    found
+}
+
+/// What the observer was told and the keeper got.
+#[derive(Default)]
+struct Seen {
+    scopes: Mutex<Vec<Scope>>,
+    kept: Mutex<Vec<String>>,
+}
+
+impl Seen {
+    fn kept(&self) -> Vec<String> {
+        self.kept.lock().unwrap().clone()
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        self.scopes.lock().unwrap().clone()
+    }
+}
+
+impl std::fmt::Debug for Seen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Seen")
+    }
+}
+
+impl Observer for Seen {
+    fn on(&self, event: &Event) {
+        if let Event::ScopeChanged { granted, .. } = event {
+            self.scopes.lock().unwrap().push(granted.clone());
+        }
+    }
+}
+
+#[async_trait]
+impl Keeper for Seen {
+    async fn keep(&self, kept: Kept<'_>) -> Result<(), KeepError> {
+        self.kept.lock().unwrap().push(kept.refresh_token.expose().to_owned());
+        Ok(())
+    }
+}
