@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Fallible;
-use crate::run::{cargo, output, run};
+use crate::run::{cargo, output, run, succeeds};
 
 /// The oldest Node.js that runs the servers of the interop tests.
 const OLDEST_NODE: u32 = 20;
@@ -92,11 +92,6 @@ fn install_npm(folder: &Path) -> Fallible {
 fn is_root_on_debian() -> bool {
     Path::new("/etc/debian_version").exists()
         && output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0")
-}
-
-fn succeeds(command: &mut Command) -> bool {
-    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    quiet.status().is_ok_and(|status| status.success())
 }
 
 /// The major number of `v20.1.2`.

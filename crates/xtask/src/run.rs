@@ -24,6 +24,12 @@ pub fn run(command: &mut Command) -> Fallible {
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}").into()) }
 }
 
+/// Whether a command succeeds; nobody sees what it prints.
+pub fn succeeds(command: &mut Command) -> bool {
+    let quiet = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    quiet.status().is_ok_and(|status| status.success())
+}
+
 /// What a command prints on its standard output.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Fallible;
 use crate::install::install;
-use crate::run::{cargo, run};
+use crate::run::{cargo, run, succeeds};
 use crate::tidy::{self, Metadata, Package};
 
 /// One stage: what it checks, and how.
@@ -144,8 +144,7 @@ fn tidy(root: &Path) -> Fallible<Vec<String>> {
 
 /// Where cargo-deny is installed it has the last word on licences, bans and sources.
 fn deny(root: &Path, mut figures: Vec<String>) -> Fallible<Vec<String>> {
-    let installed = crate::run::output(&mut cargo(root, &["deny", "--version"])).is_ok();
-    if installed {
+    if succeeds(&mut cargo(root, &["deny", "--version"])) {
         run(&mut cargo(root, &["deny", "check", "licenses", "bans", "sources"]))?;
     } else {
         figures.push(

@@ -9,6 +9,7 @@ mod floors;
 mod lengths;
 mod licences;
 mod metadata;
+mod owners;
 mod pages;
 mod rust_version;
 mod small_build;
@@ -68,6 +69,7 @@ pub fn check(root: &Path) -> Fallible<Report> {
     let metadata = Metadata::load(root)?;
     let (mut offences, figures) = small_build::check(root)?;
     offences.extend(floors::check(&metadata, &files));
+    offences.extend(owners::check(&metadata));
     offences.extend(licences::check(&metadata, &fs::read_to_string(root.join("deny.toml"))?)?);
     offences.extend(rust_version::check(&metadata));
     offences.extend(lengths::check(&files));
