@@ -13,6 +13,9 @@ use xtask::{Fallible, root};
 /// The exit code for words that mean nothing.
 const MISUNDERSTOOD: u8 = 2;
 
+/// Where the figures of the peers go, below the root.
+const PEERS_JSON: &str = "target/bench-peers.json";
+
 fn main() -> ExitCode {
     let root = root();
     let done = match Command::parse(std::env::args().skip(1)) {
@@ -66,14 +69,14 @@ fn test(root: &Path, mut stages: Vec<&Stage>) -> Fallible {
 
 /// Measures. The programs do the work and write the files; the peers have a graph and a lock of their own.
 fn bench(root: &Path, peers: bool, arguments: &[String]) -> Fallible {
+    let mut own = cargo(root, &["run", "--release", "--locked", "--package", "grantry-benches", "--"]);
     if peers {
-        let out = root.join("target/bench-peers.json");
-        let mut command =
-            cargo(root, &["run", "--release", "--locked", "--manifest-path", "benches/peers/Cargo.toml"]);
-        run(command.args(["--", "--out"]).arg(out))?;
+        let manifest = "benches/peers/Cargo.toml";
+        let mut theirs = cargo(root, &["run", "--release", "--locked", "--manifest-path", manifest, "--"]);
+        run(theirs.args(["--out", PEERS_JSON]))?;
+        own.args(["--peers-json", PEERS_JSON]);
     }
-    let mut command = cargo(root, &["run", "--release", "--locked", "--package", "grantry-benches", "--"]);
-    run(command.args(arguments))
+    run(own.args(arguments))
 }
 
 #[allow(clippy::disallowed_methods, reason = "nobody hands a clock to a program that runs others")]
