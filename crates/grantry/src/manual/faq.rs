@@ -1,0 +1,106 @@
+//! Design FAQ: the choices, and the rivals that were turned down.
+//!
+//! `ARCHITECTURE.md` in the repository has the plan of the house; here are the questions that users ask.
+//!
+//! # Sources
+//!
+//! **Why has `token()` no arguments?** A source that takes a scope or an account as an argument has a cache in it
+//! that is keyed by that argument, and each wrapper around it (a cache, a limit, a test) has to key by it again, or
+//! gives one identity another's token. So a source is one identity, and a wrapper cannot get it wrong. For many
+//! identities there are many sources, of some 300 bytes each, and a [`Directory`](crate::Directory).
+//!
+//! **Why are there both `ready` and `token`?** A token is at hand nearly always. `ready` is a plain function: it
+//! makes no future, which behind `dyn` costs an allocation, and cannot wait. `token` is for the rest.
+//!
+//! **Why may `ready` say `None` while there is a token?** Somebody has to start the renewal, and `ready` may not.
+//! One caller is sent to `token`, which starts it and returns the held token; a claim that comes to nothing lapses
+//! after a second.
+//!
+//! **Why not a cache such as `moka`?** A cache may evict, and drops what has expired; both are wrong here. An
+//! expired token may still be wanted (`use-expired`), a refresh token must not be forgotten, and an entry's renewal
+//! needs a state (in flight, cooling down, refused) that is most of the work. What is left for a cache is a
+//! pointer.
+//!
+//! **Why not `dashmap` for the directory?** Its look-up takes a key that the stored key can be borrowed as. A
+//! [`GrantKeyRef`](crate::GrantKeyRef) of three separate names is no such borrow of a
+//! [`GrantKey`](crate::GrantKey), so each look-up would build a key. The directory is 64 `hashbrown` tables behind
+//! a lock each; the key lies in the source, not beside it a second time.
+//!
+//! **Why does no thread-local hold a token?** It would be the fastest, and would outlive a refusal: threads that
+//! ask rarely would keep a revoked token for as long as they live. Copies belong to the source, which empties and
+//! refills them under its lock.
+//!
+//! # Renewal
+//!
+//! **Why one scheduler task instead of a timer for each token?** A million timers are a million tasks or timer
+//! entries, with nobody who sees them together. One calendar costs a weak pointer for each source, knows how many
+//! renewals are booked around a moment, and so can spread them. It wakes every 10 s at the latest, because a timer
+//! set before the machine slept is late by as long as it slept.
+//!
+//! **Why the boot clock?** The wall clock jumps when somebody sets it, and the monotonic clock of Linux stands
+//! still while the machine sleeps: by the first a token can become valid again, by the second a laptop presents a
+//! token that expired at noon. The boot clock does neither. The fast path reads two cheaper clocks, and asks the
+//! boot clock where one of them calls for it.
+//!
+//! **Why does a lifetime count from the request?** The server counts from when it made the token, which is before
+//! the answer comes and after the request left. Counting from the request is never late.
+//!
+//! **Why no retries inside grants?** One call of [`obtain`](crate::Grant::obtain) sends at most one request. A
+//! retry loop below the source would retry what must not be sent twice, wait while callers could be told, and
+//! multiply with the loop above it. The source sees every failure, and what became of the credential.
+//!
+//! **Why full jitter?** Clients that failed together would come back together. A draw between zero and the whole
+//! delay spreads them best for the same mean; a `Retry-After` that everyone was told gets a draw on top, since
+//! nobody may come before it.
+//!
+//! **Why is a failure never final?** What was refused may be mended while the service runs: a secret exchanged, a
+//! consent given again. A rest between attempts is cheap; a restart is not.
+//!
+//! # Requests
+//!
+//! **Why does a 401 without a challenge count as a refusal?** RFC 9110 wants a `WWW-Authenticate` with each 401,
+//! and many resource servers send none. If it did not count, a token whose lifetime nobody said could never be
+//! replaced. It costs little to be wrong: one more request, and a renewal at most once in five seconds.
+//!
+//! **Why no renewal on a 403?** 403 says that the token was understood. Another one for the same scope changes
+//! nothing.
+//!
+//! **Why no wildcard origins?** A token for `*.example.com` goes to whoever gets a name there.
+//!
+//! **Why does the client not retry after an outage of the API?** What may be repeated is known to whoever calls.
+//! The one repetition here, after a 401, is safe where a server that refuses a token does not act on the request.
+//!
+//! # Inside
+//!
+//! **Why does `oauth2` only parse?** It is given successful answers in canonical form, in one file. It knows no
+//! client assertions, always adds `client_id` to the body where it is not in the header, keeps forms in plain
+//! strings, and refuses answers that servers in use send (`"expires_in": "3600"`, a scope as an array, an error
+//! with status 200). So requests are built, and answers classified and normalised, before it. What it gives back is
+//! checked types, from a crate that many read.
+//!
+//! **Why JWS by hand over `ring`, and no JOSE crate?** What is needed is small: the compact form, five algorithms,
+//! PEM and JWK. Written here, `none` cannot be named, a public key cannot verify an HMAC, an algorithm is never
+//! taken from a header, and a [`Signer`](crate::Signer) may wait for an HSM. `ring` is named in one file, so that
+//! it can be exchanged.
+//!
+//! **Why rustls on `ring`?** Signing needs `ring` anyway, so one cryptographic library does for both, and the same
+//! one on every platform. The feature `native-tls` is there for those who have to use the platform's own.
+//!
+//! **Why `async_trait`?** Sources and grants are kept as `dyn`, and async functions in traits cannot be called
+//! through it yet. The allocation for each call is off the fast path, which is `ready`.
+//!
+//! **Why have the types no parameters?** People store clients and sources in their own structs. A type that names
+//! its transport, its clock and its state in parameters is spelt out in each of them.
+//!
+//! # Others
+//!
+//! What other crates do, as facts:
+//!
+//! * `oauth2` speaks the protocol and keeps no token. grantry keeps tokens, and speaks the protocol around it.
+//! * `reqwest-middleware` is a stack for requests; grantry is one layer in it if you like (feature `middleware`).
+//! * The SDKs of cloud providers keep tokens for their own services, each with a buffer that it chose
+//!   (`google-cloud-auth` 240 s, `azure_identity` 300 s, `aws-smithy-runtime` 10 s at the versions that we
+//!   measured). grantry keeps them for any authorization server, and the buffer is yours to choose.
+//!
+//! `benches/peers` in the repository measures seven crates that keep tokens, with how each was driven and what the
+//! figures do not say; `cargo xtask bench --peers` runs it beside our own limits.

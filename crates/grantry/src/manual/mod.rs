@@ -1,0 +1,77 @@
+//! How it works, and why.
+//!
+//! The front page of each crate and each trait says what it promises. These pages tell what no single item can: how
+//! the parts play together, what happens when something goes wrong, and the reasons.
+//!
+//! # Where to read
+//!
+//! | you want to | page |
+//! |---|---|
+//! | get tokens, for one service or for a million accounts | [`sources`] |
+//! | know when tokens are renewed, and what an outage means for callers | [`renewal`] |
+//! | exchange a client secret, sign with a key, leave the key in an HSM | [`client_authentication`] |
+//! | put tokens on requests; redirects, 401 and 403, streamed bodies | [`requests`] |
+//! | act on an error | [`errors`] |
+//! | know what is protected, and what is not | [`security`] |
+//! | see it at work: events, health, traces, metrics | [`observing`] |
+//! | test a service that uses it | [`testing`] |
+//! | replace a part: flow, transport, keeper, clock | [`extending`] |
+//! | know why it is as it is | [`faq`] |
+//!
+//! # A page of words
+//!
+//! | word | it is |
+//! |---|---|
+//! | [`Grant`](crate::Grant) | whatever can obtain a new token: one flow, one token request a call |
+//! | [`TokenSource`](crate::TokenSource) | where callers get tokens: one source is one identity |
+//! | [`ManagedSource`](crate::ManagedSource) | a source that keeps a grant's token fresh |
+//! | [`Token`](crate::Token) | an access token as callers hold it; it never holds a refresh token |
+//! | [`GrantKey`](crate::GrantKey) | whose grant it is: tenant, service, account |
+//! | [`RefreshPolicy`](crate::RefreshPolicy) | when to renew, and what callers get when that fails |
+//! | [`Profile`](crate::Profile) | what sources of one client at one endpoint share |
+//! | [`Scheduler`](crate::Scheduler) | the one task that renews in the background |
+//! | [`Transport`](crate::Transport) | how single requests reach an authorization server |
+//! | fit | not yet expired, by the clock that counts the machine's sleep too |
+//! | buffer | the span before expiry in which a token is fit, and due to be renewed |
+//! | definite | a verdict that no repetition changes, such as `invalid_grant` |
+//!
+//! # The whole on one page
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # grantry::install_crypto_provider();
+//! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+//! # let test = grantry_testkit::TestServer::builder().client(client).start().await?;
+//! # let resource = grantry_testkit::ProtectedResource::start(&test).await?;
+//! # let (issuer, origin) = (test.issuer(), resource.origin());
+//! use grantry::{AuthorizedClient, Fallback, RefreshPolicy};
+//!
+//! // Who issues the tokens, who we are, and when to renew.
+//! let policy = RefreshPolicy::builder().fallback(Fallback::USE_EXPIRED).build()?;
+//! let source = grantry::client_credentials(grantry::discover(issuer).await?, "billing", "s3cret")
+//!     .scope("orders.read")
+//!     .policy(policy)
+//!     .build()?;
+//!
+//! // Where they may go.
+//! let api = AuthorizedClient::from_builder(reqwest::Client::builder(), source.clone(), [origin])?;
+//! assert_eq!(api.get(format!("{origin}/orders")).send().await?.status(), 200);
+//!
+//! // What has become of it.
+//! let health = source.health();
+//! assert_eq!((health.renewals, health.hits), (1, 1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod client_authentication;
+pub mod errors;
+pub mod extending;
+pub mod faq;
+pub mod observing;
+pub mod renewal;
+pub mod requests;
+pub mod security;
+pub mod sources;
+pub mod testing;

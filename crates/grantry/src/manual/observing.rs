@@ -1,0 +1,108 @@
+//! Observing: events, health, traces, metrics.
+//!
+//! # Events
+//!
+//! An [`Observer`](crate::Observer) is told what happened, afterwards, from the tasks that do the work. It must not
+//! block and cannot refuse. [`Event`](crate::Event) is what it is told:
+//!
+//! | event | when |
+//! |---|---|
+//! | `Renewed` | a token was obtained or renewed: its lifetime, and how long the attempt took |
+//! | `RenewalFailed` | an attempt failed: kind, number of the attempt, when the next one follows by itself |
+//! | `ScopeChanged` | another scope was granted than asked for |
+//! | `Rejected` | a resource server refused a token, and that was honoured |
+//! | `ServedExpired` | the fallback `use-expired` handed an expired token out |
+//! | `ClockSkew` | the server's `Date` and our wall clock came to differ by 10 s or more |
+//! | `ClientRefused` | the server does not accept the client, and the breaker of its profile opened |
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+//! # let test = grantry_testkit::TestServer::builder().client(client).build();
+//! # let server = test.authorization_server()?;
+//! use std::sync::{Arc, Mutex};
+//! use grantry::{Event, Observer, TokenSource};
+//!
+//! #[derive(Debug, Default)]
+//! struct Names(Mutex<Vec<&'static str>>);
+//!
+//! impl Observer for Names {
+//!     fn on(&self, event: &Event) {
+//!         self.0.lock().unwrap().push(event.name());
+//!     }
+//! }
+//!
+//! let names = Arc::new(Names::default());
+//! let source = grantry::client_credentials(server, "billing", "s3cret")
+//!     .observer(names.clone())
+//! #   .transport(Arc::new(test.transport()))
+//!     .build()?;
+//! let token = source.token().await?;
+//! source.reject(&token);
+//! assert_eq!(*names.0.lock().unwrap(), ["renewed", "rejected"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Health
+//!
+//! [`health`](crate::ManagedSource::health) is a snapshot of one source. It changes nothing and holds nothing
+//! secret, so it may be shown on a page.
+//!
+//! | field | it says |
+//! |---|---|
+//! | `condition` | `Empty`, `Fresh`, `Due` or `Expired` ([`Condition`](crate::Condition)) |
+//! | `fit_for` | how long the token is still fit |
+//! | `renewal_at`, `renewing`, `waiting` | when the next renewal is booked, whether one is in flight, how many callers wait for it |
+//! | `last_error`, `retry_at` | why the last attempt failed, and before when nothing is tried again; `None` after a success |
+//! | `hits`, `last_used` | how often a token was handed out, and how long ago, to about a second |
+//! | `renewals`, `failures` | how many attempts succeeded and failed |
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+//! # let test = grantry_testkit::TestServer::builder().client(client).build();
+//! # let source = grantry::client_credentials(test.authorization_server()?, "billing", "s3cret")
+//! #     .transport(std::sync::Arc::new(test.transport())).build()?;
+//! use grantry::{Condition, ManagedSource, TokenSource};
+//!
+//! /// For a readiness probe: can requests be served now?
+//! fn is_ready(source: &ManagedSource) -> bool {
+//!     matches!(source.health().condition, Condition::Fresh | Condition::Due)
+//! }
+//! assert!(!is_ready(&source));
+//! source.token().await?;
+//! assert!(is_ready(&source));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Traces
+//!
+//! Everything goes through `tracing`; names of fields follow OpenTelemetry where it has one. Nothing is logged on
+//! the path of a token that is at hand.
+//!
+//! | level | what | fields |
+//! |---|---|---|
+//! | span, debug | `oauth.request`: one POST to the authorization server | `otel.kind`, `http.request.method`, `server.address`, `server.port`, `url.full` (without its query), `http.response.status_code`, `error.type` |
+//! | debug | token request failed | `server.address`, `oauth.grant_type`, `http.response.status_code`, `error.type` |
+//! | debug | token renewed | `service`, `lifetime_s`, `took_ms` |
+//! | warn | token renewal failed | `service`, `error.type`, `attempt`, `again_in_ms`, `salvaged`, `in_doubt` |
+//! | warn | an expired token is handed out | `service`, `expired_for_ms` |
+//! | info | a resource server refused the token | `service` |
+//! | debug | a token was refused again so soon that it is kept | `service` |
+//! | debug | the resource server refused the token, or asked for a nonce; sending once more | `server.address`, `server.port`, `http.response.status_code`, `http.request.resend_count` |
+//!
+//! `service` is the middle name of the source's key. `error.type` is
+//! [`ErrorKind::as_str`](crate::ErrorKind::as_str) in events; in the span it is the transport's cause, such as
+//! `TimedOut`, and stands there only where no whole answer came. `salvaged` says that a refresh token was found in
+//! an answer that could not be used otherwise, `in_doubt` that nobody can tell whether the credential was spent.
+//!
+//! # Metrics
+//!
+//! With the feature `metrics` one counter goes through the `metrics` crate: `grantry_renewals_total`, an attempt
+//! each, with the label `outcome`: `ok`, or the kind of the error such as `unavailable`. Everything else can be
+//! counted by an observer or read from health, with the labels that you choose; names of tenants and accounts are
+//! kept out of labels by default, since they have no end.
