@@ -170,7 +170,7 @@ pub struct CoarseReading {
 /// Time as a capability: whoever needs it is handed one.
 ///
 /// The readings of one clock belong together: [`now`](Clock::now) never runs backwards, and a token expires by
-/// it alone. Implementations must not block. [`SystemClock`](crate::SystemClock) reads the machine's clocks;
+/// it alone. Implementations must not block, are called from several threads at once, and have no error to give. [`SystemClock`](crate::SystemClock) reads the machine's clocks;
 /// the testkit has one that a test moves by hand.
 ///
 /// ```
@@ -204,6 +204,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Random bytes as a capability: from the operating system, or seeded in a simulation.
+///
+/// Implementations must not block for long, and are called from several threads at once.
 ///
 /// ```
 /// use grantry_core::{Entropy, SystemEntropy};

@@ -34,7 +34,7 @@ pub enum Retry {
     Never,
     /// At once; the source does so by itself.
     Now,
-    /// After a while; the source does so by itself. The duration is a hint.
+    /// After a while; where a renewal failed the source does so by itself. The duration is a hint.
     After(Duration),
 }
 

@@ -55,7 +55,8 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
     /// When none can be had in the time that the source's policy allows.
     async fn token(&self) -> Result<Token, Error>;
 
-    /// The resource server refused this very token; newer ones are unaffected.
+    /// The resource server refused this very token; newer ones are unaffected. It must not wait: what takes the
+    /// token's place is obtained when the next caller asks.
     fn reject(&self, refused: &Token);
 }
 

@@ -4,8 +4,9 @@ use crate::{Clock, CoarseReading, Entropy, Instant, Timestamp};
 
 /// The machine's clocks.
 ///
-/// On Linux [`now`](Clock::now) is the boot clock, which goes on while the machine sleeps; elsewhere it is the
-/// monotonic clock, and the wall clock tells of sleep.
+/// On Linux and Android [`now`](Clock::now) is the boot clock, which goes on while the machine sleeps; elsewhere it is
+/// the system's monotonic clock, which may stand still meanwhile: a token that expired in the machine's sleep is then
+/// found out when a resource server refuses it.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct SystemClock;

@@ -12,6 +12,8 @@ const LONGEST_NONCE: usize = 1024;
 ///
 /// `path` is the path alone: a proof names its target without query and fragment (RFC 9449 section 4.2).
 ///
+/// **Cancel-safety**: dropping the future leaves nothing behind.
+///
 /// # Errors
 /// Where the prover's key cannot sign.
 pub async fn prove(
