@@ -62,8 +62,8 @@
 //! and many resource servers send none. If it did not count, a token whose lifetime nobody said could never be
 //! replaced. It costs little to be wrong: one more request, and a renewal at most once in five seconds.
 //!
-//! **Why no renewal on a 403?** 403 says that the token was understood. Another one for the same scope changes
-//! nothing.
+//! **Why no renewal on a 403?** 403 says that the token was valid and is not enough. Another one for the same
+//! scope changes nothing.
 //!
 //! **Why no wildcard origins?** A token for `*.example.com` goes to whoever gets a name there.
 //!
