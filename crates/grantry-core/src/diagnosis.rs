@@ -148,7 +148,7 @@ impl Diagnosis {
             ),
             ErrorKind::InsufficientScope => Self::new(
                 Party::Application,
-                "ask for the scope that the error names: add it to the source, and have it granted",
+                "ask for the scope in the error's `needed_scope`: add it to the source, and have it granted",
                 Retry::Never,
             )
             .cause("the source did not ask for the scope")

@@ -229,7 +229,7 @@ impl Error {
         self.with(|inner| inner.provider_code = Some(code))
     }
 
-    /// Adds the scope that the resource server asks for.
+    /// Adds the scope that the resource server asks for. Neither `Display` nor `Debug` shows it.
     #[must_use]
     pub fn with_needed_scope(self, scope: Scope) -> Self {
         self.with(|inner| inner.needed_scope = Some(scope))
@@ -272,7 +272,8 @@ impl Error {
         self.0.provider_code.as_deref()
     }
 
-    /// The scope that the resource server asks for, after 403 `insufficient_scope`.
+    /// The scope that the resource server asks for, after 403 `insufficient_scope`: at most 1 KiB and 64 scope
+    /// tokens, and nothing of the access token. It is what a server sent, so no message holds it.
     pub fn needed_scope(&self) -> Option<&Scope> {
         self.0.needed_scope.as_ref()
     }

@@ -19,6 +19,15 @@ const NOT_THE_TOKEN: [&str; 5] = [
 /// Schemes that have nothing to do with access tokens.
 const FOREIGN_SCHEMES: [&str; 4] = ["Basic", "Digest", "Negotiate", "NTLM"];
 
+/// The most bytes that are kept of the scope that a challenge names.
+const LONGEST_SCOPE: usize = 1024;
+
+/// The most scope tokens that are kept.
+const MOST_SCOPE_TOKENS: usize = 64;
+
+/// A scope token of this length that stands in the access token did not get there by chance.
+const TELLING_LENGTH: usize = 16;
+
 /// What has been tried for one request beyond its first send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -104,8 +113,8 @@ pub fn after_answer(answer: &Answer<'_>) -> Next {
     let scheme = answer.token.binding().scheme().trim_end();
     let stated = stated_error(&challenges, scheme);
     match stated.and_then(|challenge| Some((challenge.error()?, challenge))) {
-        Some((code @ "insufficient_scope", challenge)) => {
-            Next::Fail(insufficient_scope(answer.status, code, challenge.scope()))
+        Some(("insufficient_scope", challenge)) => {
+            Next::Fail(insufficient_scope(answer.status, needed_scope(challenge, answer.token)))
         }
         _ if answer.status == StatusCode::FORBIDDEN => Next::Deliver,
         Some(("use_dpop_nonce", _)) if scheme == "DPoP" => nonce_asked(answer),
@@ -163,14 +172,26 @@ fn nonce_asked(answer: &Answer<'_>) -> Next {
     Next::Deliver
 }
 
-fn insufficient_scope(status: StatusCode, code: &str, needed: Option<Scope>) -> Error {
+/// The scope that a challenge asks for, unless it is too large to be one, or holds what the server was sent: an
+/// error must not carry the token, whoever wrote it there.
+fn needed_scope(challenge: &Challenge, token: &Token) -> Option<Scope> {
+    let scope = challenge.scope()?;
+    let secret = token.expose();
+    let is_bounded = scope.as_str().len() <= LONGEST_SCOPE && scope.tokens().count() <= MOST_SCOPE_TOKENS;
+    let is_echo = scope.as_str().contains(secret)
+        || scope.tokens().any(|piece| piece.len() >= TELLING_LENGTH && secret.contains(piece));
+    (is_bounded && !is_echo).then_some(scope)
+}
+
+/// The message holds nothing that the server sent: what it asks for is data, in `needed_scope` alone.
+fn insufficient_scope(status: StatusCode, needed: Option<Scope>) -> Error {
     let fact = match &needed {
-        Some(scope) => format!("the resource server asks for the scope {scope:?}", scope = scope.as_str()),
-        None => "the resource server asks for more scope and does not say which".to_owned(),
+        Some(_) => "the resource server asks for more scope, which `needed_scope` has",
+        None => "the resource server asks for more scope and does not say which",
     };
     let error = Error::new(ErrorKind::InsufficientScope, Stage::Present, fact)
         .with_status(status.as_u16())
-        .with_oauth_code(code);
+        .with_oauth_code("insufficient_scope");
     match needed {
         Some(scope) => error.with_needed_scope(scope),
         None => error,

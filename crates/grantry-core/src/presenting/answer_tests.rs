@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderName, HeaderValue};
+use proptest::prelude::*;
 
 use super::*;
 use crate::{AccessToken, Binding, Instant, Origin, ProofRequest, Prover, TokenSet};
@@ -127,6 +128,82 @@ fn req_e06_the_needed_scope_is_in_the_error() {
         assert_eq!(error.needed_scope().map(Scope::as_str), needed, "{value}");
         assert_eq!(error.oauth_code(), Some("insufficient_scope"));
         assert_eq!(error.status(), Some(403));
+    }
+}
+
+fn failed(value: &str, token: &Token) -> Error {
+    let headers = challenge(&[value]);
+    match after_answer(&Answer::new(StatusCode::FORBIDDEN, &headers, token)) {
+        Next::Fail(error) => error,
+        other => panic!("{value}: {other:?}"),
+    }
+}
+
+#[test]
+fn req_e06_the_needed_scope_is_data_and_never_part_of_the_message() {
+    let error = failed("Bearer error=insufficient_scope, scope=\"canary-scope\"", &bearer());
+    assert_eq!(error.needed_scope().map(Scope::as_str), Some("canary-scope"));
+    assert!(!format!("{error} {error:?} {}", error.diagnosis()).contains("canary"), "{error:?}");
+}
+
+#[test]
+fn req_e06_a_needed_scope_that_holds_the_access_token_is_dropped() {
+    let secret = "eyJhbGciOiJFUzI1NiJ9.canarycanarycanary.c2lnbmF0dXJl";
+    let token = token(secret, Binding::Bearer);
+    for scope in [
+        secret.to_owned(),
+        format!("read {secret} write"),
+        format!("scope:{secret}!"),
+        secret.replace('.', " "),
+        secret[..TELLING_LENGTH].to_owned(),
+    ] {
+        let error = failed(&format!("Bearer error=insufficient_scope, scope=\"{scope}\""), &token);
+        assert_eq!(error.needed_scope(), None, "{scope}");
+        assert!(!format!("{error} {error:?}").contains("canary"), "{error:?}");
+    }
+    let error = failed("Bearer error=insufficient_scope, scope=\"read eyJhbG\"", &token);
+    assert_eq!(error.needed_scope().map(Scope::as_str), Some("eyJhbG read"));
+}
+
+#[test]
+fn req_e06_a_needed_scope_that_is_too_large_is_dropped_whole() {
+    let of = |scope: String| {
+        let error = failed(&format!("Bearer error=insufficient_scope, scope=\"{scope}\""), &bearer());
+        error.needed_scope().map(|scope| scope.as_str().len())
+    };
+    let numbers = |count: usize| (0..count).map(|n| format!("{n:03}")).collect::<Vec<_>>().join(" ");
+    assert_eq!(of("s".repeat(LONGEST_SCOPE)), Some(LONGEST_SCOPE));
+    assert_eq!(of("s".repeat(LONGEST_SCOPE + 1)), None);
+    assert_eq!(of(numbers(MOST_SCOPE_TOKENS)), Some(4 * MOST_SCOPE_TOKENS - 1));
+    assert_eq!(of(numbers(MOST_SCOPE_TOKENS + 1)), None);
+}
+
+proptest! {
+    #[test]
+    fn req_e06_no_error_shows_a_byte_of_a_challenge(
+        scheme in prop_oneof![Just("Bearer"), Just("DPoP"), Just("Basic"), Just("canary")],
+        name in prop_oneof![Just("error"), Just("scope"), Just("realm"), Just("canary")],
+        code in prop_oneof![
+            Just("insufficient_scope"), Just("invalid_token"), Just("use_dpop_nonce"), Just("canary"),
+        ],
+        status in prop_oneof![Just(401_u16), Just(403)],
+        another_token: bool,
+        nonce: bool,
+    ) {
+        let value = format!("{scheme} {name}=\"canary\", error=\"{code}\", scope=\"canary\", canary=x");
+        let mut headers = challenge(&[&value, "canary"]);
+        headers.insert("dpop-nonce", HeaderValue::from_static("canary"));
+        for token in [bearer(), proven()] {
+            let answer = Answer::new(StatusCode::from_u16(status).unwrap(), &headers, &token)
+                .after(Tried { another_token, nonce })
+                .resendable(true);
+            if let Next::Fail(error) = after_answer(&answer) {
+                let shown = format!("{error} {error:?} {} {:?}", error.diagnosis(), error.oauth_code());
+                prop_assert!(!shown.contains("canary"), "{}", shown);
+            }
+        }
+        let shown = format!("{:?}", Challenges::of(&headers));
+        prop_assert!(!shown.contains("canary"), "{}", shown);
     }
 }
 

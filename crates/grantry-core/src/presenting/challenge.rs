@@ -117,12 +117,15 @@ impl Challenge {
     }
 }
 
+/// The schemes that `Debug` names. Any other word, and every parameter's name, may hold what the server was sent.
+const KNOWN_SCHEMES: [&str; 6] = ["Bearer", "DPoP", "Basic", "Digest", "Negotiate", "NTLM"];
+
 impl fmt::Debug for Challenge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.parameters().map(|(name, _)| name).collect();
+        let known = KNOWN_SCHEMES.into_iter().find(|scheme| self.is(scheme));
         f.debug_struct("Challenge")
-            .field("scheme", &self.scheme)
-            .field("parameters", &names)
+            .field("scheme", &known.unwrap_or("another"))
+            .field("parameters", &self.parameters.len())
             .finish_non_exhaustive()
     }
 }
