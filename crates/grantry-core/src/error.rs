@@ -74,7 +74,12 @@ impl ErrorKind {
         }
     }
 
-    /// Whether trying the same again cannot help until somebody changes something.
+    /// Whether it is the last word on what was asked: the same request would get the same answer until somebody
+    /// changes something.
+    ///
+    /// Three kinds are not, though their diagnosis says [`Retry::Never`](crate::Retry::Never) to the caller:
+    /// `Untrusted`, for whoever answered was not the server, so it says nothing of the grant and may be over
+    /// when the network in between changes; `TokenRejected`, which is about one token; and `Internal`.
     pub const fn is_definite(self) -> bool {
         matches!(
             self,
@@ -288,7 +293,7 @@ impl Error {
         self.0.retry_at.map(|at| at.since(now))
     }
 
-    /// Whether trying the same again cannot help until somebody changes something.
+    /// Whether it is the last word on what was asked; see [`ErrorKind::is_definite`].
     pub fn is_definite(&self) -> bool {
         self.0.kind.is_definite()
     }
