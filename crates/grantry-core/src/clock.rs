@@ -1,6 +1,7 @@
 //! Three clocks, three types, and the traits that hand time and randomness in.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A moment on the boot clock of this process, in nanoseconds. It counts suspended time and never jumps.
@@ -170,8 +171,8 @@ pub struct CoarseReading {
 /// Time as a capability: whoever needs it is handed one.
 ///
 /// The readings of one clock belong together: [`now`](Clock::now) never runs backwards, and a token expires by
-/// it alone. Implementations must not block, are called from several threads at once, and have no error to give. [`SystemClock`](crate::SystemClock) reads the machine's clocks;
-/// the testkit has one that a test moves by hand.
+/// it alone. Implementations must not block, are called from several threads at once, and have no error to give.
+/// [`SystemClock`](crate::SystemClock) reads the machine's clocks; the testkit has one that a test moves by hand.
 ///
 /// ```
 /// use grantry_core::{Clock, CoarseReading, Instant, SystemClock, Timestamp};
@@ -218,9 +219,76 @@ pub trait Entropy: fmt::Debug + Send + Sync + 'static {
     fn fill(&self, bytes: &mut [u8]);
 }
 
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[deny(clippy::missing_trait_methods)]
+        impl<C: Clock + ?Sized> Clock for $pointer<C> {
+            #[inline]
+            fn now(&self) -> Instant {
+                (**self).now()
+            }
+            #[inline]
+            fn wall(&self) -> Timestamp {
+                (**self).wall()
+            }
+            #[inline]
+            fn coarse(&self) -> CoarseReading {
+                (**self).coarse()
+            }
+        }
+
+        #[deny(clippy::missing_trait_methods)]
+        impl<E: Entropy + ?Sized> Entropy for $pointer<E> {
+            #[inline]
+            fn fill(&self, bytes: &mut [u8]) {
+                (**self).fill(bytes);
+            }
+        }
+    )*};
+}
+forward!(Arc, Box);
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A clock that stands still, and bytes that are all the same.
+    #[derive(Debug)]
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> Instant {
+            Instant::from_nanos(1)
+        }
+        fn wall(&self) -> Timestamp {
+            Timestamp::from_unix_nanos(2)
+        }
+        fn coarse(&self) -> CoarseReading {
+            CoarseReading { monotonic: 3, wall: self.wall() }
+        }
+    }
+
+    impl Entropy for Still {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.fill(4);
+        }
+    }
+
+    #[test]
+    fn a_shared_clock_is_a_clock_and_shared_entropy_is_entropy() {
+        fn readings(clock: impl Clock) -> (Instant, Timestamp, CoarseReading) {
+            (clock.now(), clock.wall(), clock.coarse())
+        }
+        fn bytes(entropy: impl Entropy) -> [u8; 2] {
+            let mut bytes = [0; 2];
+            entropy.fill(&mut bytes);
+            bytes
+        }
+        let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(Still), Arc::new(Still));
+        assert_eq!(readings(Arc::clone(&clock)), readings(Still));
+        assert_eq!(readings(Box::new(clock)), readings(Still));
+        assert_eq!((bytes(Arc::clone(&entropy)), bytes(Box::new(entropy))), ([4; 2], [4; 2]));
+    }
 
     #[test]
     fn arithmetic_stops_at_the_ends() {

@@ -1,6 +1,7 @@
 //! What happened, told afterwards.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{ErrorKind, GrantKey, Scope};
@@ -152,6 +153,18 @@ pub trait Observer: fmt::Debug + Send + Sync + 'static {
     fn on(&self, event: &Event);
 }
 
+macro_rules! forward {
+    ($($pointer:ident),*) => {$(
+        #[deny(clippy::missing_trait_methods)]
+        impl<O: Observer + ?Sized> Observer for $pointer<O> {
+            fn on(&self, event: &Event) {
+                (**self).on(event);
+            }
+        }
+    )*};
+}
+forward!(Arc, Box);
+
 /// Listens to nothing.
 #[derive(Debug, Clone, Copy, Default)]
 #[allow(clippy::exhaustive_structs, reason = "it holds nothing, and never will")]
@@ -159,4 +172,31 @@ pub struct NoObserver;
 
 impl Observer for NoObserver {
     fn on(&self, _event: &Event) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Names(Mutex<Vec<&'static str>>);
+
+    impl Observer for Names {
+        fn on(&self, event: &Event) {
+            self.0.lock().unwrap().push(event.name());
+        }
+    }
+
+    #[test]
+    fn a_shared_observer_is_an_observer() {
+        fn tell(observer: impl Observer) {
+            observer.on(&Event::clock_skew("auth.example.com".into(), Duration::from_secs(10), true));
+        }
+        let names = Arc::new(Names::default());
+        tell(Arc::clone(&names));
+        tell(Box::new(Arc::clone(&names) as Arc<dyn Observer>));
+        assert_eq!(*names.0.lock().unwrap(), ["clock_skew"; 2]);
+    }
 }
