@@ -74,6 +74,16 @@ pub enum Event {
         /// Until it is tried again.
         for_at_least: Duration,
     },
+    /// The server refused one of several secrets of a client registration: it was exchanged there, say.
+    #[non_exhaustive]
+    SecretRefused {
+        /// The token endpoint and client, as [`Event::ClientRefused`] names them.
+        registration: String,
+        /// Which of the configured secrets, counted from 1.
+        secret: usize,
+        /// Whether the next request uses another that was not refused yet.
+        next: bool,
+    },
 }
 
 impl Event {
@@ -87,6 +97,7 @@ impl Event {
             Self::ServedExpired { .. } => "served_expired",
             Self::ClockSkew { .. } => "clock_skew",
             Self::ClientRefused { .. } => "client_refused",
+            Self::SecretRefused { .. } => "secret_refused",
         }
     }
 }
@@ -125,6 +136,11 @@ impl Event {
     /// See [`Event::ClientRefused`].
     pub fn client_refused(registration: String, for_at_least: Duration) -> Self {
         Self::ClientRefused { registration, for_at_least }
+    }
+
+    /// See [`Event::SecretRefused`].
+    pub fn secret_refused(registration: String, secret: usize, next: bool) -> Self {
+        Self::SecretRefused { registration, secret, next }
     }
 }
 
