@@ -38,17 +38,32 @@ pub(crate) struct Came {
 /// Asks a new server that answers with these bytes.
 pub(crate) async fn once(answer: RawAnswer, way: Way, impatient: bool) -> Came {
     let server = RawServer::start(answer).await.unwrap();
-    let came = ask(&server, way, transport(impatient)).await;
-    let mut complaints = came.complaints;
-    // The connection has to be over at the client's end, or it will be read from later.
+    let mut came = ask(&server, way, transport(impatient)).await;
+    came.complaints.extend(greed(&server, 1));
+    came
+}
+
+/// Asks one server for one answer after another. A server for each would use up the machine's ports.
+pub(crate) async fn in_turn(asked: Vec<(RawAnswer, Way)>) -> Vec<Came> {
+    let answers: Vec<RawAnswer> = asked.iter().map(|(answer, _)| answer.clone()).collect();
+    let server = RawServer::start_sequence(answers).await.unwrap();
+    let mut all = Vec::new();
+    for (nth, (_, way)) in asked.into_iter().enumerate() {
+        let mut came = ask(&server, way, transport(false)).await;
+        came.complaints.extend(greed(&server, nth + 1));
+        all.push(came);
+    }
+    all
+}
+
+/// What is wrong with the newest of the connections, of which there should be so many.
+fn greed(server: &RawServer, connections: usize) -> Option<String> {
     let exchanges = server.exchanges();
-    if exchanges.len() != 1 {
-        complaints.push(format!("{} connections were made", exchanges.len()));
+    if exchanges.len() != connections {
+        return Some(format!("{} connections were made, not {connections}", exchanges.len()));
     }
-    if let Some(greedy) = exchanges.iter().find(|exchange| exchange.written > MOST) {
-        complaints.push(format!("{} bytes were read", greedy.written));
-    }
-    Came { complaints, ..came }
+    let written = exchanges.last().map_or(0, |exchange| exchange.written);
+    (written > MOST).then(|| format!("{written} bytes were read"))
 }
 
 /// Asks a server once.

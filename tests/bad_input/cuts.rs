@@ -1,15 +1,16 @@
 //! A good answer that is cut at every byte.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{Consumed, ErrorKind};
 use grantry_testkit::{RawAnswer, RawServer};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::ask::{self, Way};
+use crate::ask::{self, Came, Way};
 use crate::rows::{self, Outcome, REFRESH};
+
+/// How many servers are asked at once in each way.
+const LANES: usize = 4;
 
 fn by_length() -> String {
     let body = rows::good();
@@ -26,51 +27,50 @@ fn by_chunks() -> String {
     format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}{}0\r\n\r\n", chunk(a), chunk(b))
 }
 
-/// Sends the first `at` bytes of `answer`, and checks what comes of them.
-async fn cut(answer: &str, at: usize, end: fn(RawAnswer) -> RawAnswer, way: Way) -> Option<String> {
-    let sent = &answer[..at];
-    let came = ask::once(end(RawAnswer::bytes(sent.to_owned())), way, false).await;
-    let held = sent.contains(&format!("\"refresh_token\":\"{REFRESH}\""));
-    let expected = if at == answer.len() {
-        Outcome::Granted {
+/// What has to come of the first `at` bytes.
+fn expected(answer: &str, at: usize) -> Outcome {
+    if at == answer.len() {
+        return Outcome::Granted {
             access: rows::ACCESS.to_owned(),
             lifetime: Some(3600),
             scope: "a b".to_owned(),
             refresh: Some(REFRESH.to_owned()),
-        }
-    } else {
-        Outcome::Failed {
-            kind: ErrorKind::Interrupted,
-            consumed: Consumed::Unknown,
-            salvaged: held.then(|| REFRESH.to_owned()),
-            wait: None,
-        }
-    };
-    let wrong = came.outcome != expected || !came.complaints.is_empty();
-    wrong
-        .then(|| format!("{way:?} cut at {at} of {}: {:?} {:?}", answer.len(), came.outcome, came.complaints))
+        };
+    }
+    let held = answer[..at].contains(&format!("\"refresh_token\":\"{REFRESH}\""));
+    Outcome::Failed {
+        kind: ErrorKind::Interrupted,
+        consumed: Consumed::Unknown,
+        salvaged: held.then(|| REFRESH.to_owned()),
+        wait: None,
+    }
 }
 
-async fn cut_all(offsets: impl Iterator<Item = (String, usize)>, end: fn(RawAnswer) -> RawAnswer) {
-    let (room, mut asked) = (Arc::new(Semaphore::new(8)), JoinSet::new());
-    for (answer, at) in offsets {
-        for way in [Way::ClientCredentials, Way::RefreshToken] {
-            let (answer, room) = (answer.clone(), room.clone());
+/// Sends so many bytes of `answer` each time, and holds what comes of it against what has to.
+async fn cut_all(answer: &str, offsets: Vec<usize>, end: fn(RawAnswer) -> RawAnswer) {
+    let mut asked = JoinSet::new();
+    for way in [Way::ClientCredentials, Way::RefreshToken] {
+        for part in offsets.chunks(offsets.len().div_ceil(LANES)) {
+            let (answer, part) = (answer.to_owned(), part.to_vec());
             asked.spawn(async move {
-                let _permit = room.acquire_owned().await.unwrap();
-                cut(&answer, at, end, way).await
+                let sent = part.iter().map(|at| (end(RawAnswer::bytes(answer[..*at].to_owned())), way));
+                let came = ask::in_turn(sent.collect()).await;
+                let wrong = |(at, came): (usize, Came)| {
+                    let fits = came.outcome == expected(&answer, at) && came.complaints.is_empty();
+                    (!fits).then(|| format!("{way:?} cut at {at}: {:?} {:?}", came.outcome, came.complaints))
+                };
+                part.into_iter().zip(came).filter_map(wrong).collect::<Vec<_>>()
             });
         }
     }
-    let wrong: Vec<String> = asked.join_all().await.into_iter().flatten().collect();
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    let wrong = asked.join_all().await.concat();
+    assert!(wrong.is_empty(), "of {} bytes:\n{}", answer.len(), wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn req_d16_an_answer_that_ends_at_any_byte_loses_no_refresh_token() {
     for answer in [by_length(), by_chunks()] {
-        let offsets = (0..=answer.len()).map(|at| (answer.clone(), at));
-        cut_all(offsets, |answer| answer).await;
+        cut_all(&answer, (0..=answer.len()).collect(), |answer| answer).await;
     }
 }
 
@@ -78,8 +78,8 @@ async fn req_d16_an_answer_that_ends_at_any_byte_loses_no_refresh_token() {
 async fn req_d16_an_answer_that_is_reset_at_any_byte_loses_no_refresh_token_that_had_come() {
     for answer in [by_length(), by_chunks()] {
         // With a pause, so that what was sent has been read: a reset throws away what was not.
-        let offsets = (0..answer.len()).step_by(16).map(|at| (answer.clone(), at));
-        cut_all(offsets, |answer| answer.pause(Duration::from_millis(150)).reset()).await;
+        let offsets = (0..answer.len()).step_by(16).collect();
+        cut_all(&answer, offsets, |answer| answer.pause(Duration::from_millis(150)).reset()).await;
     }
 }
 
