@@ -45,6 +45,7 @@ pub const STAGES: &[Stage] = &[
             "--workspace",
             "--all-features",
             "--locked",
+            "--no-fail-fast",
             "--lib",
             "--bins",
             "--tests",
@@ -54,7 +55,7 @@ pub const STAGES: &[Stage] = &[
     stage(
         "doctest",
         "every example in the docs runs",
-        Cargo(&["test", "--workspace", "--all-features", "--locked", "--doc"]),
+        Cargo(&["test", "--workspace", "--all-features", "--locked", "--no-fail-fast", "--doc"]),
     ),
     stage("docs", "the docs build without a warning", Docs),
     stage("features", "each crate builds bare, and with each of its features alone", Features),
