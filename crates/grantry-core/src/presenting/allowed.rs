@@ -149,6 +149,7 @@ fn not_allowed(place: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::{AccessToken, Instant, Thumbprint, TokenSet};
@@ -188,6 +189,63 @@ mod tests {
         }
         let unknown = allowed.check_uri(&"/v1".parse().unwrap()).unwrap_err();
         assert!(unknown.to_string().contains("does not say where"), "{unknown}");
+    }
+
+    /// A URL in parts: scheme, user information, host, port, and what follows.
+    fn places() -> impl Strategy<Value = (&'static str, &'static str, String, Option<u16>, &'static str)> {
+        let scheme = prop::sample::select(vec!["https", "http", "HTTPS", "wss", "ftp"]);
+        let user =
+            prop::sample::select(vec!["", "", "", "user@", "api.example.com@", "api.example.com:443@"]);
+        let host = prop_oneof![
+            3 => prop::sample::select(vec![
+                "api.example.com", "API.example.com", "127.0.0.1", "[::1]", "localhost", "api.example.com.",
+                "example.com", "evil.api.example.com", "api.example.com.evil.test", "127.0.0.2", "127.1",
+                "api-example.com", "xn--pi-example-com",
+            ])
+            .prop_map(str::to_owned),
+            1 => "[a-z0-9-]{1,8}(\\.[a-z0-9]{1,8}){1,3}",
+        ];
+        let port = prop_oneof![
+            Just(None),
+            prop::sample::select(vec![443, 80, 8080, 8443, 44]).prop_map(Some),
+            any::<u16>().prop_map(Some),
+        ];
+        let rest =
+            prop::sample::select(vec!["/", "", "/v1?x=https://api.example.com", "/@api.example.com/", "?x"]);
+        (scheme, user, host, port, rest)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn req_e07_a_token_goes_to_the_allowed_origins_and_to_no_other(place in places()) {
+            let allowed =
+                AllowedOrigins::new(["https://api.example.com", "http://127.0.0.1:8080", "http://[::1]"]).unwrap();
+            let (scheme, user, host, port, rest) = place;
+            let colon_port = port.map_or_else(String::new, |port| format!(":{port}"));
+            let text = format!("{scheme}://{user}{host}{colon_port}{rest}");
+            let scheme = scheme.to_ascii_lowercase();
+            let port = port.or(match scheme.as_str() {
+                "https" => Some(443),
+                "http" => Some(80),
+                _ => None,
+            });
+            let is_ours = matches!(
+                (scheme.as_str(), host.to_ascii_lowercase().as_str(), port),
+                ("https", "api.example.com", Some(443))
+                    | ("http", "127.0.0.1", Some(8080))
+                    | ("http", "[::1]", Some(80))
+            );
+            // `Url` knows that 127.1 is another way of writing 127.0.0.1, and connects there.
+            let is_ours_rewritten = is_ours || (scheme == "http" && host == "127.1" && port == Some(8080));
+            if let Ok(url) = Url::parse(&text) {
+                prop_assert_eq!(allowed.check(&url).is_ok(), is_ours_rewritten, "{}", text);
+            }
+            if let Ok(uri) = text.parse::<Uri>() {
+                prop_assert_eq!(allowed.check_uri(&uri).is_ok(), is_ours && user.is_empty(), "{} as a URI", text);
+            }
+        }
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl Origin {
         Ok(Self(Arc::new(origin)))
     }
 
+    /// The scheme: `https`, or `http` for a loopback origin.
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
     /// The host, an IPv6 address in brackets.
     pub fn host(&self) -> &str {
         self.0.host_str().unwrap_or_default()
