@@ -16,7 +16,7 @@ use grantry_endpoint::{
     Client, ClientAuthentication, Discovery, HttpTransport, HttpTransportBuilder, IntrospectionEndpoint,
     KeepError, Keeper, Kept, RefreshTokenGrant, RevocationEndpoint, TokenEndpoint, TokenRequest,
 };
-use grantry_refresh::{Fallback, Profile, RefreshPolicy, RefreshPolicyBuilder, Scheduler};
+use grantry_refresh::{Fallback, RefreshPolicy, RefreshPolicyBuilder};
 use grantry_reqwest::AuthorizedClient;
 use grantry_testkit::{RawAnswer, RawServer};
 use grantry_tower::AuthorizeLayer;
@@ -222,8 +222,6 @@ fn durations_of_the_policy_that_are_zero_or_contradict_each_other_are_refused() 
     ] {
         refused(what, builder.build(), words);
     }
-    let profile = Profile::builder("client at server", &Scheduler::new()).concurrent_renewals(0);
-    refused("no renewals", profile.build(), "concurrent renewals to 1 or more");
 }
 
 #[test]

@@ -28,6 +28,6 @@ fn grant(server: &TestServer) -> Arc<dyn Grant> {
 
 /// A source over that grant.
 fn source(server: &TestServer, account: &str) -> Arc<ManagedSource> {
-    let profile = Profile::builder("billing at the test server", &Scheduler::new()).build().unwrap();
+    let profile = Profile::builder(server.token_endpoint(), "billing", &Scheduler::new()).build();
     ManagedSource::new(GrantKey::new("acme", "orders", account).unwrap(), grant(server), &profile)
 }

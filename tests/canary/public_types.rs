@@ -1,0 +1,97 @@
+//! Every public type, printed while it holds secrets.
+//!
+//! The list is held against what the crates export: a new type that is not in it fails the test.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex};
+
+use crate::secrets::Needles;
+use crate::shown::Shown;
+
+mod samples;
+mod services;
+
+/// What each crate exports, as its `lib.rs` has it, and in which modules besides.
+const EXPORTS: &[(&str, &str, &[&str])] = &[
+    ("grantry_core", include_str!("../../crates/grantry-core/src/lib.rs"), &["presenting"]),
+    ("grantry_core::presenting", include_str!("../../crates/grantry-core/src/presenting/mod.rs"), &[]),
+    ("grantry_jose", include_str!("../../crates/grantry-jose/src/lib.rs"), &["base64url"]),
+    ("grantry_endpoint", include_str!("../../crates/grantry-endpoint/src/lib.rs"), &[]),
+    ("grantry_client_credentials", include_str!("../../crates/grantry-client-credentials/src/lib.rs"), &[]),
+    ("grantry_refresh", include_str!("../../crates/grantry-refresh/src/lib.rs"), &[]),
+    ("grantry_reqwest", include_str!("../../crates/grantry-reqwest/src/lib.rs"), &[]),
+    ("grantry_tower", include_str!("../../crates/grantry-tower/src/lib.rs"), &[]),
+    ("grantry_providers", include_str!("../../crates/grantry-providers/src/lib.rs"), &[]),
+    ("grantry_testkit", include_str!("../../crates/grantry-testkit/src/lib.rs"), &[]),
+];
+
+/// Traits, and the type alias of a foreign one: there is nothing to print.
+const NOT_TYPES: &[&str] = &[
+    "grantry_core::Clock",
+    "grantry_core::Entropy",
+    "grantry_core::Grant",
+    "grantry_core::Observer",
+    "grantry_core::Prover",
+    "grantry_core::TokenSource",
+    "grantry_endpoint::Keeper",
+    "grantry_endpoint::Transport",
+    "grantry_jose::Signer",
+    "grantry_reqwest::SendAuthorized",
+    "grantry_tower::BoxError",
+    "grantry_tower::Replay",
+];
+
+/// The types that were printed, by their paths.
+#[derive(Debug, Clone, Default)]
+struct Printed {
+    paths: Arc<Mutex<BTreeSet<String>>>,
+    shown: Shown,
+}
+
+impl Printed {
+    /// Prints a value of the type that is exported as `path`.
+    fn print<T: Debug>(&self, path: &str, value: &T) {
+        // The type's own name ends like its path, so that a line cannot be about another type.
+        let (name, own) = (path.rsplit("::").next().unwrap(), std::any::type_name::<T>());
+        let own = own.split('<').next().unwrap().rsplit("::").next().unwrap();
+        assert_eq!(own, name, "the sample of {path} is of another type");
+        self.paths.lock().unwrap().insert(path.to_owned());
+        self.shown.debug(value);
+    }
+}
+
+/// The names that begin with a capital in the `pub use` of a `lib.rs`, constants left out.
+fn exported(source: &str) -> impl Iterator<Item = &str> {
+    source.split("\npub use ").skip(1).flat_map(|rest| {
+        let list = rest.split(';').next().unwrap_or_default();
+        let names = list.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        names.filter(|name| name.starts_with(char::is_uppercase) && name.chars().any(char::is_lowercase))
+    })
+}
+
+#[tokio::test]
+async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
+    let printed = Printed::default();
+    samples::core(&printed);
+    samples::presenting(&printed);
+    samples::jose(&printed).await;
+    samples::endpoint(&printed).await;
+    services::sources(&printed).await;
+    services::wrappers(&printed);
+    services::testkit(&printed).await;
+
+    let paths = printed.paths.lock().unwrap().clone();
+    let mut missing = Vec::new();
+    for (name, source, modules) in EXPORTS {
+        for module in source.lines().filter_map(|line| line.strip_prefix("pub mod ")) {
+            let module = module.trim_end_matches(';');
+            assert!(modules.contains(&module), "{name} has a module that is not looked into: {module}");
+        }
+        let exports = exported(source).map(|export| format!("{name}::{export}"));
+        missing.extend(exports.filter(|path| !paths.contains(path) && !NOT_TYPES.contains(&path.as_str())));
+    }
+    assert!(missing.is_empty(), "print these, with secrets inside: {missing:#?}");
+    let complaint = Needles::of_the_canary().complaint("what was printed", &printed.shown.text());
+    assert!(complaint.is_empty(), "{complaint}");
+}
