@@ -1,8 +1,6 @@
 //! Every client authentication that we have, as a certified server reads it.
 
-use grantry_core::ErrorKind;
-use grantry_endpoint::ClientAuthentication;
-use grantry_jose::{Algorithm, Signer, SigningKey};
+use grantry::{Algorithm, ClientAuthentication, ErrorKind, Signer, SigningKey};
 use grantry_tests::{Fallible, OidcProvider};
 
 use crate::support::{endpoint, obtain, start};

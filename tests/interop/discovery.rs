@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use grantry_core::{AccessToken, ClientAuthenticationMethod, ErrorKind};
-use grantry_endpoint::{Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint};
+use grantry::{
+    AccessToken, Client, ClientAuthentication, ClientAuthenticationMethod, Discovery, ErrorKind,
+    HttpTransport, IntrospectionEndpoint, SigningKey, TokenSource,
+};
 
 use crate::support::{obtain, start};
 
@@ -31,6 +33,15 @@ async fn req_e16_an_issuer_is_enough_to_obtain_and_introspect() {
     let token = AccessToken::new(set.token().expose());
     assert!(introspection.introspect(&token).await.unwrap().is_some());
     assert_eq!(server.requests("GET /.well-known/oauth-authorization-server").unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_source_can_be_built_from_the_issuer_alone() {
+    let server = start().unwrap();
+    let found = grantry::discover(server.issuer()).await.unwrap();
+    let key = SigningKey::from_jwk(&server.client_key("ES256").unwrap().jwk).unwrap();
+    let source = grantry::client_credentials(found, "private-key-jwt", key).scope("read").build().unwrap();
+    assert_eq!(source.token().await.unwrap().scope().to_string(), "read");
 }
 
 #[tokio::test]

@@ -3,8 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use grantry_core::AccessToken;
-use grantry_endpoint::IntrospectionEndpoint;
+use grantry::{AccessToken, IntrospectionEndpoint};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;

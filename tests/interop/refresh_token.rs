@@ -3,8 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Consumed, ErrorKind, Grant, RefreshToken};
-use grantry_endpoint::{ClientAuthentication, KeepError, Keeper, Kept, RefreshTokenGrant};
+use grantry::{
+    Attempt, ClientAuthentication, Consumed, ErrorKind, Grant, KeepError, Keeper, Kept, RefreshToken,
+    RefreshTokenGrant,
+};
 use grantry_tests::{Fallible, Fault, OidcProvider, Settings};
 
 use crate::support::{endpoint, start};

@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use grantry_core::{AccessToken, TokenSource};
-use grantry_endpoint::IntrospectionEndpoint;
-use grantry_refresh::Scheduler;
+use grantry::{AccessToken, IntrospectionEndpoint, Scheduler, TokenSource};
 use grantry_tests::{Fault, OidcProvider, Settings};
 
-use crate::support::{api, basic, source};
+use crate::support::{api, source};
 
 /// Seconds that an access token lives.
 const SHORT: u32 = 3;
@@ -23,7 +21,7 @@ async fn a_source_goes_on_across_three_expiries_with_one_request_for_each_token(
     let server = OidcProvider::start(Settings { access_ttl: SHORT, ..Settings::default() }).unwrap();
     let introspection = IntrospectionEndpoint::of(&api(&server).unwrap()).unwrap();
     let scheduler = Scheduler::new();
-    let source = source(&basic(&server).unwrap(), &scheduler).unwrap();
+    let source = source(&server, &scheduler).unwrap();
 
     let is_active = async |token: &AccessToken| introspection.introspect(token).await.unwrap().is_some();
     let mut seen: Vec<AccessToken> = Vec::new();
@@ -52,7 +50,7 @@ async fn a_source_goes_on_across_three_expiries_with_one_request_for_each_token(
 async fn an_outage_while_the_token_is_valid_disturbs_nobody() {
     let server = OidcProvider::start(Settings { access_ttl: 2 * SHORT, ..Settings::default() }).unwrap();
     let scheduler = Scheduler::new();
-    let source = source(&basic(&server).unwrap(), &scheduler).unwrap();
+    let source = source(&server, &scheduler).unwrap();
     let first = source.token().await.unwrap();
 
     server.break_with(&Fault { count: 2, ..Fault::default() }).unwrap();

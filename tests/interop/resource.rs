@@ -1,9 +1,8 @@
 //! The whole way: a client, its source, a certified server, and a resource that introspects.
 
-use grantry_core::{AccessToken, TokenSource};
-use grantry_endpoint::{IntrospectionEndpoint, RevocationEndpoint};
-use grantry_refresh::Scheduler;
-use grantry_reqwest::AuthorizedClient;
+use grantry::{
+    AccessToken, AuthorizedClient, IntrospectionEndpoint, RevocationEndpoint, Scheduler, TokenSource,
+};
 
 use crate::introspecting_resource::IntrospectingResource;
 use crate::support::{api, basic, source, start};
@@ -15,9 +14,9 @@ async fn req_e05_a_token_revoked_behind_our_back_costs_one_renewal_and_no_failed
     let introspection = IntrospectionEndpoint::of(&api(&server).unwrap()).unwrap();
     let resource = IntrospectingResource::start(introspection).await.unwrap();
     let scheduler = Scheduler::new();
-    let source = source(&endpoint, &scheduler).unwrap();
+    let source = source(&server, &scheduler).unwrap();
     // Our own transport brings its TLS; a client of reqwest's takes the one that the application chose.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    grantry::install_crypto_provider();
     let client = AuthorizedClient::from_builder(
         reqwest::Client::builder().no_proxy(),
         source.clone(),

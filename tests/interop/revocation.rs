@@ -1,7 +1,6 @@
 //! Revocation and introspection, as a certified server answers them.
 
-use grantry_core::AccessToken;
-use grantry_endpoint::{IntrospectionEndpoint, RevocationEndpoint};
+use grantry::{AccessToken, IntrospectionEndpoint, RevocationEndpoint};
 
 use crate::support::{api, basic, obtain, start};
 

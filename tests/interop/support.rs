@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_client_credentials::ClientCredentials;
-use grantry_core::{Attempt, AuthorizationServer, Error, Grant, GrantKey, TokenSet};
-use grantry_endpoint::{Client, ClientAuthentication, HttpTransport, TokenEndpoint};
-use grantry_refresh::{Fallback, ManagedSource, Profile, RefreshPolicy, Scheduler};
+use grantry::{
+    Attempt, AuthorizationServer, Client, ClientAuthentication, ClientCredentials, Error, Fallback, Grant,
+    HttpTransport, ManagedSource, RefreshPolicy, Scheduler, TokenEndpoint, TokenSet,
+};
 use grantry_tests::{Fallible, OidcProvider, Settings};
 
 /// A server whose access tokens live for an hour.
@@ -20,13 +20,16 @@ pub(crate) fn endpoint(
     client: &str,
     authentication: ClientAuthentication,
 ) -> Fallible<TokenEndpoint> {
-    let facts = AuthorizationServer::builder(server.url("/token"))
+    let client = Client::new(client, authentication)?;
+    Ok(TokenEndpoint::new(facts(server)?, client, Arc::new(HttpTransport::new()?))?)
+}
+
+fn facts(server: &OidcProvider) -> Result<AuthorizationServer, Error> {
+    AuthorizationServer::builder(server.url("/token"))
         .issuer(server.issuer())
         .introspection_endpoint(server.url("/token/introspection"))
         .revocation_endpoint(server.url("/token/revocation"))
-        .build()?;
-    let client = Client::new(client, authentication)?;
-    Ok(TokenEndpoint::new(facts, client, Arc::new(HttpTransport::new()?))?)
+        .build()
 }
 
 /// The endpoint as the client `basic`, which asks for tokens of its own.
@@ -45,13 +48,12 @@ pub(crate) async fn obtain(endpoint: &TokenEndpoint) -> Result<TokenSet, Error> 
     grant.obtain(Attempt::first()).await.map_err(|failure| failure.error)
 }
 
-/// A source of the client's own tokens, with the default policy but for a short retry delay.
-pub(crate) fn source(endpoint: &TokenEndpoint, scheduler: &Scheduler) -> Fallible<Arc<ManagedSource>> {
-    let grant = ClientCredentials::builder(endpoint.clone()).scope("read").build()?;
+/// A source of the client `basic`, with the default policy but for a short retry delay and much patience.
+pub(crate) fn source(server: &OidcProvider, scheduler: &Scheduler) -> Fallible<Arc<ManagedSource>> {
     let policy = RefreshPolicy::builder()
         .retry_delay(Duration::from_millis(100))
         .fallback(Fallback::Queue { patience: Duration::from_secs(60) })
         .build()?;
-    let profile = Profile::builder("interop", scheduler).policy(policy).build()?;
-    Ok(ManagedSource::new(GrantKey::new("acme", "orders", "default")?, Arc::new(grant), &profile))
+    let source = grantry::client_credentials(facts(server)?, "basic", "basic-secret");
+    Ok(source.scope("read").policy(policy).scheduler(scheduler).build()?)
 }
