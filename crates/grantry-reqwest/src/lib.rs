@@ -20,15 +20,23 @@
 //!   caller; nothing at all is sent there.
 //! * A `reqwest::Client` that was handed in follows redirects by its own policy, which nobody can see from
 //!   outside. reqwest takes the `Authorization` header off before it goes to another scheme, host or port, and
-//!   never puts it back; the tests of this crate hold it to that, for every redirect status. What such an origin
-//!   answers is handed on and says nothing about the token. A `DPoP` proof, which is worth nothing without the
+//!   never puts it back; the tests of this crate hold it to that, for every redirect status. An answer that comes
+//!   from another URL than the one that was asked, a 401 included, is handed on and says nothing about the token:
+//!   nobody can see whether the token was still on that request. So a token whose lifetime is not known is not
+//!   renewed by a 401 behind a redirect; ask the URL itself, or use `from_builder`. A `DPoP` proof, which is worth nothing without the
 //!   token, is not taken off and does not fit the new target: use `from_builder` for tokens that need proofs.
 //!
 //! # Plain http
 //!
 //! http is accepted for loopback origins only. A client from `from_builder` resolves `localhost` to loopback
 //! addresses itself; with a client that was handed in, write `127.0.0.1` or `[::1]` if you do not trust its
-//! resolver. A proxy that is configured for http gets such requests in clear, as any others.
+//! resolver.
+//!
+//! A request for an http URL that goes through a proxy hands the proxy the token in clear, and the environment alone
+//! can name one (`HTTP_PROXY`). A client from `from_builder` with an http origin among its origins therefore uses
+//! no proxy at all, neither one of the environment nor one that the builder was given; build another client for
+//! https origins that lie behind one. A `reqwest::Client` that is handed in keeps its proxies: call `no_proxy` on
+//! its builder.
 //!
 //! # Invariants
 //!
@@ -46,6 +54,42 @@ mod middleware;
 mod present;
 mod redirect;
 mod request;
+
+/// A token has no way into a body or a query (RFC 6750 sections 2.2 and 2.3): it is not `Serialize`, and no method
+/// of the builder takes one.
+///
+/// ```
+/// # fn example(api: grantry_reqwest::AuthorizedClient, token: &str) {
+/// let request = api.post("https://api.acme.com").form(&[("access_token", token)]);
+/// # }
+/// ```
+/// ```compile_fail,E0277
+/// # fn example(api: grantry_reqwest::AuthorizedClient, token: &grantry_core::Token) {
+/// let request = api.post("https://api.acme.com").form(&[("access_token", token)]);
+/// # }
+/// ```
+/// ```compile_fail,E0277
+/// # fn example(api: grantry_reqwest::AuthorizedClient, token: &grantry_core::Token) {
+/// let request = api.get("https://api.acme.com").query(&[("access_token", token)]);
+/// # }
+/// ```
+/// ```compile_fail,E0277
+/// # fn example(api: grantry_reqwest::AuthorizedClient, token: &grantry_core::Token) {
+/// let request = api.post("https://api.acme.com").json(token);
+/// # }
+/// ```
+/// ```compile_fail,E0277
+/// # fn example(api: grantry_reqwest::AuthorizedClient, token: grantry_core::Token) {
+/// let request = api.post("https://api.acme.com").body(token);
+/// # }
+/// ```
+/// ```compile_fail,E0599
+/// # fn example(api: grantry_reqwest::AuthorizedClient, token: &str) {
+/// let request = api.post("https://api.acme.com").bearer_auth(token);
+/// # }
+/// ```
+#[cfg(all(doctest, feature = "form", feature = "json", feature = "query"))]
+mod req_e02_a_token_has_no_way_into_a_body_or_a_query {}
 
 pub use client::AuthorizedClient;
 pub use error::Error;

@@ -54,13 +54,17 @@ pub(crate) async fn present<C: Carrier, S: TokenSource + ?Sized>(
     let mut hops = 0;
     loop {
         let spare = request.try_clone();
+        let sent_to = request.url().clone();
         authorize(&mut request, &token, origin).await?;
         let answer = carrier.send(request).await?;
-        if !origin.contains(answer.url()) {
-            // The client followed a redirect elsewhere, without the token.
+        if origin.contains(answer.url()) {
+            remember_nonce(&token, origin, answer.headers());
+        }
+        if !redirect::is_same(&sent_to, answer.url()) {
+            // The client followed a redirect, and nobody can see whether the token was still on the last request:
+            // it was not, where the way led through another origin, even if it came back.
             return Ok(answer);
         }
-        remember_nonce(&token, origin, answer.headers());
         let seen = Answer::new(answer.status(), answer.headers(), &token);
         let next = after_answer(&seen.after(tried).resendable(spare.is_some()));
         request = match (next, spare) {

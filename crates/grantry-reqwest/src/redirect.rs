@@ -52,9 +52,29 @@ fn target(origin: &Origin, from: &Url, location: &HeaderValue) -> Option<Url> {
     (names_nobody && origin.contains(&url)).then_some(url)
 }
 
+/// Whether both are the same but for the fragment, which is never sent.
+pub(crate) fn is_same(sent_to: &Url, answered: &Url) -> bool {
+    let sent = |url: &Url| url.as_str().len() - url.fragment().map_or(0, |fragment| fragment.len() + 1);
+    sent_to.as_str().get(..sent(sent_to)) == answered.as_str().get(..sent(answered))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_fragment_makes_no_difference() {
+        let same = |a: &str, b: &str| is_same(&Url::parse(a).unwrap(), &Url::parse(b).unwrap());
+        for url in
+            ["https://a.example", "https://a.example/#", "https://a.example/#x#y", "https://A.example:443/"]
+        {
+            assert!(same(url, "https://a.example/"), "{url}");
+        }
+        for url in ["https://a.example/?", "https://a.example/x", "http://a.example/", "https://a.example:1/"]
+        {
+            assert!(!same(url, "https://a.example/"), "{url}");
+        }
+    }
 
     #[test]
     fn req_e07_only_a_target_in_the_same_origin_is_followed() {

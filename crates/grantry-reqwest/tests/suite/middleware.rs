@@ -27,7 +27,7 @@ async fn req_e05_a_refused_token_is_renewed_and_the_request_sent_once_more() {
     .await;
     let source = TestSource::bearer();
     let answer = stack(Arc::clone(&source), &server).post(server.url("/")).body("text").send().await.unwrap();
-    assert_eq!(answer.status(), 200);
+    assert_eq!((answer.status().as_u16(), source.rejections(), source.renewals()), (200, 1, 2));
     assert_eq!(server.authorizations(), ["Bearer t1", "Bearer t2"]);
     assert_eq!(server.seen()[1].body, b"text");
 }

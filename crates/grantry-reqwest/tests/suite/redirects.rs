@@ -106,6 +106,59 @@ async fn a_401_of_another_origin_says_nothing_about_the_token() {
     assert!(prover.nonces.lock().unwrap().is_empty(), "req_e11: nonces of different servers are kept apart");
 }
 
+/// Two servers: the first sends `/go` on to the second, which sends it back to where the first says `refused`.
+async fn there_and_back(refused: fn() -> Reply) -> (Server, Server) {
+    let first = Arc::new(std::sync::OnceLock::<String>::new());
+    let back = Arc::clone(&first);
+    let second = Server::start(move |_| Reply::redirect(302, back.get().cloned().unwrap())).await;
+    let there = second.url("/there");
+    let server = Server::start(move |seen| match seen.path.as_str() {
+        "/go" => Reply::redirect(302, there.clone()),
+        _ => refused(),
+    })
+    .await;
+    first.set(server.url("/back")).unwrap();
+    (server, second)
+}
+
+#[tokio::test]
+async fn req_e05_a_401_or_403_of_the_same_origin_by_way_of_another_says_nothing_about_the_token() {
+    let forbidden = || Reply::new(403).header("WWW-Authenticate", "Bearer error=insufficient_scope, scope=x");
+    for (status, refused) in
+        [(401, Reply::refused as fn() -> Reply), (401, || Reply::new(401)), (403, forbidden)]
+    {
+        let (server, second) = there_and_back(refused).await;
+        let source = TestSource::bearer();
+        let api = AuthorizedClient::new(client(), Arc::clone(&source), [server.origin()]).unwrap();
+        assert_eq!(api.get(server.url("/go")).send().await.unwrap().status(), status);
+        let origins = AllowedOrigins::new([server.origin()]).unwrap();
+        let request = client().get(server.url("/go"));
+        assert_eq!(request.send_authorized(&source, &origins).await.unwrap().status(), status);
+        assert_eq!(server.authorizations(), ["Bearer t1", "-", "Bearer t1", "-"]);
+        assert_eq!(second.authorizations(), ["-", "-"]);
+        assert_eq!((source.rejections(), source.renewals()), (0, 1));
+    }
+}
+
+#[tokio::test]
+async fn req_e05_a_401_behind_a_redirect_of_a_handed_in_client_is_handed_on_and_a_built_client_judges_it() {
+    let server = Server::start(|seen| match (seen.path.as_str(), seen.header("authorization")) {
+        ("/go", _) => Reply::redirect(302, "/here"),
+        (_, Some("Bearer t1")) => Reply::refused(),
+        _ => Reply::ok(),
+    })
+    .await;
+    let source = TestSource::bearer();
+    let api = AuthorizedClient::new(client(), Arc::clone(&source), [server.origin()]).unwrap();
+    assert_eq!(api.get(server.url("/go")).send().await.unwrap().status(), 401);
+    assert_eq!((server.seen().len(), source.rejections()), (2, 0));
+    let api =
+        AuthorizedClient::from_builder(client_builder(), Arc::clone(&source), [server.origin()]).unwrap();
+    assert_eq!(api.get(server.url("/go")).send().await.unwrap().status(), 200);
+    assert_eq!(server.authorizations()[2..], ["Bearer t1", "Bearer t1", "Bearer t2"]);
+    assert_eq!((source.rejections(), source.renewals()), (1, 2));
+}
+
 #[tokio::test]
 async fn req_e07_a_built_client_sends_nothing_at_all_to_another_origin() {
     for status in STATUSES {

@@ -1,7 +1,7 @@
 //! What follows when a resource server refuses a token.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::support::{Reply, Server, TestSource, client};
 use grantry_core::{ErrorKind, TokenSource};
@@ -52,6 +52,49 @@ async fn req_e34_a_token_that_stays_the_same_is_not_sent_again() {
     let error = api(Arc::clone(&source), &server).get(server.url("/")).send().await.unwrap_err();
     assert!(matches!(error, Error::Token(error) if error.kind() == ErrorKind::TokenRejected));
     assert_eq!((server.seen().len(), source.rejections()), (1, 1));
+}
+
+#[tokio::test]
+async fn req_e05_the_way_a_url_is_written_does_not_hide_that_no_redirect_was_followed() {
+    for path in [
+        "",
+        "/#part",
+        "/?",
+        "/?#",
+        "//a//b;c=d?e",
+        "/a|b/{c}/%2F%zz?x=|'\"<>&y=\u{e9}#\u{e9}",
+        "/./a/../b",
+        "/?a=?b",
+    ] {
+        let server = refuses_the_first().await;
+        let source = TestSource::bearer();
+        let answer = api(Arc::clone(&source), &server).get(server.url(path)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!((server.seen().len(), source.rejections(), source.renewals()), (2, 1, 2), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn req_e34_each_course_of_events_has_its_exact_count_of_requests() {
+    let no_answer_but = |refused: usize| {
+        let left = AtomicUsize::new(refused);
+        Server::start(move |_| {
+            let refuse = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            if refuse.is_ok() { Reply::refused() } else { Reply::ok() }
+        })
+    };
+    for (refused, can_replay, sent, renewals) in
+        [(0, true, 1, 1), (1, true, 2, 2), (2, true, 2, 2), (usize::MAX, true, 2, 2), (1, false, 1, 1)]
+    {
+        let server = no_answer_but(refused).await;
+        let source = TestSource::bearer();
+        let request = api(Arc::clone(&source), &server).post(server.url("/"));
+        let body = futures_util::stream::iter([Ok::<_, std::io::Error>("text")]);
+        let body = if can_replay { "text".into() } else { reqwest::Body::wrap_stream(body) };
+        let _ = request.body(body).send().await;
+        assert_eq!((server.seen().len(), source.renewals()), (sent, renewals), "{refused} {can_replay}");
+        assert_eq!(source.rejections(), refused.min(1), "{refused} {can_replay}");
+    }
 }
 
 #[tokio::test]
