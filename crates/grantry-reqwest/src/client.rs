@@ -43,7 +43,8 @@ impl AuthorizedClient {
     /// Puts tokens of `source` on requests of `client`, to `origins` and nowhere else.
     ///
     /// The client keeps its settings, its redirect policy among them; see the [crate](crate) for what that
-    /// means, and [`AuthorizedClient::from_builder`] for the stricter way.
+    /// means, and [`AuthorizedClient::from_builder`] for the stricter way. It keeps its proxies too: where one of
+    /// the origins is http, build it with `no_proxy`, or a proxy of the environment sees the token in clear.
     ///
     /// # Errors
     /// What [`AllowedOrigins::new`] refuses.
@@ -57,7 +58,9 @@ impl AuthorizedClient {
     }
 
     /// Builds the client as well. It follows redirects inside the origin of the request only, at most ten, and
-    /// hands any other to the caller; it resolves `localhost` to loopback addresses itself.
+    /// hands any other to the caller; it resolves `localhost` to loopback addresses itself. With an http origin
+    /// among `origins` it uses no proxy, whether of the environment or of the builder: the proxy would see the
+    /// token.
     ///
     /// # Errors
     /// What [`AllowedOrigins::new`] refuses, and of kind `Configuration` where reqwest cannot build the client.
@@ -67,6 +70,8 @@ impl AuthorizedClient {
         origins: impl IntoIterator<Item = O>,
     ) -> Result<Self, grantry_core::Error> {
         let origins = AllowedOrigins::new(origins)?;
+        let is_clear = origins.iter().any(|origin| origin.scheme() == "http");
+        let builder = if is_clear { builder.no_proxy() } else { builder };
         let loopback = [(Ipv4Addr::LOCALHOST, 0).into(), (Ipv6Addr::LOCALHOST, 0).into()];
         let client = builder
             .redirect(reqwest::redirect::Policy::none())

@@ -4,6 +4,7 @@
 #[cfg(feature = "middleware")]
 mod middleware;
 mod proofs;
+mod proxies;
 mod redirects;
 mod refusals;
 mod requests;
