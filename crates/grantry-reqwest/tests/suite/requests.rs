@@ -40,6 +40,27 @@ async fn req_e01_every_method_sends_the_token_in_its_header_and_nowhere_else() {
     }
 }
 
+/// No method takes a token, and a `Token` is not `Serialize`, so that `form`, `json` and `query` take none either:
+/// the crate's own doc tests show that this does not compile.
+#[tokio::test]
+async fn req_e02_no_body_and_no_query_holds_the_token() {
+    let server = Server::start(|_| Reply::ok()).await;
+    let api = api(TestSource::bearer(), &server);
+    let url = server.url("/x");
+    for request in [
+        api.post(&url).form(&[("a", "b")]),
+        api.post(&url).json(&["a"]),
+        api.post(&url).body("a"),
+        api.post(&url),
+        api.get(&url).query(&[("a", "b")]),
+    ] {
+        request.send().await.unwrap();
+        let seen = server.seen().pop().unwrap();
+        assert!(!seen.path.contains("t1") && !String::from_utf8_lossy(&seen.body).contains("t1"), "{seen:?}");
+        assert_eq!(seen.header("authorization"), Some("Bearer t1"));
+    }
+}
+
 #[tokio::test]
 async fn the_builder_passes_everything_on() {
     let server = Server::start(|_| Reply::ok().body("{\"a\":1}")).await;
