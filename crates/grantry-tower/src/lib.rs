@@ -29,7 +29,14 @@
 //! bound to one place, such as a tonic channel or a single hyper connection, there is [`AuthorizeLayer::fixed`].
 //!
 //! A layer that follows redirects belongs outside this one: then each hop is checked anew, and one that leads to
-//! another origin is refused. Inside it, the token's safety is that layer's affair.
+//! another origin is refused. Inside it, the token's safety is that layer's affair, and so is the verdict: an
+//! answer does not say which URL it came from, so a 401 or 403 of another origin is taken for one of the origin
+//! that was asked. The token is then rejected and replaced, and the request sent once more, for nothing; and a
+//! `DPoP-Nonce` of that origin is remembered as one of this. A client inside the layer should follow no redirects,
+//! as hyper's does not.
+//!
+//! The same goes for proxies: http is accepted for loopback origins only, and an inner service that sends such a
+//! request through a proxy hands the proxy the token in clear.
 //!
 //! # Invariants
 //!

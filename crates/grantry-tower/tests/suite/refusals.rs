@@ -1,7 +1,7 @@
 //! What follows when a resource server refuses a token.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use grantry_core::{ErrorKind, TokenSource};
@@ -50,6 +50,31 @@ async fn req_e34_a_server_that_refuses_everything_sees_two_requests() {
     let error = api(Arc::clone(&source), &upstream).oneshot(post()).await.unwrap_err();
     assert_eq!(kind(error), ErrorKind::TokenRejected);
     assert_eq!((upstream.seen().len(), source.renewals()), (2, 2));
+}
+
+#[tokio::test]
+async fn req_e34_each_course_of_events_has_its_exact_count_of_requests() {
+    for (refused_first, can_replay, sent, renewals) in
+        [(0, true, 1, 1), (1, true, 2, 2), (2, true, 2, 2), (usize::MAX, true, 2, 2), (1, false, 1, 1)]
+    {
+        let left = AtomicUsize::new(refused_first);
+        let upstream = Upstream::new(move |_| {
+            let refuse = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+            if refuse.is_ok() { refused() } else { answer(200) }
+        });
+        let source = TestSource::bearer();
+        let layer = AuthorizeLayer::new(Arc::clone(&source), ["https://api.example.com"]).unwrap();
+        let _ = match can_replay {
+            true => layer.replaying(ClonedBodies).layer(upstream.clone()).oneshot(post()).await,
+            false => layer.layer(upstream.clone()).oneshot(post()).await,
+        };
+        assert_eq!(
+            (upstream.seen().len(), source.renewals()),
+            (sent, renewals),
+            "{refused_first} {can_replay}"
+        );
+        assert_eq!(source.rejections(), refused_first.min(1), "{refused_first} {can_replay}");
+    }
 }
 
 #[tokio::test]
