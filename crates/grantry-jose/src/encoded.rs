@@ -1,5 +1,7 @@
 //! Keys in DER: PKCS#8 (RFC 5958), SEC 1 (RFC 5915), PKCS#1 (RFC 8017) and public keys (RFC 5280).
 
+use zeroize::Zeroizing;
+
 use crate::KeyError;
 use crate::der::{
     BadDer, CONTEXT_0, CONTEXT_1, CONTEXT_1_PRIMITIVE, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, Reader,
@@ -72,7 +74,8 @@ pub(crate) fn pkcs8(der: &[u8]) -> Result<PrivateParts, KeyError> {
             let mut inner = Reader::new(key);
             let seed = inner.value(OCTET_STRING)?;
             inner.end()?;
-            let seed = scalar(seed, "Ed25519 seed is not 32 bytes")?;
+            // Not `scalar`: a seed is no number, so a shorter one is another key and not the same with zeros.
+            let seed = Zeroizing::new(array(seed, "Ed25519 seed is not 32 bytes")?);
             let public = public.map(|p| array(p, "Ed25519 public key is not 32 bytes")).transpose()?;
             Ok(PrivateParts::Ed25519 { seed, public })
         }

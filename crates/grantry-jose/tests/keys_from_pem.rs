@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use grantry_jose::{Algorithm, KeyError, SigningKey, VerifyingKey, base64url, sign_jwt, verify_jws};
 
 macro_rules! key {
@@ -129,4 +131,21 @@ fn no_error_and_no_debug_shows_a_byte_of_a_key() {
         }
     }
     assert!(secrets.iter().all(|s| !shown.contains(s)), "{shown}");
+}
+
+#[test]
+fn an_ed25519_seed_of_any_other_length_than_32_bytes_is_no_key() {
+    let pem = |length: u8| {
+        let seed = vec![7; usize::from(length)];
+        let octets = [&[0x04, length][..], &seed].concat();
+        let inside = [&[2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 0x04, length + 2][..], &octets].concat();
+        let der = [&[0x30, u8::try_from(inside.len()).unwrap()][..], &inside].concat();
+        let text = STANDARD.encode(der);
+        SigningKey::from_pem(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
+    };
+    assert!(pem(32).is_ok());
+    for length in [0, 1, 31, 33, 64] {
+        let refused = pem(length).unwrap_err().to_string();
+        assert!(refused.contains("Ed25519 seed is not 32 bytes"), "{length}: {refused}");
+    }
 }
