@@ -1,7 +1,8 @@
 //! Signed JSON Web Tokens in the compact form (RFC 7515 section 7.1, RFC 7519).
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Deserializer, Serialize};
+use zeroize::Zeroizing;
 
 use crate::{Algorithm, Jwk, SignError, Signer, VerifyingKey, base64url};
 
@@ -95,10 +96,14 @@ pub async fn sign_jwt_with<C: Serialize + Sync + ?Sized>(
     };
     let header = serde_json::to_vec(&header).map_err(|_| SignError::new("the header has no form in JSON"))?;
     let claims = serde_json::to_vec(claims).map_err(|_| SignError::new("the claims have no form in JSON"))?;
-    let mut token = format!("{}.{}", base64url::encode(header), base64url::encode(claims));
-    let signature = signer.sign(token.as_bytes()).await?;
+    let message = format!("{}.{}", base64url::encode(header), base64url::encode(claims));
+    let signature = Zeroizing::new(signer.sign(message.as_bytes()).await?);
+    let signature = Zeroizing::new(base64url::encode(&*signature));
+    // Of the exact size: the token is a credential from here on, and growing would leave a copy of it behind.
+    let mut token = String::with_capacity(message.len() + 1 + signature.len());
+    token.push_str(&message);
     token.push('.');
-    token.push_str(&base64url::encode(signature));
+    token.push_str(&signature);
     Ok(token)
 }
 
@@ -123,7 +128,13 @@ struct IncomingHeader {
     kid: Option<String>,
     typ: Option<String>,
     jwk: Option<Jwk>,
-    crit: Option<serde::de::IgnoredAny>,
+    #[serde(default, rename = "crit", deserialize_with = "present")]
+    has_crit: bool,
+}
+
+/// Whatever stands there, `null` included, it stands there.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(from).map(|_| true)
 }
 
 impl JoseHeader {
@@ -223,7 +234,7 @@ impl<'a> Parts<'a> {
         let header: IncomingHeader =
             serde_json::from_slice(&decode(self.header)?).map_err(|_| VerifyError::Malformed)?;
         let algorithm = Algorithm::from_name(&header.alg).ok_or(VerifyError::AlgorithmNotAllowed)?;
-        if header.crit.is_some() {
+        if header.has_crit {
             return Err(VerifyError::CriticalExtension);
         }
         Ok(JoseHeader { algorithm, key_id: header.kid, typ: header.typ, jwk: header.jwk })

@@ -57,7 +57,8 @@ impl SignError {
 
 /// Signs messages with one key, which may be in an HSM or a KMS.
 ///
-/// **Cancel-safety**: dropping the future leaves nothing behind. **Concurrency**: calls are independent.
+/// **Cancel-safety**: dropping the future leaves nothing behind. **Concurrency**: calls are independent. **Time**:
+/// a client that signs its assertions waits at most 10 s for each signature, then gives that request up unsent.
 ///
 /// ```
 /// use async_trait::async_trait;

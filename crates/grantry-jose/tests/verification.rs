@@ -112,6 +112,8 @@ fn headers_that_are_ambiguous_or_demand_extensions_are_refused() {
         (r#"{"alg":"es256"}"#, VerifyError::AlgorithmNotAllowed),
         (r#"{"alg":"ES256","crit":["b64"],"b64":false}"#, VerifyError::CriticalExtension),
         (r#"{"alg":"ES256","crit":[]}"#, VerifyError::CriticalExtension),
+        (r#"{"alg":"ES256","crit":null}"#, VerifyError::CriticalExtension),
+        (r#"{"alg":"ES256","crit":"b64"}"#, VerifyError::CriticalExtension),
     ] {
         assert_eq!(JoseHeader::peek(&forge(header, b"x")).unwrap_err(), expected, "{header}");
     }
