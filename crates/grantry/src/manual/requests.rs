@@ -13,6 +13,7 @@
 //! | the client | the one that you have, with its pool | built here from your settings |
 //! | redirects | by the client's own policy | inside the origin only, at most ten; any other is handed to you |
 //! | `localhost` | by the client's own resolver | loopback addresses, always |
+//! | proxies | the client's own | none where an origin is http |
 //! | DPoP proofs | not across redirects | a new one for each hop |
 //!
 //! # Origins
@@ -44,7 +45,14 @@
 //! # Redirects
 //!
 //! With `new`, reqwest follows redirects by its own policy, and takes the `Authorization` header off before it goes
-//! to another scheme, host or port. What such a place answers is handed on and says nothing about the token.
+//! to another scheme, host or port. What comes from another URL than the one that was asked, a 401 included, is
+//! handed on and says nothing about the token, since nobody can see whether the token was still on that request.
+//!
+//! # Proxies
+//!
+//! A proxy sees a request to an http URL in clear, its token included, and the environment alone can name one
+//! (`HTTP_PROXY`). A client from `from_builder` with an http origin uses no proxy at all. One that you hand in
+//! keeps its own: call `no_proxy` on its builder where an origin is http.
 //!
 //! # What becomes of a 401 and a 403
 //!
