@@ -56,7 +56,7 @@ pub(crate) fn fresh_source(runtime: &tokio::runtime::Runtime) -> Arc<ManagedSour
 }
 
 pub(crate) fn profile(scheduler: &Scheduler, policy: RefreshPolicy) -> Arc<Profile> {
-    Profile::builder("benchmark", scheduler).policy(policy).build().unwrap()
+    Profile::builder("https://as.test/token", "benchmark", scheduler).policy(policy).build()
 }
 
 pub(crate) fn key(nth: usize) -> GrantKey {

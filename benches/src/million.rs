@@ -37,8 +37,8 @@ pub(crate) fn run(report: &mut Report) {
     let clock = Arc::new(Virtual::default());
     clock.0.store(1_000_000_000_000, Ordering::Relaxed);
     let grant = MadeUp::new(clock.clone(), LIFE, Duration::ZERO);
-    let scheduler = Scheduler::builder().clock(clock.clone()).build();
-    let profile = Profile::builder("benchmark", &scheduler).concurrent_renewals(256).build().unwrap();
+    let scheduler = Scheduler::builder().clock(clock.clone()).concurrent_renewals(256).build();
+    let profile = Profile::builder("https://as.test/token", "benchmark", &scheduler).build();
     let directory = Directory::new();
 
     let resident = resident_bytes();

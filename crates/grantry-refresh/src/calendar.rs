@@ -8,7 +8,6 @@ use std::time::Duration;
 use grantry_core::{Entropy, Instant};
 
 use crate::RenewalWindow;
-use crate::source::ManagedSource;
 use crate::timing::between;
 
 /// How fine the calendar is.
@@ -17,16 +16,20 @@ pub(crate) const TICK: Duration = Duration::from_millis(200);
 const BLOCK: u64 = 32;
 /// How many bookings a tick makes room for at a time: doubling would waste a third of a large calendar.
 const ROOM: usize = 8;
+/// With fewer bookings than this no sweep is worth its while.
+const SWEEP: usize = 1_024;
 /// A block with fewer bookings than this is never crowded.
 const CROWD: usize = 16;
 
 /// Bookings by tick. An entry is one weak pointer, so a million sources cost eight megabytes.
-#[derive(Debug, Default)]
-pub(crate) struct Calendar {
-    ticks: BTreeMap<u64, Vec<Weak<ManagedSource>>>,
+#[derive(Debug)]
+pub(crate) struct Calendar<S> {
+    ticks: BTreeMap<u64, Vec<Weak<S>>>,
     /// How many bookings there are in each block of ticks.
     blocks: BTreeMap<u64, usize>,
     booked: usize,
+    /// When this many are booked, those of sources that are gone are swept out.
+    sweep_at: usize,
 }
 
 /// The number of the tick that `at` falls in.
@@ -38,9 +41,15 @@ fn tick_nanos() -> u64 {
     u64::try_from(TICK.as_nanos()).unwrap_or(u64::MAX)
 }
 
-impl Calendar {
+impl<S> Default for Calendar<S> {
+    fn default() -> Self {
+        Self { ticks: BTreeMap::new(), blocks: BTreeMap::new(), booked: 0, sweep_at: 0 }
+    }
+}
+
+impl<S> Calendar<S> {
     /// Books `source` for the tick of `at`. Returns whether it is the earliest booking now.
-    pub(crate) fn book(&mut self, at: Instant, source: Weak<ManagedSource>) -> bool {
+    pub(crate) fn book(&mut self, at: Instant, source: Weak<S>) -> bool {
         let tick = tick_of(at);
         let earliest = self.ticks.first_key_value().is_none_or(|(first, _)| tick < *first);
         let bookings = self.ticks.entry(tick).or_default();
@@ -50,7 +59,24 @@ impl Calendar {
         bookings.push(source);
         *self.blocks.entry(tick / BLOCK).or_default() += 1;
         self.booked += 1;
+        if self.booked >= self.sweep_at.max(SWEEP) {
+            self.sweep();
+        }
         earliest
+    }
+
+    /// Drops the bookings of sources that are gone, each time that twice as many are booked as were left last time.
+    fn sweep(&mut self) {
+        self.blocks.clear();
+        self.ticks.retain(|tick, sources| {
+            sources.retain(|source| source.strong_count() > 0);
+            if !sources.is_empty() {
+                *self.blocks.entry(tick / BLOCK).or_default() += sources.len();
+            }
+            !sources.is_empty()
+        });
+        self.booked = self.blocks.values().sum();
+        self.sweep_at = self.booked * 2;
     }
 
     /// A moment in the window: in its last part, unless that is crowded; then the emptier of two draws from the
@@ -68,7 +94,7 @@ impl Calendar {
     }
 
     /// Takes out what is due at `now`, at most `most` sources, each with the tick that it was booked for.
-    pub(crate) fn take_due(&mut self, now: Instant, most: usize) -> Vec<(u64, Weak<ManagedSource>)> {
+    pub(crate) fn take_due(&mut self, now: Instant, most: usize) -> Vec<(u64, Weak<S>)> {
         let mut due = Vec::new();
         while let Some(mut first) = self.ticks.first_entry() {
             let tick = *first.key();
@@ -109,17 +135,15 @@ impl Calendar {
         self.blocks.get(&(tick_of(at) / BLOCK)).copied().unwrap_or_default()
     }
 
-    /// A block with this many bookings is crowded: a fifth more than the mean over the span that is booked, or over
-    /// the window if that is longer.
+    /// A block with this many bookings is crowded: a fifth more than the mean over the window.
     fn crowd_limit(&self, window: RenewalWindow) -> usize {
-        let blocks =
-            |first: u64, last: u64| usize::try_from(last.saturating_sub(first)).unwrap_or(usize::MAX);
-        let wanted = blocks(tick_of(window.earliest) / BLOCK, tick_of(window.latest) / BLOCK);
-        let booked = match (self.blocks.first_key_value(), self.blocks.last_key_value()) {
-            (Some((first, _)), Some((last, _))) => blocks(*first, *last),
-            _ => 0,
-        };
-        let mean = self.booked / wanted.max(booked).max(1);
+        let (first, last) = (tick_of(window.earliest) / BLOCK, tick_of(window.latest) / BLOCK);
+        if first > last {
+            return CROWD;
+        }
+        let booked: usize = self.blocks.range(first..=last).map(|(_, count)| count).sum();
+        let blocks = usize::try_from(last - first).unwrap_or(usize::MAX).max(1);
+        let mean = booked / blocks;
         (mean + mean / 5).max(CROWD)
     }
 }
@@ -128,6 +152,7 @@ impl Calendar {
 mod tests {
     use super::*;
     use grantry_core::SystemEntropy;
+    use std::sync::Arc;
 
     fn at(seconds: u64) -> Instant {
         Instant::ZERO.after(Duration::from_secs(seconds))
@@ -139,11 +164,12 @@ mod tests {
 
     #[test]
     fn a_few_sources_renew_late_and_a_crowd_spreads_over_the_whole_window() {
+        let source = Arc::new(());
         let mut calendar = Calendar::default();
         for nth in 0..100_000 {
             let at = calendar.choose(window(), &SystemEntropy);
             assert!(nth > 100 || at >= window().preferred, "{nth}: {at:?}");
-            calendar.book(at, Weak::new());
+            calendar.book(at, Arc::downgrade(&source));
         }
         let mean = 100_000 / calendar.blocks.len();
         let peak = calendar.blocks.values().max().copied().unwrap_or_default();
@@ -151,8 +177,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_comes_out_once_and_in_order() {
+    fn bookings_of_sources_that_are_gone_are_swept_out() {
+        let kept = Arc::new(());
         let mut calendar = Calendar::default();
+        for nth in 0..10_000 {
+            calendar.book(at(nth), Arc::downgrade(&Arc::new(())));
+            if nth % 100 == 0 {
+                calendar.book(at(nth), Arc::downgrade(&kept));
+            }
+        }
+        assert!(calendar.booked() < 2_000, "{} bookings are left of 100", calendar.booked());
+        assert_eq!(calendar.booked(), calendar.blocks.values().sum::<usize>());
+    }
+
+    #[test]
+    fn what_is_due_comes_out_once_and_in_order() {
+        let mut calendar = Calendar::<()>::default();
         assert!(calendar.book(at(20), Weak::new()));
         assert!(calendar.book(at(10), Weak::new()), "earlier than all others");
         assert!(!calendar.book(at(10), Weak::new()));

@@ -1,9 +1,10 @@
 //! A renewal in flight, and those who wait for it.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 /// One episode of renewal: its attempts, one after the other, until one succeeds or none is left.
 #[derive(Debug, Default)]
@@ -12,6 +13,10 @@ pub(crate) struct Flight {
     ended: AtomicU32,
     waiting: AtomicU32,
     wake: Notify,
+    /// Whether the task ended without a result: its runtime went.
+    cut_off: AtomicBool,
+    /// Ends the pause before the next attempt, once its time has come.
+    hurry: Notify,
 }
 
 /// Why waiting came to nothing.
@@ -24,6 +29,26 @@ pub(crate) enum NoAnswer {
 }
 
 impl Flight {
+    /// The task ended without a result.
+    pub(crate) fn cut_off(&self) {
+        self.cut_off.store(true, Ordering::Release);
+    }
+
+    /// Whether the task ended without a result.
+    pub(crate) fn was_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Acquire)
+    }
+
+    /// Somebody asks after the time of the next attempt has come: a pause that still goes on ends.
+    pub(crate) fn hurry(&self) {
+        self.hurry.notify_one();
+    }
+
+    /// Resolves when somebody is in a hurry.
+    pub(crate) fn hurried(&self) -> Notified<'_> {
+        self.hurry.notified()
+    }
+
     /// How many attempts have ended.
     pub(crate) fn ended(&self) -> u32 {
         self.ended.load(Ordering::Acquire)

@@ -47,7 +47,9 @@ impl Gate {
 
     /// Opens the gate until `look`, for a token that expires at `expires`; both on the boot clock.
     pub(crate) fn open(&self, look: Instant, expires: Instant, clock: &dyn Clock) {
-        let (now, coarse) = (clock.now(), clock.coarse());
+        // In this order: a thread that is held up in between opens the gate for less long, never for longer.
+        let coarse = clock.coarse();
+        let now = clock.now();
         let wall = if expires == Instant::MAX {
             i64::MAX
         } else {
@@ -69,18 +71,24 @@ impl Gate {
         self.look.store(0, Ordering::Release);
     }
 
-    /// Lets exactly one of the callers that come late win, for a second; the others pass meanwhile.
-    pub(crate) fn claim(&self, reading: CoarseReading) -> bool {
+    /// Lets exactly one of the callers that come late win; for a second the others pass meanwhile, but not past the
+    /// token's expiry, which is `left` ahead. Nobody wins where nothing is left to pass with.
+    pub(crate) fn claim(&self, reading: CoarseReading, left: Duration) -> bool {
+        let ahead = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX).saturating_sub(COARSE_LAG).min(CLAIM);
         let look = self.look.load(Ordering::Acquire);
         let wall = self.wall.load(Ordering::Relaxed);
         let mut won = false;
         if reading.monotonic >= look {
-            let later = reading.monotonic.saturating_add(CLAIM) | CLAIMED;
+            let later = reading.monotonic.saturating_add(ahead) | CLAIMED;
             won |= self.look.compare_exchange(look, later, Ordering::AcqRel, Ordering::Relaxed).is_ok();
         }
         if reading.wall.as_unix_nanos() >= wall {
-            let later = reading.wall.after(Duration::from_nanos(CLAIM)).as_unix_nanos();
-            won |= self.wall.compare_exchange(wall, later, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            let later = reading.wall.after(Duration::from_nanos(ahead)).as_unix_nanos();
+            if self.wall.compare_exchange(wall, later, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+                // So that the winner's `token` takes the long way too, and sets both bounds right.
+                self.look.fetch_or(CLAIMED, Ordering::AcqRel);
+                won = true;
+            }
         }
         won
     }
@@ -107,8 +115,9 @@ mod tests {
         gate.look.store(1_000, Ordering::Relaxed);
         gate.wall.store(i64::MAX, Ordering::Relaxed);
         assert_eq!(gate.pass(reading(998, 0)), Pass::Open);
-        let won =
-            (0..100).filter(|_| gate.pass(reading(1_000, 0)) == Pass::Late && gate.claim(reading(1_000, 0)));
+        let long = Duration::from_secs(60);
+        let won = (0..100)
+            .filter(|_| gate.pass(reading(1_000, 0)) == Pass::Late && gate.claim(reading(1_000, 0), long));
         assert_eq!(won.count(), 1);
         assert_eq!(gate.pass(reading(1_000, 0)), Pass::OpenClaimed);
         assert_eq!(gate.pass(reading(1_001 + CLAIM, 0)), Pass::Late, "a claim that came to nothing lapses");
@@ -120,8 +129,26 @@ mod tests {
         gate.look.store(!CLAIMED, Ordering::Relaxed);
         gate.wall.store(1_000, Ordering::Relaxed);
         assert_eq!(gate.pass(reading(5, 1_000)), Pass::Late);
-        assert!(gate.claim(reading(5, 1_000)));
-        assert!(!gate.claim(reading(5, 1_000)));
-        assert_eq!(gate.pass(reading(5, 1_000)), Pass::Open);
+        let long = Duration::from_secs(60);
+        assert!(gate.claim(reading(5, 1_000), long));
+        assert!(!gate.claim(reading(5, 1_000), long));
+        assert_eq!(gate.pass(reading(5, 1_000)), Pass::OpenClaimed);
+    }
+
+    #[test]
+    fn a_claim_lets_nobody_pass_beyond_the_expiry() {
+        let gate = Gate::default();
+        gate.look.store(1_000_000_000, Ordering::Relaxed);
+        gate.wall.store(i64::MAX, Ordering::Relaxed);
+        let now = reading(1_000_000_000, 0);
+        assert!(gate.claim(now, Duration::from_millis(30)));
+        assert_eq!(gate.pass(reading(1_019_000_000, 0)), Pass::OpenClaimed);
+        assert_eq!(gate.pass(reading(1_021_000_000, 0)), Pass::Late);
+        gate.claim(reading(1_021_000_000, 0), Duration::from_millis(9));
+        assert_eq!(
+            gate.pass(reading(1_021_000_001, 0)),
+            Pass::Late,
+            "so little is left that nobody may pass"
+        );
     }
 }

@@ -13,7 +13,9 @@
 //!   it ends (result, panic, runtime gone), its waiters learn of it.
 //! * A failure never displaces a token that is still fit, and is never final: a demand after the cool-down tries
 //!   again.
-//! * A refused token is never handed out again, and a late refusal never discards a newer token.
+//! * A refused token is withdrawn at once and never handed out again; a late refusal never discards a newer token.
+//!   The one exception is a token that is refused within [`RefreshPolicy::between_rejections`] of the one before: it
+//!   stays until that time is over, so that a server which refuses everything causes no storm.
 //! * No thread-local holds a token. Copies of a token belong to the source and go with it.
 //! * Background tasks hold sources weakly: a dropped source is renewed no more.
 //! * Nothing here knows HTTP, a vault or a provider.

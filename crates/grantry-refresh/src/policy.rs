@@ -123,7 +123,8 @@ impl RefreshPolicy {
         self.cool_down
     }
 
-    /// The shortest time between two renewals that a refusal by the resource server causes.
+    /// The shortest time between two renewals that a refusal by the resource server causes. A token that is refused
+    /// sooner stays in use until then: a server that refuses everything must not cause a request per call.
     pub fn between_rejections(&self) -> Duration {
         self.between_rejections
     }
@@ -233,6 +234,11 @@ impl RefreshPolicyBuilder {
         if policy.cool_down.is_zero() {
             return refuse("the cool-down is 0, which would try in a loop: set it to 1 ms or more");
         }
+        if policy.between_rejections.is_zero() {
+            return refuse(
+                "the time between rejections is 0, which would renew in a loop: set it to 1 ms or more",
+            );
+        }
         if matches!(policy.fallback, Fallback::Queue { patience } if patience.is_zero()) {
             return refuse("the patience of `queue` is 0: set it to 1 ms or more, or choose `fail`");
         }
@@ -277,6 +283,7 @@ mod tests {
             (RefreshPolicy::builder().retry_delay(zero), "retryDelay"),
             (RefreshPolicy::builder().longest_delay(second / 2), "longest retry delay"),
             (RefreshPolicy::builder().cool_down(zero), "cool-down"),
+            (RefreshPolicy::builder().between_rejections(zero), "rejections"),
             (RefreshPolicy::builder().fallback(Fallback::Queue { patience: zero }), "patience"),
             (RefreshPolicy::builder().fallback(Fallback::UseExpired { grace: zero }), "grace"),
             (RefreshPolicy::builder().max_waiting(0), "may wait"),

@@ -1,8 +1,9 @@
 //! What many sources have in common.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use grantry_core::{Clock, Entropy, Error, NoObserver, Observer, SystemClock, SystemEntropy};
+use grantry_core::{Clock, Entropy, Event, NoObserver, Observer, SystemClock, SystemEntropy};
 
 use crate::lane::Lane;
 use crate::registration::Registration;
@@ -11,17 +12,18 @@ use crate::{RefreshPolicy, Scheduler};
 /// What sources share that renew at one token endpoint as one client: the policy, the lane to the endpoint, the
 /// breaker of the client's registration, the scheduler.
 ///
-/// A million sources of one profile cost one profile. Sources of the same endpoint and client should share one:
-/// the cap on renewals and the breaker are the profile's.
+/// A million sources of one profile cost one profile. Sources of the same client should share one: the breaker is the
+/// profile's. The cap on renewals is the token endpoint's, among all profiles of the scheduler that name it.
+///
+/// The scheduler's clock and randomness are called under the locks of a source, so they must not ask the source; the
+/// observer is called outside of them.
 ///
 /// ```
 /// use grantry_refresh::{Profile, RefreshPolicy, Scheduler};
 /// let scheduler = Scheduler::new();
-/// let profile = Profile::builder("billing at https://as.example.com/token", &scheduler)
+/// let profile = Profile::builder("https://as.example.com/token", "billing", &scheduler)
 ///     .policy(RefreshPolicy::default())
-///     .concurrent_renewals(16)
-///     .build()?;
-/// # Ok::<(), grantry_core::Error>(())
+///     .build();
 /// ```
 #[derive(Debug)]
 pub struct Profile {
@@ -30,19 +32,23 @@ pub struct Profile {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) scheduler: Scheduler,
-    pub(crate) lane: Lane,
+    pub(crate) lane: Arc<Lane>,
     pub(crate) registration: Registration,
 }
 
 impl Profile {
-    /// Starts from what the endpoint and client are called in events, and the scheduler.
-    pub fn builder(registration: impl Into<String>, scheduler: &Scheduler) -> ProfileBuilder {
+    /// Starts from the token endpoint and the client, as they are called in events, and the scheduler.
+    pub fn builder(
+        token_endpoint: impl Into<String>,
+        client: impl Into<String>,
+        scheduler: &Scheduler,
+    ) -> ProfileBuilder {
         ProfileBuilder {
-            registration: registration.into(),
+            token_endpoint: token_endpoint.into(),
+            client: client.into(),
             scheduler: scheduler.clone(),
             policy: RefreshPolicy::default(),
             observer: Arc::new(NoObserver),
-            concurrent_renewals: 16,
         }
     }
 
@@ -61,11 +67,11 @@ impl Profile {
 #[derive(Debug)]
 #[must_use]
 pub struct ProfileBuilder {
-    registration: String,
+    token_endpoint: String,
+    client: String,
     scheduler: Scheduler,
     policy: RefreshPolicy,
     observer: Arc<dyn Observer>,
-    concurrent_renewals: usize,
 }
 
 impl ProfileBuilder {
@@ -81,29 +87,27 @@ impl ProfileBuilder {
         self
     }
 
-    /// How many renewals may run at once at the token endpoint; 16 if left out.
-    pub fn concurrent_renewals(mut self, renewals: usize) -> Self {
-        self.concurrent_renewals = renewals;
-        self
-    }
-
     /// Builds it.
-    ///
-    /// # Errors
-    /// [`Configuration`](grantry_core::ErrorKind::Configuration) where no renewal may run.
-    pub fn build(self) -> Result<Arc<Profile>, Error> {
-        if self.concurrent_renewals == 0 {
-            return Err(Error::configuration("no renewal may run: set the concurrent renewals to 1 or more"));
-        }
-        Ok(Arc::new(Profile {
+    pub fn build(self) -> Arc<Profile> {
+        Arc::new(Profile {
             policy: self.policy,
             clock: self.scheduler.clock(),
             entropy: self.scheduler.entropy(),
             observer: self.observer,
-            lane: Lane::new(self.concurrent_renewals),
-            registration: Registration::new(self.registration),
+            lane: self.scheduler.lane(&self.token_endpoint),
+            registration: Registration::new(format!("{} at {}", self.client, self.token_endpoint)),
             scheduler: self.scheduler,
-        }))
+        })
+    }
+}
+
+impl Profile {
+    /// Tells the observer. A panic of its own is its own matter: no renewal ends by it.
+    pub(crate) fn tell(&self, event: &Event) {
+        let told = std::panic::catch_unwind(AssertUnwindSafe(|| self.observer.on(event)));
+        if told.is_err() {
+            tracing::error!(event = event.name(), "an observer panicked");
+        }
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct Registration {
 struct Open {
     error: Error,
     until: Instant,
+    probing: bool,
 }
 
 impl Registration {
@@ -39,6 +40,7 @@ impl Registration {
             Some(refusal) if now < refusal.until => Err((refusal.error.clone(), refusal.until)),
             Some(refusal) => {
                 refusal.until = now.after(PROBE);
+                refusal.probing = true;
                 Ok(())
             }
             None => Ok(()),
@@ -47,10 +49,20 @@ impl Registration {
 
     /// The server refused the client.
     pub(crate) fn refused(&self, error: Error, until: Instant) {
-        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(Open { error, until });
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Open { error, until, probing: false });
     }
 
-    /// The server accepted the client, or the attempt said nothing of it.
+    /// The attempt said nothing of the client: if it was the probe, another may come at once.
+    pub(crate) fn unproved(&self, now: Instant) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(refusal) = open.as_mut().filter(|refusal| refusal.probing) {
+            refusal.probing = false;
+            refusal.until = now;
+        }
+    }
+
+    /// The server accepted the client.
     pub(crate) fn accepted(&self) {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
@@ -70,6 +82,8 @@ mod tests {
         assert_eq!(registration.check(at(29)).unwrap_err().1, at(30));
         assert!(registration.check(at(30)).is_ok(), "the probe");
         assert!(registration.check(at(30)).is_err(), "only one");
+        registration.unproved(at(31));
+        assert!(registration.check(at(31)).is_ok(), "the probe brought no answer, so another may try");
         registration.accepted();
         assert!(registration.check(at(30)).is_ok());
     }

@@ -1,5 +1,7 @@
 //! The one task that renews in the background.
 
+use std::collections::HashMap;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -10,6 +12,7 @@ use tokio::sync::Notify;
 
 use crate::RenewalWindow;
 use crate::calendar::{Calendar, TICK};
+use crate::lane::Lane;
 use crate::profile::system;
 use crate::source::ManagedSource;
 
@@ -20,8 +23,10 @@ const BATCH: usize = 256;
 
 /// Renews the tokens of its sources in the background: one task for all of them, however many.
 ///
-/// The task starts on the runtime of the first source that holds a token, and again on another if that runtime
-/// ends. It holds sources weakly. Clones are the same scheduler.
+/// The task starts on the runtime of the first source that is used, and again on another if that runtime ends; a
+/// renewal runs on the runtime of whoever started it. The runtimes need timers, and have to be driven: on a
+/// `current_thread` runtime that nobody polls nothing goes on, and [`shutdown`](Scheduler::shutdown) waits for it.
+/// Sources are held weakly. Clones are the same scheduler.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -39,8 +44,12 @@ pub struct Scheduler(Arc<Inner>);
 struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    calendar: Mutex<Calendar>,
-    sooner: Notify,
+    calendar: Mutex<Calendar<ManagedSource>>,
+    /// The lane of each token endpoint, as long as a profile holds it.
+    lanes: Mutex<HashMap<String, Weak<Lane>>>,
+    concurrent_renewals: usize,
+    /// Wakes the loop: an earlier booking, a free place in a lane, the end.
+    sooner: Arc<Notify>,
     running: AtomicBool,
     closed: AtomicBool,
     closing: Notify,
@@ -63,7 +72,7 @@ impl Scheduler {
     /// Hands in a clock or randomness of your own.
     pub fn builder() -> SchedulerBuilder {
         let (clock, entropy) = system();
-        SchedulerBuilder { clock, entropy }
+        SchedulerBuilder { clock, entropy, concurrent_renewals: 16 }
     }
 
     /// How many renewals are booked, those that were overtaken included.
@@ -73,12 +82,12 @@ impl Scheduler {
 
     /// How many renewals run now, waiting for their next attempt included.
     pub fn renewals_in_flight(&self) -> usize {
-        self.0.in_flight.load(Ordering::Acquire)
+        self.0.in_flight.load(Ordering::SeqCst)
     }
 
     /// Whether [`shutdown`](Scheduler::shutdown) was called.
     pub fn is_closed(&self) -> bool {
-        self.0.closed.load(Ordering::Acquire)
+        self.0.closed.load(Ordering::SeqCst)
     }
 
     /// Refuses new renewals and waits until those in flight have come to their end; retries that wait for their
@@ -87,7 +96,7 @@ impl Scheduler {
     /// Dropping the runtime without this is a crash as far as renewals are concerned. Cancel-safe: the scheduler
     /// stays closed, and a second call goes on waiting.
     pub async fn shutdown(&self) {
-        self.0.closed.store(true, Ordering::Release);
+        self.0.closed.store(true, Ordering::SeqCst);
         self.0.closing.notify_waiters();
         self.0.sooner.notify_one();
         loop {
@@ -127,30 +136,61 @@ impl Scheduler {
         self.ensure_running();
     }
 
-    /// Waits for `pause`, or until the scheduler closes: then `false`.
-    pub(crate) async fn pause(&self, pause: Duration) -> bool {
+    /// The lane to this token endpoint.
+    pub(crate) fn lane(&self, token_endpoint: &str) -> Arc<Lane> {
+        let mut lanes = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lane) = lanes.get(token_endpoint).and_then(Weak::upgrade) {
+            return lane;
+        }
+        lanes.retain(|_, lane| lane.strong_count() > 0);
+        let lane = Arc::new(Lane::new(self.0.concurrent_renewals, Arc::clone(&self.0.sooner)));
+        lanes.insert(token_endpoint.to_owned(), Arc::downgrade(&lane));
+        lane
+    }
+
+    /// Waits until `until` on the scheduler's clock, or until `sooner` resolves; `false` once the scheduler closes.
+    ///
+    /// The wait is cut in pieces, because tokio's clock stands still while the machine sleeps and this one does not.
+    pub(crate) async fn pause(&self, until: Instant, sooner: impl Future<Output = ()>) -> bool {
+        let mut sooner = std::pin::pin!(sooner);
+        loop {
+            let left = until.since(self.0.clock.now());
+            if left.is_zero() {
+                return !self.is_closed();
+            }
+            tokio::select! {
+                biased;
+                () = self.closed() => return false,
+                () = &mut sooner => return !self.is_closed(),
+                () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
+            }
+        }
+    }
+
+    /// Resolves once the scheduler is closed.
+    pub(crate) async fn closed(&self) {
         let mut closing = std::pin::pin!(self.0.closing.notified());
         closing.as_mut().enable();
-        if self.is_closed() {
-            return false;
-        }
-        tokio::select! {
-            biased;
-            () = closing => false,
-            () = tokio::time::sleep(pause) => true,
+        if !self.is_closed() {
+            closing.await;
         }
     }
 
     /// Counts a renewal in flight until the returned guard drops; `None` once closed.
     pub(crate) fn take_off(&self) -> Option<InFlight> {
-        self.0.in_flight.fetch_add(1, Ordering::AcqRel);
+        self.0.in_flight.fetch_add(1, Ordering::SeqCst);
         let guard = InFlight(Arc::clone(&self.0));
-        // Counted first, so that a shutdown either sees it or is seen by it.
+        // Counted first, so that a shutdown either sees it or is seen by it; that needs the strongest order.
         (!self.is_closed()).then_some(guard)
     }
 
-    fn calendar(&self) -> MutexGuard<'_, Calendar> {
+    fn calendar(&self) -> MutexGuard<'_, Calendar<ManagedSource>> {
         self.0.calendar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lanes(&self) -> Vec<Arc<Lane>> {
+        let lanes = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.values().filter_map(Weak::upgrade).collect()
     }
 
     /// Whether only the loop itself still holds the scheduler: every source and profile is gone.
@@ -158,7 +198,8 @@ impl Scheduler {
         Arc::strong_count(&self.0) <= 2
     }
 
-    fn ensure_running(&self) {
+    /// Sees that the loop runs, on the runtime of the caller if it does not.
+    pub(crate) fn ensure_running(&self) {
         if self.0.running.load(Ordering::Acquire) {
             return;
         }
@@ -176,6 +217,9 @@ impl Scheduler {
 async fn run(running: Running) {
     let scheduler = Scheduler(Arc::clone(&running.0));
     while !scheduler.is_closed() && !scheduler.is_alone() {
+        for lane in scheduler.lanes() {
+            lane.start_next();
+        }
         let due = scheduler.calendar().take_due(scheduler.0.clock.now(), BATCH);
         if due.is_empty() {
             let next = scheduler.calendar().next();
@@ -213,7 +257,7 @@ pub(crate) struct InFlight(Arc<Inner>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.0.landed.notify_waiters();
     }
 }
@@ -224,6 +268,7 @@ impl Drop for InFlight {
 pub struct SchedulerBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
+    concurrent_renewals: usize,
 }
 
 impl SchedulerBuilder {
@@ -239,13 +284,21 @@ impl SchedulerBuilder {
         self
     }
 
+    /// How many renewals may run at once at one token endpoint, at least 1; 16 if left out.
+    pub fn concurrent_renewals(mut self, renewals: usize) -> Self {
+        self.concurrent_renewals = renewals.max(1);
+        self
+    }
+
     /// Builds it. Nothing runs before the first source holds a token.
     pub fn build(self) -> Scheduler {
         Scheduler(Arc::new(Inner {
             clock: self.clock,
             entropy: self.entropy,
             calendar: Mutex::default(),
-            sooner: Notify::new(),
+            lanes: Mutex::default(),
+            concurrent_renewals: self.concurrent_renewals,
+            sooner: Arc::default(),
             running: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             closing: Notify::new(),

@@ -33,6 +33,8 @@ impl RefreshPolicy {
         let life = expires.since(obtained);
         let latest = expires.before(self.buffer().min(life / 2));
         let latest = set.renew_at().filter(|at| *at > obtained).map_or(latest, |at| at.min(latest));
+        // A server that names a moment at once would have its tokens renewed in a loop.
+        let latest = latest.max(obtained.after(life / 10));
         let way = latest.since(obtained);
         Some(RenewalWindow {
             earliest: obtained.after(life / 10).min(latest),
@@ -48,7 +50,7 @@ impl RefreshPolicy {
             self.retry_delay().saturating_mul(1_u32.checked_shl(retry.saturating_sub(1)).unwrap_or(u32::MAX));
         let drawn = doubled.min(self.longest_delay()).mul_f64(fraction(entropy));
         // Everyone was told the same time, so the draw comes on top of it.
-        asked.map_or(drawn, |asked| asked.saturating_add(drawn.min(asked / 10)))
+        asked.unwrap_or_default().saturating_add(drawn)
     }
 }
 
@@ -116,6 +118,7 @@ mod tests {
         assert_eq!(with(1800), at(1800));
         assert_eq!(with(3500), at(3300));
         assert_eq!(with(0), at(3300), "a moment that is no moment does not renew in a loop");
+        assert_eq!(with(1), at(360), "nor does one that is too early to mean it");
     }
 
     #[test]

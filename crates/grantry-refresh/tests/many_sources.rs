@@ -19,8 +19,8 @@ fn keys(count: usize) -> impl Iterator<Item = GrantKey> {
 async fn renewals_at_one_endpoint_stay_under_the_cap() {
     let clock = TestClock::new();
     let grant = ScriptedGrant::new(&clock, Duration::from_millis(300), [Answer::Token(secs(600))]);
-    let scheduler = Scheduler::builder().clock(clock.clone()).build();
-    let profile = Profile::builder("test", &scheduler).concurrent_renewals(4).build().unwrap();
+    let scheduler = Scheduler::builder().clock(clock.clone()).concurrent_renewals(4).build();
+    let profile = Profile::builder("https://as.test/token", "test", &scheduler).build();
     let sources: Vec<_> = keys(200).map(|key| ManagedSource::new(key, grant.clone(), &profile)).collect();
     for source in &sources {
         source.warm();
@@ -42,7 +42,7 @@ async fn one_refusal_of_the_client_spares_its_other_sources_theirs() {
         [Answer::Fails(ErrorKind::InvalidClient), Answer::Token(secs(600))],
     );
     let scheduler = Scheduler::builder().clock(clock.clone()).build();
-    let profile = Profile::builder("test", &scheduler).build().unwrap();
+    let profile = Profile::builder("https://as.test/token", "test", &scheduler).build();
     let sources: Vec<_> = keys(10).map(|key| ManagedSource::new(key, grant.clone(), &profile)).collect();
     for source in &sources {
         assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::InvalidClient);
@@ -156,7 +156,7 @@ async fn the_directory_finds_each_source_by_its_own_names_only() {
     let clock = TestClock::new();
     let grant = ScriptedGrant::new(&clock, secs(0), [Answer::Token(secs(600))]);
     let scheduler = Scheduler::builder().clock(clock.clone()).build();
-    let profile = Profile::builder("test", &scheduler).build().unwrap();
+    let profile = Profile::builder("https://as.test/token", "test", &scheduler).build();
     let directory = Directory::new();
     for key in keys(1_000) {
         assert!(directory.insert(ManagedSource::new(key, grant.clone(), &profile)).is_none());

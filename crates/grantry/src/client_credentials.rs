@@ -145,8 +145,9 @@ impl ClientCredentialsSource {
         self
     }
 
-    /// The scheduler that renews in the background: share one among your sources. Its clock and randomness are
-    /// the source's. If left out, the source has one of its own.
+    /// The scheduler that renews in the background: share one among your sources, so that one task renews for all and
+    /// one cap holds for each token endpoint. Its clock and randomness are the source's. If left out, the source has
+    /// one of its own.
     pub fn scheduler(mut self, scheduler: &Scheduler) -> Self {
         self.scheduler = Some(scheduler.clone());
         self
@@ -169,9 +170,8 @@ impl ClientCredentialsSource {
             None => default_key(self.server.facts())?,
         };
         let client = Client::new(self.client_id, self.credential.at(self.server.facts()))?;
-        let token_url = self.server.facts().token_endpoint();
-        let registration =
-            format!("{} at {}", client.id().as_str(), token_url.host_str().unwrap_or_default());
+        let token_endpoint = self.server.facts().token_endpoint().to_string();
+        let client_name = client.id().as_str().to_owned();
         let endpoint = endpoint(self.server, client, self.transport)?
             .clock(scheduler.clock())
             .entropy(scheduler.entropy())
@@ -187,8 +187,10 @@ impl ClientCredentialsSource {
         if let Some(audience) = self.audience {
             grant = grant.audience(audience);
         }
-        let profile =
-            Profile::builder(registration, &scheduler).policy(self.policy).observer(self.observer).build()?;
+        let profile = Profile::builder(token_endpoint, client_name, &scheduler)
+            .policy(self.policy)
+            .observer(self.observer)
+            .build();
         Ok(ManagedSource::new(key, Arc::new(grant.build()?), &profile))
     }
 }

@@ -78,7 +78,7 @@ pub use grantry_jose::{Algorithm, SignError, Signer, SigningKey};
 pub use grantry_providers as providers;
 pub use grantry_refresh::{
     Condition, Directory, Fallback, Health, ManagedSource, Profile, ProfileBuilder, RefreshPolicy,
-    RefreshPolicyBuilder, Scheduler,
+    RefreshPolicyBuilder, Scheduler, SchedulerBuilder,
 };
 #[cfg(feature = "middleware")]
 pub use grantry_reqwest::AuthorizeMiddleware;

@@ -18,7 +18,8 @@ impl ManagedSource {
         let condition = match held.as_deref() {
             None => Condition::Empty,
             Some(token) if !token.is_fit(now) => Condition::Expired,
-            Some(_) if now >= state.renew_at => Condition::Due,
+            // A failure moves the next attempt, not the moment from which it was due.
+            Some(_) if now >= state.renew_at || state.failure().is_some() => Condition::Due,
             Some(_) => Condition::Fresh,
         };
         let failure = state.failure();
@@ -31,7 +32,7 @@ impl ManagedSource {
             key: self.key.clone(),
             condition,
             fit_for: held.as_deref().and_then(|token| token.expires()).map(|at| at.since(now)),
-            renewal_at: (state.renew_at != Instant::MAX).then_some(state.renew_at),
+            renewal_at: (state.renew_at != Instant::MAX && state.renew_at > now).then_some(state.renew_at),
             renewing: state.flight().is_some(),
             waiting: state.flight().map_or(0, |flight| flight.waiting()),
             last_error: failure.map(|failed| Error::clone(failed.error)),

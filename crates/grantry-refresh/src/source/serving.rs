@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use grantry_core::{CoarseReading, Error, ErrorKind, Event, Instant, Stage, Token, TokenSource};
 
 use super::ManagedSource;
+use super::landing::Takeoff;
 use super::state::State;
 use crate::flight::{Flight, NoAnswer};
 use crate::gate::Pass;
@@ -16,6 +17,9 @@ use crate::{Failed, Fallback, Verdict};
 
 /// How often a foreign thread asks before the source grows shards.
 const CONTENDED: u64 = 1_000;
+
+/// How many renewals a caller sees cut off before it gives up: where the runtime is gone, every one is.
+const CUT_OFF: u32 = 2;
 
 /// What a caller does next.
 enum Step {
@@ -51,38 +55,44 @@ impl TokenSource for ManagedSource {
 
     fn reject(&self, refused: &Token) {
         let now = self.profile.clock.now();
-        {
+        let shortest = self.profile.policy.between_rejections();
+        let kept = {
             let mut state = self.lock();
             let held = self.held.load_full();
             let Some(held) = held.filter(|held| held.is_same(refused)) else {
                 return;
             };
-            let shortest = self.profile.policy.between_rejections();
             let last = state.unusual().and_then(|u| u.refused_at);
-            if last.is_some_and(|last| now.since(last) < shortest) {
-                tracing::debug!(
-                    service = self.key.service(),
-                    "a token was refused again so soon that it is kept"
-                );
-                return;
+            match last.map(|last| last.after(shortest)).filter(|again| *again > now) {
+                Some(again) => {
+                    // Kept, but not for long.
+                    if again < state.renew_at && self.profile.policy.enabled() {
+                        self.book(&mut state, again);
+                        self.reopen(&state, &held, now);
+                    }
+                    true
+                }
+                None => {
+                    self.withdraw(&mut state, &held, now);
+                    false
+                }
             }
-            self.gate.shut();
-            self.held.store(None);
-            if let Some(shards) = self.shards.get() {
-                shards.fill(None);
-            }
-            let set = state.replacing(Some(&held));
-            let unusual = state.unusual_mut();
-            unusual.refused_at = Some(now);
-            unusual.set = set;
+        };
+        let service = self.key.service();
+        if kept {
+            tracing::debug!(
+                service,
+                "a token was refused so soon after the one before that it is kept for now"
+            );
+        } else {
+            tracing::info!(service, "a resource server refused the token; the next demand replaces it");
+            self.profile.tell(&Event::rejected(self.key.clone()));
         }
-        tracing::info!(service = self.key.service(), "a resource server refused the token; it is renewed");
-        self.profile.observer.on(&Event::rejected(self.key.clone()));
     }
 }
 
 impl ManagedSource {
-    /// The held token, counted. Once there are shards nobody writes into the source itself, so that threads only
+    /// The held token, counted. Once there are shards no hit writes into the source itself, so that threads only
     /// read what they share.
     #[inline]
     fn serve(&self, reading: CoarseReading) -> Option<Token> {
@@ -109,78 +119,120 @@ impl ManagedSource {
     /// sent to renew it.
     #[cold]
     fn ready_late(&self, reading: CoarseReading) -> Option<Token> {
-        let fit = self.held.load().as_deref().is_some_and(|token| token.is_fit(self.profile.clock.now()));
-        if !fit || self.gate.claim(reading) {
+        let expires = self.held.load().as_deref()?.expires().unwrap_or(Instant::MAX);
+        let left = expires.since(self.profile.clock.now());
+        if left.is_zero() || self.gate.claim(reading, left) {
             return None;
         }
         self.serve(reading)
     }
 
     async fn wait_for_token(&self) -> Result<Token, Error> {
+        self.profile.scheduler.ensure_running();
         let started = self.profile.clock.now();
         let patience = self.profile.policy.patience();
-        let mut waited = false;
+        let (mut waited, mut cut_off) = (false, 0);
         loop {
-            let (flight, seen) = match self.step(waited) {
+            let left = patience.saturating_sub(self.profile.clock.now().since(started));
+            let (flight, seen) = match self.step(waited, left) {
                 Step::Give(token) => return Ok(token),
                 Step::Refuse(error) => return Err(error),
                 Step::Wait(flight, seen) => (flight, seen),
             };
-            let left = patience.saturating_sub(self.profile.clock.now().since(started));
             match flight.wait(seen, self.profile.policy.max_waiting(), left).await {
                 Ok(()) => waited = true,
                 Err(NoAnswer::Full) => return Err(self.overloaded()),
                 Err(NoAnswer::OutOfPatience) => return self.out_of_patience(patience),
             }
+            cut_off += u32::from(flight.was_cut_off());
+            if cut_off > CUT_OFF {
+                let text = "the runtime that the renewal ran on shut down";
+                return Err(Error::new(ErrorKind::Closed, Stage::Wait, text));
+            }
         }
     }
 
-    /// Decides for one caller, and does what the verdict asks for. `waited` says that the caller has waited for an
-    /// attempt: only `queue` lets it wait for the next one too.
-    fn step(&self, waited: bool) -> Step {
+    /// Decides for one caller with this much patience left, and does what the verdict asks for. `waited` says that
+    /// the caller has waited for an attempt: only `queue` lets it wait for the next one too.
+    fn step(&self, waited: bool, left: Duration) -> Step {
         let now = self.profile.clock.now();
-        let policy = &self.profile.policy;
         let mut state = self.lock();
         let held = self.held.load_full();
+        let (step, takeoff) = self.step_locked(&mut state, held.as_deref(), waited, left, now);
+        drop(state);
+        // Outside of the lock, because a runtime that shuts down drops the task right here.
+        if let Some(takeoff) = takeoff {
+            takeoff.go();
+        }
+        if let Step::Give(token) = &step {
+            self.count(token, now);
+        }
+        step
+    }
+
+    fn step_locked(
+        &self,
+        state: &mut State,
+        held: Option<&Token>,
+        waited: bool,
+        left: Duration,
+        now: Instant,
+    ) -> (Step, Option<Takeoff>) {
+        let policy = &self.profile.policy;
         let failure = state.failure().map(|failed| match policy.fallback() {
             Fallback::Fail | Fallback::UseExpired { .. } if waited => {
                 Failed { retry_at: Instant::MAX, ..failed }
             }
             _ => failed,
         });
-        let verdict = policy.decide(state.held(held.as_deref()), failure, now);
-        match (verdict, held) {
+        match (policy.decide(state.held(held), failure, now), held) {
             (Verdict::UseHeld, Some(token)) => {
-                self.reopen(&state, &token, now);
-                drop(state);
-                self.give(&token)
+                self.reopen(state, token, now);
+                (Step::Give(token.clone()), None)
             }
             (Verdict::UseHeldAndRenew, Some(token)) => {
-                // Without a runtime or after shutdown there is nothing to renew with, and the token is fit.
-                let _ = self.join_or_start(&mut state);
-                self.reopen(&state, &token, now);
-                drop(state);
-                self.give(&token)
+                // Without a runtime, or after shutdown, there is nothing to renew with, and the token is fit.
+                let takeoff = self.join_or_start(state, now).ok().and_then(|(_, takeoff)| takeoff);
+                self.reopen(state, token, now);
+                (Step::Give(token.clone()), takeoff)
             }
-            (Verdict::UseExpired, Some(token)) => {
-                drop(state);
-                self.give_expired(&token, now)
-            }
-            (Verdict::Refuse, _) => Step::Refuse(state.failure().map_or_else(no_reason, |f| f.error.clone())),
-            (Verdict::AwaitRenewal, _) | (_, None) => match self.join_or_start(&mut state) {
-                Ok(flight) => {
-                    let seen = flight.ended();
-                    Step::Wait(flight, seen)
+            (Verdict::UseExpired, Some(token)) => (Step::Give(token.marked_past_expiry()), None),
+            (Verdict::Refuse, _) => (Step::Refuse(last_error(state)), None),
+            (Verdict::AwaitRenewal, _) | (_, None) => {
+                // Nothing will come before the caller's patience is over.
+                let pointless = state.failure().is_some_and(|failed| failed.retry_at > now.after(left));
+                if pointless {
+                    return (Step::Refuse(last_error(state)), None);
                 }
-                Err(error) => Step::Refuse(error),
-            },
+                match self.join_or_start(state, now) {
+                    Ok((flight, takeoff)) => {
+                        let seen = flight.ended();
+                        (Step::Wait(flight, seen), takeoff)
+                    }
+                    Err(error) => (Step::Refuse(error), None),
+                }
+            }
         }
+    }
+
+    /// Takes a refused token out of every place from which it could be handed out.
+    fn withdraw(&self, state: &mut State, held: &Token, now: Instant) {
+        self.gate.shut();
+        self.held.store(None);
+        if let Some(shards) = self.shards.get() {
+            shards.fill(None);
+        }
+        let set = state.replacing(Some(held));
+        let unusual = state.unusual_mut();
+        unusual.refused_at = Some(now);
+        unusual.set = set;
     }
 
     /// Opens the gate again until the next moment at which somebody has to look.
     pub(super) fn reopen(&self, state: &State, token: &Token, now: Instant) {
         let expires = token.expires().unwrap_or(Instant::MAX);
-        let look = if state.flight().is_some() || !self.profile.policy.enabled() {
+        let idle = !self.profile.policy.enabled() || self.profile.scheduler.is_closed();
+        let look = if state.flight().is_some() || idle {
             expires
         } else {
             // In the buffer with a failure behind it: the next look is when something may be tried again.
@@ -191,27 +243,18 @@ impl ManagedSource {
         self.gate.open(look, expires, &*self.profile.clock);
     }
 
-    fn give(&self, token: &Token) -> Step {
+    /// Counts a token that was handed out by the long way, and tells of an expired one.
+    fn count(&self, token: &Token, now: Instant) {
         let monotonic = self.profile.clock.coarse().monotonic;
         if !self.tally.count_own(thread_number(), monotonic) {
             self.tally.count_other(monotonic);
         }
-        Step::Give(token.clone())
-    }
-
-    fn give_expired(&self, token: &Token, now: Instant) -> Step {
-        self.tell_expired(token, now);
-        self.give(&token.marked_past_expiry())
-    }
-
-    fn tell_expired(&self, token: &Token, now: Instant) {
-        let by = token.expires().map_or(Duration::ZERO, |expired| now.since(expired));
-        tracing::warn!(
-            service = self.key.service(),
-            expired_for_ms = by.as_millis(),
-            "an expired token is handed out"
-        );
-        self.profile.observer.on(&Event::served_expired(self.key.clone(), by));
+        if token.is_past_expiry() {
+            let by = token.expires().map_or(Duration::ZERO, |expired| now.since(expired));
+            let service = self.key.service();
+            tracing::warn!(service, expired_for_ms = by.as_millis(), "an expired token is handed out");
+            self.profile.tell(&Event::served_expired(self.key.clone(), by));
+        }
     }
 
     /// Under the lock, so that no copy of an older token is put in after a newer one was published.
@@ -232,24 +275,38 @@ impl ManagedSource {
     /// The patience is over: the expired token where the policy allows it, else the last failure.
     fn out_of_patience(&self, patience: Duration) -> Result<Token, Error> {
         let now = self.profile.clock.now();
-        let state = self.lock();
-        let held = self.held.load_full();
-        if let Some(token) = held.as_deref().filter(|token| token.is_fit(now)) {
-            return Ok(token.clone());
+        let (held, failure) = {
+            let state = self.lock();
+            let failure = state.failure().map(|failed| (failed.error.clone(), failed.definite));
+            (self.held.load_full(), failure)
+        };
+        let definite = failure.as_ref().is_some_and(|(_, definite)| *definite);
+        let usable = held.as_deref().and_then(|token| match self.profile.policy.fallback() {
+            _ if token.is_fit(now) => Some(token.clone()),
+            Fallback::UseExpired { grace } if !definite => {
+                let last = token.expires().unwrap_or(Instant::MAX).after(grace);
+                (now < last).then(|| token.marked_past_expiry())
+            }
+            _ => None,
+        });
+        match (usable, failure) {
+            (Some(token), _) => {
+                self.count(&token, now);
+                Ok(token)
+            }
+            (None, Some((error, _))) => Err(error),
+            (None, None) => {
+                let text =
+                    format!("no token came within {patience:?}; the renewal goes on in the background");
+                Err(Error::new(ErrorKind::Interrupted, Stage::Wait, text))
+            }
         }
-        if let Some(failed) = state.failure() {
-            return Err(failed.error.clone());
-        }
-        drop(state);
-        if let (Fallback::UseExpired { grace }, Some(token)) = (self.profile.policy.fallback(), held)
-            && token.expires().is_some_and(|expired| now < expired.after(grace))
-        {
-            self.tell_expired(&token, now);
-            return Ok(token.marked_past_expiry());
-        }
-        let text = format!("no token came within {patience:?}; the renewal goes on in the background");
-        Err(Error::new(ErrorKind::Interrupted, Stage::Wait, text))
     }
+}
+
+/// Why nothing is tried now.
+fn last_error(state: &State) -> Error {
+    state.failure().map_or_else(no_reason, |failed| failed.error.clone())
 }
 
 fn no_reason() -> Error {

@@ -20,7 +20,7 @@ pub(super) struct State {
 #[derive(Debug, Default)]
 pub(super) struct Unusual {
     pub(super) flight: Option<Arc<Flight>>,
-    pub(super) failure: Option<Failure>,
+    pub(super) failure: Option<LastFailure>,
     /// The whole token set, where it holds more than its token, or where its token was refused.
     pub(super) set: Option<TokenSet>,
     /// When a resource server's refusal last led to a renewal.
@@ -29,7 +29,7 @@ pub(super) struct Unusual {
 
 /// The last attempt, which failed.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct LastFailure {
     pub(super) error: Error,
     pub(super) retry_at: Instant,
     pub(super) ended: bool,
@@ -75,7 +75,7 @@ impl State {
 
     /// A renewal succeeded: forgets everything of the one before but what the next one needs.
     pub(super) fn renewed(&mut self, set: &TokenSet) {
-        let more = set.refresh_token().is_some() || set.generation() > 0;
+        let more = set.refresh_token().is_some();
         let refused_at = self.unusual().and_then(|u| u.refused_at);
         self.unusual = (more || refused_at.is_some())
             .then(|| Box::new(Unusual { set: more.then(|| set.clone()), refused_at, ..Unusual::default() }));

@@ -166,7 +166,7 @@ pub fn scene(policy: RefreshPolicy, delay: Duration, script: impl IntoIterator<I
     let clock = TestClock::new();
     let grant = ScriptedGrant::new(&clock, delay, script);
     let scheduler = Scheduler::builder().clock(clock.clone()).build();
-    let profile = Profile::builder("test", &scheduler).policy(policy).build().unwrap();
+    let profile = Profile::builder("https://as.test/token", "test", &scheduler).policy(policy).build();
     let source = ManagedSource::new(key(), grant.clone(), &profile);
     Scene { clock, grant, scheduler, source }
 }

@@ -39,10 +39,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Each request is made with exactly one secret and is sent once. When the server answers `invalid_client`, or 401
-//! without an OAuth error, the next request uses the next secret, after the last one the first again; a secret that
-//! works is kept. Until each was refused in turn the error's diagnosis says [`Retry::Now`](crate::Retry::Now), and
-//! the source tries again at once. That takes one of `max_retries`, so leave at least one. Clones of a
+//! Each request is made with exactly one secret and is sent once. When the server answers `invalid_client`, the
+//! next request uses the next secret, after the last one the first again; a secret that works is kept. Until each
+//! was refused in turn the error's diagnosis says [`Retry::Now`](crate::Retry::Now), and the source tries again at
+//! once, whatever `max_retries` says; a third secret is reached by the retries after that. Clones of a
 //! [`Client`](crate::Client), and of the endpoint that has it, share which secret works.
 //!
 //! So: deploy with new and old; exchange the secret at the server; deploy with the new one alone.
@@ -115,8 +115,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A signer that fails is an outage and no verdict: the error is `Unreachable`, nothing was sent, and the source
-//! tries again.
+//! A signer that fails, or takes longer than 10 s, is an outage and no verdict: the error is `Unreachable`, nothing
+//! was sent, and the source tries again.
 //!
 //! # What an assertion says
 //!

@@ -16,7 +16,8 @@
 //! # The kinds
 //!
 //! "Again" is what [`Diagnosis::retry`](crate::Diagnosis::retry) says: `Never` until somebody changed something,
-//! `After` a while. A definite kind ends a source's retries; see [`renewal`](super::renewal).
+//! `After` a while. `Never` ends a source's retries and begins its cool-down; after a definite verdict the
+//! scheduler does not go on by itself either. See [`renewal`](super::renewal).
 //!
 //! | kind | it means | whose move | again | definite |
 //! |---|---|---|---|---|
@@ -39,8 +40,8 @@
 //! | `Storage` | a keeper could not keep a refresh token; nothing was given out | store | after | |
 //! | `Internal` | a mistake of ours | library | never | |
 //!
-//! Sources go on trying what is not definite, `Untrusted` among it: a certificate may be mended while a service
-//! runs.
+//! `Untrusted` is not definite: a certificate may be mended while a service runs, so a source whose token is still
+//! fit tries again after each cool-down.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

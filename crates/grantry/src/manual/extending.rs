@@ -55,7 +55,7 @@
 //!
 //! let scheduler = Scheduler::new();
 //! let grant = Sidecar { ask: || Some("from-the-sidecar".to_owned()), clock: scheduler.clock() };
-//! let profile = Profile::builder("the sidecar", &scheduler).build()?;
+//! let profile = Profile::builder("the sidecar", "mesh", &scheduler).build();
 //! let source = ManagedSource::new(GrantKey::new("acme", "mesh", "default")?, Arc::new(grant), &profile);
 //! assert_eq!(source.token().await?.header(), "Bearer from-the-sidecar");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -145,7 +145,7 @@
 //! // In production over `HttpTransport::builder().for_single_use_credentials()`.
 //! let endpoint = TokenEndpoint::new(server, client, transport)?;
 //! let grant = RefreshTokenGrant::new(endpoint, stored.clone(), row.clone())?;
-//! let profile = Profile::builder("calendar", &Scheduler::new()).build()?;
+//! let profile = Profile::builder("https://as.example.com/token", "calendar", &Scheduler::new()).build();
 //! let source = ManagedSource::new(GrantKey::new("acme", "calendar", "ann")?, Arc::new(grant), &profile);
 //! source.token().await?;
 //! let kept = row.0.lock().unwrap().clone().ok_or("nothing was kept")?;

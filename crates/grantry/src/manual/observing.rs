@@ -91,8 +91,9 @@
 //! | debug | token renewed | `service`, `lifetime_s`, `took_ms` |
 //! | warn | token renewal failed | `service`, `error.type`, `attempt`, `again_in_ms`, `salvaged`, `in_doubt` |
 //! | warn | an expired token is handed out | `service`, `expired_for_ms` |
-//! | info | a resource server refused the token | `service` |
-//! | debug | a token was refused again so soon that it is kept | `service` |
+//! | info | a resource server refused the token; the next demand replaces it | `service` |
+//! | debug | a token was refused so soon after the one before that it is kept for now | `service` |
+//! | error | an observer panicked; nothing else is touched by it | `event` |
 //! | debug | the resource server refused the token, or asked for a nonce; sending once more | `server.address`, `server.port`, `http.response.status_code`, `http.request.resend_count` |
 //!
 //! `service` is the middle name of the source's key. `error.type` is

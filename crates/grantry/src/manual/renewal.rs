@@ -8,7 +8,8 @@
 //! * **Buffer.** A token is renewed before its last `buffer` begins. A buffer of 0 renews at expiry.
 //! * **Share of life.** The buffer takes at most half of a token's life: one of 10 s under a buffer of 300 s is
 //!   renewed after 5 s.
-//! * **The server's wish.** A `refresh_in` in the answer counts where it names an earlier moment.
+//! * **The server's wish.** A `refresh_in` in the answer counts where it names an earlier moment, but no renewal
+//!   comes before a tenth of the life.
 //! * **Spread.** The moment is drawn from the last twentieth of the time between the request and the buffer. Where
 //!   many renewals are booked around it already (more than a fifth over the mean, counted in blocks of 6.4 s, and
 //!   at least 16), it is the emptier of two draws from all the time between the first tenth of the life and the
@@ -24,18 +25,18 @@
 //!
 //! A failure never displaces a token that is still fit. Retries follow: before the first one a time between zero
 //! and `retry_delay` (full jitter), then between zero and twice that, and so on up to `longest_delay` (60 s). A
-//! `Retry-After` is waited for in full, with up to a tenth on top; more than an hour counts as an hour. An attempt
-//! that sent nothing uses no retry up while somebody waits.
+//! `Retry-After` is waited for in full, with the draw on top; more than an hour counts as an hour. An attempt that
+//! sent nothing uses no retry up while somebody waits.
 //!
-//! After `max_retries`, or a definite verdict (`invalid_grant`, `invalid_client`, `invalid_scope` and the like),
-//! the source rests for `cool_down`, or for the `Retry-After` if that is longer. It is never the end: the next
-//! demand afterwards tries again. While the held token outlasts the rest, the scheduler tries again by itself, but
-//! not after a definite verdict.
+//! After `max_retries`, or at once where the diagnosis says [`Retry::Never`](crate::Retry::Never), the source rests
+//! for `cool_down`, or for the `Retry-After` if that is longer. It is never the end: the next demand afterwards
+//! tries again. While the held token outlasts the rest, the scheduler tries again by itself, but not after a
+//! definite verdict of the server (`invalid_grant`, `invalid_scope` and the like).
 //!
 //! `invalid_client` says nothing about a grant. It opens the breaker of the [`Profile`](crate::Profile): for the
 //! cool-down all its sources fail without asking, then one of them tries. While the endpoint has another client
-//! secret to try, the next attempt follows at once and no breaker opens; see
-//! [`client_authentication`](super::client_authentication).
+//! secret to try, the next attempt follows at once, whatever `max_retries` says (once in a row), and no breaker
+//! opens; see [`client_authentication`](super::client_authentication).
 //!
 //! # What the fallback words mean
 //!
@@ -54,8 +55,9 @@
 //!
 //! * The error is that of the last attempt that failed. Where patience ends and none has, it is `Interrupted`, and
 //!   the renewal goes on.
-//! * Patience counts for one caller from when it asked. With `fail` and `use-expired` a caller waits for one
-//!   attempt, for 60 s at most; the transport's own timeouts end it sooner.
+//! * Patience counts for one caller from when it asked. Where the next attempt lies beyond it (a long
+//!   `Retry-After`), the error comes at once. With `fail` and `use-expired` a caller waits for one attempt, for a
+//!   minute at most; the transport's own timeouts end it sooner.
 //! * Grace counts from the token's expiry. The token is marked: [`is_past_expiry`](crate::Token::is_past_expiry),
 //!   and an observer is told each time.
 //! * Callers who wait share one renewal. Beyond `max_waiting` (1,000,000) the next gets `Overloaded`.
@@ -95,10 +97,11 @@
 //! # Refusals by a resource server
 //!
 //! [`reject`](crate::TokenSource::reject) says that a resource server refused this very token. It goes by identity:
-//! a late 401 about an old token discards nothing. The refused token is given to nobody any more, by no fallback,
-//! and the next caller starts a renewal. That is honoured once in
-//! [`between_rejections`](crate::RefreshPolicy::between_rejections) (5 s); in between the same token stays, so that
-//! a resource server that refuses everything causes one token request in five seconds and not one a call.
+//! a late 401 about an old token discards nothing. The refused token is withdrawn at once, is given to nobody any
+//! more by any fallback, and the next caller starts a renewal. That is honoured once in
+//! [`between_rejections`](crate::RefreshPolicy::between_rejections) (5 s): a token that is refused sooner after the
+//! one before stays until that time is over and is renewed then, so that a resource server that refuses everything
+//! causes one token request in five seconds and not one a call.
 //!
 //! # Clocks and sleep
 //!

@@ -82,7 +82,8 @@
 //! # Logging
 //!
 //! Traces and events hold hosts, ports, paths, statuses, kinds and the names that you gave, never a query, a header
-//! or a body. OAuth error codes are kept as data: cut to 64 characters and cleaned of what a terminal could trip
-//! over. An `error_description` is not kept; a provider's own code inside it is, where the preset knows its prefix.
+//! or a body. OAuth error codes are kept as data where they are registered ones, or look like codes and repeat
+//! nothing of the request's secrets. An `error_description` is not kept; a provider's own code inside it is, where
+//! the preset knows its prefix.
 //!
 //! A crate feature never makes a check weaker. Reports of weaknesses: see `SECURITY.md` in the repository.

@@ -75,14 +75,14 @@
 //!
 //! | share | with | because |
 //! |---|---|---|
-//! | one [`Scheduler`](crate::Scheduler) | `.scheduler(&scheduler)` | one background task for all, renewals spread among all, one shutdown |
+//! | one [`Scheduler`](crate::Scheduler) | `.scheduler(&scheduler)` | one background task for all, renewals spread among all, one limit on renewals at once for each token endpoint, one shutdown |
 //! | one [`Transport`](crate::Transport) | `.transport(transport)` | one pool of connections; each source that is given none builds its own |
-//! | one [`Profile`](crate::Profile) | [`ManagedSource::new`](crate::ManagedSource::new) | one limit on renewals at once, one breaker for a refused client |
+//! | one [`Profile`](crate::Profile) | [`ManagedSource::new`](crate::ManagedSource::new) | one policy, and one breaker for a refused client |
 //!
-//! [`client_credentials`](crate::client_credentials()) makes a profile for each source. Where many sources act as
-//! one client at one endpoint, make the profile yourself. At most 16 of its renewals run at once, if nothing else
-//! is said; and when the server refuses the client for good, one refusal spares all others theirs until the
-//! cool-down is over.
+//! At most 16 renewals run at once at one token endpoint, unless `Scheduler::builder().concurrent_renewals(..)`
+//! says otherwise. [`client_credentials`](crate::client_credentials()) makes a profile for each source. Where many
+//! sources act as one client, make the profile yourself: when the server refuses the client for good, one refusal
+//! spares all others theirs until the cool-down is over.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -97,8 +97,8 @@
 //!
 //! let client = Client::new("gateway", ClientAuthentication::secret_basic("s3cret"))?;
 //! let endpoint = TokenEndpoint::new(server, client, transport)?;
-//! let profile =
-//!     Profile::builder("gateway at as.example.com", &Scheduler::new()).concurrent_renewals(4).build()?;
+//! let scheduler = Scheduler::builder().concurrent_renewals(4).build();
+//! let profile = Profile::builder("https://as.example.com/token", "gateway", &scheduler).build();
 //! for scope in ["orders.read", "invoices.read"] {
 //!     let grant = ClientCredentials::builder(endpoint.clone()).scope(scope).build()?;
 //!     let source = ManagedSource::new(GrantKey::new("acme", scope, "default")?, Arc::new(grant), &profile);
@@ -115,8 +115,9 @@
 //! # Warming up
 //!
 //! [`warm`](crate::ManagedSource::warm) obtains the first token in the background, so that the first request finds
-//! one at hand. It returns at once and reports nothing: a failure is in [`health`](crate::ManagedSource::health),
-//! in the log, and in what the next caller gets. To refuse to start without a token, await `token` instead.
+//! one at hand. It returns at once, waits its turn behind other renewals at the endpoint, and reports nothing: a
+//! failure is in [`health`](crate::ManagedSource::health), in the log, and in what the next caller gets. To refuse
+//! to start without a token, await `token` instead.
 //!
 //! # Shutting down
 //!
@@ -129,7 +130,7 @@
 //! # Runtimes
 //!
 //! Renewals are tasks on tokio: on the runtime of the caller who starts one. The scheduler's task starts on the
-//! runtime of the first source that holds a token; if that runtime ends, the next renewal that a caller of another
-//! one starts takes it there. Outside of any runtime `ready` works, and so does `token` while the held token is
-//! fit; otherwise the error is of kind `Configuration` and says so. With neither timers nor I/O on the runtime
-//! nothing works: build it with `enable_all`.
+//! runtime of the first source that is used; if that runtime ends, the next source that somebody of another one
+//! waits for takes it there. Outside of any runtime `ready` works, and so does `token` while the held token is fit;
+//! otherwise the error is of kind `Configuration` and says so. With neither timers nor I/O on the runtime nothing
+//! works: build it with `enable_all`.
