@@ -1,5 +1,6 @@
 //! Builds an [`AuthorizationServer`].
 
+use std::fmt;
 use std::time::Duration;
 
 use url::Url;
@@ -10,7 +11,7 @@ use super::{
 };
 
 /// Builds an [`AuthorizationServer`].
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[must_use]
 pub struct AuthorizationServerBuilder {
     pub(super) token_endpoint: String,
@@ -34,6 +35,18 @@ pub struct AuthorizationServerBuilder {
     pub(super) extra_parameters: Vec<(String, String)>,
     pub(super) earliest_renewal: Option<Duration>,
     pub(super) provider: Option<String>,
+}
+
+/// Nothing is checked yet, so nothing that a person typed is shown: a URL may hold a password, a parameter a key.
+impl fmt::Debug for AuthorizationServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters: Vec<&str> = self.extra_parameters.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("AuthorizationServerBuilder")
+            .field("provider", &self.provider)
+            .field("rotation", &self.rotation)
+            .field("extra_parameters", &parameters)
+            .finish_non_exhaustive()
+    }
 }
 
 macro_rules! set {
