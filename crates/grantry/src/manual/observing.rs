@@ -13,6 +13,7 @@
 //! | `Rejected` | a resource server refused a token, and that was honoured |
 //! | `ServedExpired` | the fallback `use-expired` handed an expired token out |
 //! | `ClockSkew` | the server's `Date` and our wall clock came to differ by 10 s or more |
+//! | `SecretRefused` | one of several client secrets was refused: which one, and whether another is tried |
 //! | `ClientRefused` | the server does not accept the client, and the breaker of its profile opened |
 //!
 //! ```
