@@ -1,5 +1,6 @@
 //! Figures, their aims, and the table and file that hold them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -50,11 +51,29 @@ impl Report {
         for figure in &self.figures {
             println!("{}", line(figure));
         }
+        if let Some(peers) = &self.peers {
+            print_peers(peers);
+        }
         if let Some(parent) = Path::new(out).parent() {
             std::fs::create_dir_all(parent).unwrap();
         }
         std::fs::write(out, serde_json::to_vec_pretty(&self).unwrap()).unwrap();
         println!("\nwritten to {out}");
+    }
+}
+
+/// The peers' figures, a line for each thing measured.
+fn print_peers(peers: &serde_json::Value) {
+    let text = |figure: &serde_json::Value, name: &str| figure[name].as_str().unwrap_or_default().to_owned();
+    let mut by_metric: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for figure in peers["figures"].as_array().into_iter().flatten() {
+        let value = figure["value"].as_f64().map_or(String::from("-"), |value| format!("{value:.2}"));
+        let line = format!("{} {value} {}", text(figure, "peer"), text(figure, "unit"));
+        by_metric.entry(text(figure, "metric")).or_default().push(line);
+    }
+    println!("\npeers, measured before:");
+    for (metric, lines) in by_metric {
+        println!("  {metric:<26} {}", lines.join(", "));
     }
 }
 

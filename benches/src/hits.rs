@@ -34,7 +34,7 @@ impl Limit {
 
 /// Bytes that are shared from the start, so that no clone allocates.
 fn bytes() -> String {
-    format!("Bearer {}", "x".repeat(crate::grants::TOKEN_BYTES))
+    format!("Bearer {}", "x".repeat(crate::grants::LONG_TOKEN_BYTES))
 }
 
 pub(crate) fn run(report: &mut Report) {

@@ -4,6 +4,7 @@
 //! could do for the same result. `cargo xtask bench` runs them beside the peers; `--only NAME` runs one.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the machine's clock itself")]
+#![allow(clippy::cast_possible_truncation, reason = "what is measured is small")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on stops")]
 
 mod figure;
@@ -17,6 +18,9 @@ mod timing;
 
 use figure::Report;
 
+/// Measures something and adds its figures.
+type Suite = fn(&mut Report);
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let after = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1));
@@ -25,7 +29,7 @@ fn main() {
     let peers = after("--peers-json").map(String::as_str);
 
     let mut report = Report::default();
-    let suites: [(&str, fn(&mut Report)); 6] = [
+    let suites: [(&str, Suite); 6] = [
         ("hits", hits::run),
         ("keyed", keyed::run),
         ("herd", renewal::herd),
