@@ -56,4 +56,4 @@ pub use server::{
 pub use source::TokenSource;
 pub use system::{SystemClock, SystemEntropy};
 pub use token::Token;
-pub use token_set::{InvalidToken, TokenSet, TokenSetBuilder, TokenType};
+pub use token_set::{InvalidToken, TokenSet, TokenSetBuilder};

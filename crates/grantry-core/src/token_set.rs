@@ -4,16 +4,6 @@ use std::fmt;
 
 use crate::{AccessToken, Binding, Instant, RefreshToken, Scope, Token};
 
-/// What the token endpoint called the token (RFC 6749 section 7.1), compared without regard to case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum TokenType {
-    /// RFC 6750.
-    Bearer,
-    /// RFC 9449.
-    DPoP,
-}
-
 /// An access token that cannot be presented: not token68 (RFC 6750 section 2.1), or empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the access token is empty or holds a character that cannot stand in an Authorization header")]

@@ -57,6 +57,11 @@ impl Profile {
         &self.policy
     }
 
+    /// Who is told what happens to its sources.
+    pub fn observer(&self) -> &Arc<dyn Observer> {
+        &self.observer
+    }
+
     /// The scheduler that renews them.
     pub fn scheduler(&self) -> &Scheduler {
         &self.scheduler

@@ -42,6 +42,7 @@ pub fn client_credentials(
         policy: RefreshPolicy::default(),
         observer: Arc::new(NoObserver),
         scheduler: None,
+        profile: None,
         transport: None,
     }
 }
@@ -92,6 +93,7 @@ pub struct ClientCredentialsSource {
     policy: RefreshPolicy,
     observer: Arc<dyn Observer>,
     scheduler: Option<Scheduler>,
+    profile: Option<Arc<Profile>>,
     transport: Option<Arc<dyn Transport>>,
 }
 
@@ -153,6 +155,13 @@ impl ClientCredentialsSource {
         self
     }
 
+    /// What the source shares with others of the same client: the policy, the observer, the scheduler and the breaker,
+    /// in the place of what was said of them here.
+    pub fn profile(mut self, profile: &Arc<Profile>) -> Self {
+        self.profile = Some(Arc::clone(profile));
+        self
+    }
+
     /// How requests reach the server; if left out, that of the discovery, else an `HttpTransport` with its defaults.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
@@ -164,18 +173,26 @@ impl ClientCredentialsSource {
     /// # Errors
     /// [`Configuration`](crate::ErrorKind::Configuration) says what to change.
     pub fn build(mut self) -> Result<Arc<ManagedSource>, Error> {
-        let scheduler = self.scheduler.take().unwrap_or_default();
+        let profile = match self.profile.take() {
+            Some(profile) => profile,
+            None => Profile::builder(
+                self.server.facts().token_endpoint().as_str(),
+                self.client_id.as_str(),
+                &self.scheduler.take().unwrap_or_default(),
+            )
+            .policy(self.policy.clone())
+            .observer(Arc::clone(&self.observer))
+            .build(),
+        };
         let key = match self.key.take() {
             Some(key) => key,
             None => default_key(self.server.facts())?,
         };
         let client = Client::new(self.client_id, self.credential.at(self.server.facts()))?;
-        let token_endpoint = self.server.facts().token_endpoint().to_string();
-        let client_name = client.id().as_str().to_owned();
         let endpoint = endpoint(self.server, client, self.transport)?
-            .clock(scheduler.clock())
-            .entropy(scheduler.entropy())
-            .observer(Arc::clone(&self.observer))
+            .clock(profile.scheduler().clock())
+            .entropy(profile.scheduler().entropy())
+            .observer(Arc::clone(profile.observer()))
             .build()?;
         let mut grant = ClientCredentials::builder(endpoint).scopes(self.scopes).key(key.clone());
         for resource in self.resources {
@@ -187,10 +204,6 @@ impl ClientCredentialsSource {
         if let Some(audience) = self.audience {
             grant = grant.audience(audience);
         }
-        let profile = Profile::builder(token_endpoint, client_name, &scheduler)
-            .policy(self.policy)
-            .observer(self.observer)
-            .build();
         Ok(ManagedSource::new(key, Arc::new(grant.build()?), &profile))
     }
 }

@@ -65,20 +65,20 @@ pub use grantry_core::{
     Entropy, Error, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant, InvalidName,
     InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, ProofRequest, Prover,
     RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, SystemClock, SystemEntropy, Target, TenantId,
-    Thumbprint, Timestamp, Token, TokenSet, TokenSource, presenting,
+    Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
 };
 pub use grantry_endpoint::{
     ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IntrospectionEndpoint,
-    KeepError, Keeper, Kept, RefreshTokenGrant, Request, RevocationEndpoint, TokenEndpoint, TokenRequest,
-    Transport, TransportCause, TransportFailure,
+    KeepError, Keeper, Kept, RefreshTokenGrant, RefreshTokenGrantBuilder, Request, RevocationEndpoint,
+    TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport, TransportCause, TransportFailure,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};
-pub use grantry_jose::{Algorithm, SignError, Signer, SigningKey};
+pub use grantry_jose::{Algorithm, Jwk, KeyError, SignError, Signer, SigningKey, VerifyingKey};
 pub use grantry_providers as providers;
 pub use grantry_refresh::{
-    Condition, Directory, Fallback, Health, ManagedSource, Profile, ProfileBuilder, RefreshPolicy,
-    RefreshPolicyBuilder, Scheduler, SchedulerBuilder,
+    Condition, Directory, Failed, Fallback, Health, Held, ManagedSource, Profile, ProfileBuilder,
+    RefreshPolicy, RefreshPolicyBuilder, RenewalWindow, Scheduler, SchedulerBuilder, Verdict,
 };
 #[cfg(feature = "middleware")]
 pub use grantry_reqwest::AuthorizeMiddleware;

@@ -11,7 +11,7 @@ use grantry_core::{
     ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, Diagnosis, Error, ErrorAlias,
     ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party, ProofRequest,
     Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime, SystemClock,
-    SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet, TokenType,
+    SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
@@ -74,7 +74,6 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::Token", set.token());
     to.print("grantry_core::TokenSet", &set);
     to.print("grantry_core::TokenSetBuilder", &TokenSet::builder(AccessToken::new(CANARY), Instant::ZERO));
-    to.print("grantry_core::TokenType", &TokenType::Bearer);
     let unfit = TokenSet::builder(AccessToken::new(format!("{CANARY} {CANARY}")), Instant::ZERO).build();
     to.print("grantry_core::InvalidToken", &unfit.unwrap_err());
     to.print("grantry_core::Attempt", &Attempt::replace(&set));
