@@ -47,8 +47,8 @@ fn class_of_v4(address: Ipv4Addr) -> AddressClass {
         || address.is_private()
         // Shared address space (RFC 6598).
         || (a == 100 && (64..128).contains(&b));
-    // The metadata service of one cloud lives in shared address space.
-    if address.octets() == [100, 100, 100, 200] {
+    // Alibaba Cloud's metadata service lives in shared address space, Azure's wire server among public addresses.
+    if matches!(address.octets(), [100, 100, 100, 200] | [168, 63, 129, 16]) {
         return AddressClass::Forbidden;
     }
     if private {
@@ -87,8 +87,11 @@ fn class_of_v6(address: Ipv6Addr) -> AddressClass {
     if s0 == 0x2002 {
         return embedded(s1, s2);
     }
-    // The metadata service of one cloud lives among the unique local addresses.
-    if (s0, s1) == (0xfd00, 0x0ec2) {
+    // Metadata services of clouds live among the unique local addresses: Amazon's, Google's, Oracle's.
+    let is_metadata = (s0, s1) == (0xfd00, 0x0ec2)
+        || address.segments() == [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+        || address.segments() == [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe];
+    if is_metadata {
         return AddressClass::Forbidden;
     }
     if s0 & 0xfe00 == 0xfc00 {
@@ -126,6 +129,9 @@ mod tests {
             ("100.128.0.1", Public),
             ("127.0.0.1", Private),
             ("127.255.255.254", Private),
+            ("168.63.129.15", Public),
+            ("168.63.129.16", Forbidden),
+            ("::ffff:168.63.129.16", Forbidden),
             ("169.254.0.1", Forbidden),
             ("169.254.169.254", Forbidden),
             ("172.15.0.1", Public),
@@ -165,7 +171,11 @@ mod tests {
             ("3fff::1", Forbidden),
             ("fc00::1", Private),
             ("fd12:3456::1", Private),
+            ("fd00:c1::a9fe:a9fd", Private),
+            ("fd00:c1::a9fe:a9fe", Forbidden),
             ("fd00:ec2::254", Forbidden),
+            ("fd20:ce::253", Private),
+            ("fd20:ce::254", Forbidden),
             ("fe80::1", Forbidden),
             ("fec0::1", Forbidden),
             ("ff02::1", Forbidden),
