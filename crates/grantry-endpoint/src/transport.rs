@@ -185,8 +185,25 @@ pub enum TransportCause {
     TooLarge,
 }
 
+impl fmt::Display for TransportCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NameNotFound => "the host name does not resolve",
+            Self::NotConnected => "no connection",
+            Self::TlsFailed => "TLS failed",
+            Self::ProxyRefused => "the proxy refused",
+            Self::AddressNotAllowed => "the address is not allowed",
+            Self::TimedOut => "no answer in time",
+            Self::Broken => "the connection broke",
+            Self::Truncated => "the answer is cut off or its framing is broken",
+            Self::TooLarge => "the answer is larger than the cap",
+        })
+    }
+}
+
 /// A request without a whole answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}, {}", if *.unsent { "and nothing was sent" } else { "and the request may have arrived" })]
 pub struct TransportFailure {
     cause: TransportCause,
     unsent: bool,

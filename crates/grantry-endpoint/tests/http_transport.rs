@@ -422,3 +422,66 @@ async fn a_connection_that_went_stale_never_makes_a_request_be_sent_twice() {
         assert!(result.is_ok() || after == before, "{result:?}");
     }
 }
+
+/// The TLS versions of a ClientHello: its `supported_versions` (RFC 8446 section 4.2.1).
+#[cfg(feature = "rustls")]
+fn offered_versions(record: &[u8]) -> Vec<u16> {
+    let be = |bytes: &[u8]| bytes.iter().fold(0_usize, |n, byte| n << 8 | usize::from(*byte));
+    assert_eq!((record[0], record[5]), (0x16, 1), "a handshake record with a ClientHello");
+    // Record 5, handshake 4, version 2, random 32; then session id, cipher suites, compression methods.
+    let mut at = 5 + 4 + 2 + 32;
+    at += 1 + usize::from(record[at]);
+    at += 2 + be(&record[at..at + 2]);
+    at += 1 + usize::from(record[at]);
+    at += 2;
+    while at + 4 <= record.len() {
+        let (kind, length) = (be(&record[at..at + 2]), be(&record[at + 2..at + 4]));
+        let body = &record[at + 4..at + 4 + length];
+        if kind == 43 {
+            return body[1..].chunks(2).map(|v| u16::from_be_bytes([v[0], v[1]])).collect();
+        }
+        at += 4 + length;
+    }
+    Vec::new()
+}
+
+#[cfg(feature = "rustls")]
+#[tokio::test]
+async fn req_a03_only_tls_1_2_and_1_3_are_offered_and_an_older_server_gets_no_byte() {
+    // A ServerHello of TLS 1.1 with a cipher suite of its time, an alert, and garbage.
+    let mut hello = vec![0x16, 3, 2, 0, 42, 2, 0, 0, 38, 3, 2];
+    hello.extend([7; 32]);
+    hello.extend([0, 0xc0, 0x13, 0]);
+    for answer in [hello, vec![0x15, 3, 2, 0, 2, 2, 70], b"garbage, and no end of it".to_vec()] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let mut head = [0; 5];
+            socket.read_exact(&mut head).await.unwrap();
+            let mut body = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];
+            socket.read_exact(&mut body).await.unwrap();
+            socket.write_all(&answer).await.unwrap();
+            let mut after = Vec::new();
+            let _ = socket.read_to_end(&mut after).await;
+            ([&head[..], &body].concat(), after)
+        });
+        let failed = failure(&url).await;
+        assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::TlsFailed, true));
+        let (client_hello, after) = server.await.unwrap();
+        let mut versions = offered_versions(&client_hello);
+        versions.sort_unstable();
+        assert_eq!(versions, [0x0303, 0x0304]);
+        assert!(after.is_empty() || after[0] == 0x15, "an alert and nothing else: {after:02x?}");
+        assert!(after.len() <= 7, "an alert and nothing else: {after:02x?}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_the_transport_is_an_error_that_says_what_became_of_the_request() {
+    let unsent = failure("ftp://127.0.0.1/").await;
+    let error: &dyn std::error::Error = &unsent;
+    assert_eq!(error.to_string(), "the address is not allowed, and nothing was sent");
+    let unknown = TransportFailure::unknown(TransportCause::TimedOut);
+    assert_eq!(unknown.to_string(), "no answer in time, and the request may have arrived");
+}
