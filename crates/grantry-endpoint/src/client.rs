@@ -81,13 +81,15 @@ impl Client {
         self.0.credentials.get(current).map(|credential| (current, credential))
     }
 
-    /// The server accepted the client with this credential.
+    /// The secrets that the server knows, so that it may write them into what it answers.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.0.credentials.iter().filter_map(Credential::secret)
+    }
+
+    /// The server accepted the client with this credential: it is the one to use, whatever was answered about
+    /// others meanwhile.
     pub(crate) fn accepted(&self, nth: usize) {
-        self.with_turn(|turn| {
-            if turn.current == nth {
-                turn.refused = 0;
-            }
-        });
+        self.with_turn(|turn| *turn = Turn { current: nth, refused: 0 });
     }
 
     /// The server refused this credential: the next request uses the next one. Gives whether that one was not
@@ -152,6 +154,16 @@ mod tests {
         assert_eq!(client.clone().credential().unwrap().0, 1);
         assert!(client.refused(1));
         assert!(!client.refused(0), "both were refused in a row");
+    }
+
+    #[test]
+    fn a_secret_that_works_is_used_again_although_another_request_with_it_was_refused() {
+        let both = ClientAuthentication::secret_post("good").or_secret("bad");
+        let client = Client::new("c", both).unwrap();
+        assert!(client.refused(0), "by a replica that lags behind");
+        client.accepted(0);
+        assert_eq!(client.credential().unwrap().0, 0);
+        assert!(client.refused(0), "the other one was not refused since");
     }
 
     #[test]

@@ -55,6 +55,10 @@ impl ClientAuthentication {
     }
 
     /// `private_key_jwt`: an assertion signed with a private key, which may be in an HSM or a KMS.
+    ///
+    /// A signature is waited for at most 10 s, for which a signer that is not done at once needs a tokio runtime
+    /// with its timer; after that the request fails unsent. The server's facts have to name the issuer, whom
+    /// assertions are addressed to, or [`TokenEndpoint`](grantry_core::AssertionAudience::TokenEndpoint).
     pub fn private_key(signer: impl Signer) -> Self {
         Self(Kind::Signer(Arc::new(signer)))
     }
@@ -92,7 +96,7 @@ impl ClientAuthentication {
                                 )
                                 .with_source(e)
                             })?;
-                            Credential::Signer(Arc::new(key))
+                            Credential::Mac(secret, key)
                         }
                         _ => Credential::Post(secret),
                     })
@@ -119,6 +123,8 @@ impl fmt::Debug for ClientAuthentication {
 pub(crate) enum Credential {
     Basic(ClientSecret),
     Post(ClientSecret),
+    /// The secret, and the same as a key.
+    Mac(ClientSecret, HmacKey),
     Signer(Arc<dyn Signer>),
 }
 
@@ -138,13 +144,30 @@ impl Credential {
                 form.add("client_secret", secret.expose());
                 Ok(None)
             }
-            Self::Signer(signer) => {
-                form.add("client_id", id.as_str());
-                form.add("client_assertion_type", ASSERTION_TYPE);
-                form.add("client_assertion", &assertion.sign(id, &**signer, stage).await?);
-                Ok(None)
-            }
+            Self::Mac(_, key) => Self::assert(id, form, assertion, key, stage).await,
+            Self::Signer(signer) => Self::assert(id, form, assertion, &**signer, stage).await,
         }
+    }
+
+    /// The secret that the server knows as well, if it is one.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Basic(secret) | Self::Post(secret) | Self::Mac(secret, _) => Some(secret.expose()),
+            Self::Signer(_) => None,
+        }
+    }
+
+    async fn assert(
+        id: &ClientId,
+        form: &mut Form,
+        assertion: Assertion<'_>,
+        signer: &dyn Signer,
+        stage: Stage,
+    ) -> Result<Option<HeaderValue>, Error> {
+        form.add("client_id", id.as_str());
+        form.add("client_assertion_type", ASSERTION_TYPE);
+        form.add("client_assertion", &assertion.sign(id, signer, stage).await?);
+        Ok(None)
     }
 }
 
