@@ -1,9 +1,12 @@
 //! Client assertions (RFC 7523 section 3).
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use grantry_core::{ClientId, Entropy, Error, ErrorKind, Stage, Timestamp};
-use grantry_jose::Signer;
+use grantry_core::{ClientId, Diagnosis, Entropy, Error, ErrorKind, Party, Retry, Stage, Timestamp};
+use grantry_jose::{SignError, Signer};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
@@ -11,6 +14,8 @@ use zeroize::Zeroizing;
 pub(crate) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How long an assertion is good for.
 const LIFETIME: Duration = Duration::from_secs(60);
+/// How long a key may take to sign.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What an assertion is made from besides the client.
 #[derive(Clone, Copy)]
@@ -51,13 +56,36 @@ impl Assertion<'_> {
             nbf: self.now.as_unix_seconds(),
             exp: self.now.after(LIFETIME).as_unix_seconds(),
         };
-        let signed = grantry_jose::sign_jwt(signer, Some("JWT"), &claims).await;
+        let signed = in_time(grantry_jose::sign_jwt(signer, Some("JWT"), &claims)).await;
         signed.map(Zeroizing::new).map_err(|e| {
             // A key in an HSM may be away for a while: this is no verdict on the client.
             Error::new(ErrorKind::Unreachable, stage, "the client's key did not sign the assertion")
                 .with_source(e)
+                .with_diagnosis(no_signature())
         })
     }
+}
+
+/// Waits for the key, though not for ever.
+async fn in_time<T>(signing: impl Future<Output = Result<T, SignError>>) -> Result<T, SignError> {
+    let mut signing = pin!(signing);
+    // A key in memory is done at once, and needs no timer.
+    if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(signing.as_mut().poll(cx))).await {
+        return done;
+    }
+    match tokio::time::timeout(PATIENCE, signing).await {
+        Ok(done) => done,
+        Err(_) => Err(SignError::new("it took longer than 10 s")),
+    }
+}
+
+fn no_signature() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "see why the client's key cannot be reached; the source tries again by itself",
+        Retry::After(Duration::from_secs(1)),
+    )
+    .cause("the HSM or KMS that holds the key is away, slow, or refuses")
 }
 
 #[cfg(test)]
@@ -66,6 +94,31 @@ mod tests {
     use grantry_core::SystemEntropy;
     use grantry_jose::{Algorithm, SigningKey, verify_jwt};
     use std::collections::BTreeMap;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_never_signs_ends_the_request_unsent() {
+        /// An HSM that does not answer.
+        #[derive(Debug)]
+        struct Away;
+
+        #[async_trait::async_trait]
+        impl Signer for Away {
+            fn algorithm(&self) -> Algorithm {
+                Algorithm::Es256
+            }
+            fn key_id(&self) -> Option<&str> {
+                None
+            }
+            async fn sign(&self, _: &[u8]) -> Result<Vec<u8>, SignError> {
+                std::future::pending().await
+            }
+        }
+        let now = Timestamp::from_unix_seconds(1_000);
+        let assertion = Assertion { audience: "https://as.example.com", now, entropy: &SystemEntropy };
+        let error = assertion.sign(&"me".into(), &Away, Stage::Token).await.unwrap_err();
+        assert_eq!((error.kind(), error.is_definite()), (ErrorKind::Unreachable, false));
+        assert!(error.diagnosis().remedy().contains("client's key"), "{}", error.diagnosis());
+    }
 
     #[tokio::test]
     async fn req_c06_an_assertion_names_the_client_twice_is_short_lived_and_unique() {
