@@ -1,8 +1,9 @@
 //! Reads the answers of a token endpoint: classified by status and content first, normalised, then parsed.
 //!
-//! Pure: no clock, no I/O. What became of the credential follows from here alone: a parsed OAuth error, 429 and
-//! 503 are the server's word that it was not used; whatever else is no usable answer leaves it unknown.
+//! Pure: no clock, no I/O. What became of the credential follows from here alone: an OAuth error that comes with no
+//! 5xx, 429 and 503 are the server's word that it was not used; whatever else is no usable answer leaves it unknown.
 
+mod codes;
 mod granted;
 mod members;
 mod refusal;
@@ -14,6 +15,7 @@ use grantry_core::{AuthorizationServer, Consumed, ErrorKind};
 use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 
+pub(crate) use codes::may_be_told;
 pub(crate) use granted::Granted;
 pub(crate) use members::Members;
 pub(crate) use refusal::Refusal;
@@ -22,26 +24,33 @@ pub(crate) use salvage::salvage;
 
 use crate::Answer;
 
-/// What a token endpoint answered.
+/// What a token endpoint answered. A refusal comes with the refresh token that the answer holds beside it.
 pub(crate) fn read(answer: &Answer, server: &AuthorizationServer) -> Result<Granted, Refusal> {
     let (status, body) = (answer.status(), answer.expose_body());
+    understand(answer, server).map_err(|refusal| {
+        // Outside of a success, a verdict says that nothing was given.
+        let may_hold_one = status.is_success() || refusal.consumed == Consumed::Unknown;
+        let found = if may_hold_one { salvage(status, body, true) } else { None };
+        refusal.with_salvaged(found)
+    })
+}
+
+fn understand(answer: &Answer, server: &AuthorizationServer) -> Result<Granted, Refusal> {
+    let status = answer.status();
     if is_encoded(answer) {
         // We asked for no encoding, and cannot read what is inside.
         return Err(by_status(status, "the answer is compressed, which was not asked for"));
     }
-    let members = Members::parse(body);
+    let members = Members::parse(answer.expose_body());
     let refused = members.as_ref().ok().and_then(|members| refusal::of_members(members, status, server));
     if let Some(refusal) = refused {
-        return Err(refusal.with_salvaged(salvage(body, true)));
+        return Err(refusal);
     }
     if !status.is_success() {
-        return Err(by_status(status, "which is no OAuth answer").with_salvaged(salvage(body, true)));
+        return Err(by_status(status, "which is no OAuth answer"));
     }
     let unusable = |fact: &'static str| Refusal::unknown(ErrorKind::InvalidAnswer, fact);
-    members
-        .map_err(unusable)
-        .and_then(|members| Granted::from_members(&members, server).map_err(unusable))
-        .map_err(|refusal| refusal.with_salvaged(salvage(body, true)))
+    Granted::from_members(&members.map_err(unusable)?, server).map_err(unusable)
 }
 
 /// Why an answer of another endpoint is no success.
@@ -58,7 +67,7 @@ pub(crate) fn by_status(status: StatusCode, otherwise: &str) -> Refusal {
         // The server's word that it did nothing.
         429 | 503 => (ErrorKind::Unavailable, Consumed::No),
         408 | 425 | 500..=599 => (ErrorKind::Unavailable, Consumed::Unknown),
-        401 => (ErrorKind::InvalidClient, Consumed::Unknown),
+        // Not even 401 is a verdict on the client: gateways and login pages say it as well.
         _ => (ErrorKind::InvalidAnswer, Consumed::Unknown),
     };
     let fact = match kind {

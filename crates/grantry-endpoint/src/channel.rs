@@ -1,20 +1,22 @@
 //! One client's way to one authorization server: authenticated, timed, traced.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Instant, Observer,
-    Party, Retry, Stage,
+    AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Event, Instant,
+    Observer, Party, Retry, Stage,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderValue, Method};
-use tracing::Instrument;
+use http::{HeaderValue, Method, StatusCode};
 use url::Url;
+use zeroize::Zeroizing;
 
-use crate::answer::{Refusal, retry_after};
+use crate::answer::{Refusal, may_be_told, retry_after};
 use crate::assertion::Assertion;
 use crate::form::Form;
-use crate::server_clock::ServerClock;
+use crate::quiet::{inside, quietly};
+use crate::server_clock::{Changed, ServerClock};
 use crate::{Answer, Client, Request, Transport, TransportFailure};
 
 /// What token, revocation and introspection requests have in common.
@@ -57,14 +59,16 @@ pub(crate) struct Exchange {
     pub(crate) result: Result<Answer, TransportFailure>,
     /// The number of the credential that went along.
     credential: Option<usize>,
-    skew_changed: bool,
+    /// What the server's clock showed, if that is new.
+    skew: Option<Changed>,
 }
 
 impl Channel {
     /// Authenticates the client and posts the form, once.
     ///
     /// # Errors
-    /// Where nothing was sent: the client's key did not sign, or it is past `deadline`.
+    /// Where nothing was sent: the client's key did not sign, or it is past `deadline`. Both are `Unreachable`, the
+    /// kind of what was not sent and may be tried again, with a diagnosis of their own.
     pub(crate) async fn post(
         &self,
         stage: Stage,
@@ -92,7 +96,8 @@ impl Channel {
         }
         let sent = self.clock.now();
         if deadline.is_some_and(|deadline| sent >= deadline) {
-            return Err(Error::new(ErrorKind::Unreachable, stage, "it was too late to send the request"));
+            let error = Error::new(ErrorKind::Unreachable, stage, "it was too late to send the request");
+            return Err(error.with_diagnosis(too_late()));
         }
         let span = tracing::debug_span!(
             "oauth.request",
@@ -104,26 +109,39 @@ impl Channel {
             http.response.status_code = tracing::field::Empty,
             error.type = tracing::field::Empty,
         );
-        let result = self.transport.send(request).instrument(span.clone()).await;
-        let mut skew_changed = false;
+        let result = inside(&span, self.transport.send(request)).await;
         let head = match &result {
             Ok(answer) => Some(answer),
-            Err(failure) => {
-                span.record("error.type", tracing::field::debug(failure.cause()));
-                failure.partial()
-            }
+            Err(failure) => failure.partial(),
         };
-        if let Some(head) = head {
-            span.record("http.response.status_code", head.status().as_u16());
-            let host = url.host_str().unwrap_or_default();
-            let ours = self.clock.wall();
-            skew_changed = self.server_clock.measure(head.headers(), ours, host, &*self.observer);
+        quietly(|| {
+            if let Err(failure) = &result {
+                span.record("error.type", tracing::field::debug(failure.cause()));
+            }
+            if let Some(head) = head {
+                span.record("http.response.status_code", head.status().as_u16());
+            }
+        });
+        quietly(|| drop(span));
+        let skew = head.and_then(|head| self.server_clock.measure(head.headers(), self.clock.wall()));
+        Ok(Exchange { sent, result, credential: used, skew })
+    }
+
+    /// What an exchange taught that somebody may want to know: told when nothing can be lost any more.
+    pub(crate) fn news(exchange: &Exchange, url: &Url) -> Option<Event> {
+        exchange.skew?.event(url.host_str().unwrap_or_default())
+    }
+
+    /// Tells the observer.
+    pub(crate) fn tell(&self, news: impl IntoIterator<Item = Event>) {
+        for event in news {
+            quietly(|| self.observer.on(&event));
         }
-        Ok(Exchange { sent, result, credential: used, skew_changed })
     }
 
     /// The server accepted the client.
     pub(crate) fn accepted(&self, exchange: &Exchange) {
+        self.server_clock.accepted();
         if let Some(nth) = exchange.credential {
             self.client.accepted(nth);
         }
@@ -133,28 +151,35 @@ impl Channel {
     /// may succeed: another secret, or an assertion by the server's clock.
     fn refused(&self, exchange: &Exchange) -> bool {
         let another_secret = exchange.credential.is_some_and(|nth| self.client.refused(nth));
-        another_secret || (exchange.skew_changed && self.client.signs())
+        another_secret || (exchange.skew.is_some() && self.client.signs() && self.server_clock.excuses())
     }
 
-    /// The error that a refusal is to callers, with its codes and the time that the server asks to wait.
+    /// The error that a refusal is to callers, with its codes and the time that the server asks to wait. A code
+    /// that holds one of the request's secrets is left out.
     pub(crate) fn refusal(
         &self,
         refusal: &Refusal,
         answer: &Answer,
         exchange: &Exchange,
         stage: Stage,
+        secrets: &[&str],
     ) -> Error {
+        let secrets: Vec<&str> = self.client.secrets().chain(secrets.iter().copied()).collect();
+        let told = |code: &&Zeroizing<String>| may_be_told(code, &self.server, &secrets);
         let mut error =
             Error::new(refusal.kind, stage, refusal.fact.as_str()).with_status(answer.status().as_u16());
-        if let Some(code) = &refusal.oauth_code {
+        if let Some(code) = refusal.oauth_code.as_ref().filter(told) {
             error = error.with_oauth_code(code);
         }
-        if let Some(code) = &refusal.provider_code {
+        if let Some(code) = refusal.provider_code.as_ref().filter(told) {
             error = error.with_provider_code(code);
         }
         match refusal.kind {
             ErrorKind::InvalidClient if self.refused(exchange) => {
                 error = error.with_diagnosis(next_may_succeed());
+            }
+            ErrorKind::InvalidAnswer if answer.status() == StatusCode::UNAUTHORIZED => {
+                error = error.with_diagnosis(unauthorized_by_whom());
             }
             // The server looked at what was asked, so it had accepted the client.
             ErrorKind::InvalidGrant | ErrorKind::InvalidScope => self.accepted(exchange),
@@ -176,6 +201,7 @@ impl Channel {
         let token_endpoint = self.server.token_endpoint().as_str();
         let audience = match self.server.assertion_audience() {
             AssertionAudience::TokenEndpoint => token_endpoint,
+            // `TokenEndpointBuilder::build` saw to it that there is one.
             _ => self.server.issuer().unwrap_or(token_endpoint),
         };
         Assertion { audience, now: self.server_clock.now(self.clock.wall()), entropy: &*self.entropy }
@@ -191,6 +217,27 @@ fn next_may_succeed() -> Diagnosis {
     )
     .cause("the client secret was exchanged at the server")
     .cause("this machine's clock differs from the server's")
+}
+
+/// The diagnosis of a 401 that is no OAuth answer.
+fn unauthorized_by_whom() -> Diagnosis {
+    Diagnosis::new(
+        Party::AuthorizationServer,
+        "see who answers at this URL; if it is the server itself, check the client's credential",
+        Retry::After(Duration::from_secs(1)),
+    )
+    .cause("a proxy, gateway or login page answers in the server's place")
+    .cause("the server does not accept the client, and does not say invalid_client")
+}
+
+/// The diagnosis of a request that was given up before it was sent.
+fn too_late() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "nothing to do: the source tries again by itself",
+        Retry::After(Duration::from_secs(1)),
+    )
+    .cause("too many renewals wait for one another, or the client's key takes long to sign")
 }
 
 /// A URL as it may stand in a trace.

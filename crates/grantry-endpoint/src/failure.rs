@@ -46,5 +46,5 @@ pub(crate) fn of_token_request(failure: &TransportFailure) -> Failure {
         let error = Error::new(said.kind, Stage::Token, said.fact).with_status(partial.status().as_u16());
         return Failure::not_consumed(error);
     }
-    Failure::unknown(error).with_salvaged(salvage(partial.expose_body(), false))
+    Failure::unknown(error).with_salvaged(salvage(partial.status(), partial.expose_body(), false))
 }

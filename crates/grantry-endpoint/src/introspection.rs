@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use grantry_core::{AccessToken, Error, ErrorKind, Instant, Scope, Stage, Timestamp};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use url::Url;
 
 use crate::channel::{Channel, Exchange};
@@ -62,7 +63,8 @@ impl ActiveToken {
         self.expires
     }
 
-    /// Until when this answer may be used at most, on the boot clock: the token's expiry.
+    /// Until when this answer may be used at most, on the boot clock: the token's expiry. Where the server names one
+    /// that cannot be read, that is the moment of asking; `None` where it names none.
     pub fn fresh_until(&self) -> Option<Instant> {
         self.fresh_until
     }
@@ -78,28 +80,39 @@ impl fmt::Debug for ActiveToken {
     }
 }
 
+/// The one member that has to be there. The others may be whatever they are.
 #[derive(Deserialize)]
-struct Wire {
+struct Verdict {
     active: bool,
-    #[serde(default)]
-    scope: Option<String>,
-    #[serde(default)]
-    client_id: Option<String>,
-    #[serde(default)]
-    sub: Option<String>,
-    #[serde(default)]
-    aud: Option<OneOrMany>,
-    #[serde(default)]
-    iss: Option<String>,
-    #[serde(default)]
-    exp: Option<f64>,
 }
 
+/// The members that are looked at where the token is active, each read by itself: one that is not as RFC 7662 has
+/// it is as if it were not there.
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
+struct Wire<'a> {
+    #[serde(borrow, default)]
+    scope: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    client_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    sub: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    aud: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    iss: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    exp: Option<&'a RawValue>,
+}
+
+/// A member in the type that it should have.
+fn as_meant<'a, T: Deserialize<'a>>(member: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(member?.get()).ok()
+}
+
+/// One string or several, as `aud` may be; several, as `scope` should not but may be.
+fn texts(member: Option<&RawValue>) -> Vec<String> {
+    let several = || as_meant::<Vec<String>>(member).unwrap_or_default();
+    as_meant::<String>(member).map_or_else(several, |one| vec![one])
 }
 
 impl IntrospectionEndpoint {
@@ -129,11 +142,13 @@ impl IntrospectionEndpoint {
         form.add("token", token.expose());
         form.add("token_type_hint", "access_token");
         let exchange = self.channel.post(Stage::Introspect, &self.url, form, None).await?;
+        self.channel.tell(Channel::news(&exchange, &self.url));
         match &exchange.result {
             Ok(answer) if answer.status().is_success() => self.read(answer, &exchange),
             Ok(answer) => {
                 let refusal = answer::refusal(answer, &self.channel.server);
-                Err(self.channel.refusal(&refusal, answer, &exchange, Stage::Introspect))
+                let secrets = [token.expose()];
+                Err(self.channel.refusal(&refusal, answer, &exchange, Stage::Introspect, &secrets))
             }
             Err(failed) => {
                 Err(self.channel.with_wait(failure::error(failed, Stage::Introspect), failed.partial()))
@@ -142,29 +157,33 @@ impl IntrospectionEndpoint {
     }
 
     fn read(&self, answer: &Answer, exchange: &Exchange) -> Result<Option<ActiveToken>, Error> {
-        let wire: Wire = serde_json::from_slice(answer.expose_body()).map_err(|_| {
+        let unusable = |_| {
             let fact = "the answer is not an introspection response";
             Error::new(ErrorKind::InvalidAnswer, Stage::Introspect, fact)
                 .with_status(answer.status().as_u16())
-        })?;
+        };
+        let verdict: Verdict = serde_json::from_slice(answer.expose_body()).map_err(unusable)?;
         self.channel.accepted(exchange);
-        if !wire.active {
+        if !verdict.active {
             return Ok(None);
         }
-        let expires = wire.exp.and_then(timestamp);
+        let wire: Wire<'_> = serde_json::from_slice(answer.expose_body()).map_err(unusable)?;
+        let expires = as_meant(wire.exp).and_then(timestamp);
         let now = self.channel.server_clock.now(self.channel.clock.wall());
+        let fresh_until = match expires {
+            Some(at) => Some(exchange.sent.after(at.since(now))),
+            // It expires, and nobody can tell when: what was said is good for the moment alone.
+            None => wire.exp.map(|_| exchange.sent),
+        };
+        let scope = texts(wire.scope);
         Ok(Some(ActiveToken {
-            scope: wire.scope.and_then(|scope| Scope::parse(&scope).ok()).unwrap_or_default(),
-            client_id: wire.client_id,
-            subject: wire.sub,
-            audience: match wire.aud {
-                Some(OneOrMany::One(one)) => vec![one],
-                Some(OneOrMany::Many(many)) => many,
-                None => Vec::new(),
-            },
-            issuer: wire.iss,
-            fresh_until: expires.map(|at| exchange.sent.after(at.since(now))),
+            scope: Scope::from_tokens(scope.iter().map(String::as_str)).unwrap_or_default(),
+            client_id: as_meant(wire.client_id),
+            subject: as_meant(wire.sub),
+            audience: texts(wire.aud),
+            issuer: as_meant(wire.iss),
             expires,
+            fresh_until,
         }))
     }
 }

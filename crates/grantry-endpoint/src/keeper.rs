@@ -9,7 +9,13 @@ use grantry_core::{RefreshToken, TokenSet};
 ///
 /// A [`RefreshTokenGrant`](crate::RefreshTokenGrant) awaits it for every refresh token that is new, before
 /// anybody sees the access token that came with it. Where it fails, the new refresh token stays in memory, the
-/// access token is not given out, and the keeper is asked again before anything else is spent.
+/// access token is not given out, and the keeper is asked again before anything else is spent. It is awaited for as
+/// long as it takes; one that may hang sets itself a limit and fails.
+///
+/// **Two tokens**: one that was salvaged from an unusable answer may be none at all. It comes with the last one that
+/// is known to work in [`Kept::before`], and a keeper that can keeps both, for
+/// [`before`](crate::RefreshTokenGrantBuilder::before) after a restart. The next call says how it ended: it has one
+/// token alone, the one that is left.
 ///
 /// **Cancel-safety**: the future is not dropped while the runtime lives, if a source runs the grant.
 /// **Concurrency**: one call at a time for each grant. **Errors**: [`KeepError`] is told to callers as
@@ -36,7 +42,7 @@ use grantry_core::{RefreshToken, TokenSet};
 /// ```
 #[async_trait]
 pub trait Keeper: fmt::Debug + Send + Sync + 'static {
-    /// Keeps the token, durably, in place of the one before it.
+    /// Keeps the token, durably, in place of what was kept so far, and [`Kept::before`] beside it where there is one.
     ///
     /// # Errors
     /// [`KeepError`] where it is not kept, or nobody knows.
@@ -47,8 +53,11 @@ pub trait Keeper: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Kept<'a> {
-    /// The refresh token that is now the newest.
+    /// The refresh token that is redeemed next.
     pub refresh_token: &'a RefreshToken,
+    /// The last one that is known to work, while `refresh_token` was only salvaged from an unusable answer. It is
+    /// redeemed if the server refuses the other.
+    pub before: Option<&'a RefreshToken>,
     /// What it came with; `None` where it was saved from an answer that could not be used otherwise.
     pub token_set: Option<&'a TokenSet>,
 }

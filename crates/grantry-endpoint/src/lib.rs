@@ -21,7 +21,12 @@
 //! | any other OAuth error but `server_error`; 429; 503 | `No` |
 //! | no answer in time, a broken or cut answer, any other status, an answer that cannot be used | `Unknown` |
 //!
-//! A refresh token that can be found in an unusable or partial answer comes with the failure.
+//! An OAuth error that comes with a 5xx is no verdict: there it is the status that counts. A 401 is a verdict on the
+//! client only where it says `invalid_client`; a gateway may have answered.
+//!
+//! A refresh token that can be found in an unusable or partial answer comes with the failure: anywhere in a success
+//! (2xx), elsewhere only beside an access token at the answer's top. It may be none, so [`RefreshTokenGrant`] tries
+//! it first and lets the one before it go only when it works.
 //!
 //! # Features
 //!
@@ -34,10 +39,18 @@
 //!   answers in canonical form. Requests are built here, since `oauth2` knows no assertions, adds the client
 //!   where it does not belong, and copies secrets into plain strings. Its types are on no public item.
 //! * A transport sends a request at most once; a [`TokenEndpoint`] sends at most one request a call.
-//! * Nothing follows a redirect, reads more than 256 KiB of a body, or waits without a limit.
+//! * Nothing follows a redirect or reads more than 256 KiB of a body.
+//! * Nothing waits without a limit but for the [`Keeper`], which may take as long as it needs: no token is given out
+//!   before its refresh token is kept. A signature is waited for 10 s, an answer as long as the transport says.
 //! * There is no way to switch the verification of certificates or host names off.
 //! * Answers are classified by status and content before anything parses them as a token.
-//! * No error, `Debug`, span or event holds a byte of a token, a secret, or an answer's body.
+//! * No error, `Debug`, span or event holds a byte of a token, a secret, or an answer's body, but for error codes:
+//!   registered ones, the server's known ones, and others of `[a-z0-9_]` that have nothing of the request's secrets.
+//! * Secrets are zeroized, but for the length of a conversion: `oauth2` holds the tokens of a parsed answer in plain
+//!   strings, and its result is dropped in the function that makes ours of it (`answer/granted.rs`); `serde_json`
+//!   unescapes strings in memory of its own.
+//! * An observer or a subscriber that panics takes nothing along: it is told when what came is stored, and its panic
+//!   ends there.
 //! * No clock and no randomness but those handed in. No cryptography but through `grantry-jose` and TLS.
 
 mod address_guard;
@@ -53,7 +66,9 @@ mod form;
 mod http_transport;
 mod introspection;
 mod keeper;
+mod quiet;
 mod refresh_token_grant;
+mod resource;
 mod revocation;
 mod server_clock;
 mod token_endpoint;
@@ -70,6 +85,7 @@ pub use http_transport::{HttpTransport, HttpTransportBuilder};
 pub use introspection::{ActiveToken, IntrospectionEndpoint};
 pub use keeper::{KeepError, Keeper, Kept};
 pub use refresh_token_grant::{RefreshTokenGrant, RefreshTokenGrantBuilder};
+pub use resource::check_resource;
 pub use revocation::RevocationEndpoint;
 pub use token_endpoint::{TokenEndpoint, TokenEndpointBuilder};
 pub use token_request::TokenRequest;

@@ -1,5 +1,8 @@
 //! The refresh-token grant (RFC 6749 section 6), without custody.
 
+mod builder;
+mod held;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,16 +13,22 @@ use grantry_core::{
 };
 use tokio::sync::Mutex;
 
-use crate::client::check;
-use crate::{Keeper, Kept, TokenEndpoint, TokenRequest};
+pub use builder::RefreshTokenGrantBuilder;
+
+use crate::{Keeper, TokenEndpoint, TokenRequest};
+use held::Held;
 
 /// Renews with a refresh token that it holds itself, and has each new one kept before anybody sees what came
 /// with it.
 ///
 /// It holds every refresh token that it received until a newer one is kept, redeems one at a time, and sends at
-/// most one request for each [`obtain`](Grant::obtain). It is for one process: two processes that hold the same
-/// refresh token of a rotating server end each other's grant. Give its endpoint a transport built with
-/// `for_single_use_credentials`.
+/// most one request for each [`obtain`](Grant::obtain); none where a token set that is newer than
+/// [`Attempt::replacing`](grantry_core::Attempt::replacing) is at hand and fit, as when several sources share it. A
+/// refresh token that was salvaged from an unusable answer is redeemed first, and the last one that worked is held
+/// until a successor works: where the server refuses the salvaged one, that one is redeemed again.
+///
+/// It is for one process: two processes that hold the same refresh token of a rotating server end each other's
+/// grant. Give its endpoint a transport built with `for_single_use_credentials`.
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -44,19 +53,6 @@ pub struct RefreshTokenGrant {
     held: Mutex<Held>,
 }
 
-struct Held {
-    /// What is redeemed next.
-    current: RefreshToken,
-    /// The one before, while `current` was only salvaged from an unusable answer.
-    before: Option<RefreshToken>,
-    /// Whether the keeper has not confirmed `current` yet.
-    unkept: bool,
-    /// What came with `current`, not given out yet because of that.
-    withheld: Option<TokenSet>,
-    /// What the resource owner granted.
-    granted: Scope,
-}
-
 impl RefreshTokenGrant {
     /// A grant that holds this refresh token.
     ///
@@ -76,24 +72,15 @@ impl RefreshTokenGrant {
         refresh_token: RefreshToken,
         keeper: Arc<dyn Keeper>,
     ) -> RefreshTokenGrantBuilder {
-        RefreshTokenGrantBuilder {
-            endpoint,
-            refresh_token,
-            keeper,
-            granted: Scope::EMPTY,
-            narrowed: None,
-            resources: Vec::new(),
-            key: None,
-        }
+        RefreshTokenGrantBuilder::new(endpoint, refresh_token, keeper)
     }
 
-    /// Has the current refresh token kept, if it is not yet.
+    /// Has what is held kept, if it is not yet.
     async fn keep(&self, held: &mut Held) -> Result<(), Error> {
         if !held.unkept {
             return Ok(());
         }
-        let kept = Kept { refresh_token: &held.current, token_set: held.withheld.as_ref() };
-        self.keeper.keep(kept).await.map_err(|e| {
+        self.keeper.keep(held.to_keep()).await.map_err(|e| {
             let fact = "the new refresh token is not kept yet, so that its access token is not given out";
             Error::new(ErrorKind::Storage, Stage::Keep, fact).with_source(e)
         })?;
@@ -103,8 +90,8 @@ impl RefreshTokenGrant {
 
     fn request(&self, held: &Held) -> TokenRequest {
         let mut request = TokenRequest::new("refresh_token")
-            .parameter("refresh_token", held.current.expose())
-            .keeping_refresh_token(held.current.clone())
+            .parameter("refresh_token", held.current().expose())
+            .keeping_refresh_token(held.current().clone())
             .assumed_scope(held.granted.clone());
         if let Some(narrowed) = &self.narrowed {
             request = request.scope(narrowed.clone()).assumed_scope(narrowed.clone());
@@ -123,42 +110,32 @@ impl RefreshTokenGrant {
         if held.granted.is_empty() && self.narrowed.is_none() {
             held.granted = set.token().scope().clone();
         }
-        held.before = None;
-        let Some(newest) = set.refresh_token().filter(|new| new.expose() != held.current.expose()) else {
+        if !held.succeed(&set) {
             return Ok(set);
-        };
-        held.current = newest.clone();
-        held.unkept = true;
-        held.withheld = Some(set.clone());
+        }
         match self.keep(held).await {
             Ok(()) => {
-                held.withheld = None;
+                held.publish();
                 Ok(set)
             }
-            // The live credential is in memory: nothing is lost.
-            Err(error) => Err(Failure::not_consumed(error).with_salvaged(Some(held.current.clone()))),
+            // The live credential is in memory, and nowhere else yet.
+            Err(error) => Err(Failure::unknown(error).with_salvaged(Some(held.current().clone()))),
         }
     }
 
     async fn fail(&self, held: &mut Held, failure: Failure) -> Failure {
-        if let Some(salvaged) = &failure.salvaged {
-            if salvaged.expose() != held.current.expose() {
-                let replaced = std::mem::replace(&mut held.current, salvaged.clone());
-                held.before = Some(replaced);
-                held.unkept = true;
-                held.withheld = None;
+        if let Some(found) = &failure.salvaged {
+            if held.salvage(found) {
                 // If it is not kept now, it is before the next request.
                 let _ = self.keep(held).await;
             }
             return failure;
         }
-        if failure.consumed != Consumed::Refused {
+        // What is no refresh token at all may be an invalid request rather than an invalid grant.
+        let refused = failure.consumed == Consumed::Refused || failure.error.kind() == ErrorKind::Refused;
+        if !(refused && held.fall_back()) {
             return failure;
         }
-        // A salvaged token that is refused may have been none: the one before it has not been refused.
-        let Some(before) = held.before.take() else { return failure };
-        held.current = before;
-        held.unkept = true;
         let fact = "a refresh token from an unusable answer was refused, and the one before it is tried next";
         let error = Error::new(ErrorKind::InDoubt, Stage::Token, fact).with_diagnosis(Diagnosis::new(
             Party::AuthorizationServer,
@@ -175,17 +152,17 @@ impl Grant for RefreshTokenGrant {
         let mut held = self.held.lock().await;
         let held = &mut *held;
         self.keep(held).await.map_err(Failure::unsent)?;
-        if let Some(withheld) = held.withheld.take() {
-            let newer =
-                attempt.replacing().is_none_or(|old| old.token().serial() < withheld.token().serial());
-            if newer && withheld.token().is_fit(self.endpoint.clock().now()) {
-                return Ok(withheld);
-            }
+        if let Some(newer) = held.newer(attempt, self.endpoint.clock().now()) {
+            return Ok(newer);
         }
-        match self.endpoint.request(self.request(held), attempt).await {
+        let (result, news) = self.endpoint.ask(self.request(held), attempt).await;
+        let result = match result {
             Ok(set) => self.succeed(held, set).await,
             Err(failure) => Err(self.fail(held, failure).await),
-        }
+        };
+        // Only now: what came is held, and kept.
+        self.endpoint.channel().tell(news);
+        result
     }
 }
 
@@ -196,72 +173,5 @@ impl fmt::Debug for RefreshTokenGrant {
             .field("keeper", &self.keeper)
             .field("narrowed", &self.narrowed)
             .finish_non_exhaustive()
-    }
-}
-
-/// Builds a [`RefreshTokenGrant`].
-#[derive(Debug)]
-#[must_use]
-pub struct RefreshTokenGrantBuilder {
-    endpoint: TokenEndpoint,
-    refresh_token: RefreshToken,
-    keeper: Arc<dyn Keeper>,
-    granted: Scope,
-    narrowed: Option<Scope>,
-    resources: Vec<String>,
-    key: Option<GrantKey>,
-}
-
-impl RefreshTokenGrantBuilder {
-    /// The scope that was granted with the refresh token; if left out, what the first answer names.
-    pub fn granted_scope(mut self, scope: Scope) -> Self {
-        self.granted = scope;
-        self
-    }
-
-    /// Asks for less than was granted.
-    pub fn narrow_to(mut self, scope: Scope) -> Self {
-        self.narrowed = Some(scope);
-        self
-    }
-
-    /// A resource that the access tokens are for (RFC 8707); may be repeated.
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resources.push(resource.into());
-        self
-    }
-
-    /// Whose grant it is, for the events.
-    pub fn key(mut self, key: GrantKey) -> Self {
-        self.key = Some(key);
-        self
-    }
-
-    /// Checks the refresh token and the scopes.
-    ///
-    /// # Errors
-    /// [`Configuration`](ErrorKind::Configuration) where the refresh token is empty or holds control
-    /// characters, or the narrowed scope is empty or wider than the granted one (RFC 6749 section 6).
-    pub fn build(self) -> Result<RefreshTokenGrant, Error> {
-        check("refresh token", self.refresh_token.expose())?;
-        if self.narrowed.as_ref().is_some_and(|n| n.is_empty() || !self.granted.covers(n)) {
-            return Err(Error::configuration(
-                "the narrowed scope has to be a part of the granted scope: name both, or ask for less",
-            ));
-        }
-        Ok(RefreshTokenGrant {
-            endpoint: self.endpoint,
-            keeper: self.keeper,
-            narrowed: self.narrowed,
-            resources: self.resources,
-            key: self.key,
-            held: Mutex::new(Held {
-                current: self.refresh_token,
-                before: None,
-                unkept: false,
-                withheld: None,
-                granted: self.granted,
-            }),
-        })
     }
 }

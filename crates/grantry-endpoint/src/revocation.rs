@@ -52,6 +52,7 @@ impl RevocationEndpoint {
         form.add("token", token);
         form.add("token_type_hint", hint);
         let exchange = self.channel.post(Stage::Revoke, &self.url, form, None).await?;
+        self.channel.tell(Channel::news(&exchange, &self.url));
         match &exchange.result {
             // The body means nothing (RFC 7009 section 2.2).
             Ok(answer) if answer.status().is_success() => {
@@ -60,7 +61,7 @@ impl RevocationEndpoint {
             }
             Ok(answer) => {
                 let refusal = answer::refusal(answer, &self.channel.server);
-                Err(self.channel.refusal(&refusal, answer, &exchange, Stage::Revoke))
+                Err(self.channel.refusal(&refusal, answer, &exchange, Stage::Revoke, &[token]))
             }
             Err(failed) => {
                 Err(self.channel.with_wait(failure::error(failed, Stage::Revoke), failed.partial()))

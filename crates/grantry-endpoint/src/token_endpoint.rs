@@ -16,6 +16,7 @@ pub use builder::TokenEndpointBuilder;
 use crate::answer::{self, Granted, Refusal};
 use crate::channel::{Channel, Exchange};
 use crate::form::Form;
+use crate::quiet::quietly;
 use crate::{Answer, Client, TokenRequest, Transport, failure};
 
 /// A client at an authorization server's token endpoint: what every flow sends its requests through.
@@ -87,41 +88,63 @@ impl TokenEndpoint {
     /// Sends one token request and reads the answer.
     ///
     /// Lifetimes count from when the request was sent. A scope that the answer leaves out is the one that was
-    /// asked for; one that differs is told to the observer. **Cancel-safety**: dropping the future may lose an
+    /// asked for; one of a wrong type is empty. One that differs is told to the observer. A refresh token that is
+    /// empty or holds control characters is as if it were not there. The generation is counted up only for token
+    /// sets with a refresh token: the others are all alike. **Cancel-safety**: dropping the future may lose an
     /// answer to a request that the server has received; who spends a credential runs it to the end.
     ///
     /// # Errors
     /// [`Failure`] says what became of the credential, whether anything was sent, and holds a refresh token
-    /// that was found in an unusable answer. `invalid_client` moves the client on to its next secret; while
-    /// another one is left, or the clock skew was measured only now, the error's diagnosis says
-    /// [`Retry::Now`](grantry_core::Retry::Now).
+    /// that was found in an unusable answer, unless it is the one that was sent. `invalid_client` moves the client
+    /// on to its next secret; while another one is left, or the clock skew was measured only now, the error's
+    /// diagnosis says [`Retry::Now`](grantry_core::Retry::Now). What could not be sent because the client's key
+    /// did not sign, or because it was too late, is `Unreachable` with a diagnosis that says so.
     pub async fn request(&self, request: TokenRequest, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
-        request.check().map_err(Failure::unsent)?;
+        let (result, news) = self.ask(request, attempt).await;
+        self.0.tell(news);
+        result
+    }
+
+    /// The same, with what there is to tell the observer when everything that came is stored.
+    pub(crate) async fn ask(
+        &self,
+        request: TokenRequest,
+        attempt: Attempt<'_>,
+    ) -> (Result<TokenSet, Failure>, Vec<Event>) {
+        if let Err(error) = request.check() {
+            return (Err(Failure::unsent(error)), Vec::new());
+        }
         let channel = &*self.0;
         let (form, url) = (self.form(&request), channel.server.token_endpoint());
-        let exchange = channel.post(Stage::Token, url, form, attempt.deadline()).await;
-        let exchange = exchange.map_err(Failure::unsent)?;
+        let exchange = match channel.post(Stage::Token, url, form, attempt.deadline()).await {
+            Ok(exchange) => exchange,
+            Err(error) => return (Err(Failure::unsent(error)), Vec::new()),
+        };
+        let mut news: Vec<Event> = Channel::news(&exchange, url).into_iter().collect();
         let result = match &exchange.result {
             Err(failure) => {
                 let mut failed = failure::of_token_request(failure);
                 failed.error = channel.with_wait(failed.error, failure.partial());
+                failed.salvaged = failed.salvaged.filter(|found| !request.spends(found));
                 Err(failed)
             }
             Ok(answer) => match answer::read(answer, &channel.server) {
-                Ok(granted) => self.token_set(granted, answer, &request, &exchange, attempt),
-                Err(refusal) => Err(self.refuse(refusal, answer, &exchange)),
+                Ok(granted) => self.token_set(granted, answer, &request, &exchange, attempt, &mut news),
+                Err(refusal) => Err(self.refuse(refusal, answer, &request, &exchange)),
             },
         };
         if let Err(failure) = &result {
-            tracing::debug!(
-                server.address = url.host_str(),
-                oauth.grant_type = request.grant_type.as_str(),
-                http.response.status_code = failure.error.status(),
-                error.type = failure.error.kind().as_str(),
-                "token request failed"
-            );
+            quietly(|| {
+                tracing::debug!(
+                    server.address = url.host_str(),
+                    oauth.grant_type = request.grant_type.as_str(),
+                    http.response.status_code = failure.error.status(),
+                    error.type = failure.error.kind().as_str(),
+                    "token request failed"
+                );
+            });
         }
-        result
+        (result, news)
     }
 
     fn form(&self, request: &TokenRequest) -> Form {
@@ -151,6 +174,7 @@ impl TokenEndpoint {
         request: &TokenRequest,
         exchange: &Exchange,
         attempt: Attempt<'_>,
+        news: &mut Vec<Event>,
     ) -> Result<TokenSet, Failure> {
         let sent = exchange.sent;
         let scope = granted
@@ -159,9 +183,7 @@ impl TokenEndpoint {
         let asked =
             if request.scope.is_empty() { request.assumed_scope.as_ref() } else { Some(&request.scope) };
         let changed = asked.filter(|asked| **asked != scope && !asked.is_empty()).cloned();
-        let mut set = TokenSet::builder(granted.access_token, sent)
-            .scope(scope.clone())
-            .generation(attempt.replacing().map_or(0, |held| held.generation() + 1));
+        let mut set = TokenSet::builder(granted.access_token, sent).scope(scope.clone());
         if let Some(lifetime) = granted.expires_in {
             set = set.expires(sent.after(lifetime));
         }
@@ -171,27 +193,39 @@ impl TokenEndpoint {
         }
         let brought = granted.refresh_token;
         if let Some(refresh_token) = brought.clone().or_else(|| request.kept_refresh_token.clone()) {
-            set = set.refresh_token(refresh_token);
+            let generation = attempt.replacing().map_or(0, |held| held.generation() + 1);
+            set = set.refresh_token(refresh_token).generation(generation);
         }
         let set = set.build().map_err(|e| {
             let error =
                 Error::new(ErrorKind::InvalidAnswer, Stage::Token, "the access token cannot be presented");
             let error = error.with_status(answer.status().as_u16()).with_source(e);
-            Failure::unknown(error).with_salvaged(brought)
+            Failure::unknown(error).with_salvaged(brought.filter(|found| !request.spends(found)))
         })?;
         self.0.accepted(exchange);
         if let Some(requested) = changed {
-            self.0.observer.on(&Event::scope_changed(request.key.clone(), requested, scope));
+            news.push(Event::scope_changed(request.key.clone(), requested, scope));
         }
         Ok(set)
     }
 
-    fn refuse(&self, refusal: Refusal, answer: &Answer, exchange: &Exchange) -> Failure {
-        let error = self.0.refusal(&refusal, answer, exchange, Stage::Token);
+    fn refuse(
+        &self,
+        mut refusal: Refusal,
+        answer: &Answer,
+        request: &TokenRequest,
+        exchange: &Exchange,
+    ) -> Failure {
+        let salvaged = refusal.salvaged.take().filter(|found| !request.spends(found));
+        if salvaged.is_some() && refusal.consumed != Consumed::Unknown {
+            refusal = Refusal::contradiction("the answer holds an error and a new refresh token at once");
+        }
+        let secrets: Vec<&str> = request.secrets().collect();
+        let error = self.0.refusal(&refusal, answer, exchange, Stage::Token, &secrets);
         match refusal.consumed {
             Consumed::No => Failure::not_consumed(error),
             Consumed::Refused => Failure::refused(error),
-            _ => Failure::unknown(error).with_salvaged(refusal.salvaged),
+            _ => Failure::unknown(error).with_salvaged(salvaged),
         }
     }
 }

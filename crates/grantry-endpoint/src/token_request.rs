@@ -30,6 +30,9 @@ pub struct TokenRequest {
 const OURS: [&str; 6] =
     ["grant_type", "scope", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
 
+/// Parameters that are never secret.
+const PUBLIC: [&str; 2] = ["audience", "resource"];
+
 impl TokenRequest {
     /// A request of this grant type.
     pub fn new(grant_type: impl Into<String>) -> Self {
@@ -99,6 +102,19 @@ impl TokenRequest {
             }
         }
         Ok(())
+    }
+
+    /// Whether this is the very refresh token that the request spends.
+    pub(crate) fn spends(&self, token: &RefreshToken) -> bool {
+        self.parameters
+            .iter()
+            .any(|(name, value)| name == "refresh_token" && value.as_str() == token.expose())
+    }
+
+    /// Whatever among the parameters may be a secret; a text of less than 8 bytes is none worth the name.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        let parameters = self.parameters.iter().filter(|(name, _)| !PUBLIC.contains(&name.as_str()));
+        parameters.map(|(_, value)| value.as_str()).filter(|value| value.len() >= 8)
     }
 
     /// Whether the request itself names the parameter.

@@ -5,6 +5,8 @@ mod support;
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use grantry_core::{AccessToken, Attempt, ClientAuthenticationMethod, ErrorKind, Retry};
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, Discovery, IntrospectionEndpoint, RevocationEndpoint, TokenRequest,
@@ -162,4 +164,140 @@ async fn req_e28_introspection_is_authenticated_and_inactive_ends_it() {
     let public = Client::new("c", ClientAuthentication::none()).unwrap();
     let refused = IntrospectionEndpoint::of(&endpoint_for(full_server(), public, &script)).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Configuration);
+}
+
+#[tokio::test]
+async fn an_introspection_answer_is_read_member_by_member_and_the_verdict_first() {
+    for (body, active) in [
+        (r#"{"active":false,"scope":["x"],"exp":"x","sub":7}"#, Some(false)),
+        (r#"{"active":false,"exp":1,"exp":2}"#, Some(false)),
+        (r#"{"active":true,"scope":{"a":1},"client_id":7,"sub":[],"aud":{},"iss":null}"#, Some(true)),
+        (r#"{"active":true,"scope":["a","b"],"aud":"x"}"#, Some(true)),
+        (r#"{"active":true,"scope":"a","scope":"a b"}"#, None),
+        (r#"{"active":true,"active":false}"#, None),
+        (r#"{"active":1}"#, None),
+        ("{}", None),
+    ] {
+        let script = Script::new([Ok(answer(200, body))]);
+        let introspection = IntrospectionEndpoint::of(&endpoint(full_server(), &script)).unwrap();
+        let found = introspection.introspect(&AccessToken::new("at")).await;
+        assert_eq!(found.as_ref().ok().map(Option::is_some), active, "{body}");
+        if let Ok(Some(token)) = found {
+            let lists = body.contains(r#"["a","b"]"#);
+            assert_eq!(token.scope().as_str(), if lists { "a b" } else { "" });
+            assert_eq!(token.audience().len(), usize::from(lists));
+            assert_eq!((token.client_id(), token.subject(), token.issuer()), (None, None, None));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_expiry_that_cannot_be_read_makes_an_introspection_answer_good_for_the_moment() {
+    let script = Script::new([]);
+    let now = endpoint(server(), &script).clock().now();
+    for (exp, fresh_until) in [
+        (format!(r#","exp":{}"#, WALL_SECONDS + 60), Some(now.after(Duration::from_secs(60)))),
+        (format!(r#","exp":{}.5"#, WALL_SECONDS + 60), Some(now.after(Duration::from_millis(60_500)))),
+        (format!(r#","exp":"{}""#, WALL_SECONDS + 60), Some(now)),
+        (r#","exp":-5"#.to_owned(), Some(now)),
+        (r#","exp":1e300"#.to_owned(), Some(now)),
+        (r#","exp":[]"#.to_owned(), Some(now)),
+        (r#","exp":1"#.to_owned(), Some(now)),
+        (r#","exp":null"#.to_owned(), None),
+        (String::new(), None),
+    ] {
+        let script = Script::new([Ok(answer(200, format!(r#"{{"active":true{exp}}}"#)))]);
+        let introspection = IntrospectionEndpoint::of(&endpoint(full_server(), &script)).unwrap();
+        let found = introspection.introspect(&AccessToken::new("at")).await.unwrap().unwrap();
+        assert_eq!(found.fresh_until(), fresh_until, "{exp}");
+    }
+}
+
+#[tokio::test]
+async fn req_e21_endpoints_come_from_the_validated_metadata_of_the_issuer_alone() {
+    let rest =
+        r#","revocation_endpoint":"https://as.example.com/revoke","x_endpoint":"https://evil.example""#;
+    let found = |documents: [Result<Answer, TransportFailure>; 1]| {
+        let script = Script::new(documents);
+        async move { Discovery::new("https://as.example.com", script).unwrap().discover().await }
+    };
+    for other in ["https://evil.example", "https://as.example.com/", "https://as.example.com.evil.example"] {
+        assert!(found([document(other, rest)]).await.is_err(), "{other}");
+    }
+    let found = found([document("https://as.example.com", rest)]).await.unwrap();
+    let script = Script::new([Ok(answer(200, r#"{"access_token":"at"}"#)), Ok(answer(200, ""))]);
+    let client = Client::new("c", ClientAuthentication::secret_post("s")).unwrap();
+    let endpoint = found.endpoint_over(client, script.clone()).build().unwrap();
+    endpoint.request(TokenRequest::new("x"), Attempt::first()).await.unwrap();
+    RevocationEndpoint::of(&endpoint).unwrap().revoke_access_token(&"at".into()).await.unwrap();
+    assert!(IntrospectionEndpoint::of(&endpoint).is_err(), "none was published, and none is guessed");
+    assert_eq!(asked(&script), ["https://as.example.com/token", "https://as.example.com/revoke"]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn req_c13_nothing_of_one_server_ever_goes_to_another(
+        servers in 2_usize..5,
+        steps in proptest::collection::vec((0_usize..5, 0_usize..4), 1..20),
+        method in 0_usize..3,
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let script = Script::new(steps.iter().map(|(_, step)| Ok(match step {
+            0 => answer(200, r#"{"access_token":"at"}"#),
+            1 => answer(307, ""),
+            2 => answer(200, r#"{"active":false}"#),
+            _ => answer(200, ""),
+        })));
+        let endpoints: Vec<_> = (0..servers).map(|nth| {
+            let secret = format!("secret-of-{nth}-which-is-long-enough-for-a-mac");
+            let authentication = match method {
+                0 => ClientAuthentication::secret_post(secret),
+                1 => ClientAuthentication::secret_basic(secret),
+                _ => ClientAuthentication::secret_jwt(secret),
+            };
+            let facts = grantry_core::AuthorizationServer::builder(format!("https://as{nth}.example.com/token"))
+                .issuer(format!("https://as{nth}.example.com"))
+                .revocation_endpoint(format!("https://as{nth}.example.com/revoke"))
+                .introspection_endpoint(format!("https://as{nth}.example.com/introspect"));
+            endpoint_for(facts, Client::new(format!("client-{nth}"), authentication).unwrap(), &script)
+        }).collect();
+        for (which, step) in &steps {
+            let nth = which % servers;
+            let endpoint = &endpoints[nth];
+            let token = format!("token-of-{nth}");
+            runtime.block_on(async {
+                match step {
+                    0 | 1 => {
+                        let request = TokenRequest::new("refresh_token").parameter("refresh_token", token);
+                        let _ = endpoint.request(request, Attempt::first()).await;
+                    }
+                    2 => drop(IntrospectionEndpoint::of(endpoint).unwrap().introspect(&token.into()).await),
+                    _ => drop(RevocationEndpoint::of(endpoint).unwrap().revoke_refresh_token(&token.into()).await),
+                }
+            });
+        }
+        let left = script.left();
+        proptest::prop_assert_eq!(left.len(), steps.len());
+        for (left, (which, _)) in left.iter().zip(&steps) {
+            let nth = which % servers;
+            let origin = format!("https://as{nth}.example.com/");
+            proptest::prop_assert!(left.url.starts_with(&origin));
+            let basic = left.headers.get("authorization").map(|value| {
+                STANDARD.decode(&value.as_bytes()["Basic ".len()..]).unwrap()
+            });
+            let assertion = left.parameter("client_assertion").map(|assertion| {
+                grantry_jose::base64url::decode(assertion.split('.').nth(1).unwrap()).unwrap()
+            });
+            let sent = [Some(left.body.clone().into_bytes()), basic, assertion];
+            let sent = String::from_utf8(sent.into_iter().flatten().flatten().collect()).unwrap();
+            for other in (0..servers).filter(|other| *other != nth) {
+                for its in ["secret-of", "token-of", "client"] {
+                    let its = format!("{its}-{other}");
+                    proptest::prop_assert!(!sent.contains(&its), "{} went to {}", its, origin);
+                }
+                let audience = format!("https://as{other}.example.com");
+                proptest::prop_assert!(!sent.contains(&audience));
+            }
+        }
+    }
 }

@@ -7,10 +7,13 @@ mod support;
 use std::time::Duration;
 
 use grantry_core::{
-    Attempt, AuthorizationServerBuilder, Consumed, ErrorAlias, ErrorKind, Failure, Lifetime, Scope, TokenSet,
+    Attempt, AuthorizationServerBuilder, Consumed, ErrorAlias, ErrorKind, Failure, Lifetime, Retry, Scope,
+    TokenSet,
 };
-use grantry_endpoint::{Answer, TokenRequest, TransportCause, TransportFailure};
-use support::{Script, answer, endpoint, server, with_headers};
+use grantry_endpoint::{
+    Answer, Client, ClientAuthentication, TokenRequest, TransportCause, TransportFailure,
+};
+use support::{Script, answer, endpoint, endpoint_for, server, with_headers};
 
 use Consumed::{No, Refused, Unknown};
 
@@ -47,7 +50,7 @@ const HTML: &str = "<!DOCTYPE html><title>Sign in</title><a href='?refresh_token
 
 #[tokio::test]
 async fn every_status_with_a_body_that_is_no_oauth_answer_has_its_kind() {
-    use ErrorKind::{InvalidAnswer, InvalidClient, Unavailable};
+    use ErrorKind::{InvalidAnswer, Unavailable};
     let table = [
         (200, InvalidAnswer, Unknown),
         (201, InvalidAnswer, Unknown),
@@ -58,7 +61,7 @@ async fn every_status_with_a_body_that_is_no_oauth_answer_has_its_kind() {
         (307, InvalidAnswer, Unknown),
         (308, InvalidAnswer, Unknown),
         (400, InvalidAnswer, Unknown),
-        (401, InvalidClient, Unknown),
+        (401, InvalidAnswer, Unknown),
         (403, InvalidAnswer, Unknown),
         (404, InvalidAnswer, Unknown),
         (408, Unavailable, Unknown),
@@ -87,7 +90,11 @@ async fn oauth_errors_are_read_with_any_status_and_say_what_became_of_the_creden
     let table = [
         (400, "invalid_grant", ErrorKind::InvalidGrant, Refused),
         (200, "invalid_grant", ErrorKind::InvalidGrant, Refused),
-        (500, "invalid_grant", ErrorKind::InvalidGrant, Refused),
+        (500, "invalid_grant", ErrorKind::Unavailable, Unknown),
+        (503, "invalid_grant", ErrorKind::Unavailable, No),
+        (502, "invalid_client", ErrorKind::Unavailable, Unknown),
+        (500, "invalid_scope", ErrorKind::Unavailable, Unknown),
+        (500, "temporarily_unavailable", ErrorKind::Unavailable, Unknown),
         (401, "invalid_client", ErrorKind::InvalidClient, No),
         (400, "invalid_client", ErrorKind::InvalidClient, No),
         (400, "unauthorized_client", ErrorKind::Refused, No),
@@ -120,9 +127,10 @@ async fn oauth_errors_are_read_with_any_status_and_say_what_became_of_the_creden
 
 #[tokio::test]
 async fn req_d17_a_hostile_error_code_is_data() {
-    let body = format!(r#"{{"error":"\u001b[31m<script>{}"}}"#, "x".repeat(100_000));
-    let error = read(answer(400, body)).await.unwrap_err().error;
-    assert_eq!((error.kind(), error.oauth_code().unwrap().len()), (ErrorKind::Refused, 64));
+    for code in [r"\u001b[31m<script>".to_owned(), "x".repeat(100_000), "Odd".to_owned(), String::new()] {
+        let error = read(answer(400, format!(r#"{{"error":"{code}"}}"#))).await.unwrap_err().error;
+        assert_eq!((error.kind(), error.oauth_code()), (ErrorKind::Refused, None), "{code}");
+    }
     for body in [r#"{"error":{"code":7}}"#, r#"{"error":7}"#, r#"{"error":null}"#, r#"{"error":[]}"#] {
         assert_eq!(seen(&read(answer(400, body)).await), (ErrorKind::InvalidAnswer, Unknown, None), "{body}");
     }
@@ -153,6 +161,10 @@ async fn req_d16_what_cannot_be_used_still_gives_its_refresh_token() {
             br#"{"access_token":"a","refresh_token":"x","refresh_token":"new"}"#.to_vec(),
         ),
         ("error as well", 200, token(r#""access_token":"a","error":"invalid_grant""#)),
+        ("an error and a refresh token", 200, token(r#""error":"invalid_grant""#)),
+        ("an empty error and a refresh token", 200, token(r#""error":"""#)),
+        ("a passing error and a refresh token", 200, token(r#""error":"temporarily_unavailable""#)),
+        ("repeated, once null", 200, token(r#""access_token":null,"access_token":"a""#)),
         ("success with 400", 400, SUCCESS.into()),
         ("success with 302", 302, SUCCESS.into()),
         ("trailing garbage", 200, [SUCCESS.as_bytes(), b" oops"].concat()),
@@ -175,7 +187,7 @@ async fn req_d16_what_cannot_be_used_still_gives_its_refresh_token() {
     let failed = read(answer(502, SUCCESS)).await;
     assert_eq!(seen(&failed), (ErrorKind::Unavailable, Unknown, NEW));
     let encoded = with_headers(answer(200, SUCCESS), &[("content-encoding", "gzip")]);
-    assert_eq!(seen(&read(encoded).await), (ErrorKind::InvalidAnswer, Unknown, None));
+    assert_eq!(seen(&read(encoded).await), (ErrorKind::InvalidAnswer, Unknown, NEW), "it was not encoded");
 }
 
 #[tokio::test]
@@ -212,7 +224,7 @@ async fn transport_failures_say_whether_the_credential_may_be_spent() {
 }
 
 #[tokio::test]
-async fn req_a08_d01_answers_in_every_accepted_form_are_one_token() {
+async fn req_a08_answers_in_every_accepted_form_are_one_token() {
     let json = |body: &str| answer(200, body);
     let rows = [
         ("plain", json(SUCCESS)),
@@ -249,6 +261,18 @@ async fn req_a08_d01_answers_in_every_accepted_form_are_one_token() {
 }
 
 #[tokio::test]
+async fn req_d01_the_token_type_is_compared_without_regard_to_case_and_another_one_is_not_usable() {
+    let body = |written: &str| format!(r#"{{"access_token":"at","token_type":{written}}}"#);
+    for good in [r#""Bearer""#, r#""bearer""#, r#""BEARER""#, r#""bEaReR""#] {
+        assert!(read(answer(200, body(good))).await.is_ok(), "{good}");
+    }
+    for bad in [r#""DPoP""#, r#""mac""#, r#""N_A""#, r#""""#, r#""bearer ""#, "1", r#"["Bearer"]"#] {
+        let result = read(answer(200, body(bad))).await;
+        assert_eq!(seen(&result), (ErrorKind::InvalidAnswer, Unknown, None), "{bad}");
+    }
+}
+
+#[tokio::test]
 async fn req_d02_an_unusable_lifetime_follows_the_server_facts() {
     let body = |written: &str| format!(r#"{{"access_token":"at","expires_in":{written}}}"#);
     let hour = Some(Duration::from_secs(3600));
@@ -279,7 +303,9 @@ async fn req_d06_scopes_of_every_shape_are_read() {
         ("[]", ""),
         (r#""""#, ""),
         ("null", "a b"),
-        ("7", "a b"),
+        ("7", ""),
+        (r#"{"a":1}"#, ""),
+        (r#"["a",7]"#, ""),
         (r#""a b\"c d\u0007 e""#, "a e"),
     ] {
         let body = format!(r#"{{"access_token":"at","scope":{written}}}"#);
@@ -293,9 +319,16 @@ async fn req_d06_scopes_of_every_shape_are_read() {
 
 #[tokio::test]
 async fn refresh_tokens_of_every_shape_are_read() {
-    for (written, kept) in
-        [(r#""new""#, Some("new")), ("12345", Some("12345")), (r#""""#, None), ("null", None), ("{}", None)]
-    {
+    for (written, kept) in [
+        (r#""new""#, Some("new")),
+        ("12345", Some("12345")),
+        (r#""""#, None),
+        ("null", None),
+        ("{}", None),
+        // The access token is good, and the refresh token from before is what is left either way.
+        (r#""new\n""#, None),
+        (r#""ne\u0000w""#, None),
+    ] {
         let body = format!(r#"{{"access_token":"at","refresh_token":{written}}}"#);
         let set = read(answer(200, body)).await.unwrap();
         assert_eq!(set.refresh_token().map(|t| t.expose()), kept, "{written}");
@@ -315,6 +348,7 @@ async fn a_server_that_says_things_its_own_way_is_understood() {
     let aliases = [
         ErrorAlias { status: 403, code: "unauthorized_client", means: "invalid_grant" },
         ErrorAlias { status: 400, code: "BAD_REFRESH_TOKEN", means: "invalid_grant" },
+        ErrorAlias { status: 500, code: "TOKEN_GONE", means: "invalid_grant" },
     ];
     let own = || server().error_aliases(aliases.clone()).provider_code_prefix("AADSTS");
     let refused = (ErrorKind::InvalidGrant, Refused, None);
@@ -322,6 +356,8 @@ async fn a_server_that_says_things_its_own_way_is_understood() {
     assert_eq!(seen(&by_code), refused);
     let by_status = read_by(own(), Ok(answer(400, r#"{"status":"BAD_REFRESH_TOKEN"}"#))).await;
     assert_eq!(seen(&by_status), refused);
+    let broken = read_by(own(), Ok(answer(500, r#"{"error":"TOKEN_GONE"}"#))).await;
+    assert_eq!(seen(&broken), refused, "the server's facts say so");
     let elsewhere = read_by(own(), Ok(answer(400, r#"{"error":"unauthorized_client"}"#))).await;
     assert_eq!(seen(&elsewhere), (ErrorKind::Refused, No, None));
 
@@ -344,6 +380,79 @@ async fn req_a12_no_cut_and_no_changed_byte_does_harm() {
             body[at] = byte;
             if let Err(failure) = read(answer(200, body)).await {
                 assert_eq!(failure.consumed, Unknown, "{at} {byte}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn outside_of_a_success_a_quoted_request_is_no_refresh_token() {
+    let echo = r#"{"message":"boom","request":{"grant_type":"refresh_token","refresh_token":"[FILTERED]"}}"#;
+    let form = "grant_type=refresh_token&refresh_token=%2A%2A%2A";
+    for status in [302, 400, 401, 403, 404, 500, 502] {
+        for body in [echo, form, r#"{"refresh_token":"x"}"#, r#"[{"access_token":"a","refresh_token":"x"}]"#]
+        {
+            assert_eq!(seen(&read(answer(status, body)).await).2, None, "{status} {body}");
+            let cut = TransportFailure::unknown(TransportCause::Truncated);
+            let cut = read_by(server(), Err(cut.with_partial(answer(status, body)))).await;
+            assert_eq!(seen(&cut).2, None, "{status} {body} cut");
+        }
+        assert_eq!(seen(&read(answer(status, SUCCESS)).await).2, NEW, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn the_refresh_token_that_was_sent_is_not_salvaged() {
+    for (status, body, kind) in [
+        (200, r#"{"error":"invalid_grant","refresh_token":"old"}"#, ErrorKind::InvalidGrant),
+        (200, r#"{"refresh_token":"old"}"#, ErrorKind::InvalidAnswer),
+        (200, r#"{"access_token":"a b","refresh_token":"old"}"#, ErrorKind::InvalidAnswer),
+        (502, r#"{"access_token":"a","refresh_token":"old"}"#, ErrorKind::Unavailable),
+    ] {
+        let result = read(answer(status, body)).await;
+        assert_eq!((seen(&result).0, seen(&result).2), (kind, None), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_401_without_an_oauth_error_is_no_verdict_on_the_client() {
+    for body in ["", HTML, "{}", r#"{"message":"Unauthorized"}"#] {
+        let error = read(answer(401, body)).await.unwrap_err().error;
+        assert!(!error.is_definite() && matches!(error.diagnosis().retry(), Retry::After(_)), "{body}");
+        assert!(error.diagnosis().causes().any(|c| c.contains("gateway")), "{}", error.diagnosis());
+    }
+}
+
+#[tokio::test]
+async fn no_error_code_tells_a_secret_of_the_request() {
+    let aliases = [ErrorAlias { status: 400, code: "BAD_TOKEN", means: "invalid_grant" }];
+    let client = || Client::new("c", ClientAuthentication::secret_post("s3cret_value").or_secret("second_1"));
+    for (code, told) in [
+        ("invalid_request", Some("invalid_request")),
+        ("some_code_of_theirs", Some("some_code_of_theirs")),
+        ("bad_secret_s3cret_value", None),
+        ("bad_secret_second_1", None),
+        ("no_such_token_refresh_canary", None),
+        ("refresh_can", None),
+        ("unknown:the-code", None),
+    ] {
+        let own = || server().error_aliases(aliases.clone()).provider_code_prefix("no_such_token_");
+        for body in [
+            format!(r#"{{"error":"{code}"}}"#),
+            format!(r#"{{"error":"{code}","status":"BAD_TOKEN"}}"#),
+            format!(r#"{{"error":"invalid_grant","error_description":"{code}"}}"#),
+        ] {
+            let script = Script::new([Ok(answer(400, body))]);
+            let request =
+                TokenRequest::new("refresh_token").parameter("refresh_token", "refresh_canary_token");
+            let endpoint = endpoint_for(own(), client().unwrap(), &script);
+            let error = endpoint.request(request, Attempt::first()).await.unwrap_err().error;
+            let shown = format!("{error:?} {:?} {:?}", error.oauth_code(), error.provider_code());
+            for secret in ["s3cret", "second_1", "refresh_can", "the-code"] {
+                assert!(!shown.contains(secret), "{shown}");
+            }
+            if let Some(told) = told.filter(|_| error.kind() == ErrorKind::Refused) {
+                assert_eq!(error.oauth_code(), Some(told));
             }
         }
     }

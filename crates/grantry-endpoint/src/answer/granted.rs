@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::Members;
+use super::salvage::is_usable;
 use super::seconds::seconds;
 
 /// What a token endpoint granted.
@@ -18,8 +19,11 @@ pub(crate) struct Granted {
     pub(crate) expires_in: Option<Duration>,
     /// When the server wishes it renewed.
     pub(crate) refresh_in: Option<Duration>,
+    /// `None` also where one is there that nobody could have meant: empty, or with control characters. The token
+    /// set is good without it, and the refresh token from before is what is left either way.
     pub(crate) refresh_token: Option<RefreshToken>,
-    /// `None`: as was asked for.
+    /// `None`: as was asked for. One of a wrong type is empty: what it stands for is not known, so nothing is
+    /// taken for granted.
     pub(crate) scope: Option<Scope>,
 }
 
@@ -57,13 +61,13 @@ impl Granted {
         let access_token = members.access_token.text().ok_or("the answer holds no access token")?;
         check_token_type(members)?;
         let scope = scope(members, server);
-        let refresh_token = members.refresh_token.text_or_number();
+        let refresh_token = members.refresh_token.text_or_number().filter(|text| is_usable(text));
         let canonical = Canonical {
             access_token: &access_token,
             token_type: "bearer",
             expires_in: lifetime(members, server),
             refresh_in: seconds(&members.refresh_in),
-            refresh_token: refresh_token.as_ref().map(|t| t.as_str()).filter(|t| !t.is_empty()),
+            refresh_token: refresh_token.as_ref().map(|t| t.as_str()),
             scope: scope.as_ref().map(Scope::as_str),
         };
         // Room for every escape, so that the buffer never moves.
@@ -114,7 +118,7 @@ fn scope(members: &Members<'_>, server: &AuthorizationServer) -> Option<Scope> {
     }
     let listed = match members.scope.text() {
         Some(text) => vec![text.to_string()],
-        None => members.scope.texts()?,
+        None => members.scope.texts().unwrap_or_default(),
     };
     let separator = server.scope_separator();
     let tokens = listed.iter().flat_map(|list| list.split([' ', separator]));

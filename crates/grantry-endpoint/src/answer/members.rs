@@ -10,9 +10,11 @@ use zeroize::Zeroizing;
 /// One member's value, not yet interpreted.
 #[derive(Default)]
 pub(crate) enum Member<'a> {
-    /// Not there, or `null`.
+    /// Not there.
     #[default]
     Absent,
+    /// There, as `null`: it says nothing, and may not be said again.
+    Null,
     /// As it stands in the JSON.
     Json(&'a RawValue),
     /// From a form-encoded body.
@@ -20,14 +22,15 @@ pub(crate) enum Member<'a> {
 }
 
 impl Member<'_> {
+    /// Whether it says nothing.
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
+        matches!(self, Self::Absent | Self::Null)
     }
 
     /// The text of a string; `None` for whatever else.
     pub(crate) fn text(&self) -> Option<Zeroizing<String>> {
         match self {
-            Self::Absent => None,
+            Self::Absent | Self::Null => None,
             Self::Json(raw) => serde_json::from_str(raw.get()).ok().map(Zeroizing::new),
             Self::Text(text) => Some(text.clone()),
         }
@@ -118,7 +121,7 @@ impl<'a> Members<'a> {
 
     fn put(&mut self, name: &str, value: Member<'a>) {
         let Some(place) = self.place(name) else { return };
-        if place.is_absent() {
+        if matches!(place, Member::Absent) {
             *place = value;
         } else {
             self.repeated = true;
@@ -144,9 +147,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
                         continue;
                     }
                     let raw: &'de RawValue = map.next_value()?;
-                    if raw.get() != "null" {
-                        members.put(&name, Member::Json(raw));
-                    }
+                    let value = if raw.get() == "null" { Member::Null } else { Member::Json(raw) };
+                    members.put(&name, value);
                 }
                 Ok(members)
             }
@@ -172,5 +174,13 @@ mod tests {
         let members = Members::parse(br#"{"access\u005ftoken":"a\u0062c"}"#).unwrap();
         assert_eq!(members.access_token.text().unwrap().as_str(), "abc");
         assert!(Members::parse(br#"{"scope":"a","sc\u006fpe":"b"}"#).is_err());
+    }
+
+    #[test]
+    fn null_is_a_value_that_may_not_be_repeated_either() {
+        assert!(Members::parse(br#"{"scope":null,"x":null,"x":1}"#).unwrap().scope.is_absent());
+        for body in [r#"{"scope":null,"scope":"a"}"#, r#"{"scope":"a","scope":null}"#] {
+            assert!(Members::parse(body.as_bytes()).is_err(), "{body}");
+        }
     }
 }

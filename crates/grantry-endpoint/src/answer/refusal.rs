@@ -2,6 +2,7 @@
 
 use grantry_core::{AuthorizationServer, Consumed, ErrorKind, RefreshToken};
 use http::StatusCode;
+use zeroize::Zeroizing;
 
 use super::{Members, by_status};
 
@@ -11,8 +12,10 @@ pub(crate) struct Refusal {
     pub(crate) consumed: Consumed,
     /// One sentence with nothing in it that the server sent.
     pub(crate) fact: String,
-    pub(crate) oauth_code: Option<String>,
-    pub(crate) provider_code: Option<String>,
+    /// As the server sent it: see `may_be_told`.
+    pub(crate) oauth_code: Option<Zeroizing<String>>,
+    /// As the server sent it: see `may_be_told`.
+    pub(crate) provider_code: Option<Zeroizing<String>>,
     pub(crate) salvaged: Option<RefreshToken>,
 }
 
@@ -26,25 +29,32 @@ impl Refusal {
         Self::new(kind, Consumed::Unknown, fact)
     }
 
-    /// Adds a refresh token that was found in the answer. Nothing can be salvaged where the server says that it
-    /// did nothing.
+    /// Two things at once that cannot both be so.
+    pub(crate) fn contradiction(fact: &'static str) -> Self {
+        Self::unknown(ErrorKind::InvalidAnswer, fact)
+    }
+
+    /// Adds a refresh token that was found in the answer.
     pub(crate) fn with_salvaged(self, salvaged: Option<RefreshToken>) -> Self {
-        if self.consumed == Consumed::Unknown { Self { salvaged, ..self } } else { self }
+        Self { salvaged, ..self }
     }
 }
 
 /// The refusal that the members name, if they name one (RFC 6749 section 5.2): with any status, since servers
-/// in use send it with 200.
+/// in use send it with 200. Where the server broke (5xx), its status counts and no code is a verdict, unless the
+/// server's facts say what that very code means with that very status.
 pub(super) fn of_members(
     members: &Members<'_>,
     status: StatusCode,
     server: &AuthorizationServer,
 ) -> Option<Refusal> {
-    let error = members.error.text();
-    let code = alias(members, status, server).or_else(|| error.as_ref().map(|e| e.as_str()))?;
+    let (error, alias) = (members.error.text(), alias(members, status, server));
+    let code = alias.or_else(|| error.as_ref().map(|e| e.as_str()))?;
     if !members.access_token.is_absent() {
-        let fact = "the answer holds an error and an access token at once";
-        return Some(Refusal::unknown(ErrorKind::InvalidAnswer, fact));
+        return Some(Refusal::contradiction("the answer holds an error and an access token at once"));
+    }
+    if status.is_server_error() && alias.is_none() {
+        return Some(named(by_status(status, ""), code, members, server));
     }
     let (kind, consumed, fact) = match code {
         "invalid_grant" => {
@@ -65,9 +75,8 @@ pub(super) fn of_members(
         | "invalid_dpop_proof"
         | "use_dpop_nonce" => (ErrorKind::Refused, Consumed::No, "the server refused the request"),
         // A code of the server's own: with these statuses it is the status that counts.
-        _ if status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429) => {
-            let by_status = by_status(status, "");
-            return Some(named(by_status, code, members, server));
+        _ if matches!(status.as_u16(), 408 | 425 | 429) => {
+            return Some(named(by_status(status, ""), code, members, server));
         }
         "server_error" => (ErrorKind::Unavailable, Consumed::Unknown, "the server says that it failed"),
         _ => (ErrorKind::Refused, Consumed::No, "the server refused the request"),
@@ -79,9 +88,9 @@ pub(super) fn of_members(
 fn named(refusal: Refusal, code: &str, members: &Members<'_>, server: &AuthorizationServer) -> Refusal {
     let provider_code = provider_code(members, server).or_else(|| {
         let own = members.error.text()?;
-        (own.as_str() != code).then(|| own.to_string())
+        (own.as_str() != code).then_some(own)
     });
-    Refusal { oauth_code: Some(code.to_owned()), provider_code, ..refusal }
+    Refusal { oauth_code: Some(Zeroizing::new(code.to_owned())), provider_code, ..refusal }
 }
 
 /// The registered code that this server means, where it says so in its own way.
@@ -100,10 +109,10 @@ fn alias<'s>(members: &Members<'_>, status: StatusCode, server: &'s Authorizatio
 }
 
 /// The provider's code inside the description, such as `AADSTS700082`.
-fn provider_code(members: &Members<'_>, server: &AuthorizationServer) -> Option<String> {
+fn provider_code(members: &Members<'_>, server: &AuthorizationServer) -> Option<Zeroizing<String>> {
     let prefix = server.provider_code_prefix().filter(|prefix| !prefix.is_empty())?;
     let description = members.error_description.text()?;
     let (_, after) = description.split_once(prefix)?;
     let rest: String = after.chars().take_while(char::is_ascii_alphanumeric).take(32).collect();
-    (!rest.is_empty()).then(|| format!("{prefix}{rest}"))
+    (!rest.is_empty()).then(|| Zeroizing::new(format!("{prefix}{rest}")))
 }
