@@ -118,6 +118,7 @@ async fn req_e30_no_secret_shows_in_any_debug_error_or_trace() {
             let _ = write!(shown, "{result:?}");
             let script = Script::new([result]);
             let full = server()
+                .issuer("https://as.example.com")
                 .revocation_endpoint("https://as.example.com/revoke")
                 .introspection_endpoint("https://as.example.com/introspect");
             let client = Client::new("client", method.clone()).unwrap();
@@ -134,7 +135,7 @@ async fn req_e30_no_secret_shows_in_any_debug_error_or_trace() {
         for result in answers() {
             let client = Client::new("client", method.clone()).unwrap();
             let endpoint = TokenEndpoint::new(
-                server().build().unwrap(),
+                server().issuer("https://as.example.com").build().unwrap(),
                 client,
                 Arc::new(Silent(Script::new([result]))),
             )
@@ -154,6 +155,7 @@ async fn req_e30_no_secret_shows_in_any_debug_error_or_trace() {
         let ((first, second), third) = result;
         let script = Script::new([first, second, third]);
         let full = server()
+            .issuer("https://as.example.com")
             .revocation_endpoint("https://as.example.com/revoke")
             .introspection_endpoint("https://as.example.com/introspect");
         let client = Client::new("client", ClientAuthentication::secret_post(CANARY)).unwrap();

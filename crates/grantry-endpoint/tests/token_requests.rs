@@ -10,11 +10,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use grantry_core::{
-    AssertionAudience, Attempt, ClientAuthenticationMethod, Clock, ErrorKind, Event, Instant, Retry, Scope,
+    AssertionAudience, Attempt, AuthorizationServerBuilder, ClientAuthenticationMethod, Clock, ErrorKind,
+    Event, Instant, Retry, Scope,
 };
-use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint, TokenRequest};
+use grantry_endpoint::{
+    Client, ClientAuthentication, TokenEndpoint, TokenRequest, TransportCause, TransportFailure,
+};
 use grantry_jose::{Algorithm, SigningKey, verify_jwt};
-use support::{Remembered, Script, Standing, answer, endpoint, endpoint_for, server, with_headers};
+use support::{
+    Remembered, Script, Standing, WALL_SECONDS, answer, endpoint, endpoint_for, server, with_headers,
+};
 
 const OK: &str = r#"{"access_token":"at"}"#;
 const NO_CLIENT: &str = r#"{"error":"invalid_client"}"#;
@@ -28,7 +33,7 @@ fn request() -> TokenRequest {
 }
 
 #[tokio::test]
-async fn req_a04_a06_the_request_is_one_posted_form_to_the_url_with_its_query() {
+async fn req_a04_the_request_is_one_posted_form_to_the_url_with_its_query() {
     let script = Script::new([Ok(answer(200, OK))]);
     let server = grantry_core::AuthorizationServer::builder("https://as.example.com/token?p=1");
     endpoint(server, &script)
@@ -84,7 +89,8 @@ async fn req_c02_each_method_puts_its_proof_in_one_place_and_req_c04_never_in_th
         let script = Script::new([Ok(answer(200, OK))]);
         let client = Client::new("the-client", authentication).unwrap();
         let method = client.method();
-        endpoint_for(server(), client, &script).request(request(), Attempt::first()).await.unwrap();
+        let server = server().issuer("https://as.example.com");
+        endpoint_for(server, client, &script).request(request(), Attempt::first()).await.unwrap();
         let left = &script.left()[0];
         let in_header = left.headers.contains_key("authorization");
         let has = |name: &str| left.parameter(name).is_some();
@@ -118,13 +124,31 @@ async fn req_c07_an_assertion_is_for_the_issuer_unless_the_server_wants_its_endp
     let issuer = || server().issuer("https://as.example.com");
     for (server, audience) in [
         (issuer(), "https://as.example.com"),
-        (server(), "https://as.example.com/token"),
+        (server().assertion_audience(AssertionAudience::TokenEndpoint), "https://as.example.com/token"),
         (issuer().assertion_audience(AssertionAudience::TokenEndpoint), "https://as.example.com/token"),
     ] {
         let script = Script::new([Ok(answer(200, OK))]);
         let client = Client::new("c", ClientAuthentication::private_key(key.clone())).unwrap();
         endpoint_for(server, client, &script).request(request(), Attempt::first()).await.unwrap();
         assert_eq!(claims(&script, &key, 0).await["aud"], audience);
+    }
+}
+
+#[test]
+fn req_c07_a_client_that_signs_is_not_built_for_a_server_without_an_issuer() {
+    for authentication in [
+        ClientAuthentication::private_key(SigningKey::generate_ed25519().unwrap()),
+        ClientAuthentication::secret_jwt("a client secret of 32 bytes or so"),
+    ] {
+        let client = Client::new("c", authentication).unwrap();
+        let build = |server: AuthorizationServerBuilder| {
+            TokenEndpoint::new(server.build().unwrap(), client.clone(), Script::new([]))
+        };
+        let refused = build(server()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Configuration);
+        assert!(refused.to_string().contains("name the server's issuer"), "{refused}");
+        assert!(build(server().issuer("https://as.example.com")).is_ok());
+        assert!(build(server().assertion_audience(AssertionAudience::TokenEndpoint)).is_ok());
     }
 }
 
@@ -138,7 +162,8 @@ async fn req_c09_after_one_rejection_assertions_follow_the_servers_clock() {
         ]);
         let client = Client::new("c", ClientAuthentication::private_key(key.clone())).unwrap();
         let seen = Arc::new(Remembered::default());
-        let endpoint = TokenEndpoint::builder(server().build().unwrap(), client, script.clone())
+        let server = server().issuer("https://as.example.com").build().unwrap();
+        let endpoint = TokenEndpoint::builder(server, client, script.clone())
             .clock(Standing::new())
             .observer(seen.clone())
             .build()
@@ -151,6 +176,47 @@ async fn req_c09_after_one_rejection_assertions_follow_the_servers_clock() {
         assert_ne!(first["jti"], second["jti"]);
         assert!(matches!(seen.events()[..], [Event::ClockSkew { .. }]));
     }
+}
+
+#[tokio::test]
+async fn a_date_that_nobody_can_believe_makes_no_assertion_for_another_century() {
+    let key = SigningKey::generate_ed25519().unwrap();
+    let far = [("date", "Fri, 31 Dec 9999 23:59:59 GMT")];
+    let script = Script::new([
+        Ok(with_headers(answer(401, NO_CLIENT), &far)),
+        Ok(with_headers(answer(200, OK), &far)),
+    ]);
+    let client = Client::new("c", ClientAuthentication::private_key(key.clone())).unwrap();
+    let endpoint = endpoint_for(server().issuer("https://as.example.com"), client, &script);
+    let refused = endpoint.request(request(), Attempt::first()).await.unwrap_err().error;
+    assert_eq!(refused.diagnosis().retry(), Retry::Never);
+    endpoint.request(request(), Attempt::first()).await.unwrap();
+    assert_eq!(claims(&script, &key, 1).await["iat"], WALL_SECONDS);
+}
+
+#[tokio::test]
+async fn a_server_whose_clock_jumps_is_not_asked_without_end() {
+    let key = SigningKey::generate_ed25519().unwrap();
+    let (early, late) =
+        ([("date", "Sun, 06 Nov 1994 09:49:37 GMT")], [("date", "Sun, 06 Nov 1994 10:49:37 GMT")]);
+    let no = |date: &[(&str, &str)]| Ok(with_headers(answer(401, NO_CLIENT), date));
+    let script = Script::new([
+        no(&early),
+        no(&late),
+        no(&early),
+        Ok(with_headers(answer(200, OK), &early)),
+        no(&late),
+        no(&early),
+    ]);
+    let client = Client::new("c", ClientAuthentication::private_key(key)).unwrap();
+    let endpoint = endpoint_for(server().issuer("https://as.example.com"), client, &script);
+    let mut retries = Vec::new();
+    for _ in 0..6 {
+        let result = endpoint.request(request(), Attempt::first()).await;
+        retries.push(result.err().map(|f| f.error.diagnosis().retry()));
+    }
+    let (now, never) = (Some(Retry::Now), Some(Retry::Never));
+    assert_eq!(retries, [now, never, never, None, now, never], "once until it is accepted");
 }
 
 #[tokio::test]
@@ -209,8 +275,97 @@ async fn req_d04_lifetimes_count_from_when_the_request_was_sent() {
     assert_eq!(first.token().expires(), Some(sent.after(Duration::from_secs(100))));
     assert_eq!(first.renew_at(), Some(sent.after(Duration::from_secs(40))));
     assert_eq!(first.generation(), 0);
-    let second = endpoint.request(request(), Attempt::replace(&first)).await.unwrap();
-    assert_eq!(second.generation(), 1);
+}
+
+#[tokio::test]
+async fn renewals_are_counted_only_where_a_refresh_token_is_renewed() {
+    let refreshed = r#"{"access_token":"at","refresh_token":"r"}"#;
+    let script = Script::new([OK, OK, refreshed, refreshed].map(|body| Ok(answer(200, body))));
+    let endpoint = endpoint(server(), &script);
+    let mut held = None;
+    let mut generations = Vec::new();
+    for _ in 0..4 {
+        let set = endpoint.request(request(), Attempt::replace_if_any(held.as_ref())).await.unwrap();
+        generations.push(set.generation());
+        held = Some(set);
+    }
+    assert_eq!(generations, [0, 0, 1, 2]);
+}
+
+#[test]
+fn req_a06_an_endpoint_has_no_fragment_and_keeps_its_query() {
+    let url = |url: &str| grantry_core::AuthorizationServer::builder(url).build();
+    assert!(url("https://as.example.com/token#top").unwrap_err().to_string().contains("fragment"));
+    let kept = url("https://as.example.com/token?p=1&q=a%20b").unwrap();
+    assert_eq!(kept.token_endpoint().as_str(), "https://as.example.com/token?p=1&q=a%20b");
+}
+
+#[tokio::test]
+async fn req_c01_a_confidential_client_authenticates_with_every_request() {
+    for grant_type in ["client_credentials", "refresh_token", "authorization_code", "urn:x:other"] {
+        let key = SigningKey::generate_ed25519().unwrap();
+        for authentication in [
+            ClientAuthentication::secret_basic("secret"),
+            ClientAuthentication::secret_post("secret"),
+            ClientAuthentication::secret_jwt("a client secret of 32 bytes or so"),
+            ClientAuthentication::private_key(key),
+        ] {
+            let script = Script::new([OK, OK].map(|body| Ok(answer(200, body))));
+            let client = Client::new("c", authentication).unwrap();
+            assert!(client.is_confidential());
+            let endpoint = endpoint_for(server().issuer("https://as.example.com"), client, &script);
+            for left in 1..=2 {
+                let asked = TokenRequest::new(grant_type).parameter("refresh_token", "r");
+                endpoint.request(asked, Attempt::first()).await.unwrap();
+                let sent = &script.left()[left - 1];
+                let proof = ["client_secret", "client_assertion"].map(|name| sent.parameter(name).is_some());
+                assert!(sent.headers.contains_key("authorization") || proof.contains(&true), "{grant_type}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_subscriber_that_panics_loses_no_token() {
+    /// Panics whenever a span is entered, left or closed, and at every record and event.
+    struct Panics;
+
+    impl tracing::Subscriber for Panics {
+        fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+            metadata.target().starts_with("grantry_endpoint")
+        }
+        fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+            tracing::span::Id::from_u64(1)
+        }
+        fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {
+            panic!("record");
+        }
+        fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            panic!("event");
+        }
+        fn enter(&self, _: &tracing::span::Id) {
+            panic!("enter");
+        }
+        fn exit(&self, _: &tracing::span::Id) {
+            panic!("exit");
+        }
+        fn try_close(&self, _: tracing::span::Id) -> bool {
+            panic!("close");
+        }
+    }
+    let wreck = r#"{"refresh_token":"r1","#;
+    let script =
+        Script::new([OK, wreck].map(|body| Ok(answer(200, body))).into_iter().chain([Err(
+            TransportFailure::unknown(TransportCause::Truncated).with_partial(answer(200, wreck)),
+        )]));
+    let endpoint = endpoint(server(), &script);
+    let _guard = tracing::subscriber::set_default(Panics);
+    assert!(endpoint.request(request(), Attempt::first()).await.is_ok());
+    for _ in 0..2 {
+        let failure = endpoint.request(request(), Attempt::first()).await.unwrap_err();
+        assert_eq!(failure.salvaged.unwrap().expose(), "r1");
+    }
 }
 
 #[tokio::test]

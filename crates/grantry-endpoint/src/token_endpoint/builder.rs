@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use grantry_core::{
-    AuthorizationServer, Clock, Entropy, Error, NoObserver, Observer, SystemClock, SystemEntropy,
+    AssertionAudience, AuthorizationServer, Clock, Entropy, Error, NoObserver, Observer, SystemClock,
+    SystemEntropy,
 };
 
 use super::TokenEndpoint;
@@ -72,7 +73,8 @@ impl TokenEndpointBuilder {
     ///
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration) where the server is known not to accept the
-    /// client's authentication method.
+    /// client's authentication method, or where the client signs assertions and nothing says whom they are
+    /// addressed to.
     pub fn build(self) -> Result<TokenEndpoint, Error> {
         let (method, accepted) = (self.client.method(), self.server.client_authentication_methods());
         if !accepted.is_empty() && !accepted.contains(&method) {
@@ -81,6 +83,14 @@ impl TokenEndpointBuilder {
                 "the server does not accept {}: use one of {}",
                 method.as_str(),
                 names.join(", ")
+            )));
+        }
+        let is_for_issuer = self.server.assertion_audience() != AssertionAudience::TokenEndpoint;
+        if self.client.signs() && is_for_issuer && self.server.issuer().is_none() {
+            return Err(Error::configuration(format!(
+                "{} needs to know whom its assertions are addressed to: name the server's issuer, or set its \
+                 assertion audience to the token endpoint where it accepts nothing else",
+                method.as_str()
             )));
         }
         Ok(TokenEndpoint(Arc::new(Channel {
