@@ -48,6 +48,11 @@ pub struct Discovered {
 
 impl Discovered {
     /// The facts that the server publishes.
+    ///
+    /// **They do not say that they were learned at run time.** [`endpoint`](Self::endpoint) and
+    /// [`endpoint_over`](Self::endpoint_over) do, and keep such URLs away from private addresses. Whoever gives
+    /// these facts to [`TokenEndpoint::builder`] calls
+    /// [`learned`](crate::TokenEndpointBuilder::learned) on it, or has no such guard.
     pub fn server(&self) -> &AuthorizationServer {
         &self.server
     }
