@@ -1,6 +1,8 @@
 //! An in-memory transport that answers from a list, a fixed clock, and an observer that remembers.
 #![allow(dead_code, clippy::expect_used, clippy::unwrap_used, reason = "each test takes what it needs")]
 
+pub(crate) mod refresh;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
