@@ -31,16 +31,21 @@ pub enum Error {
 }
 
 impl From<reqwest::Error> for Error {
-    fn from(mut error: reqwest::Error) -> Self {
-        if let Some(url) = error.url_mut() {
-            url.set_query(None);
-            url.set_fragment(None);
-            // Refused only for URLs without a host, which have no user information either.
-            let _ = url.set_username("");
-            let _ = url.set_password(None);
-        }
-        Self::Request(error)
+    fn from(error: reqwest::Error) -> Self {
+        Self::Request(without_query(error))
     }
+}
+
+/// The error with a URL that has lost what may be secret.
+pub(crate) fn without_query(mut error: reqwest::Error) -> reqwest::Error {
+    if let Some(url) = error.url_mut() {
+        url.set_query(None);
+        url.set_fragment(None);
+        // Refused only for URLs without a host, which have no user information either.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
+    error
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use http::Extensions;
 use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
+use crate::error::without_query;
 use crate::present::{Carrier, Refused, present};
 use crate::redirect::Redirects;
 
@@ -68,7 +69,10 @@ impl Carrier for Rest<'_, '_> {
     type Error = reqwest_middleware::Error;
 
     async fn send(&mut self, request: Request) -> Result<Response, Self::Error> {
-        self.next.clone().run(request, self.extensions).await
+        self.next.clone().run(request, self.extensions).await.map_err(|error| match error {
+            reqwest_middleware::Error::Reqwest(error) => without_query(error).into(),
+            other => other,
+        })
     }
 }
 
