@@ -31,11 +31,11 @@ fn main() {
     let mut report = Report::default();
     let suites: [(&str, Suite); 6] = [
         ("hits", hits::run),
+        ("million", million::run),
         ("keyed", keyed::run),
         ("herd", renewal::herd),
         ("renewal", renewal::steady),
         ("outage", outage::run),
-        ("million", million::run),
     ];
     for (name, run) in suites {
         if only.is_none_or(|only| only == name) {

@@ -35,7 +35,10 @@ pub struct Directory {
     parts: Box<[Part]>,
 }
 
-type Part = RwLock<HashTable<Arc<ManagedSource>>>;
+/// Each in cache lines of its own, because even a reader writes into its lock.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Part(RwLock<HashTable<Arc<ManagedSource>>>);
 
 impl Default for Directory {
     fn default() -> Self {
@@ -52,7 +55,7 @@ impl Directory {
     /// Puts a source in under its own key, and returns the one that was there.
     pub fn insert(&self, source: Arc<ManagedSource>) -> Option<Arc<ManagedSource>> {
         let hash = self.hasher.hash_one(source.key().as_key_ref());
-        let mut part = self.part(hash)?.write().unwrap_or_else(PoisonError::into_inner);
+        let mut part = self.part(hash)?.0.write().unwrap_or_else(PoisonError::into_inner);
         let there = part.find_mut(hash, |there| there.key() == source.key());
         match there {
             Some(there) => Some(std::mem::replace(there, source)),
@@ -77,14 +80,14 @@ impl Directory {
     /// Takes a source out.
     pub fn remove(&self, key: GrantKeyRef<'_>) -> Option<Arc<ManagedSource>> {
         let hash = self.hasher.hash_one(key);
-        let mut part = self.part(hash)?.write().unwrap_or_else(PoisonError::into_inner);
+        let mut part = self.part(hash)?.0.write().unwrap_or_else(PoisonError::into_inner);
         let found = part.find_entry(hash, |source| key.matches(source.key())).ok()?;
         Some(found.remove().0)
     }
 
     /// How many sources it holds.
     pub fn len(&self) -> usize {
-        self.parts.iter().map(|part| part.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
+        self.parts.iter().map(|part| part.0.read().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
     /// Whether it holds none.
@@ -97,14 +100,14 @@ impl Directory {
     pub fn sources(&self) -> Vec<Arc<ManagedSource>> {
         let mut all = Vec::new();
         for part in &self.parts {
-            all.extend(part.read().unwrap_or_else(PoisonError::into_inner).iter().map(Arc::clone));
+            all.extend(part.0.read().unwrap_or_else(PoisonError::into_inner).iter().map(Arc::clone));
         }
         all
     }
 
     fn with<T>(&self, key: GrantKeyRef<'_>, look: impl FnOnce(&Arc<ManagedSource>) -> T) -> Option<T> {
         let hash = self.hasher.hash_one(key);
-        let part = self.part(hash)?.read().unwrap_or_else(PoisonError::into_inner);
+        let part = self.part(hash)?.0.read().unwrap_or_else(PoisonError::into_inner);
         part.find(hash, |source| key.matches(source.key())).map(look)
     }
 
