@@ -18,6 +18,8 @@ const BLOCK: u64 = 32;
 const ROOM: usize = 8;
 /// With fewer bookings than this no sweep is worth its while.
 const SWEEP: usize = 1_024;
+/// How many blocks tell whether others are crowded.
+const SAMPLE: usize = 12;
 /// A block with fewer bookings than this is never crowded.
 const CROWD: usize = 16;
 
@@ -83,7 +85,8 @@ impl<S> Calendar<S> {
     /// whole of it. So a few sources renew as late as they may, and a million that started together spread.
     pub(crate) fn choose(&self, window: RenewalWindow, entropy: &dyn Entropy) -> Instant {
         let late = between(window.preferred, window.latest, entropy);
-        if self.load(late) < self.crowd_limit(window) {
+        let load = self.load(late);
+        if load < CROWD || load < self.crowd_limit(window, entropy) {
             return late;
         }
         let (one, two) = (
@@ -135,16 +138,12 @@ impl<S> Calendar<S> {
         self.blocks.get(&(tick_of(at) / BLOCK)).copied().unwrap_or_default()
     }
 
-    /// A block with this many bookings is crowded: a fifth more than the mean over the window.
-    fn crowd_limit(&self, window: RenewalWindow) -> usize {
-        let (first, last) = (tick_of(window.earliest) / BLOCK, tick_of(window.latest) / BLOCK);
-        if first > last {
-            return CROWD;
-        }
-        let booked: usize = self.blocks.range(first..=last).map(|(_, count)| count).sum();
-        let blocks = usize::try_from(last - first).unwrap_or(usize::MAX).max(1);
-        let mean = booked / blocks;
-        (mean + mean / 5).max(CROWD)
+    /// A block with this many bookings is crowded: a fifth more than the mean over the window, which a few blocks
+    /// drawn from it tell well enough. A window may span a hundred thousand.
+    fn crowd_limit(&self, window: RenewalWindow, entropy: &dyn Entropy) -> usize {
+        let drawn: usize =
+            (0..SAMPLE).map(|_| self.load(between(window.earliest, window.latest, entropy))).sum();
+        (drawn * 6 / (SAMPLE * 5)).max(CROWD)
     }
 }
 
