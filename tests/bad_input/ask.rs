@@ -13,7 +13,7 @@ use grantry_endpoint::{
 };
 use grantry_testkit::{ManualClock, RawAnswer, RawServer};
 
-use crate::rows::{CANARY, Outcome};
+use crate::rows::{CANARY, Outcome, Row};
 
 /// The most that may leave a server: the cap of 256 KiB, and what the two kernels hold unread.
 const MOST: u64 = 2 << 20;
@@ -35,11 +35,11 @@ pub(crate) struct Came {
     pub(crate) complaints: Vec<String>,
 }
 
-/// Asks a new server that answers with these bytes.
-pub(crate) async fn once(answer: RawAnswer, way: Way, impatient: bool) -> Came {
-    let server = RawServer::start(answer).await.unwrap();
-    let mut came = ask(&server, way, transport(impatient)).await;
-    came.complaints.extend(greed(&server, 1));
+/// Asks a new server that answers with the bytes of this row.
+pub(crate) async fn once(row: &Row, way: Way) -> Came {
+    let server = RawServer::start(row.answer.clone()).await.unwrap();
+    let mut came = ask(&server, way, transport(row.impatient)).await;
+    came.complaints.extend(greed(&server, 1, if row.only_time_bounds { u64::MAX } else { MOST }));
     came
 }
 
@@ -50,20 +50,20 @@ pub(crate) async fn in_turn(asked: Vec<(RawAnswer, Way)>) -> Vec<Came> {
     let mut all = Vec::new();
     for (nth, (_, way)) in asked.into_iter().enumerate() {
         let mut came = ask(&server, way, transport(false)).await;
-        came.complaints.extend(greed(&server, nth + 1));
+        came.complaints.extend(greed(&server, nth + 1, MOST));
         all.push(came);
     }
     all
 }
 
 /// What is wrong with the newest of the connections, of which there should be so many.
-fn greed(server: &RawServer, connections: usize) -> Option<String> {
+fn greed(server: &RawServer, connections: usize, most: u64) -> Option<String> {
     let exchanges = server.exchanges();
     if exchanges.len() != connections {
         return Some(format!("{} connections were made, not {connections}", exchanges.len()));
     }
     let written = exchanges.last().map_or(0, |exchange| exchange.written);
-    (written > MOST).then(|| format!("{written} bytes were read"))
+    (written > most).then(|| format!("{written} bytes were read"))
 }
 
 /// Asks a server once.

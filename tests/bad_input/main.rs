@@ -45,7 +45,7 @@ async fn every_answer_of_the_list_comes_to_what_it_should() {
 
 /// What is wrong with what came of a row, if anything is.
 async fn check(row: &Row, way: Way) -> Option<String> {
-    let came = ask::once(row.answer.clone(), way, row.impatient).await;
+    let came = ask::once(row, way).await;
     let mut wrong = came.complaints;
     if came.outcome != row.expected {
         wrong.push(format!("expected {:?}\n      came     {:?}", row.expected, came.outcome));

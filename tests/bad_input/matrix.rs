@@ -165,11 +165,13 @@ impl Case {
         }
         let came = &on_wire[start.min(sent - head.len())..sent - head.len()];
         let came = &came[..came.len().min(json.len())];
-        let holds_refresh = came.contains(&format!("\"refresh_token\":\"{REFRESH}\""));
+        // Outside of a success a refresh token counts only beside an access token.
+        let is_success = matches!(self.status, 200 | 201);
+        let holds_refresh = came.contains(&format!("\"refresh_token\":\"{REFRESH}\""))
+            && (is_success || came.contains("\"access_token\":\"a"));
         let by_status = match self.status {
             429 | 503 => Some((ErrorKind::Unavailable, Consumed::No)),
             500 => Some((ErrorKind::Unavailable, Consumed::Unknown)),
-            401 => Some((ErrorKind::InvalidClient, Consumed::Unknown)),
             200 | 201 => None,
             _ => Some((ErrorKind::InvalidAnswer, Consumed::Unknown)),
         };
@@ -183,6 +185,11 @@ impl Case {
         let is_json = came == json.trim_end_matches(GARBAGE);
         let (kind, consumed) = match (self.error.filter(|_| is_json), by_status) {
             (Some(_), _) if self.access.is_some() => (ErrorKind::InvalidAnswer, Consumed::Unknown),
+            (Some(code), _) if is_success && holds_refresh && code != "server_error" => {
+                (ErrorKind::InvalidAnswer, Consumed::Unknown)
+            }
+            // Where the server broke, no code is a verdict.
+            (Some(_), Some(by_status)) if self.status >= 500 => by_status,
             (Some("invalid_grant"), _) => (ErrorKind::InvalidGrant, Consumed::Refused),
             (Some(_), Some((ErrorKind::Unavailable, consumed))) => (ErrorKind::Unavailable, consumed),
             (Some("server_error"), _) => (ErrorKind::Unavailable, Consumed::Unknown),

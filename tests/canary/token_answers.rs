@@ -233,7 +233,8 @@ pub(crate) async fn over_http2_and_proxies(shown: &Shown) {
         let (origin, certificate) = servers::http2(status, header, body).await;
         let transport = HttpTransport::builder().add_root_certificate(certificate).build().unwrap();
         for with in authentications() {
-            let server = AuthorizationServer::builder(format!("{origin}/token")).build().unwrap();
+            let server = AuthorizationServer::builder(format!("{origin}/token"));
+            let server = server.issuer(&origin).build().unwrap();
             let client = Client::new("client", with).unwrap();
             let endpoint = TokenEndpoint::new(server, client, Arc::new(transport.clone())).unwrap();
             let obtained = refresh_grant(endpoint, shown).obtain(Attempt::first()).await;

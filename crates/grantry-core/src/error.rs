@@ -13,7 +13,7 @@ use crate::{Diagnosis, Instant, Scope};
 pub enum ErrorKind {
     /// A mistake in what the application built or configured; found before anything was sent.
     Configuration,
-    /// The server could not be reached: nothing was sent.
+    /// The server could not be reached, or the request could not be signed or sent in time: nothing was sent.
     Unreachable,
     /// The server's certificate or host name did not verify: nothing was sent.
     Untrusted,
@@ -39,7 +39,7 @@ pub enum ErrorKind {
     OriginNotAllowed,
     /// An earlier renewal is in doubt; this is not final, and not before [`crate::Retry`] says so.
     InDoubt,
-    /// Too many callers wait for the same renewal, or too many renewals for the same endpoint.
+    /// Too many callers wait for the same renewal.
     Overloaded,
     /// The source was shut down.
     Closed,

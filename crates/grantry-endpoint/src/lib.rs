@@ -39,7 +39,8 @@
 //!   answers in canonical form. Requests are built here, since `oauth2` knows no assertions, adds the client
 //!   where it does not belong, and copies secrets into plain strings. Its types are on no public item.
 //! * A transport sends a request at most once; a [`TokenEndpoint`] sends at most one request a call.
-//! * Nothing follows a redirect or reads more than 256 KiB of a body.
+//! * Nothing follows a redirect or reads more than 256 KiB of a body. Interim answers (1xx) without end are skipped
+//!   one by one and kept nowhere; the read timeout ends them.
 //! * Nothing waits without a limit but for the [`Keeper`], which may take as long as it needs: no token is given out
 //!   before its refresh token is kept. A signature is waited for 10 s, an answer as long as the transport says.
 //! * There is no way to switch the verification of certificates or host names off.

@@ -26,6 +26,9 @@ pub(crate) struct Row {
     pub(crate) expected: Outcome,
     /// Whether the client has to give up by itself, so that a transport with short timeouts asks.
     pub(crate) impatient: bool,
+    /// Whether only time bounds what is read: interim answers, which hyper skips without keeping them, and of which
+    /// reqwest tells nobody. Nothing grows with them, and the read timeout ends them.
+    pub(crate) only_time_bounds: bool,
 }
 
 /// What came of a request.
@@ -59,7 +62,7 @@ impl Row {
             scope: "a b".to_owned(),
             refresh: Some(REFRESH.to_owned()),
         };
-        Self { name: name.into(), answer, expected, impatient: false }
+        Self { name: name.into(), answer, expected, impatient: false, only_time_bounds: false }
     }
 
     /// An error, with nothing salvaged.
@@ -70,7 +73,7 @@ impl Row {
         consumed: Consumed,
     ) -> Self {
         let expected = Outcome::Failed { kind, consumed, salvaged: None, wait: None };
-        Self { name: name.into(), answer, expected, impatient: false }
+        Self { name: name.into(), answer, expected, impatient: false, only_time_bounds: false }
     }
 
     /// `InvalidAnswer`, and nobody can tell what became of the credential.
@@ -116,6 +119,11 @@ impl Row {
 
     pub(crate) fn impatient(self) -> Self {
         Self { impatient: true, ..self }
+    }
+
+    /// The same, bounded by time alone.
+    pub(crate) fn only_time_bounds(self) -> Self {
+        Self { only_time_bounds: true, ..self }
     }
 }
 

@@ -95,7 +95,7 @@ pub enum Lifetime {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AssertionAudience {
-    /// The issuer identifier (rfc7523bis; FAPI 2.0); the token endpoint where no issuer is known.
+    /// The issuer identifier (rfc7523bis; FAPI 2.0). A client that signs needs a server whose issuer is known.
     #[default]
     Issuer,
     /// The token endpoint's URL, for servers that accept nothing else.

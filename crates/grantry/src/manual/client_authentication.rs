@@ -124,7 +124,8 @@
 //! the server's clock as far as the `Date` of its answers tells (a difference of less than 10 s counts as none).
 //! When a refusal is the first to show such a difference, the next request is made by the server's clock at once.
 //!
-//! The audience is the issuer where one is known, else the token endpoint; a server that accepts only the latter
-//! needs [`AssertionAudience::TokenEndpoint`](crate::AssertionAudience::TokenEndpoint), which the preset for
-//! Microsoft sets. It is one text and never a list: an assertion that is good at two places can be carried from one
+//! The audience is the issuer, so a server that a client signs for has to have one: discover it, or name it. A server
+//! that accepts only its token endpoint needs
+//! [`AssertionAudience::TokenEndpoint`](crate::AssertionAudience::TokenEndpoint), which the presets for Okta and
+//! Microsoft set. It is one text and never a list: an assertion that is good at two places can be carried from one
 //! to the other.

@@ -112,6 +112,9 @@
 //! new one is kept before anybody sees the access token that came with it. A keeper that fails costs callers a wait
 //! and loses nothing: the new token stays in memory, and is kept before anything else is spent.
 //!
+//! [`Kept::before`](crate::Kept) is set while the new token was only found in an answer that could not be used: it may
+//! be worthless, so keep both, and after a restart hand both in (`RefreshTokenGrantBuilder::before`).
+//!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! # use grantry::{Rotation, Scope};
@@ -129,13 +132,13 @@
 //!
 //! /// A row of a database, encrypted; here a cell.
 //! #[derive(Debug, Default)]
-//! struct Row(Mutex<Option<grantry::RefreshToken>>);
+//! struct Row(Mutex<Vec<grantry::RefreshToken>>);
 //!
 //! #[async_trait]
 //! impl Keeper for Row {
 //!     async fn keep(&self, kept: Kept<'_>) -> Result<(), KeepError> {
 //!         let mut row = self.0.lock().map_err(|_| KeepError::new("another writer panicked"))?;
-//!         *row = Some(kept.refresh_token.clone());
+//!         *row = [Some(kept.refresh_token), kept.before].into_iter().flatten().cloned().collect();
 //!         Ok(())
 //!     }
 //! }
@@ -148,7 +151,7 @@
 //! let profile = Profile::builder("https://as.example.com/token", "calendar", &Scheduler::new()).build();
 //! let source = ManagedSource::new(GrantKey::new("acme", "calendar", "ann")?, Arc::new(grant), &profile);
 //! source.token().await?;
-//! let kept = row.0.lock().unwrap().clone().ok_or("nothing was kept")?;
+//! let kept = row.0.lock().unwrap().first().cloned().ok_or("nothing was kept")?;
 //! assert_ne!(kept.expose(), stored.expose(), "it rotated");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
