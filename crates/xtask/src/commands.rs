@@ -10,8 +10,8 @@ cargo xtask TASK
   fmt                    format every source
   tidy                   check the rules of the house
   interop                install what is missing, then test against real servers
-  bench [--peers] [...]  measure, and write target/bench.json; --peers measures the peers first;
-                         the rest goes to the benches
+  bench [--alone] [...]  measure the peers and then ourselves, and write target/bench.json; --alone
+                         leaves the peers out; the rest goes to the benches
   help                   this text
 
 stages of test:";
@@ -24,7 +24,7 @@ pub enum Command {
     Test(Vec<&'static Stage>),
     /// Format every source.
     Format,
-    /// Measure, the peers too if asked, with the rest of the arguments for the benches.
+    /// Measure, the peers too unless told not to, with the rest of the arguments for the benches.
     Bench {
         /// Whether the peers are measured first.
         peers: bool,
@@ -54,10 +54,10 @@ impl Command {
             "fmt" => alone(Self::Format),
             "tidy" | "interop" => alone(Self::Test(vec![stage(&task)?])),
             "bench" => {
-                let peers = words.iter().any(|word| word == "--peers");
+                let alone = |word: &String| word == "--alone";
                 Ok(Self::Bench {
-                    peers,
-                    arguments: words.into_iter().filter(|word| word != "--peers").collect(),
+                    peers: !words.iter().any(alone),
+                    arguments: words.into_iter().filter(|word| !alone(word)).collect(),
                 })
             }
             "help" | "--help" | "-h" => alone(Self::Help),
@@ -93,8 +93,8 @@ mod tests {
 
     #[test]
     fn bench_passes_on_what_it_does_not_know() {
-        let expected = Command::Bench { peers: true, arguments: vec!["--quick".into(), "hit".into()] };
-        assert_eq!(parse("bench --quick --peers hit"), Ok(expected));
+        let expected = Command::Bench { peers: false, arguments: vec!["--only".into(), "hits".into()] };
+        assert_eq!(parse("bench --only --alone hits"), Ok(expected));
     }
 
     #[test]

@@ -103,4 +103,4 @@
 //!   measured). grantry keeps them for any authorization server, and the buffer is yours to choose.
 //!
 //! `benches/peers` in the repository measures seven crates that keep tokens, with how each was driven and what the
-//! figures do not say; `cargo xtask bench --peers` runs it beside our own limits.
+//! figures do not say; `cargo xtask bench` runs it beside our own limits.
