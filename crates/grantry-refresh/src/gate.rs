@@ -75,6 +75,9 @@ impl Gate {
     /// token's expiry, which is `left` ahead. Nobody wins where nothing is left to pass with.
     pub(crate) fn claim(&self, reading: CoarseReading, left: Duration) -> bool {
         let ahead = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX).saturating_sub(COARSE_LAG).min(CLAIM);
+        if ahead == 0 {
+            return false;
+        }
         let look = self.look.load(Ordering::Acquire);
         let wall = self.wall.load(Ordering::Relaxed);
         let mut won = false;
@@ -144,7 +147,7 @@ mod tests {
         assert!(gate.claim(now, Duration::from_millis(30)));
         assert_eq!(gate.pass(reading(1_019_000_000, 0)), Pass::OpenClaimed);
         assert_eq!(gate.pass(reading(1_021_000_000, 0)), Pass::Late);
-        gate.claim(reading(1_021_000_000, 0), Duration::from_millis(9));
+        assert!(!gate.claim(reading(1_021_000_000, 0), Duration::from_millis(9)));
         assert_eq!(
             gate.pass(reading(1_021_000_001, 0)),
             Pass::Late,
