@@ -3,11 +3,10 @@
 use std::fmt;
 
 use grantry_core::{ClientAuthenticationMethod, Error, GrantKey, Scope, Target};
-use grantry_endpoint::TokenEndpoint;
+use grantry_endpoint::{TokenEndpoint, check_resource};
 use zeroize::Zeroizing;
 
 use crate::ClientCredentials;
-use crate::resource::check_resource;
 
 /// Parameters that have another place, and where that is.
 const ELSEWHERE: &[(&str, &str)] = &[

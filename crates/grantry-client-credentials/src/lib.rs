@@ -53,7 +53,6 @@
 
 mod builder;
 mod grant;
-mod resource;
 
 pub use builder::ClientCredentialsBuilder;
 pub use grant::ClientCredentials;
