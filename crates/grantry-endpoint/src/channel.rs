@@ -150,8 +150,18 @@ impl Channel {
     /// The server answered `invalid_client`. Gives whether the next request differs from this one so that it
     /// may succeed: another secret, or an assertion by the server's clock.
     fn refused(&self, exchange: &Exchange) -> bool {
-        let another_secret = exchange.credential.is_some_and(|nth| self.client.refused(nth));
+        let another_secret = exchange.credential.is_some_and(|nth| self.secret_refused(nth));
         another_secret || (exchange.skew.is_some() && self.client.signs() && self.server_clock.excuses())
+    }
+
+    /// Moves on to the next secret, and says so where there are several: one may have been exchanged at the server.
+    fn secret_refused(&self, nth: usize) -> bool {
+        let next = self.client.refused(nth);
+        if self.client.secrets().count() > 1 {
+            let registration = format!("{} at {}", self.client.id().as_str(), self.server.token_endpoint());
+            self.tell([Event::secret_refused(registration, nth + 1, next)]);
+        }
+        next
     }
 
     /// The error that a refusal is to callers, with its codes and the time that the server asks to wait. A code

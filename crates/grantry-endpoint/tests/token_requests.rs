@@ -220,6 +220,32 @@ async fn a_server_whose_clock_jumps_is_not_asked_without_end() {
 }
 
 #[tokio::test]
+async fn the_observer_learns_which_of_several_secrets_was_refused() {
+    let script =
+        Script::new([(401, NO_CLIENT), (401, NO_CLIENT)].map(|(status, body)| Ok(answer(status, body))));
+    let both = ClientAuthentication::secret_post("s3cret-new").or_secret("s3cret-old");
+    let seen = Arc::new(Remembered::default());
+    let endpoint = TokenEndpoint::builder(server().build().unwrap(), Client::new("c", both).unwrap(), script)
+        .clock(Standing::new())
+        .observer(seen.clone())
+        .build()
+        .unwrap();
+    for _ in 0..2 {
+        assert!(endpoint.request(request(), Attempt::first()).await.is_err());
+    }
+    let events = seen.events();
+    let refused = |event: &Event| match event {
+        Event::SecretRefused { registration, secret, next, .. } => {
+            assert_eq!(registration, "c at https://as.example.com/token");
+            Some((*secret, *next))
+        }
+        _ => None,
+    };
+    assert_eq!(events.iter().filter_map(refused).collect::<Vec<_>>(), [(1, true), (2, false)]);
+    assert!(!format!("{events:?}").contains("s3cret"));
+}
+
+#[tokio::test]
 async fn secrets_are_tried_in_order_one_for_each_request_and_the_one_that_works_stays() {
     let script = Script::new(
         [(401, NO_CLIENT), (200, OK), (200, OK), (401, NO_CLIENT), (401, NO_CLIENT)]
