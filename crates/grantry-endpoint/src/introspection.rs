@@ -133,7 +133,8 @@ impl IntrospectionEndpoint {
         Ok(Self { channel: Arc::clone(endpoint.channel()), url })
     }
 
-    /// What the server says of the token; `None` if it is not active, for whatever reason.
+    /// What the server says of the token (RFC 7662 section 2.2); `None` if it is not active, for whatever reason.
+    /// Dropping the future leaves nothing behind.
     ///
     /// # Errors
     /// Where the server does not answer the question; the token is then neither active nor inactive.

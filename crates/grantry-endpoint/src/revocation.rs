@@ -31,7 +31,8 @@ impl RevocationEndpoint {
         Ok(Self { channel: Arc::clone(endpoint.channel()), url })
     }
 
-    /// Revokes a refresh token, and with most servers the access tokens that came of it.
+    /// Revokes a refresh token, and with most servers the access tokens that came of it (RFC 7009 section 2.1).
+    /// After dropping the future the token may be revoked or not; asking again is safe.
     ///
     /// # Errors
     /// The token may still be valid; the error's diagnosis says whether to try again (503 says that it is).
@@ -39,7 +40,7 @@ impl RevocationEndpoint {
         self.revoke(token.expose(), "refresh_token").await
     }
 
-    /// Revokes an access token.
+    /// Revokes an access token (RFC 7009 section 2.1); dropping the future is as with a refresh token.
     ///
     /// # Errors
     /// As [`revoke_refresh_token`](Self::revoke_refresh_token).
