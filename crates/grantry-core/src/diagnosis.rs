@@ -182,6 +182,43 @@ impl Diagnosis {
             ErrorKind::Storage => {
                 Self::new(Party::Store, "see why the store or the keeper failed; nothing was given out", soon)
             }
+            ErrorKind::Conflict => {
+                Self::new(Party::Application, "read the record again, and decide anew", Retry::Now)
+                    .cause("another process or task changed it in between")
+            }
+            ErrorKind::Damaged => Self::new(
+                Party::Store,
+                "find out who changed the store, and bring the record back from a copy that is as new; nothing was \
+                 overwritten",
+                Retry::Never,
+            )
+            .cause("the store was restored from an older copy, or failed over and lost writes")
+            .cause("somebody changed or moved records in the store")
+            .cause("the vault was opened with another deployment's name or keys"),
+            ErrorKind::KeyUnavailable => Self::new(
+                Party::Store,
+                "see whether the HSM, the KMS or the key file can be reached and opened; nothing has to be restarted",
+                soon,
+            )
+            .cause("the key provider is down, or its credential expired"),
+            ErrorKind::AuditUnavailable => Self::new(
+                Party::Store,
+                "make room for the audit trail, or bring its sink back; nothing has to be restarted",
+                soon,
+            )
+            .cause("the disk of the audit file is full, or the store behind it does not answer"),
+            ErrorKind::AccessDenied => Self::new(
+                Party::Application,
+                "have a role with the permission bound to the principal, for this tenant, service and account",
+                Retry::Never,
+            )
+            .cause("no binding of the principal covers it")
+            .cause("a binding that denies covers it"),
+            ErrorKind::Erased => Self::new(
+                Party::Application,
+                "nothing brings an erased tenant back: create one with another name",
+                Retry::Never,
+            ),
             ErrorKind::Internal => {
                 Self::new(Party::Library, "please report this with the message and what led to it", Retry::Never)
             }

@@ -45,6 +45,18 @@ pub enum ErrorKind {
     Closed,
     /// The vault, a lifeboat or a keeper could not keep a credential.
     Storage,
+    /// Somebody else changed the stored record in between: nothing was written.
+    Conflict,
+    /// A stored record is refused: changed, moved, rolled back, or of a newer format. Nothing of it was used.
+    Damaged,
+    /// The keys that the vault needs cannot be had: the HSM, the KMS or the key file.
+    KeyUnavailable,
+    /// The audit trail could not record what was about to happen, so it did not happen.
+    AuditUnavailable,
+    /// No role of the principal allows it, or a binding forbids it.
+    AccessDenied,
+    /// The tenant was erased: its keys are destroyed.
+    Erased,
     /// A mistake of ours; please report it.
     Internal,
 }
@@ -70,6 +82,12 @@ impl ErrorKind {
             Self::Overloaded => "overloaded",
             Self::Closed => "closed",
             Self::Storage => "storage",
+            Self::Conflict => "conflict",
+            Self::Damaged => "damaged",
+            Self::KeyUnavailable => "key_unavailable",
+            Self::AuditUnavailable => "audit_unavailable",
+            Self::AccessDenied => "access_denied",
+            Self::Erased => "erased",
             Self::Internal => "internal",
         }
     }
@@ -90,6 +108,8 @@ impl ErrorKind {
                 | Self::Refused
                 | Self::InsufficientScope
                 | Self::OriginNotAllowed
+                | Self::AccessDenied
+                | Self::Erased
                 | Self::Closed
         )
     }
@@ -117,6 +137,8 @@ pub enum Stage {
     Introspect,
     /// Keeping a credential.
     Keep,
+    /// The vault.
+    Vault,
     /// Waiting for a renewal.
     Wait,
     /// Presenting a token to a resource server.
@@ -133,6 +155,7 @@ impl Stage {
             Self::Revoke => "revocation endpoint",
             Self::Introspect => "introspection endpoint",
             Self::Keep => "keeping the credential",
+            Self::Vault => "vault",
             Self::Wait => "waiting for a renewal",
             Self::Present => "resource request",
         }

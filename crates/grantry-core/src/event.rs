@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{ErrorKind, GrantKey, Scope};
+use crate::{ErrorKind, GrantKey, Scope, TenantId};
 
 /// Something that happened to a source. It holds no secret.
 #[derive(Debug, Clone)]
@@ -84,6 +84,16 @@ pub enum Event {
         /// Whether the next request uses another that was not refused yet.
         next: bool,
     },
+    /// A key of the vault should be exchanged soon, or should have been.
+    #[non_exhaustive]
+    KeyDue {
+        /// Whose key it is; `None` for the deployment's own and the key provider's.
+        tenant: Option<TenantId>,
+        /// How old it is.
+        age: Duration,
+        /// Whether its time is over.
+        overdue: bool,
+    },
 }
 
 impl Event {
@@ -98,6 +108,7 @@ impl Event {
             Self::ClockSkew { .. } => "clock_skew",
             Self::ClientRefused { .. } => "client_refused",
             Self::SecretRefused { .. } => "secret_refused",
+            Self::KeyDue { .. } => "key_due",
         }
     }
 }
@@ -141,6 +152,11 @@ impl Event {
     /// See [`Event::SecretRefused`].
     pub fn secret_refused(registration: String, secret: usize, next: bool) -> Self {
         Self::SecretRefused { registration, secret, next }
+    }
+
+    /// See [`Event::KeyDue`].
+    pub fn key_due(tenant: Option<TenantId>, age: Duration, overdue: bool) -> Self {
+        Self::KeyDue { tenant, age, overdue }
     }
 }
 

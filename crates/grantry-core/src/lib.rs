@@ -48,7 +48,7 @@ pub use grant::{Attempt, Consumed, Failure, Grant};
 pub use key::{AccountId, GrantKey, GrantKeyRef, InvalidName, ServiceName, TenantId};
 pub use presenting::Origin;
 pub use scope::{InvalidScope, Scope, Target};
-pub use secret::{AccessToken, ClientId, ClientSecret, RefreshToken, SecretHeader};
+pub use secret::{AccessToken, ClientId, ClientSecret, PrivateKey, RefreshToken, SecretHeader};
 pub use server::{
     AssertionAudience, AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod,
     ErrorAlias, InvalidEndpoint, Lifetime, Rotation, check_endpoint,

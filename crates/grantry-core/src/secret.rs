@@ -67,6 +67,11 @@ secret! {
     ClientSecret
 }
 
+secret! {
+    /// A client's private key as text, in PEM or as a JWK (RFC 7523 section 2.2).
+    PrivateKey
+}
+
 /// A client identifier (RFC 6749 section 2.2). Not a secret, but never written into logs by us.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(String);
@@ -176,7 +181,8 @@ mod tests {
     #[test]
     fn no_secret_shows_in_debug() {
         let shown = format!(
-            "{:?} {:?} {:?} {:?}",
+            "{:?} {:?} {:?} {:?} {:?}",
+            PrivateKey::new("canary"),
             AccessToken::new("canary"),
             RefreshToken::new("canary"),
             ClientSecret::new("canary"),

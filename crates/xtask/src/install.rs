@@ -25,6 +25,12 @@ const NEEDS: &[Need] = &[
     Need { probe: &["pkg-config", "--version"], packages: &["pkg-config"] },
     // For the feature `native-tls`, which is tested too.
     Need { probe: &["pkg-config", "--exists", "openssl"], packages: &["libssl-dev", "pkg-config"] },
+    // The servers that the stores and the key providers are tested against.
+    Need { probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"], packages: &["postgresql"] },
+    Need { probe: &["redis-server", "--version"], packages: &["redis-server"] },
+    Need { probe: &["softhsm2-util", "--version"], packages: &["softhsm2"] },
+    Need { probe: &["sh", "-c", "command -v pkcs11-tool"], packages: &["opensc"] },
+    Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3-venv"] },
 ];
 
 /// Makes the machine ready for every stage. Where it is root on Debian it installs, elsewhere it says what is
@@ -47,7 +53,8 @@ pub fn install(root: &Path) -> Fallible {
         )
         .into());
     }
-    install_npm(&root.join("tests/oidc-provider"))
+    install_npm(&root.join("tests/oidc-provider"))?;
+    install_python(&root.join("tests/moto/requirements.txt"), &root.join("target/moto-venv"))
 }
 
 fn missing_packages() -> Vec<&'static str> {
@@ -65,7 +72,8 @@ fn install_packages(packages: &[&str]) -> Fallible {
     }
     if !is_root_on_debian() {
         let names = packages.join(" ");
-        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, and OpenSSL's headers";
+        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, PostgreSQL, \
+             Redis, SoftHSM 2, OpenSC, and Python's venv";
         return Err(format!("install these first: `sudo apt-get install {names}` on Debian; {advice}").into());
     }
     let apt = |arguments: &[&str]| {
@@ -87,6 +95,21 @@ fn install_npm(folder: &Path) -> Fallible {
     npm.current_dir(folder).args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).stdin(Stdio::null());
     run(&mut npm)?;
     Ok(fs::write(installed, lock)?)
+}
+
+/// Installs the packages of a list with fixed versions into an environment of their own, unless the very same were
+/// installed before.
+fn install_python(list: &Path, environment: &Path) -> Fallible {
+    let wanted = fs::read(list)?;
+    let installed = environment.join("installed-requirements.txt");
+    if fs::read(&installed).is_ok_and(|known| known == wanted) {
+        return Ok(());
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
+    let mut pip = Command::new(environment.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"]).arg(list);
+    run(pip.stdin(Stdio::null()))?;
+    Ok(fs::write(installed, wanted)?)
 }
 
 fn is_root_on_debian() -> bool {

@@ -65,6 +65,32 @@ pub const STAGES: &[Stage] = &[
         Cargo(&["test", "--package", "grantry-tests", "--all-features", "--locked", "--test", "interop"]),
     ),
     stage(
+        "servers",
+        "real stores and key providers agree",
+        Cargo(&[
+            "test",
+            "--package",
+            "grantry-vault-postgres",
+            "--package",
+            "grantry-vault-redis",
+            "--package",
+            "grantry-keys-pkcs11",
+            "--package",
+            "grantry-keys-aws-kms",
+            "--all-features",
+            "--locked",
+            "--no-fail-fast",
+            "--test",
+            "postgres",
+            "--test",
+            "redis",
+            "--test",
+            "softhsm",
+            "--test",
+            "moto",
+        ]),
+    ),
+    stage(
         "quickstart",
         "the example of the README keeps its word",
         Cargo(&["run", "--locked", "--example", "quickstart"]),
@@ -93,14 +119,22 @@ impl Stage {
 
     /// Whether it needs what `install` brings.
     pub fn needs_install(&self) -> bool {
-        self.name == "interop"
+        matches!(self.name, "interop" | "servers")
     }
 }
 
-/// The interop tests are a target that only runs when it is named, so it has to be named here too.
+/// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
+const AGAINST_SERVERS: &[(&str, &str)] = &[
+    ("grantry-tests", "interop"),
+    ("grantry-vault-postgres", "postgres"),
+    ("grantry-vault-redis", "redis"),
+    ("grantry-keys-pkcs11", "softhsm"),
+    ("grantry-keys-aws-kms", "moto"),
+];
+
 fn clippy(root: &Path) -> Fallible {
-    let targets: [&[&str]; 2] =
-        [&["--workspace", "--all-targets"], &["--package", "grantry-tests", "--test", "interop"]];
+    let named = AGAINST_SERVERS.iter().flat_map(|(package, test)| ["--package", package, "--test", test]);
+    let targets = [vec!["--workspace", "--all-targets"], named.collect()];
     for target in targets {
         let mut command = cargo(root, &["clippy", "--all-features", "--locked"]);
         run(command.args(target).args(["--", "-D", "warnings"]))?;

@@ -9,10 +9,17 @@ use crate::tidy::metadata::Metadata;
 const OWNERS: &[(&str, &[&str])] = &[
     ("oauth2", &["grantry-endpoint"]),
     ("reqwest", &["grantry-endpoint", "grantry-reqwest"]),
-    ("ring", &["grantry-jose"]),
+    ("ring", &["grantry-jose", "grantry-vault"]),
     // The facade only to make its provider the application's.
     ("rustls", &["grantry", "grantry-endpoint"]),
     ("rustix", &["grantry-core"]),
+    ("rusqlite", &["grantry-vault-sqlite"]),
+    ("tokio-postgres", &["grantry-vault-postgres"]),
+    ("deadpool-postgres", &["grantry-vault-postgres"]),
+    ("redis", &["grantry-vault-redis"]),
+    ("cryptoki", &["grantry-keys-pkcs11"]),
+    ("aws-sdk-kms", &["grantry-keys-aws-kms"]),
+    ("argon2", &["grantry-vault"]),
     ("getrandom", &["grantry-core"]),
 ];
 

@@ -36,6 +36,11 @@ const BUILDS: &[Build] = &[
         never: &["tokio", "hyper", "reqwest", "rustls", "ring", "oauth2"],
     },
     Build { name: "grantry-reqwest", most: 105, never: &["rustls", "ring", "oauth2"] },
+    Build {
+        name: "grantry-vault",
+        most: 90,
+        never: &["hyper", "reqwest", "rustls", "oauth2", "rusqlite", "tokio-postgres", "redis"],
+    },
     Build { name: "grantry", most: 152, never: &["aws-lc-rs", "openssl", "native-tls", "axum", "clap"] },
 ];
 
