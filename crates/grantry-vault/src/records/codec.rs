@@ -1,0 +1,180 @@
+//! The bytes of records: plain fields one after the other, in buffers that are zeroized.
+//!
+//! There is no general format between a secret and its bytes, so that no copy is made that nobody zeroizes.
+
+use grantry_core::{StoreTime, Timestamp};
+use zeroize::Zeroizing;
+
+/// The most items that a list has.
+const MOST_ITEMS: usize = 4096;
+
+/// Writes fields. The buffer is as large as the record needs from the start, so that growing leaves no copy behind.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    bytes: Zeroizing<Vec<u8>>,
+}
+
+impl Writer {
+    /// For about so many bytes.
+    pub(crate) fn with_room(bytes: usize) -> Self {
+        Self { bytes: Zeroizing::new(Vec::with_capacity(bytes)) }
+    }
+
+    pub(crate) fn byte(&mut self, byte: u8) {
+        self.raw(&[byte]);
+    }
+
+    pub(crate) fn number(&mut self, number: u64) {
+        self.raw(&number.to_be_bytes());
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.length(bytes.len());
+        self.raw(bytes);
+    }
+
+    pub(crate) fn text(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    pub(crate) fn time(&mut self, time: Timestamp) {
+        self.raw(&time.as_unix_nanos().to_be_bytes());
+    }
+
+    pub(crate) fn store_time(&mut self, time: StoreTime) {
+        self.number(time.as_nanos());
+    }
+
+    /// Whether it is there, then it.
+    pub(crate) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+        self.byte(u8::from(value.is_some()));
+        if let Some(value) = value {
+            write(self, value);
+        }
+    }
+
+    /// How many there are, then each.
+    pub(crate) fn list<T>(
+        &mut self,
+        items: impl ExactSizeIterator<Item = T>,
+        mut write: impl FnMut(&mut Self, T),
+    ) {
+        self.length(items.len());
+        items.for_each(|item| write(self, item));
+    }
+
+    fn length(&mut self, length: usize) {
+        self.raw(&u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        if self.bytes.len() + bytes.len() > self.bytes.capacity() {
+            // The old buffer is zeroized when it is dropped, which a growing `Vec` would not do.
+            let mut larger = Zeroizing::new(Vec::with_capacity((self.bytes.len() + bytes.len()) * 2));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads fields; each returns `None` where the bytes are not such a field.
+#[derive(Debug)]
+pub(crate) struct Reader<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(crate) fn byte(&mut self) -> Option<u8> {
+        self.take::<1>().map(|[byte]| byte)
+    }
+
+    pub(crate) fn number(&mut self) -> Option<u64> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.length()?;
+        let (head, tail) = self.rest.split_at_checked(length)?;
+        self.rest = tail;
+        Some(head)
+    }
+
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    pub(crate) fn time(&mut self) -> Option<Timestamp> {
+        self.take().map(|bytes| Timestamp::from_unix_nanos(i64::from_be_bytes(bytes)))
+    }
+
+    pub(crate) fn store_time(&mut self) -> Option<StoreTime> {
+        self.number().map(StoreTime::from_nanos)
+    }
+
+    pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        match self.byte()? {
+            0 => Some(None),
+            1 => read(self).map(Some),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let length = self.length()?;
+        if length > MOST_ITEMS {
+            return None;
+        }
+        (0..length).map(|_| read(self)).collect()
+    }
+
+    /// Whether nothing is left: a record with more than its fields is none of ours.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        usize::try_from(u32::from_be_bytes(self.take()?)).ok()
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, tail) = self.rest.split_first_chunk::<N>()?;
+        self.rest = tail;
+        Some(*head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_come_back_and_half_of_them_do_not() {
+        let mut writer = Writer::with_room(0);
+        writer.byte(7);
+        writer.text("text");
+        writer.option(Some(5), Writer::number);
+        writer.option(None, Writer::number);
+        writer.list(["a", "b"].iter(), |writer, item| writer.text(item));
+        let bytes = writer.as_bytes();
+        let read = |bytes: &[u8]| {
+            let mut reader = Reader::new(bytes);
+            let fields = (reader.byte()?, reader.text()?.to_owned(), reader.option(Reader::number)?);
+            let rest = (reader.option(Reader::number)?, reader.list(|r| r.text().map(str::to_owned))?);
+            reader.is_at_end().then_some((fields, rest))
+        };
+        let expected = ((7, "text".to_owned(), Some(5)), (None, vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(read(bytes), Some(expected));
+        for length in 0..bytes.len() {
+            assert_eq!(read(&bytes[..length]), None, "{length}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What this process has seen: the measure by which it notices that a store went back.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use grantry_core::StoreTime;
+
+use super::RefusedRecord;
+use crate::backend::RecordKey;
+
+/// The highest version seen in each place, in 32 bytes a place.
+///
+/// Places are known by a hash of 128 bits under keys of this process, so that nobody can make two meet.
+#[derive(Debug)]
+pub(crate) struct HighWater {
+    seen: Mutex<HashMap<u128, Mark>>,
+    hashers: [RandomState; 2],
+    hold: Duration,
+}
+
+/// What was seen in a place when a reading began. A reading that began earlier may well find less.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    version: u64,
+    /// When it was seen last; its least bit says whether it was a tombstone.
+    seen: u64,
+}
+
+impl HighWater {
+    /// `hold` is how long tombstones stand at least: what is gone after that may have been deleted.
+    pub(crate) fn new(hold: Duration) -> Self {
+        Self { seen: Mutex::default(), hashers: [RandomState::new(), RandomState::new()], hold }
+    }
+
+    /// What was seen so far; to be taken before the store is asked.
+    pub(crate) fn mark(&self, key: &RecordKey) -> Option<Mark> {
+        self.lock().get(&self.hash(key)).copied()
+    }
+
+    /// A record of this version was read, by a reading that began at `mark`, or written.
+    ///
+    /// # Errors
+    /// [`RefusedRecord::RolledBack`] where a newer one had been seen before.
+    pub(crate) fn saw(
+        &self,
+        key: &RecordKey,
+        mark: Option<Mark>,
+        version: u64,
+        is_tombstone: bool,
+        at: StoreTime,
+    ) -> Result<(), RefusedRecord> {
+        if let Some(mark) = mark.filter(|mark| version < mark.version) {
+            return Err(RefusedRecord::RolledBack { seen: mark.version, found: version });
+        }
+        let new = Mark { version, seen: (at.as_nanos() & !1) | u64::from(is_tombstone) };
+        let mut seen = self.lock();
+        let known = seen.entry(self.hash(key)).or_insert(new);
+        if known.version <= version {
+            *known = new;
+        }
+        Ok(())
+    }
+
+    /// There is no record, said a reading that began at `mark`.
+    ///
+    /// # Errors
+    /// [`RefusedRecord::Vanished`] where one had been seen whose deletion would have left a tombstone that still
+    /// stands.
+    pub(crate) fn saw_nothing(&self, mark: Option<Mark>, at: StoreTime) -> Result<(), RefusedRecord> {
+        match mark {
+            Some(mark) if mark.seen & 1 == 0 && at.since(StoreTime::from_nanos(mark.seen)) < self.hold => {
+                Err(RefusedRecord::Vanished { seen: mark.version })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u128, Mark>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version that a record begins with which is made where there is none: the store's time in milliseconds, so
+    /// that it lies above that of any record that ever stood there, whoever remembers it.
+    pub(crate) fn first_version(now: StoreTime) -> u64 {
+        (now.as_nanos() / 1_000_000).max(1)
+    }
+
+    fn hash(&self, key: &RecordKey) -> u128 {
+        let [high, low] = self.hashers.each_ref().map(|hasher| u128::from(hasher.hash_one(key)));
+        high << 64 | low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn place(account: &str) -> RecordKey {
+        RecordKey::parse(&format!("a/grant/b/{account}")).unwrap()
+    }
+
+    #[test]
+    fn an_older_version_is_refused_and_a_newer_one_not() {
+        let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
+        let saw = |key: &RecordKey, version| water.saw(key, water.mark(key), version, false, at);
+        assert_eq!((saw(&key, 5), saw(&key, 5), saw(&key, 7)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(saw(&key, 6), Err(RefusedRecord::RolledBack { seen: 7, found: 6 }));
+        assert_eq!(saw(&place("d"), 1), Ok(()));
+    }
+
+    #[test]
+    fn a_reading_that_began_before_a_newer_one_is_no_rollback() {
+        let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
+        let slow = water.mark(&key);
+        water.saw(&key, water.mark(&key), 6, false, at).unwrap();
+        assert_eq!(water.saw(&key, slow, 5, false, at), Ok(()));
+        let later = water.saw(&key, water.mark(&key), 5, false, at);
+        assert_eq!(later, Err(RefusedRecord::RolledBack { seen: 6, found: 5 }), "the mark did not sink");
+    }
+
+    #[test]
+    fn what_was_seen_and_is_gone_is_missed_until_its_tombstone_may_be_gone_too() {
+        let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
+        assert_eq!(water.saw_nothing(water.mark(&key), at), Ok(()));
+        water.saw(&key, None, 5, false, at).unwrap();
+        let gone = |at| water.saw_nothing(water.mark(&key), at);
+        assert_eq!(gone(at), Err(RefusedRecord::Vanished { seen: 5 }));
+        assert_eq!(gone(at.after(HOUR + HOUR)), Ok(()));
+        water.saw(&key, None, 6, true, at).unwrap();
+        assert_eq!(gone(at), Ok(()), "it was deleted");
+    }
+}

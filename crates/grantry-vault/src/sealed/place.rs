@@ -1,0 +1,77 @@
+//! What a record is bound to.
+
+use std::fmt;
+
+use grantry_core::Entropy;
+
+use super::Canonical;
+use crate::backend::RecordKey;
+use crate::keys::Deployment;
+
+/// A record's place: it opens there and nowhere else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) deployment: &'a Deployment,
+    pub(crate) key: &'a RecordKey,
+}
+
+impl Place<'_> {
+    /// The place in bytes that no other place has, as the beginning of what binds a record.
+    pub(crate) fn canonical(&self, suite: u8) -> Canonical {
+        let mut bytes = Canonical::new("grantry/v1 record");
+        bytes.byte(suite);
+        bytes.text(self.deployment.as_str());
+        bytes.text(self.key.tenant_part());
+        bytes.text(self.key.service_part());
+        bytes.text(self.key.account());
+        bytes.text(self.key.kind().as_str());
+        bytes
+    }
+}
+
+/// A line of descent: new for each consent of a person, and for each record that is made anew.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LineageId([u8; 16]);
+
+impl LineageId {
+    /// A new line.
+    pub fn generate(entropy: &dyn Entropy) -> Self {
+        let mut id = [0; 16];
+        entropy.fill(&mut id);
+        Self(id)
+    }
+
+    /// A line that is known by its bytes.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+}
+
+impl fmt::Display for LineageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for LineageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LineageId({self})")
+    }
+}
+
+/// Which of the records that stood in a place it is. In clear, and authenticated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// The epoch of the tenant's key.
+    pub(crate) epoch: u32,
+    pub(crate) lineage: LineageId,
+    /// How many renewals lie behind it.
+    pub(crate) generation: u64,
+    /// One more for each write: the measure of rollback.
+    pub(crate) version: u64,
+}

@@ -1,0 +1,24 @@
+//! The vault: what an application opens.
+
+mod audit_sink;
+mod builder;
+mod deployment;
+mod guard;
+mod open;
+mod renewing;
+mod rotation_task;
+mod stored;
+mod tenant;
+mod trail;
+mod vault_keys;
+mod views;
+
+pub use builder::SealedVaultBuilder;
+pub use deployment::PrincipalVault;
+pub use open::SealedVault;
+pub use renewing::Renewing;
+pub use rotation_task::RotationTask;
+pub use stored::{RecordVersion, Stored};
+pub use tenant::TenantVault;
+pub use vault_keys::VaultKeys;
+pub use views::{AccessTokenView, ClientView, GrantView};

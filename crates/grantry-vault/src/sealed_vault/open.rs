@@ -1,0 +1,166 @@
+//! An open vault.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use grantry_core::{Clock, Error, Observer, TenantId};
+
+use super::builder::SealedVaultBuilder;
+use super::guard::unrecorded;
+use super::{PrincipalVault, VaultKeys};
+use crate::access::{AccessPolicy, Principal};
+use crate::audit::AuditLog;
+use crate::backend::{StoredRecord, Vault};
+use crate::keyring::{Keyring, TenantKeys};
+use crate::keys::KeyRotation;
+use crate::records::{Content, Kept};
+use crate::rotation::{RotationPolicy, RotationProgress, RotationReport, Rotator};
+use crate::sealed::RefusedRecord;
+use crate::store::{Found, RecordStore, Standing, StoreError};
+use crate::{Deployment, RecordKey};
+
+/// The vault: records sealed into a [`Vault`] backend, under keys that a [`KeyProvider`](crate::KeyProvider) wraps.
+///
+/// Everything is done as somebody ([`as_principal`](SealedVault::as_principal)), decided by the [`AccessPolicy`], and
+/// recorded in the audit trail before it happens. Clones share one vault.
+///
+/// ```
+/// use grantry_core::{RefreshToken, SystemClock, Clock};
+/// use grantry_vault::access::{AccessPolicy, Principal};
+/// use grantry_vault::{GrantRecord, LocalKey, MemoryVault, SealedVault};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let key = LocalKey::from_bytes(zeroize::Zeroizing::new([7; 32]));
+/// let me = Principal::workload("billing")?;
+/// let vault = SealedVault::builder(MemoryVault::new(), key, AccessPolicy::sole(&me)).open().await?;
+///
+/// let mine = vault.as_principal(me);
+/// mine.create_tenant("acme").await?;
+/// let acme = mine.tenant("acme")?;
+/// let now = SystemClock::new().wall();
+/// let grant = GrantRecord::new(now).with_refresh_token(RefreshToken::new("r3fresh"), now);
+/// acme.create_grant("crm", "user-17", grant).await?;
+/// assert!(acme.grant("crm", "user-17").await?.unwrap().has_refresh_token);
+/// # vault.close().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SealedVault(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) store: Arc<RecordStore>,
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) rotation: Option<Arc<dyn KeyRotation>>,
+    pub(super) policy: RwLock<AccessPolicy>,
+    pub(super) audit: AuditLog,
+    pub(super) observer: Arc<dyn Observer>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) tombstones_stand: Duration,
+}
+
+impl SealedVault {
+    /// Starts from the three things that every vault has: where records are kept, who holds the keys, and who may do
+    /// what.
+    pub fn builder(
+        backend: impl Vault,
+        keys: impl Into<VaultKeys>,
+        policy: AccessPolicy,
+    ) -> SealedVaultBuilder {
+        SealedVaultBuilder::new(Arc::new(backend), keys.into(), policy)
+    }
+
+    /// The vault as somebody: what they may do is decided for each call.
+    pub fn as_principal(&self, principal: Principal) -> PrincipalVault {
+        PrincipalVault::new(Arc::clone(&self.0), principal)
+    }
+
+    /// Decides by another policy from now on. Handles that are open obey it with their next call.
+    pub fn replace_policy(&self, policy: AccessPolicy) {
+        *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    }
+
+    /// The name of the deployment.
+    pub fn deployment(&self) -> &Deployment {
+        &self.0.store.deployment
+    }
+
+    /// Writes what the audit trail still has to write. Whatever is called afterwards is refused.
+    ///
+    /// # Errors
+    /// `AuditUnavailable` where no durable sink took it in time.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.0.audit.close().await.map_err(unrecorded)
+    }
+}
+
+impl fmt::Debug for SealedVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealedVault").field("deployment", self.deployment()).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    pub(super) fn policy(&self) -> AccessPolicy {
+        self.policy.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads a record with its tenant's keys, which are loaded again once if it names one that is not among them.
+    pub(super) async fn read<T: Content>(
+        &self,
+        tenant: Option<&TenantId>,
+        key: &RecordKey,
+    ) -> Result<Option<(Kept<T>, Standing)>, StoreError> {
+        let keys = self.keyring.keys(tenant).await?;
+        let found = match self.store.read(key, &keys).await {
+            Err(StoreError::Refused(RefusedRecord::UnknownEpoch { .. })) => {
+                let keys = self.keyring.newer_keys(tenant, &keys).await?;
+                self.store.read(key, &keys).await?
+            }
+            other => other?,
+        };
+        found.map(|found| Ok((Kept::decode(&found.content)?, found.standing))).transpose()
+    }
+
+    /// Opens a record that was listed; the keys are loaded again if it names one that is not among them.
+    pub(super) async fn open_listed(
+        &self,
+        tenant: &TenantId,
+        key: &RecordKey,
+        keys: &mut Arc<TenantKeys>,
+        stored: StoredRecord,
+    ) -> Result<Found, StoreError> {
+        let open = |keys: &TenantKeys| {
+            let StoredRecord { sealed, revision, read_at } = stored.clone();
+            self.store.open(key, keys, sealed, revision, read_at)
+        };
+        match open(keys) {
+            Err(StoreError::Refused(RefusedRecord::UnknownEpoch { .. })) => {
+                *keys = self.keyring.newer_keys(Some(tenant), keys).await?;
+                open(keys)
+            }
+            other => other,
+        }
+    }
+
+    pub(super) async fn keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, StoreError> {
+        self.keyring.keys(Some(tenant)).await
+    }
+
+    pub(super) async fn rotate(
+        &self,
+        policy: &RotationPolicy,
+        on_progress: &(dyn Fn(RotationProgress) + Send + Sync),
+    ) -> Result<RotationReport, StoreError> {
+        let (keyring, tombstones_stand) = (self.keyring.as_ref(), self.tombstones_stand);
+        let rotation = self.rotation.clone();
+        Rotator { keyring, rotation, policy, tombstones_stand, on_progress }.run().await
+    }
+}
+
+/// An error about a record.
+pub(super) fn about(key: &RecordKey) -> impl FnOnce(StoreError) -> Error {
+    let key = key.clone();
+    move |error| error.into_error(key)
+}

@@ -1,0 +1,85 @@
+//! What is shown of records without their secrets.
+
+use std::collections::BTreeMap;
+
+use grantry_core::{AccessToken, ClientId, GrantKey, Scope, ServiceName, StoreTime, Target, Timestamp};
+
+use crate::records::{ClientRecord, GrantRecord, GrantState, StoredAccessToken};
+
+/// A client registration without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientView {
+    /// The service that it is registered for.
+    pub service: ServiceName,
+    /// The client identifier.
+    pub client_id: ClientId,
+    /// Since when each of its secrets is kept, in the order in which they are tried.
+    pub secrets_added: Vec<Timestamp>,
+    /// Whether it has a private key.
+    pub has_private_key: bool,
+    /// Facts that are no secrets.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl ClientView {
+    pub(super) fn of(service: ServiceName, client: &ClientRecord) -> Self {
+        Self {
+            service,
+            client_id: client.client_id().clone(),
+            secrets_added: client.secrets().iter().map(|stored| stored.added).collect(),
+            has_private_key: client.private_key().is_some(),
+            attributes: client.attributes().clone(),
+        }
+    }
+}
+
+/// A grant without its tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GrantView {
+    /// Whose it is.
+    pub key: GrantKey,
+    /// What may be done with it.
+    pub state: GrantState,
+    /// When the person consented.
+    pub consented: Timestamp,
+    /// When the refresh token changed last.
+    pub rotated: Timestamp,
+    /// Whether it can be renewed without a person.
+    pub has_refresh_token: bool,
+    /// What its access tokens are for, and when each expires on the store's clock.
+    pub access_tokens: Vec<(Target, Option<StoreTime>)>,
+}
+
+impl GrantView {
+    pub(super) fn of(key: GrantKey, grant: &GrantRecord) -> Self {
+        let access_tokens = grant.access_tokens().iter().map(|kept| (kept.target.clone(), kept.expires));
+        Self {
+            key,
+            state: grant.state(),
+            consented: grant.consented(),
+            rotated: grant.rotated(),
+            has_refresh_token: grant.refresh_token().is_some(),
+            access_tokens: access_tokens.collect(),
+        }
+    }
+}
+
+/// An access token that was kept, for whoever may use it.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AccessTokenView {
+    /// The token.
+    pub token: AccessToken,
+    /// What was granted.
+    pub granted: Scope,
+    /// When it expires, on the store's clock; `None` if the server did not say.
+    pub expires: Option<StoreTime>,
+}
+
+impl AccessTokenView {
+    pub(super) fn of(kept: &StoredAccessToken) -> Self {
+        Self { token: kept.token.clone(), granted: kept.granted.clone(), expires: kept.expires }
+    }
+}
