@@ -191,10 +191,10 @@ async fn without_a_durable_record_nothing_is_released_and_nothing_has_to_be_rest
     let standing = renewing.grant().await.unwrap().unwrap();
 
     sink.is_down.store(true, Ordering::SeqCst);
-    let began = tokio::time::Instant::now();
-    let refused = acme.reveal_grant("crm", "a").await.unwrap_err();
+    // It waits two seconds, not longer.
+    let asked = tokio::time::timeout(Duration::from_secs(3), acme.reveal_grant("crm", "a"));
+    let refused = asked.await.unwrap().unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::AuditUnavailable);
-    assert!(began.elapsed() < Duration::from_secs(3), "it waits two seconds, not longer");
     assert!(refused.diagnosis().remedy().contains("sink"), "{}", refused.diagnosis());
     // What was recorded before may go on: a renewed token is never dropped.
     renewing.store(grant("renewed"), &standing.version, 1).await.unwrap();

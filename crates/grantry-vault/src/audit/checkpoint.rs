@@ -18,7 +18,7 @@ pub(crate) const MOST_COUNTS: usize = 64;
 /// A line that ends an epoch of a chain and is signed with Ed25519.
 ///
 /// Its digest stands for every line before it. A copy that the log's keeper cannot reach, handed to
-/// [`Verifier::expect`](super::Verifier::expect), makes it known when lines up to there are gone or differ.
+/// [`Verifier::has_to_reach`](super::Verifier::has_to_reach), makes it known when lines up to there are gone or differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint(AuditLine);
 

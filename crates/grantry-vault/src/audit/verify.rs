@@ -19,7 +19,7 @@ const LONGEST: u64 = 65_536;
 /// to come in the order in which they were written: of several files, the older first ([`JsonLines::files`] lists
 /// them so). Lines that are read twice, from two sinks, are compared.
 ///
-/// [`expect`](Verifier::expect) tells of checkpoints that were kept elsewhere. It cannot be known otherwise that a
+/// [`has_to_reach`](Verifier::has_to_reach) tells of checkpoints that were kept elsewhere. It cannot be known otherwise that a
 /// log's end is missing.
 ///
 /// It keeps about 60 bytes for each line.

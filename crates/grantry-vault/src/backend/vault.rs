@@ -14,14 +14,15 @@ use super::{
 /// nothing, and cannot leak or mis-encrypt, because there is nothing to encrypt.
 ///
 /// Everything that the vault promises of crashes and replicas stands on what a backend promises here. The suite
-/// [`conformance`](crate::conformance) (feature `conformance`) checks each promise by name; one macro line runs
+/// `grantry_vault::conformance` (feature `conformance`) checks each promise by name; one macro line runs
 /// it against a backend.
 ///
 /// # What a backend promises
 ///
 /// * **Compare-and-swap is the only write.** [`store`](Vault::store) writes if and only if the
 ///   [`Precondition`] holds at that moment, in one step that no other caller can see half of. Of several callers
-///   with the same precondition at most one succeeds.
+///   with the same precondition at most one succeeds. A revision of another form than the store gives is one that
+///   no record has.
 /// * **Durable before it returns.** A write that was answered with `Ok` survives a crash of the process and of
 ///   the machine. Where a store cannot promise that, its page says so.
 /// * **Read your writes.** A [`load`](Vault::load) or a [`list`](Vault::list) that begins after a write returned
@@ -29,7 +30,7 @@ use super::{
 /// * **Revisions never repeat** for one key, not even after the record was removed and stored again.
 /// * **The clock never runs backwards.** [`now`](Vault::now) and [`StoredRecord::read_at`] are readings of one
 ///   clock of the store, the same for all its users: a later call never returns an earlier moment, in whichever
-///   process. It need not be the time of day.
+///   process. It counts nanoseconds, and need not be the time of day.
 /// * **Listing is complete.** Paging with `after` meets each record that was there all the time exactly once, in
 ///   the order of the keys' bytes, also while others write.
 /// * **Bytes are bytes.** What was stored comes back unchanged, from 0 bytes to 1 MiB, under every valid key.
@@ -44,7 +45,7 @@ use super::{
 ///
 /// A future of `store` or `remove` that is dropped may or may not have written: the same as `InDoubt`. No
 /// other call changes anything. Calls come from many tasks at once; a backend must not hold a lock across them
-/// that one slow caller could keep.
+/// that one slow caller could keep, and a caller that no longer polls its future holds nobody else up.
 ///
 /// # Example
 ///
@@ -129,7 +130,8 @@ pub trait Vault: fmt::Debug + Send + Sync + 'static {
 
     /// At most `limit` records whose keys begin with `prefix` and come after `after`, in the order of the keys'
     /// bytes. [`Page::more`] says whether there may be others behind the last. A page may hold fewer than
-    /// `limit` and still have `more`; an empty page never does.
+    /// `limit` and still have `more`; an empty page never does, so a limit of 0 gives an empty page without `more`.
+    /// `usize::MAX` is a limit, too.
     ///
     /// # Errors
     /// As [`load`](Vault::load).

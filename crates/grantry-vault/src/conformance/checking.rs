@@ -1,6 +1,8 @@
 //! The words that checks are written with.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use grantry_core::{Clock, Instant, SystemClock};
@@ -208,7 +210,27 @@ where
     call().await
 }
 
-/// Whether to race once more: a quarter of a second long, since on a fast store two calls meet seldom.
+/// Where callers wait for each other, awake: they begin in the same microsecond on as many threads as there are.
+#[derive(Debug)]
+pub(super) struct StartLine {
+    missing: AtomicUsize,
+}
+
+impl StartLine {
+    pub(super) fn of(callers: usize) -> Arc<Self> {
+        Arc::new(Self { missing: AtomicUsize::new(callers) })
+    }
+
+    /// Waits for the last. Each caller calls it once.
+    pub(super) async fn wait(&self) {
+        self.missing.fetch_sub(1, Ordering::AcqRel);
+        while self.missing.load(Ordering::Acquire) > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Whether to race once more: for a fifth of a second, since on a fast store two calls meet seldom.
 #[derive(Debug)]
 pub(super) struct Repetition {
     clock: SystemClock,
@@ -218,7 +240,7 @@ pub(super) struct Repetition {
 impl Repetition {
     pub(super) fn begin() -> Self {
         let clock = SystemClock::new();
-        Self { end: clock.now().after(Duration::from_millis(250)), clock }
+        Self { end: clock.now().after(Duration::from_millis(200)), clock }
     }
 
     /// Always for the first `least` rounds.

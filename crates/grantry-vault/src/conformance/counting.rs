@@ -6,7 +6,8 @@ use crate::{Precondition, RecordKey, SealedRecord, Vault, VaultError};
 
 use super::Subject;
 use super::checking::{
-    Checked, Repetition, What, broken, key, load, load_existing, patiently, sealed, shown, step_aside, together,
+    Checked, Repetition, StartLine, What, broken, key, load, load_existing, patiently, sealed, shown,
+    step_aside, together,
 };
 
 const CALLERS: usize = 8;
@@ -17,10 +18,12 @@ pub(super) async fn no_increment_is_lost(subject: &Subject) -> Checked {
     let rounds = Repetition::begin();
     for round in (0..).take_while(|round| rounds.goes_on(*round, 1)) {
         let key = key(&format!("acme/lease/crm/counter {round}"))?;
+        let start = StartLine::of(CALLERS);
         // Nobody creates the counter first: the first step of each is a race too.
         together((0..CALLERS).map(|nth| {
-            let (vault, key) = (Arc::clone(handles.nth(nth)), key.clone());
+            let (vault, key, start) = (Arc::clone(handles.nth(nth)), key.clone(), Arc::clone(&start));
             async move {
+                start.wait().await;
                 for step in 0..STEPS {
                     count_up(&vault, &key, nth + step).await?;
                 }

@@ -47,16 +47,13 @@ pub(super) fn prefixes() -> Checked<Vec<RecordPrefix>> {
     Ok(prefixes)
 }
 
-/// Stores the records of the model: from the ends to the middle, so that their order is not that of their age.
+/// Stores the records of the model, in another order than theirs: that of their texts read backwards.
 pub(super) async fn store_model(vault: &dyn Vault) -> Checked<Vec<RecordKey>> {
     let keys = model()?;
-    let half = keys.len().div_ceil(2);
-    for nth in 0..half {
-        for key in [keys.get(nth), keys.get(keys.len() - 1 - nth).filter(|_| nth != keys.len() - 1 - nth)] {
-            if let Some(key) = key {
-                create(vault, key, sealed(key.as_str())).await?;
-            }
-        }
+    let mut shuffled = keys.clone();
+    shuffled.sort_by_cached_key(|key| key.as_str().chars().rev().collect::<String>());
+    for key in &shuffled {
+        create(vault, key, sealed(key.as_str())).await?;
     }
     Ok(keys)
 }

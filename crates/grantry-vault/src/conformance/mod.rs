@@ -80,7 +80,7 @@
 //!
 //! No promise asserts a speed. What waits does so for at most half a minute, and a promise that has not ended after
 //! five minutes is broken. Together they make about ten thousand calls, of which four in ten write; where the store is
-//! fast, those that race repeat for a quarter of a second, because then a race shows seldom.
+//! fast, those that race repeat for a fifth of a second, because then a race shows seldom.
 //!
 //! Two promises are out of its reach: that a write survives a crash of the machine, and that a lost answer is
 //! reported as [`VaultError::InDoubt`](crate::VaultError::InDoubt). A backend has to prove them itself, by killing

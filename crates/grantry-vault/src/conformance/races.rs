@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Barrier;
-
 use crate::{Precondition, RecordKey, Revision, SealedRecord, VaultError};
 
 use super::Subject;
-use super::checking::{Repetition, Checked, broken, create, is_absent, is_stored, key, patiently, sealed, together};
+use super::checking::{
+    Checked, Repetition, StartLine, broken, create, is_absent, is_stored, key, patiently, sealed, together,
+};
 use super::subject::Handles;
 
 /// How many callers race, and how often at least.
@@ -62,7 +62,7 @@ pub(super) async fn one_winner_of_concurrent_removals(subject: &Subject) -> Chec
 
 /// Starts all racers at once: one has to win, and the record has to be as the winner left it.
 async fn race(handles: &Handles, key: &RecordKey, call_of: impl Fn(usize) -> Call) -> Checked {
-    let start = Arc::new(Barrier::new(CALLERS));
+    let start = StartLine::of(CALLERS);
     let racers = (0..CALLERS).map(|nth| {
         let (start, vault) = (Arc::clone(&start), Arc::clone(handles.nth(nth)));
         let (key, call) = (key.clone(), call_of(nth));

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::Barrier;
 
 use crate::{Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, Vault};
 
 use super::Subject;
 use super::checking::{
-    Answer, Checked, Repetition, broken, create, key, listed_keys, load_existing, page, patiently, replace, step_aside,
-    together,
+    Answer, Checked, Repetition, StartLine, broken, create, key, listed_keys, load_existing, page, patiently,
+    replace, step_aside, together,
 };
 
 /// Long enough that no store writes it in one go.
@@ -100,7 +99,7 @@ async fn read_until(
 
 pub(super) async fn many_callers_at_once_are_all_served(subject: &Subject) -> Checked {
     let handles = subject.handles()?;
-    let start = Arc::new(Barrier::new(CALLERS));
+    let start = StartLine::of(CALLERS);
     let callers = (0..CALLERS).map(|nth| {
         let (start, vault, other) =
             (Arc::clone(&start), Arc::clone(handles.nth(nth)), Arc::clone(handles.nth(nth + 1)));

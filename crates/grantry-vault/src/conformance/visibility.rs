@@ -9,8 +9,8 @@ use crate::{RecordKey, RecordPrefix, SealedRecord, Vault};
 
 use super::Subject;
 use super::checking::{
-    Checked, Repetition, What, broken, create, is_absent, is_stored, key, load_existing, remove, replace, sealed, shown,
-    step_aside, together, whole_listing,
+    Checked, Repetition, What, broken, create, is_absent, is_stored, key, load_existing, remove, replace,
+    sealed, shown, step_aside, together, whole_listing,
 };
 
 /// How often the record is replaced at least.

@@ -11,9 +11,6 @@ use crate::records::{Content, Kept, Reader, Writer};
 use crate::sealed::LineageId;
 use crate::store::{Draft, Standing, StoreError};
 
-/// How long a lease holds without being renewed, by the store's clock.
-const HOLDS: Duration = Duration::from_secs(60);
-
 /// What is kept between runs, and by whom it is held.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Notes {
@@ -30,6 +27,8 @@ pub(super) struct Notes {
 pub(super) struct Lease<'a> {
     keyring: &'a Keyring,
     standing: Standing,
+    /// How long it holds without being renewed, by the store's clock.
+    holds: Duration,
     pub(super) notes: Notes,
 }
 
@@ -39,7 +38,7 @@ fn record() -> RecordKey {
 
 impl<'a> Lease<'a> {
     /// Takes the lease; `None` where another process holds it.
-    pub(super) async fn take(keyring: &'a Keyring) -> Result<Option<Self>, StoreError> {
+    pub(super) async fn take(keyring: &'a Keyring, holds: Duration) -> Result<Option<Self>, StoreError> {
         let store = &keyring.store;
         let mut keys = keyring.keys(None).await?;
         let mut found = store.read(&record(), &keys).await;
@@ -62,9 +61,9 @@ impl<'a> Lease<'a> {
             return Ok(None);
         }
         store.entropy.fill(&mut notes.holder);
-        notes.until = Some(now.after(HOLDS));
+        notes.until = Some(now.after(holds));
         match write(keyring, over.as_ref(), &notes).await {
-            Ok(standing) => Ok(Some(Self { keyring, standing, notes })),
+            Ok(standing) => Ok(Some(Self { keyring, standing, holds, notes })),
             Err(error) if error.is_conflict() => Ok(None),
             Err(error) => Err(error),
         }
@@ -76,7 +75,7 @@ impl<'a> Lease<'a> {
     /// A conflict where it was lost: another process goes on from here.
     pub(super) async fn renew(&mut self) -> Result<(), StoreError> {
         let now = self.keyring.store.backend.now().await?;
-        self.notes.until = Some(now.after(HOLDS));
+        self.notes.until = Some(now.after(self.holds));
         self.standing = write(self.keyring, Some(&self.standing), &self.notes).await?;
         Ok(())
     }

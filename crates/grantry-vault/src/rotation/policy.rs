@@ -20,6 +20,7 @@ pub struct RotationPolicy {
     pub(super) warn_before: Duration,
     pub(super) distribution: Duration,
     pub(super) hold: Duration,
+    pub(super) lease: Duration,
     pub(super) records_per_second: u32,
 }
 
@@ -31,6 +32,7 @@ impl Default for RotationPolicy {
             warn_before: DAY * 5,
             distribution: Duration::ZERO,
             hold: DAY * 7,
+            lease: Duration::from_secs(60),
             records_per_second: 1_000,
         }
     }
@@ -68,6 +70,13 @@ impl RotationPolicy {
     #[must_use]
     pub fn records_per_second(self, records_per_second: u32) -> Self {
         Self { records_per_second: records_per_second.max(1), ..self }
+    }
+
+    /// How long the lease of the process that rotates holds without being renewed: a minute by default. So long does
+    /// nobody go on where one was killed.
+    #[must_use]
+    pub fn lease(self, lease: Duration) -> Self {
+        Self { lease, ..self }
     }
 
     /// The age from which a key is reported.

@@ -16,9 +16,6 @@ use crate::store::StoreError;
 /// How many records or tenants are read at a time: what bounds the memory of a run.
 pub(super) const PAGE: usize = 256;
 
-/// After so much work the lease is renewed, long before it ends.
-const RENEW_AFTER: Duration = Duration::from_secs(15);
-
 /// Rotates the keys of a vault.
 pub(crate) struct Rotator<'a> {
     pub(crate) keyring: &'a Keyring,
@@ -45,7 +42,7 @@ pub(super) struct Run<'a> {
 impl<'a> Rotator<'a> {
     /// Does whatever is due, from where an earlier run was cut off.
     pub(crate) async fn run(&self) -> Result<RotationReport, StoreError> {
-        let Some(lease) = Lease::take(self.keyring).await? else {
+        let Some(lease) = Lease::take(self.keyring, self.policy.lease).await? else {
             return Ok(RotationReport { busy_elsewhere: true, ..RotationReport::default() });
         };
         let renewed = self.keyring.clock.now();
@@ -71,7 +68,8 @@ impl<'a> Rotator<'a> {
     /// Renews the lease if it is time to.
     pub(super) async fn keep_lease(&self, run: &mut Run<'a>) -> Result<(), StoreError> {
         let now = self.keyring.clock.now();
-        if now.since(run.renewed) >= RENEW_AFTER {
+        // Long before it ends.
+        if now.since(run.renewed) >= self.policy.lease / 4 {
             run.lease.renew().await?;
             run.renewed = now;
         }
