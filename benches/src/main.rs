@@ -14,6 +14,9 @@ mod keyed;
 mod million;
 mod outage;
 mod renewal;
+mod sealing;
+mod sqlite;
+mod sweep;
 mod timing;
 
 use figure::Report;
@@ -29,13 +32,16 @@ fn main() {
     let peers = after("--peers-json").map(String::as_str);
 
     let mut report = Report::default();
-    let suites: [(&str, Suite); 6] = [
+    let suites: [(&str, Suite); 9] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
         ("herd", renewal::herd),
         ("renewal", renewal::steady),
         ("outage", outage::run),
+        ("sealing", sealing::run),
+        ("sqlite", sqlite::run),
+        ("sweep", sweep::run),
     ];
     for (name, run) in suites {
         if only.is_none_or(|only| only == name) {

@@ -2,8 +2,12 @@
 //!
 //! Nothing here knows grantry; the tests themselves use the facade as a user would.
 
+pub mod moto;
 mod oidc_provider;
+pub mod postgres;
+pub mod redis;
 mod server;
+pub mod softhsm;
 
 pub use oidc_provider::{ClientKey, Fault, OidcProvider, Settings};
 

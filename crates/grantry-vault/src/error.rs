@@ -6,7 +6,7 @@ use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry, Stage};
 
 use crate::backend::VaultError;
 use crate::keys::KeyError;
-use crate::sealed::RefusedRecord;
+use crate::sealing::RefusedRecord;
 use crate::store::StoreError;
 
 impl StoreError {

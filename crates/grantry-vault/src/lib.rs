@@ -31,6 +31,7 @@
 //! | see what was done, and prove that nobody changed the trail | [`audit`] |
 //! | rotate keys, and erase a tenant | [`RotationPolicy`], [`PrincipalVault`] |
 //! | keep the keys elsewhere: an HSM, a KMS | [`KeyProvider`], [`KeyRotation`], [`VaultKeys`] |
+//! | read records without a vault | [`sealing`] |
 //! | write a backend of your own, and prove it | [`Vault`], `conformance` |
 //!
 //! # What holds against whom
@@ -68,7 +69,7 @@ mod keys;
 mod memory;
 mod records;
 mod rotation;
-mod sealed;
+pub mod sealing;
 mod sealed_vault;
 mod store;
 
@@ -83,7 +84,7 @@ pub use keys::{
 pub use memory::MemoryVault;
 pub use records::{ClientRecord, GrantRecord, GrantState, StoredAccessToken, StoredSecret};
 pub use rotation::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress, RotationReport};
-pub use sealed::{LineageId, RefusedRecord};
+pub use sealing::{LineageId, RefusedRecord};
 pub use sealed_vault::{
     AccessTokenView, ClientView, GrantView, PrincipalVault, RecordVersion, Renewing, RotationTask,
     SealedVault, SealedVaultBuilder, Stored, TenantVault, VaultKeys,

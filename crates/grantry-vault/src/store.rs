@@ -10,7 +10,7 @@ use crate::backend::{Precondition, RecordKey, Revision, SealedRecord, Vault, Vau
 use crate::keyring::TenantKeys;
 use crate::keys::{Deployment, KeyError};
 use crate::records::tombstone;
-use crate::sealed::{Header, HighWater, LineageId, Place, RefusedRecord, Stamp, open, seal};
+use crate::sealing::{Header, HighWater, LineageId, Place, RefusedRecord, Stamp, open, seal};
 
 /// What went wrong below the vault's own operations.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -88,7 +88,7 @@ pub(crate) struct RecordStore {
 
 impl RecordStore {
     fn place<'a>(&'a self, key: &'a RecordKey) -> Place<'a> {
-        Place { deployment: &self.deployment, key }
+        Place::new(&self.deployment, key)
     }
 
     /// Reads the record, tombstone or not.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{AccessToken, ErrorKind, Scope, StoreTime, Target, TenantId, Timestamp};
-use grantry_vault::access::{AccessPolicy, Binding, Permission, Principal, Role};
+use grantry_vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
 use grantry_vault::audit::{AuditError, AuditLine, AuditSink, MemorySink, Outcome};
 use grantry_vault::{ClientRecord, MemoryVault, SealedVault, StoredAccessToken};
 use support::{grant, key};
@@ -20,12 +20,12 @@ fn principal(name: &str) -> Principal {
 
 /// Everybody has the role of their own name, for the tenant `acme`; `root` may do everything that a role can.
 fn policy() -> AccessPolicy {
-    let mut builder = AccessPolicy::builder().ready_made_roles();
-    builder = builder.role(Role::custom("everything", Permission::ALL.iter().copied()));
+    let mut builder = AccessPolicy::builder();
+    builder = builder.role(Role::custom("everything", Permission::ALL.iter().copied()).unwrap());
     for name in ["admin", "operator", "service", "auditor"] {
-        builder = builder.bind(Binding::allow(&principal(name), name).tenant("acme"));
+        builder = builder.bind(Binding::allow(principal(name), name, Reach::parse("acme/*/*").unwrap()));
     }
-    builder.bind(Binding::allow(&principal("root"), "everything")).build().unwrap()
+    builder.bind(Binding::allow(principal("root"), "everything", Reach::everything())).build().unwrap()
 }
 
 async fn vault(sink: Arc<MemorySink>) -> SealedVault {
@@ -102,13 +102,16 @@ async fn a_changed_policy_holds_from_the_next_call_on() {
     let vault = vault(Arc::new(MemorySink::as_if_durable())).await;
     let handle = vault.as_principal(principal("service")).tenant("acme").unwrap();
     handle.access_token("crm", "a", &Target::default()).await.unwrap().unwrap();
-    let stricter = AccessPolicy::builder()
-        .role(Role::service())
-        .bind(Binding::allow(&principal("service"), "service"))
-        .bind(Binding::deny(&principal("service"), "service").tenant("acme").service("crm"))
+    let stale = policy();
+    assert_eq!(vault.replace_policy(stale).unwrap_err().kind(), ErrorKind::Configuration);
+    let stricter = vault
+        .policy()
+        .edit()
+        .bind(Binding::allow(principal("service"), "service", Reach::everything()))
+        .bind(Binding::deny(principal("service"), "service", Reach::parse("acme/crm/*").unwrap()))
         .build()
         .unwrap();
-    vault.replace_policy(stricter);
+    vault.replace_policy(stricter).unwrap();
     let denied = handle.access_token("crm", "a", &Target::default()).await.unwrap_err();
     assert_eq!(denied.kind(), ErrorKind::AccessDenied);
     assert!(denied.to_string().contains("denies"), "{denied}");
@@ -145,7 +148,7 @@ async fn everything_is_written_down_before_it_happens_and_how_it_ended_after() {
         "\"system:renewal\"",
         "\"grant.renew\"",
         "\"unknown\"",
-        "a binding of the role service allows it",
+        "(policy 1) allows workload:service the role service on acme/*/*",
     ] {
         assert!(text.contains(expected), "{expected} is not in\n{text}");
     }

@@ -28,6 +28,7 @@
 //! | start from an issuer or a provider instead of URLs | [`discover`], [`providers`] |
 //! | put tokens on reqwest or tower requests | `AuthorizedClient`, `AuthorizeLayer` |
 //! | say when to renew and what an outage means | [`RefreshPolicy`], [`Fallback`] |
+//! | keep credentials encrypted, for many tenants | `vault` |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
@@ -36,7 +37,8 @@
 //! # Features
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
-//! `tower`, `middleware` add what they are named for; `metrics` counts renewals through the `metrics` crate.
+//! `tower`, `middleware` add what they are named for; `vault` keeps credentials encrypted, `sqlite` in a file, and
+//! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
 //!
@@ -63,8 +65,8 @@ pub use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
     Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
     Entropy, Error, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant, InvalidName,
-    InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, ProofRequest, Prover,
-    RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, SystemClock, SystemEntropy, Target, TenantId,
+    InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, PrivateKey, ProofRequest, Prover,
+    RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId,
     Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
 };
 pub use grantry_endpoint::{
@@ -90,6 +92,10 @@ pub use grantry_reqwest::{
 pub use grantry_tower as tower;
 #[cfg(feature = "tower")]
 pub use grantry_tower::{Authorize, AuthorizeLayer};
+#[cfg(feature = "vault")]
+pub use grantry_vault as vault;
+#[cfg(feature = "sqlite")]
+pub use grantry_vault_sqlite::SqliteVault;
 
 /// Makes rustls on ring the process's default, if nothing else is yet.
 ///

@@ -1,110 +1,178 @@
 //! Who has which role, and where.
 
-use grantry_core::{AccountId, ServiceName, TenantId, Timestamp};
+use std::fmt;
+use std::sync::Arc;
 
-use super::Principal;
+use grantry_core::Timestamp;
 
-/// What something is done to. Without a service it is about the whole tenant, without a tenant about the whole
-/// deployment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "three names make an object, and always will")]
-pub struct Object<'a> {
-    /// Whose.
-    pub tenant: Option<&'a TenantId>,
-    /// For which service.
-    pub service: Option<&'a ServiceName>,
-    /// Whose account at the service.
-    pub account: Option<&'a AccountId>,
-}
+use super::moment;
+use super::permission::{Permission, PermissionSet};
+use super::principal_pattern::PrincipalPattern;
+use super::reach::{Object, Reach};
+use super::visible::Visible;
 
-/// Whether a binding allows or denies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(clippy::exhaustive_enums, reason = "there is nothing between allowing and denying")]
+/// Whether something is allowed or denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[allow(clippy::exhaustive_enums, reason = "there is no third")]
 pub enum Effect {
-    /// It allows what the role may.
+    /// It may be done.
     Allow,
-    /// It denies what the role may: it wins over every binding that allows.
+    /// It may not be done.
     Deny,
 }
 
-/// Gives a principal a role, or takes it away, within a scope.
-///
-/// The scope is everything, unless a tenant, a service or an account is named. A name matches byte by byte. A binding
-/// for one service says nothing about what is done to the whole tenant, and one for a tenant nothing about the whole
-/// deployment; but a binding that **denies** within a part also denies what is done to the whole: a list of a tenant's
-/// grants would show those of the service, too.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Binding {
-    pub(super) principal: Who,
-    pub(super) role: String,
-    pub(super) effect: Effect,
-    pub(super) tenant: Option<String>,
-    pub(super) service: Option<String>,
-    pub(super) account: Option<String>,
-    pub(super) expires: Option<Timestamp>,
+impl Effect {
+    /// `allow` or `deny`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
 }
 
-/// Whom a binding is for.
+/// Allows or denies somebody all that a role holds, as far as it reaches.
+///
+/// ```
+/// use grantry_core::{TenantId, Timestamp};
+/// use grantry_vault::access::{Binding, Principal, Reach, Role};
+/// let acme = TenantId::new("acme")?;
+/// let ana = Principal::person("ana@example.com")?;
+/// let binding = Binding::allow(ana, Role::auditor(), Reach::tenant(&acme))
+///     .until(Timestamp::from_unix_seconds(1_798_761_600));
+/// assert_eq!(
+///     binding.to_string(),
+///     "allows person:ana@example.com the role auditor on acme/*/* until 2027-01-01T00:00:00Z"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Who {
-    One(Principal),
-    Everybody,
+pub struct Binding {
+    effect: Effect,
+    principal: PrincipalPattern,
+    role: Arc<str>,
+    reach: Reach,
+    until: Option<Timestamp>,
 }
 
 impl Binding {
-    /// Lets a principal do what the role may.
-    pub fn allow(principal: &Principal, role: impl Into<String>) -> Self {
-        Self::new(Who::One(principal.clone()), role.into(), Effect::Allow)
+    /// Allows all that the role holds. A role is given by itself or by its name, which the policy has to define.
+    pub fn allow(principal: impl Into<PrincipalPattern>, role: impl AsRef<str>, reach: Reach) -> Self {
+        Self::new(Effect::Allow, principal.into(), role.as_ref(), reach)
     }
 
-    /// Keeps a principal from doing what the role may.
-    pub fn deny(principal: &Principal, role: impl Into<String>) -> Self {
-        Self::new(Who::One(principal.clone()), role.into(), Effect::Deny)
+    /// Denies all that the role holds, whatever else allows it. What is done with a whole of which it reaches a part is
+    /// denied too: the list of a tenant's grants would show those that it is about.
+    pub fn deny(principal: impl Into<PrincipalPattern>, role: impl AsRef<str>, reach: Reach) -> Self {
+        Self::new(Effect::Deny, principal.into(), role.as_ref(), reach)
     }
 
-    /// Keeps everybody from doing what the role may, the system's own tasks included.
-    pub fn deny_everybody(role: impl Into<String>) -> Self {
-        Self::new(Who::Everybody, role.into(), Effect::Deny)
+    pub(super) fn new(effect: Effect, principal: PrincipalPattern, role: &str, reach: Reach) -> Self {
+        Self { effect, principal, role: role.into(), reach, until: None }
     }
 
-    pub(super) fn new(principal: Who, role: String, effect: Effect) -> Self {
-        Self { principal, role, effect, tenant: None, service: None, account: None, expires: None }
-    }
-
-    /// For this tenant only.
+    /// Ends it: from that moment on it neither allows nor denies. The moment is on the wall clock, so whoever sets the
+    /// clock back brings it to life again.
     #[must_use]
-    pub fn tenant(self, tenant: impl Into<String>) -> Self {
-        Self { tenant: Some(tenant.into()), ..self }
+    pub fn until(self, moment: Timestamp) -> Self {
+        Self { until: Some(moment), ..self }
     }
 
-    /// For this service only.
-    #[must_use]
-    pub fn service(self, service: impl Into<String>) -> Self {
-        Self { service: Some(service.into()), ..self }
+    /// Whether it allows or denies.
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
-    /// For this account only.
-    #[must_use]
-    pub fn account(self, account: impl Into<String>) -> Self {
-        Self { account: Some(account.into()), ..self }
+    /// Whom it is for.
+    pub fn principal(&self) -> &PrincipalPattern {
+        &self.principal
     }
 
-    /// Until that time only.
-    #[must_use]
-    pub fn until(self, expires: Timestamp) -> Self {
-        Self { expires: Some(expires), ..self }
+    /// The name of the role.
+    pub fn role(&self) -> &str {
+        &self.role
     }
 
-    /// Whether it has a say about the object at that time.
-    pub(super) fn covers(&self, object: &Object<'_>, now: Timestamp) -> bool {
-        let part = |named: Option<&str>, asked: Option<&str>| match (named, asked) {
-            (None, _) => true,
-            (Some(named), Some(asked)) => named == asked,
-            (Some(_), None) => self.effect == Effect::Deny,
-        };
-        self.expires.is_none_or(|expires| now < expires)
-            && part(self.tenant.as_deref(), object.tenant.map(TenantId::as_str))
-            && part(self.service.as_deref(), object.service.map(ServiceName::as_str))
-            && part(self.account.as_deref(), object.account.map(AccountId::as_str))
+    /// How far it reaches.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
+    }
+
+    /// When it ends, if it does.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// Whether it still counts.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (principal, reach) = (self.principal.to_string(), self.reach.to_string());
+        let (effect, role) = (self.effect, &self.role);
+        let verb = if effect == Effect::Allow { "allows" } else { "denies" };
+        write!(f, "{verb} {} the role {} on {}", Visible(&principal), Visible(role), Visible(&reach))?;
+        match self.until {
+            Some(until) => write!(f, " until {}", moment::to_text(until)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A binding of a policy, with what its role holds.
+#[derive(Debug)]
+pub(super) struct Placed {
+    pub(super) binding: Binding,
+    pub(super) permissions: PermissionSet,
+    /// Its place in the policy, counted from 1.
+    pub(super) number: usize,
+}
+
+impl Placed {
+    /// Whether it has something to say about the permission, now.
+    pub(super) fn speaks_of(&self, permission: Permission, now: Timestamp) -> bool {
+        self.permissions.holds(permission) && self.binding.is_live(now) && !self.is_void(permission)
+    }
+
+    /// Whether it decides about the object, now.
+    #[inline]
+    pub(super) fn applies(&self, permission: Permission, object: &Object<'_>, now: Timestamp) -> bool {
+        let (binding, speaks) = (&self.binding, self.speaks_of(permission, now));
+        speaks
+            && match binding.effect {
+                Effect::Allow => binding.reach.matches(object),
+                Effect::Deny => binding.reach.touches(object),
+            }
+    }
+
+    /// What concerns all tenants is not for a part of them to allow. A part may still deny it.
+    fn is_void(&self, permission: Permission) -> bool {
+        let binding = &self.binding;
+        permission.is_deployment_wide() && binding.effect == Effect::Allow && !binding.reach.is_everything()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_ends_at_its_moment() {
+        let at = Timestamp::from_unix_nanos;
+        let binding = Binding::deny(PrincipalPattern::everybody(), "service", Reach::everything());
+        assert!(binding.is_live(at(i64::MAX)));
+        let binding = binding.until(at(10));
+        assert!(binding.is_live(at(i64::MIN)) && binding.is_live(at(9)));
+        assert!(!binding.is_live(at(10)) && !binding.is_live(at(i64::MAX)));
+    }
+
+    #[test]
+    fn its_text_hides_nothing() {
+        let reach = Reach::parse("acme/crm/\u{202e}a").unwrap();
+        let binding = Binding::allow(PrincipalPattern::everybody(), "se\nrvice", reach);
+        assert_eq!(binding.to_string(), "allows * the role se\\u{a}rvice on acme/crm/\\u{202e}a");
     }
 }

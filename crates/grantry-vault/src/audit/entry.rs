@@ -8,7 +8,7 @@ use super::text::Text;
 /// Somebody is about to do something with a credential, or was kept from it.
 ///
 /// No secret fits in: names are checked types, actions, kinds and reasons are words of the program, and the only free
-/// texts, principal and request id, are bounded to 256 bytes and lose their control characters.
+/// texts, principal and request id, are bounded to 512 bytes and lose their control characters.
 ///
 /// ```
 /// use grantry_core::GrantKey;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 /// The longest text of an entry, in bytes.
-const MOST: usize = 256;
+const MOST: usize = 512;
 
-/// At most 256 bytes without control characters.
+/// At most 512 bytes without control characters.
 ///
 /// Lines end with a newline and are read by people on terminals, so neither a newline, nor an escape sequence, nor a
 /// mark that turns the direction of writing can be in them.
@@ -55,9 +55,9 @@ mod tests {
     fn a_text_holds_no_control_character_and_ends_at_a_character() {
         assert_eq!(Text::new("a\nb\u{1b}[2Jc\u{202e}d").as_str(), "ab[2Jcd");
         let long = Text::new(&"ä".repeat(300));
-        assert_eq!(long.as_str(), "ä".repeat(128));
+        assert_eq!(long.as_str(), "ä".repeat(256));
         assert_eq!(Text::read(long.as_str()), Some(long));
         assert_eq!(Text::read("a\nb"), None);
-        assert_eq!(Text::read(&"a".repeat(257)), None);
+        assert_eq!(Text::read(&"a".repeat(513)), None);
     }
 }

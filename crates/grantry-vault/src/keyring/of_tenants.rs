@@ -11,7 +11,7 @@ use crate::backend::{NOBODY, Precondition, RecordKey, RecordKind, Revision, Vaul
 use crate::keyring::EpochState;
 use crate::keys::{KeyContext, KeyError, TenantKey};
 use crate::records::Kept;
-use crate::sealed::{HighWater, LineageId, RefusedRecord};
+use crate::sealing::{HighWater, LineageId, RefusedRecord};
 use crate::store::{Draft, RecordStore, Standing, StoreError};
 
 /// The number of a tenant's first key.

@@ -8,7 +8,7 @@ use crate::crypto::{BYTES_32, Failed, equal, hkdf_sha256, hmac_sha256};
 use crate::keyring::KeySet;
 use crate::keys::{Deployment, TenantKey};
 use crate::records::{Content, Reader, Writer};
-use crate::sealed::RefusedRecord;
+use crate::sealing::RefusedRecord;
 use zeroize::Zeroizing;
 
 const MAGIC: &[u8; 3] = b"GRK";

@@ -4,7 +4,7 @@ use grantry_core::StoreTime;
 
 use super::{Reader, Writer};
 use crate::backend::RecordKind;
-use crate::sealed::RefusedRecord;
+use crate::sealing::RefusedRecord;
 
 /// Content of one kind of record.
 pub(crate) trait Content: Sized {

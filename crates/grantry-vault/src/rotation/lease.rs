@@ -8,7 +8,7 @@ use crate::backend::{NOBODY, RecordKey, RecordKind};
 use crate::keyring::Keyring;
 use crate::keys::KeyId;
 use crate::records::{Content, Kept, Reader, Writer};
-use crate::sealed::LineageId;
+use crate::sealing::LineageId;
 use crate::store::{Draft, Standing, StoreError};
 
 /// What is kept between runs, and by whom it is held.
@@ -42,7 +42,7 @@ impl<'a> Lease<'a> {
         let store = &keyring.store;
         let mut keys = keyring.keys(None).await?;
         let mut found = store.read(&record(), &keys).await;
-        if matches!(found, Err(StoreError::Refused(crate::sealed::RefusedRecord::UnknownEpoch { .. }))) {
+        if matches!(found, Err(StoreError::Refused(crate::sealing::RefusedRecord::UnknownEpoch { .. }))) {
             keys = keyring.newer_keys(None, &keys).await?;
             found = store.read(&record(), &keys).await;
         }

@@ -4,7 +4,7 @@ use grantry_core::TenantId;
 
 use crate::backend::RecordKey;
 use crate::keys::KeyId;
-use crate::sealed::RefusedRecord;
+use crate::sealing::RefusedRecord;
 
 /// The steps of a rotation, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use super::RotationPhase;
 use super::rotator::{PAGE, Rotator, Run};
 use crate::backend::{RecordKind, RecordPrefix};
 use crate::keyring::{EpochState, StandingSet, keys_record};
-use crate::sealed::Header;
+use crate::sealing::Header;
 use crate::store::StoreError;
 
 impl<'a> Rotator<'a> {

@@ -11,7 +11,7 @@ use super::rotator::{PAGE, Rotator, Run};
 use crate::backend::{NOBODY, RecordKey, RecordKind, RecordPrefix, StoredRecord, VaultError};
 use crate::keyring::{TenantKeys, keys_record};
 use crate::records::tombstone;
-use crate::sealed::{Header, RefusedRecord};
+use crate::sealing::{Header, RefusedRecord};
 use crate::store::{Draft, StoreError};
 
 /// What became of a record.

@@ -9,7 +9,7 @@ use crate::audit::{AuditError, AuditKey, AuditLine, AuditSink};
 use crate::backend::{NOBODY, RecordKey, RecordKind, RecordPrefix};
 use crate::keyring::Keyring;
 use crate::records::{Content, Kept, Reader, Writer};
-use crate::sealed::{LineageId, RefusedRecord};
+use crate::sealing::{LineageId, RefusedRecord};
 use crate::store::{Draft, Found, StoreError};
 
 /// Keeps the lines of the audit trail as sealed records of the deployment, a record for each batch.

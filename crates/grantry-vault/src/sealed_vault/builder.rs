@@ -13,7 +13,7 @@ use crate::audit::{AuditLog, AuditSink};
 use crate::backend::Vault;
 use crate::keyring::Keyring;
 use crate::keys::Deployment;
-use crate::sealed::HighWater;
+use crate::sealing::HighWater;
 use crate::store::RecordStore;
 
 const MINUTE: Duration = Duration::from_secs(60);

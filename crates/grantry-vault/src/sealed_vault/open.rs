@@ -16,7 +16,7 @@ use crate::keyring::{Keyring, TenantKeys};
 use crate::keys::KeyRotation;
 use crate::records::{Content, Kept};
 use crate::rotation::{RotationPolicy, RotationProgress, RotationReport, Rotator};
-use crate::sealed::RefusedRecord;
+use crate::sealing::RefusedRecord;
 use crate::store::{Found, RecordStore, Standing, StoreError};
 use crate::{Deployment, RecordKey};
 
@@ -76,9 +76,28 @@ impl SealedVault {
         PrincipalVault::new(Arc::clone(&self.0), principal)
     }
 
-    /// Decides by another policy from now on. Handles that are open obey it with their next call.
-    pub fn replace_policy(&self, policy: AccessPolicy) {
-        *self.0.policy.write().unwrap_or_else(PoisonError::into_inner) = policy;
+    /// The policy that decides at this moment.
+    pub fn policy(&self) -> AccessPolicy {
+        self.0.policy()
+    }
+
+    /// Decides by a newer policy from now on: [`AccessPolicy::edit`] makes one. Handles that are open obey it with their
+    /// next call.
+    ///
+    /// # Errors
+    /// `Configuration` for a policy whose epoch is not above that of the one which decides: it is older, or was made
+    /// from an older one, and would take back what was changed in between.
+    pub fn replace_policy(&self, policy: AccessPolicy) -> Result<(), Error> {
+        let mut current = self.0.policy.write().unwrap_or_else(PoisonError::into_inner);
+        if policy.epoch() <= current.epoch() {
+            return Err(Error::configuration(format!(
+                "the policy has epoch {}, and one of epoch {} decides: make a newer one from that, by `edit`",
+                policy.epoch(),
+                current.epoch()
+            )));
+        }
+        *current = policy;
+        Ok(())
     }
 
     /// The name of the deployment.

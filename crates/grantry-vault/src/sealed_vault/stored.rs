@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use grantry_core::StoreTime;
 
-use crate::sealed::LineageId;
+use crate::sealing::LineageId;
 use crate::store::Standing;
 
 /// The state of a record that a write replaces: whoever names an older one gets a conflict, and nothing is written.

@@ -11,7 +11,7 @@ use super::{AccessTokenView, ClientView, GrantView, RecordVersion, Renewing, Sto
 use crate::access::{Object, Permission, Principal};
 use crate::backend::{RecordKey, RecordKind, RecordPrefix};
 use crate::records::{ClientRecord, Content, GrantRecord, Kept};
-use crate::sealed::LineageId;
+use crate::sealing::LineageId;
 use crate::store::{Draft, Standing, StoreError};
 
 /// One tenant's records, as one principal. It cannot name a record of another tenant: no method takes a tenant.

@@ -86,7 +86,7 @@ fn written() -> String {
 fn sealed_by(vector: &Vector) -> SealedRecord {
     let deployment = Deployment::new(vector.deployment).unwrap();
     let key = RecordKey::parse(vector.key).unwrap();
-    let place = Place { deployment: &deployment, key: &key };
+    let place = Place::new(&deployment, &key);
     let tenant_key = TenantKey::from_slice(&vector.tenant_key).unwrap();
     let entropy = Chosen(Mutex::new(vector.salt.clone()));
     seal(&tenant_key, place, vector.stamp, &vector.content, &entropy).unwrap()
@@ -103,7 +103,7 @@ fn the_published_vectors_are_what_is_written_and_read() {
         let key = RecordKey::parse(vector.key).unwrap();
         let tenant_key = TenantKey::from_slice(&vector.tenant_key).unwrap();
         let sealed = SealedRecord::new(from_hex(sealed));
-        let opened = open(&tenant_key, Place { deployment: &deployment, key: &key }, &sealed).unwrap();
+        let opened = open(&tenant_key, Place::new(&deployment, &key), &sealed).unwrap();
         assert_eq!((opened.stamp, opened.content.as_slice()), (vector.stamp, vector.content.as_slice()));
     }
 }

@@ -12,9 +12,12 @@ use crate::crypto::equal;
 use crate::keys::{SingleUseKey, TenantKey};
 
 /// A record that was opened.
-pub(crate) struct Opened {
-    pub(crate) stamp: Stamp,
-    pub(crate) content: Zeroizing<Vec<u8>>,
+#[non_exhaustive]
+pub struct Opened {
+    /// Which of the records that stood in its place it is.
+    pub stamp: Stamp,
+    /// What is in it, zeroized when dropped.
+    pub content: Zeroizing<Vec<u8>>,
 }
 
 impl fmt::Debug for Opened {
@@ -23,11 +26,14 @@ impl fmt::Debug for Opened {
     }
 }
 
-/// Opens a record at its place, in one allocation. `key` is that of the epoch that [`Header::read`] found.
+/// Opens a record at its place, in one allocation. `key` is that of the epoch that its head names.
 ///
 /// The commitment is compared, in constant time, before anything is decrypted: a record that two keys could open
 /// does not get that far.
-pub(crate) fn open(
+///
+/// # Errors
+/// [`RefusedRecord`] says what is wrong with it.
+pub fn open(
     key: &TenantKey,
     place: Place<'_>,
     sealed: &SealedRecord,

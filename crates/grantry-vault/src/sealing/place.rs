@@ -10,12 +10,17 @@ use crate::keys::Deployment;
 
 /// A record's place: it opens there and nowhere else.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    pub(crate) deployment: &'a Deployment,
-    pub(crate) key: &'a RecordKey,
+pub struct Place<'a> {
+    deployment: &'a Deployment,
+    key: &'a RecordKey,
 }
 
-impl Place<'_> {
+impl<'a> Place<'a> {
+    /// The place of a key in a deployment.
+    pub fn new(deployment: &'a Deployment, key: &'a RecordKey) -> Self {
+        Self { deployment, key }
+    }
+
     /// The place in bytes that no other place has, as the beginning of what binds a record.
     pub(crate) fn canonical(&self, suite: u8) -> Canonical {
         let mut bytes = Canonical::new("grantry/v1 record");
@@ -66,12 +71,14 @@ impl fmt::Debug for LineageId {
 
 /// Which of the records that stood in a place it is. In clear, and authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
+#[allow(clippy::exhaustive_structs, reason = "it is what a format's head has: another format has another one")]
+pub struct Stamp {
     /// The epoch of the tenant's key.
-    pub(crate) epoch: u32,
-    pub(crate) lineage: LineageId,
+    pub epoch: u32,
+    /// Its line of descent.
+    pub lineage: LineageId,
     /// How many renewals lie behind it.
-    pub(crate) generation: u64,
+    pub generation: u64,
     /// One more for each write: the measure of rollback.
-    pub(crate) version: u64,
+    pub version: u64,
 }
