@@ -69,8 +69,8 @@ mod keys;
 mod memory;
 mod records;
 mod rotation;
-pub mod sealing;
 mod sealed_vault;
+pub mod sealing;
 mod store;
 
 pub use backend::{
@@ -84,8 +84,8 @@ pub use keys::{
 pub use memory::MemoryVault;
 pub use records::{ClientRecord, GrantRecord, GrantState, StoredAccessToken, StoredSecret};
 pub use rotation::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress, RotationReport};
-pub use sealing::{LineageId, RefusedRecord};
 pub use sealed_vault::{
     AccessTokenView, ClientView, GrantView, PrincipalVault, RecordVersion, Renewing, RotationTask,
     SealedVault, SealedVaultBuilder, Stored, TenantVault, VaultKeys,
 };
+pub use sealing::{LineageId, RefusedRecord};

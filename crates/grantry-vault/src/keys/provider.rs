@@ -27,7 +27,8 @@ use super::{KeyContext, KeyError, KeyId, TenantKey, WrappedKey};
 ///
 /// # Cancel-safety and concurrency
 ///
-/// A dropped future has changed nothing. Calls come from several tasks at once.
+/// A dropped future of these three has changed nothing; one of [`KeyRotation`]'s may have done its work or not. Calls
+/// come from several tasks at once.
 ///
 /// # Example
 ///

@@ -33,11 +33,7 @@ impl fmt::Debug for Opened {
 ///
 /// # Errors
 /// [`RefusedRecord`] says what is wrong with it.
-pub fn open(
-    key: &TenantKey,
-    place: Place<'_>,
-    sealed: &SealedRecord,
-) -> Result<Opened, RefusedRecord> {
+pub fn open(key: &TenantKey, place: Place<'_>, sealed: &SealedRecord) -> Result<Opened, RefusedRecord> {
     let (header, encrypted) = Header::read(sealed.as_bytes())?;
     let mut canonical = place.canonical(SUITE);
     let write_key = SingleUseKey::derive(key.expose(), &header.salt, canonical.as_bytes())

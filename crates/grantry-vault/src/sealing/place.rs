@@ -71,7 +71,10 @@ impl fmt::Debug for LineageId {
 
 /// Which of the records that stood in a place it is. In clear, and authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::exhaustive_structs, reason = "it is what a format's head has: another format has another one")]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "it is what a format's head has: another format has another one"
+)]
 pub struct Stamp {
     /// The epoch of the tenant's key.
     pub epoch: u32,
