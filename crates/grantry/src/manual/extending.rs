@@ -8,6 +8,7 @@
 //! | what time it is, and what is random | [`Clock`](crate::Clock), [`Entropy`](crate::Entropy) | [`Scheduler::builder`](crate::Scheduler::builder) |
 //! | who signs | [`Signer`](crate::Signer) | [`ClientAuthentication::private_key`](crate::ClientAuthentication::private_key), see [`client_authentication`](super::client_authentication) |
 //! | who is told what happens | [`Observer`](crate::Observer) | `.observer(..)`, see [`observing`](super::observing) |
+//! | where credentials are kept, and who holds the keys | `Vault`, `KeyProvider` | `SealedVault::builder`, see [`vault`](super::vault) |
 //! | where callers get tokens | [`TokenSource`](crate::TokenSource) | the request wrappers |
 //!
 //! All of them are small, are used behind `dyn`, and say on their pages what they promise. Persistence, caching and

@@ -14,6 +14,7 @@
 //! | act on an error | [`errors`] |
 //! | know what is protected, and what is not | [`security`] |
 //! | see it at work: events, health, traces, metrics | [`observing`] |
+//! | keep credentials encrypted, for many tenants; write a store of your own | [`vault`] |
 //! | test a service that uses it | [`testing`] |
 //! | replace a part: flow, transport, keeper, clock | [`extending`] |
 //! | know why it is as it is | [`faq`] |
@@ -75,3 +76,4 @@ pub mod requests;
 pub mod security;
 pub mod sources;
 pub mod testing;
+pub mod vault;

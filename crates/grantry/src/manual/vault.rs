@@ -1,0 +1,99 @@
+//! Keeping credentials: the vault.
+//!
+//! Client secrets, refresh tokens and access tokens of many tenants, in a store that may be stolen, behind keys that
+//! may live in an HSM. (Feature `vault`; feature `sqlite` for the store in a file.)
+//!
+//! ```
+//! # #[cfg(all(feature = "vault", feature = "sqlite"))]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let (key_file, database) = (folder.path().join("grantry.key"), folder.path().join("grantry.db"));
+//! use grantry::vault::access::{AccessPolicy, Principal};
+//! use grantry::vault::{ClientRecord, LocalKey, RotationPolicy, SealedVault, VaultKeys};
+//! use grantry::{Clock, SqliteVault, SystemClock};
+//!
+//! let me = Principal::workload("billing")?;
+//! let keys = VaultKeys::rotating(LocalKey::generate(&key_file)?);
+//! let store = SqliteVault::open(&database).await?;
+//! let vault = SealedVault::builder(store, keys, AccessPolicy::sole(&me)).deployment("prod").open().await?;
+//! let rotation = vault.keep_rotating(RotationPolicy::default())?;
+//!
+//! let mine = vault.as_principal(me);
+//! mine.create_tenant("acme").await?;
+//! let client = ClientRecord::new("billing").with_secret("s3cret", SystemClock::new().wall());
+//! mine.tenant("acme")?.store_client("crm", client, None).await?;
+//! # drop(rotation);
+//! # vault.close().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it stands on
+//!
+//! | part | choose |
+//! |---|---|
+//! | the store | `SqliteVault` for one machine, `grantry-vault-postgres` for many replicas, `grantry-vault-redis` where its weaker durability is enough, or one of your own |
+//! | the keys | `LocalKey` (a file, the environment, a passphrase), `grantry-keys-pkcs11` (an HSM), `grantry-keys-aws-kms`, `grantry-keys-transit` (HashiCorp Vault, OpenBao); a second one for recovery with `VaultKeys::with_recovery` |
+//! | who may do what | `AccessPolicy`: everything is denied that no binding allows |
+//! | the audit trail | the vault's own store, and any number of `AuditSink`s beside it |
+//!
+//! # What happens to a record
+//!
+//! It is sealed under a key that is used once, derived from its tenant's key; that is wrapped by the key provider, and is
+//! in memory for five minutes at a time. It opens in its own place only, and only in the version that was written: changed,
+//! moved, cut, exchanged and older records are refused with [`Damaged`](crate::ErrorKind::Damaged), and left as they are.
+//! `docs/sealed-record.md` in the repository has the bytes, with test vectors.
+//!
+//! # Nobody reads a refresh token back
+//!
+//! `TenantVault::grant` and `client` show everything but the secrets, `access_token` gives an access token to who has
+//! `token.use`, and `renew` gives a whole grant to `system:renewal`. `reveal_grant` and `reveal_client` need permissions
+//! that no ready-made role has, the administrator's included.
+//!
+//! # Nothing happens that is not written down
+//!
+//! Each access is recorded, with the decision, before it happens; where no durable sink takes the line within two seconds
+//! it does not happen ([`AuditUnavailable`](crate::ErrorKind::AuditUnavailable)). How it ended is written afterwards,
+//! whenever that is possible, and keeps nothing from happening. `PrincipalVault::verify_audit` finds lines that were edited,
+//! deleted, inserted, exchanged or cut off; keep a checkpoint elsewhere to find out that the end is missing.
+//!
+//! # Keys are exchanged every ninety days
+//!
+//! `keep_rotating` does it in the background, one process for all. It can be cut off anywhere. A key goes when nothing names
+//! it any more and its hold time is over, not before; `key_ages` and the event [`KeyDue`](crate::Event::KeyDue) tell when
+//! something keeps a key from being exchanged.
+//!
+//! # When something is gone
+//!
+//! | gone | what happens |
+//! |---|---|
+//! | the store | `Storage`; nothing was written, or it is looked up whether it was |
+//! | the key provider | for up to five minutes nothing; then [`KeyUnavailable`](crate::ErrorKind::KeyUnavailable) |
+//! | every durable audit sink | `AuditUnavailable` after two seconds |
+//! | another process wrote first | [`Conflict`](crate::ErrorKind::Conflict): read again |
+//! | the tenant was erased | [`Erased`](crate::ErrorKind::Erased), for good |
+//!
+//! Nothing has to be restarted when it is back.
+//!
+//! # A backend of your own
+//!
+//! `examples/custom_vault.rs` is a whole one, walked through here. A backend implements `Vault`: six methods over sealed
+//! bytes.
+//!
+//! 1. **Take a lock, or let the store be one.** `store` has to check its precondition and write in one step. The example
+//!    holds a lock on a file meanwhile; a database has transactions or a conditional update.
+//! 2. **A revision that never comes back.** The example takes the time of the write, which its own file keeps from going
+//!    back. A counter over all keys is as good; a hash of the bytes is not, and a counter for each key is not, once the
+//!    record was removed.
+//! 3. **Durable before `Ok`.** It syncs the file, renames it, and syncs the folder.
+//! 4. **A clock for everybody.** Leases are judged by it, so all processes have to see the same one.
+//! 5. **Say what is known.** Where a write was sent and its answer lost: `VaultError::in_doubt`. Nothing else may say so, and
+//!    nothing else may try again by itself.
+//! 6. **Prove it.** One line runs every promise as a test of its own:
+//!
+//! ```text
+//! grantry::vault::conformance!(async { Subject::new(MyVault::open(temporary_place())) });
+//! ```
+//!
+//! `cargo test --example custom_vault` shows what that looks like.
