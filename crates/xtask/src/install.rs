@@ -107,7 +107,15 @@ fn install_python(list: &Path, environment: &Path) -> Fallible {
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(environment).stdin(Stdio::null()))?;
     let mut pip = Command::new(environment.join("bin/pip"));
-    pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-input", "--requirement"]).arg(list);
+    pip.args([
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+        "--require-hashes",
+        "--requirement",
+    ])
+    .arg(list);
     run(pip.stdin(Stdio::null()))?;
     Ok(fs::write(installed, wanted)?)
 }

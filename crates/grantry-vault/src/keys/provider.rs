@@ -111,7 +111,8 @@ pub trait KeyRotation: KeyProvider {
     /// Destroys a version, or takes it out of use where it cannot be destroyed.
     ///
     /// # Errors
-    /// [`KeyError::Refused`] for the active one.
+    /// [`KeyError::Refused`] for the active one, and by a provider that lets go of its oldest version only for another;
+    /// the vault tries again with its next rotation.
     async fn retire(&self, key: &KeyId) -> Result<(), KeyError>;
 }
 

@@ -7,7 +7,7 @@ use grantry_core::{StoreTime, TenantId};
 use super::RotationPhase;
 use super::rotator::{Rotator, Run};
 use crate::keyring::{KeySet, StandingSet, Wrap};
-use crate::keys::{KeyContext, KeyId, KeyRotation, KeyVersion, KeyVersionState};
+use crate::keys::{KeyContext, KeyError, KeyId, KeyRotation, KeyVersion, KeyVersionState};
 use crate::store::StoreError;
 
 impl<'a> Rotator<'a> {
@@ -95,10 +95,15 @@ impl<'a> Rotator<'a> {
             let since = notes.unnamed.iter().find(|(key, _)| *key == version.id).map(|(_, since)| *since);
             match since {
                 _ if named.contains(&version.id) => run.report.waiting_keys.push(version.id),
-                Some(since) if self.is_over(since, began) => {
-                    provider.retire(&version.id).await?;
-                    run.report.retired_keys.push(version.id);
-                }
+                Some(since) if self.is_over(since, began) => match provider.retire(&version.id).await {
+                    Ok(()) => run.report.retired_keys.push(version.id),
+                    // One that lets go of the oldest only, which something names.
+                    Err(KeyError::Refused(why)) => {
+                        tracing::info!(key = %version.id, %why, "a key cannot be retired yet");
+                        run.report.waiting_keys.push(version.id);
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 Some(_) => run.report.waiting_keys.push(version.id),
                 None => {
                     notes.unnamed.push((version.id.clone(), began));
