@@ -13,6 +13,7 @@ mod hits;
 mod keyed;
 mod million;
 mod outage;
+mod postgres;
 mod renewal;
 mod sealing;
 mod sqlite;
@@ -32,7 +33,7 @@ fn main() {
     let peers = after("--peers-json").map(String::as_str);
 
     let mut report = Report::default();
-    let suites: [(&str, Suite); 9] = [
+    let suites: [(&str, Suite); 10] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
@@ -41,6 +42,7 @@ fn main() {
         ("outage", outage::run),
         ("sealing", sealing::run),
         ("sqlite", sqlite::run),
+        ("postgres", postgres::run),
         ("sweep", sweep::run),
     ];
     for (name, run) in suites {

@@ -151,5 +151,8 @@ fn side_by_side(ours: impl Fn() -> f64, limit: impl Fn() -> f64) -> (f64, f64) {
         rounds[rounds.len() / 2]
     };
     let kept = rounds.iter().skip(1);
-    (median(&mut kept.clone().map(|round| round.0).collect()), median(&mut kept.map(|round| round.1).collect()))
+    (
+        median(&mut kept.clone().map(|round| round.0).collect()),
+        median(&mut kept.map(|round| round.1).collect()),
+    )
 }

@@ -2,6 +2,7 @@
 //!
 //! The test starts itself as other processes that rotate, and kills them at random moments. Seeds are printed;
 //! `GRANTRY_SEED` replays the moments, as far as moments can be replayed.
+#![allow(clippy::print_stdout, clippy::panic, reason = "a test that is a program of its own")]
 
 mod child;
 mod random;
@@ -19,7 +20,7 @@ use self::stores::Store;
 
 const KILLS: usize = 200;
 const TENANTS: usize = 3;
-const GRANTS: usize = 60;
+const GRANTS: usize = 30;
 
 /// Names the store in the processes that rotate and are killed.
 const CHILD: &str = "GRANTRY_ROTATION_CHILD";
@@ -30,7 +31,7 @@ async fn main() -> Fallible<()> {
         return child::rotate(&store).await;
     }
     let filter = std::env::args().nth(1).filter(|word| !word.starts_with('-'));
-    for store in [Store::sqlite()?] {
+    for store in [Store::sqlite()?, Store::postgres().await?] {
         if filter.as_ref().is_none_or(|word| store.name().contains(word.as_str())) {
             kill_and_look(&store).await?;
         }

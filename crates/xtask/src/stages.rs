@@ -77,6 +77,8 @@ pub const STAGES: &[Stage] = &[
             "grantry-keys-pkcs11",
             "--package",
             "grantry-keys-aws-kms",
+            "--package",
+            "grantry-tests",
             "--all-features",
             "--locked",
             "--no-fail-fast",
@@ -88,6 +90,8 @@ pub const STAGES: &[Stage] = &[
             "softhsm",
             "--test",
             "moto",
+            "--test",
+            "rotation_kills",
         ]),
     ),
     stage(
@@ -130,6 +134,7 @@ const AGAINST_SERVERS: &[(&str, &str)] = &[
     ("grantry-vault-redis", "redis"),
     ("grantry-keys-pkcs11", "softhsm"),
     ("grantry-keys-aws-kms", "moto"),
+    ("grantry-tests", "rotation_kills"),
 ];
 
 fn clippy(root: &Path) -> Fallible {
