@@ -11,6 +11,7 @@ use crate::shown::Shown;
 
 mod samples;
 mod services;
+mod vault;
 
 /// What each crate exports, as its `lib.rs` has it, and in which modules besides.
 const EXPORTS: &[(&str, &str, &[&str])] = &[
@@ -24,6 +25,15 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
     ("grantry_tower", include_str!("../../crates/grantry-tower/src/lib.rs"), &[]),
     ("grantry_providers", include_str!("../../crates/grantry-providers/src/lib.rs"), &[]),
     ("grantry_testkit", include_str!("../../crates/grantry-testkit/src/lib.rs"), &[]),
+    (
+        "grantry_vault",
+        include_str!("../../crates/grantry-vault/src/lib.rs"),
+        &["access", "audit", "conformance", "sealing"],
+    ),
+    ("grantry_vault::access", include_str!("../../crates/grantry-vault/src/access/mod.rs"), &[]),
+    ("grantry_vault::audit", include_str!("../../crates/grantry-vault/src/audit/mod.rs"), &[]),
+    ("grantry_vault::conformance", include_str!("../../crates/grantry-vault/src/conformance/mod.rs"), &[]),
+    ("grantry_vault::sealing", include_str!("../../crates/grantry-vault/src/sealing/mod.rs"), &[]),
 ];
 
 /// Traits, and the type alias of a foreign one: there is nothing to print.
@@ -40,6 +50,11 @@ const NOT_TYPES: &[&str] = &[
     "grantry_reqwest::SendAuthorized",
     "grantry_tower::BoxError",
     "grantry_tower::Replay",
+    "grantry_vault::KeyProvider",
+    "grantry_vault::KeyRotation",
+    "grantry_vault::Vault",
+    "grantry_vault::Watch",
+    "grantry_vault::audit::AuditSink",
 ];
 
 /// The types that were printed, by their paths.
@@ -61,6 +76,13 @@ impl Printed {
     }
 }
 
+/// The vault in use, with the canary for every secret.
+pub(crate) async fn vault_in_use(shown: &Shown) {
+    let printed = Printed { shown: shown.clone(), ..Printed::default() };
+    vault::vault(&printed).await;
+    vault::audit(&printed).await;
+}
+
 /// The names that begin with a capital in the `pub use` of a `lib.rs`, constants left out.
 fn exported(source: &str) -> impl Iterator<Item = &str> {
     source.split("\npub use ").skip(1).flat_map(|rest| {
@@ -80,6 +102,14 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     services::sources(&printed).await;
     services::wrappers(&printed);
     services::testkit(&printed).await;
+    vault::vault(&printed).await;
+    vault::keys_and_bytes(&printed).await;
+    vault::access(&printed);
+    vault::audit(&printed).await;
+
+    // The suite brings a runtime of its own.
+    let suite = printed.clone();
+    tokio::task::spawn_blocking(move || vault::conformance(&suite)).await.unwrap();
 
     let paths = printed.paths.lock().unwrap().clone();
     let mut missing = Vec::new();

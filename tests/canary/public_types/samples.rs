@@ -9,9 +9,9 @@ use grantry_core::presenting::{self, AllowedOrigins, Challenges, Tried};
 use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, Binding,
     ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, Diagnosis, Error, ErrorAlias,
-    ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party, ProofRequest,
-    Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime, SystemClock,
-    SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
+    ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party, PrivateKey,
+    ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime,
+    SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
@@ -69,6 +69,7 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::AccessToken", &AccessToken::new(CANARY));
     to.print("grantry_core::RefreshToken", &RefreshToken::new(CANARY));
     to.print("grantry_core::ClientSecret", &ClientSecret::new(CANARY));
+    to.print("grantry_core::PrivateKey", &PrivateKey::new(CANARY));
     to.print("grantry_core::SecretHeader", &SecretHeader::new([CANARY]));
     to.print("grantry_core::ClientId", &ClientId::new("client"));
     to.print("grantry_core::Token", set.token());
