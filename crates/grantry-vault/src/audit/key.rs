@@ -10,6 +10,7 @@ use super::checkpoint::CheckpointKey;
 use super::ids::{Fingerprint, WriterId};
 use super::line::Digest;
 use crate::crypto;
+use crate::keys::Secret32;
 
 const SALT: &[u8] = b"grantry audit 1";
 
@@ -17,31 +18,26 @@ const SALT: &[u8] = b"grantry audit 1";
 ///
 /// A writer derives its own keys from it and drops it; only who verifies needs it again. So it is best kept where the
 /// writers run no longer than they start. `Debug` prints `[redacted]`; there is no `Clone`, `Display` or `PartialEq`.
-pub struct AuditKey(Box<Zeroizing<[u8; AuditKey::BYTES]>>);
+#[derive(Debug)]
+pub struct AuditKey(Secret32);
 
 impl AuditKey {
     /// How many bytes a key has.
-    pub const BYTES: usize = 32;
+    pub const BYTES: usize = Secret32::BYTES;
 
     /// A new key.
     pub fn generate(entropy: &dyn Entropy) -> Self {
-        let mut key = Self(Box::new(Zeroizing::new([0; Self::BYTES])));
-        entropy.fill(key.0.as_mut_slice());
-        key
+        Self(Secret32::generate(entropy))
     }
 
     /// A key from its bytes; `None` where they are not 32. The caller zeroizes its own.
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let mut key = Self(Box::new(Zeroizing::new([0; Self::BYTES])));
-        (bytes.len() == Self::BYTES).then(|| {
-            key.0.copy_from_slice(bytes);
-            key
-        })
+        Secret32::from_slice(bytes).map(Self)
     }
 
     /// The bytes, to keep them somewhere safe.
     pub fn expose(&self) -> &[u8; Self::BYTES] {
-        &self.0
+        self.0.expose()
     }
 
     /// The fingerprint of a token, as [`AuditLog::fingerprint`](super::AuditLog::fingerprint) gives it: with it an
@@ -74,13 +70,7 @@ impl AuditKey {
     }
 
     fn derive(&self, purpose: &[u8], writer: &[u8]) -> Result<Secret, AuditError> {
-        derive(self.0.as_slice(), &[purpose, b"\0", writer])
-    }
-}
-
-impl fmt::Debug for AuditKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuditKey([redacted])")
+        derive(self.0.expose(), &[purpose, b"\0", writer])
     }
 }
 

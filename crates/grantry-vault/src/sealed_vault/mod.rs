@@ -2,7 +2,9 @@
 
 mod audit_sink;
 mod builder;
+mod clients;
 mod deployment;
+mod grants;
 mod guard;
 mod open;
 mod renewing;
