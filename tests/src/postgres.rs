@@ -1,11 +1,14 @@
 //! PostgreSQL, in a folder and on a loopback port of its own.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write};
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, geteuid, kill_process};
 
 use crate::Fallible;
 
@@ -25,17 +28,16 @@ const LOOKS: usize = 3000;
 /// How often it is started again while the processes of one that was killed are still leaving.
 const STARTS: usize = 50;
 
-/// Starts the server beside itself and ends it, by its id, as soon as a line comes or the pipe closes. The pipe closes
-/// with the test's process, however that ends; then the folder goes too.
+/// Ends the server, by its id, and removes its folder, when the pipe closes without a word. It closes with the test's
+/// process, however that ends.
 const WATCHDOG: &str = r#"
-folder=$1
-shift
-"$@" </dev/null >>"$folder/log" 2>&1 &
-server=$!
-read -r signal
-kill -"${signal:-QUIT}" "$server" 2>/dev/null
-wait "$server"
-if [ -z "$signal" ]; then rm -rf "$folder"; fi
+if read -r word; then exit; fi
+kill -QUIT "$1"
+for look in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    kill -0 "$1" || break
+    sleep 0.2
+done
+rm -rf "$2"
 "#;
 
 /// What a server is started with.
@@ -70,6 +72,7 @@ pub struct Postgres {
 
 #[derive(Debug)]
 struct Running {
+    server: Child,
     watchdog: Child,
     pipe: ChildStdin,
 }
@@ -104,15 +107,15 @@ impl Postgres {
     /// It does not get ready; the text has its log.
     pub fn start(&mut self) -> Fallible<()> {
         for _ in 0..STARTS {
-            let said = self.log().len();
             self.start_once()?;
-            if self.gets_ready(said) {
+            if self.gets_ready()? {
                 return Ok(());
             }
-            self.end("QUIT")?;
+            self.end(Signal::QUIT)?;
             std::thread::sleep(LOOK);
         }
-        Err(format!("PostgreSQL does not get ready:\n{}", self.log()).into())
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+        Err(format!("PostgreSQL does not get ready:\n{log}").into())
     }
 
     /// Stops it the orderly way; those who are connected are cut off.
@@ -120,7 +123,7 @@ impl Postgres {
     /// # Errors
     /// It cannot be waited for.
     pub fn stop(&mut self) -> Fallible<()> {
-        self.end("INT")
+        self.end(Signal::INT)
     }
 
     /// Ends its first process with SIGKILL; the others follow. What a crash does.
@@ -128,7 +131,7 @@ impl Postgres {
     /// # Errors
     /// It cannot be waited for.
     pub fn kill(&mut self) -> Fallible<()> {
-        self.end("KILL")
+        self.end(Signal::KILL)
     }
 
     /// Stops it and starts it again.
@@ -236,63 +239,63 @@ impl Postgres {
     }
 
     fn start_once(&mut self) -> Fallible<()> {
-        let server = as_owner(&self.program("postgres").display().to_string());
-        let mut watchdog = Command::new("sh")
-            .args(["-c", WATCHDOG, "sh"])
-            .arg(&self.folder)
-            .arg(server.get_program())
-            .args(server.get_args())
+        let log = OpenOptions::new().create(true).append(true).open(self.folder.join("log"))?;
+        let server = as_owner(&self.program("postgres").display().to_string())
             .arg("-D")
             .arg(self.data())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        let mut watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "sh", &server.id().to_string()])
+            .arg(&self.folder)
             .current_dir("/")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
         let pipe = watchdog.stdin.take().ok_or("the watchdog has no pipe")?;
-        self.running = Some(Running { watchdog, pipe });
+        self.running = Some(Running { server, watchdog, pipe });
         Ok(())
     }
 
-    /// Whether it serves, after some time. It does not as long as processes of its predecessor hold the memory.
-    fn gets_ready(&self, said: usize) -> bool {
+    /// Whether it serves, after some time. It ends at once where processes of its predecessor hold the memory.
+    fn gets_ready(&mut self) -> Fallible<bool> {
         for _ in 0..LOOKS {
+            let Some(running) = &mut self.running else { return Ok(false) };
+            if running.server.try_wait()?.is_some() {
+                return Ok(false);
+            }
             let mut ready = Command::new(self.program("pg_isready"));
             let ready = ready.arg("-q").args(["-p", &self.port.to_string(), "-h"]).arg(&self.folder);
             if ready.status().is_ok_and(|status| status.success()) {
-                return true;
-            }
-            let log = self.log();
-            // Whoever comes too early is told so, which is no end.
-            let is_end = |line: &str| line.contains("FATAL") && !line.contains("the database system is");
-            if log.get(said..).is_some_and(|new| new.lines().any(is_end)) {
-                return false;
+                return Ok(true);
             }
             std::thread::sleep(LOOK);
         }
-        false
+        Ok(false)
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    fn end(&mut self, signal: &str) -> Fallible<()> {
+    fn end(&mut self, signal: Signal) -> Fallible<()> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
-        let told = if signal.is_empty() { Ok(()) } else { writeln!(running.pipe, "{signal}") };
+        // It may have ended by itself: then there is nothing to end.
+        if running.server.try_wait()?.is_none() {
+            kill_process(Pid::from_child(&running.server), signal)?;
+            running.server.wait()?;
+        }
+        let told = writeln!(running.pipe, "ended");
         drop(running.pipe);
         running.watchdog.wait()?;
-        match told {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
+        Ok(told?)
     }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
         // Nothing can be done about an error here, and the watchdog ends with its pipe in any case.
-        let _ = self.end("");
+        let _ = self.end(Signal::QUIT);
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
@@ -322,7 +325,7 @@ fn binaries() -> Fallible<PathBuf> {
 }
 
 fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
+    geteuid().is_root()
 }
 
 /// The command, as the user `postgres` where this runs as root, which the server refuses.

@@ -1,0 +1,263 @@
+//! The calls: their SQL, their parameters, and what comes back.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use grantry_core::StoreTime;
+use grantry_vault::{
+    Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, VaultError,
+};
+use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+
+use crate::hub::Hub;
+use crate::identifier::Identifier;
+use crate::link::{Does, Link, Waiting};
+
+/// A page stops at so many bytes of records, so that it fits into memory whatever its limit.
+const MOST_BYTES_OF_A_PAGE: i64 = 8 * 1024 * 1024;
+
+/// A text behind every key.
+const BEHIND_ALL: &str = "\u{10ffff}";
+
+/// How often a reading whose clock was behind is made again, and how long it waits before.
+const PAUSES_MS: [u64; 6] = [0, 0, 5, 20, 100, 300];
+
+/// The calls of one schema.
+pub(crate) struct Store {
+    link: Link,
+    sql: Sql,
+    hub: Arc<Hub>,
+    /// The latest reading of this handle, in nanoseconds. It holds also where a standby took over that lacked the last
+    /// commits.
+    latest: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone)]
+struct Sql {
+    load: Arc<str>,
+    store: Arc<str>,
+    remove: Arc<str>,
+    list: Arc<str>,
+    list_all: Arc<str>,
+    now: Arc<str>,
+}
+
+impl Store {
+    pub(crate) fn new(link: Link, schema: &Identifier, hub: Arc<Hub>) -> Self {
+        let schema = schema.quoted();
+        let sql = Sql {
+            load: format!(
+                "SELECT o_read_at, o_is_behind, o_revision, o_sealed FROM {schema}.load($1, $2, $3)"
+            )
+            .into(),
+            store: format!("SELECT {schema}.store($1, $2, $3, $4, $5)").into(),
+            remove: format!("SELECT {schema}.remove($1, $2, $3, $4)").into(),
+            list: format!(
+                "SELECT o_read_at, o_is_behind, o_more, o_key, o_revision, o_sealed
+                 FROM {schema}.list($1, $2, $3, $4, $5, $6, $7)"
+            )
+            .into(),
+            list_all: format!(
+                "SELECT o_read_at, o_is_behind, o_more, o_key, o_revision, o_sealed
+                 FROM {schema}.list_all($1, $2, $3, $4, $5, $6)"
+            )
+            .into(),
+            now: format!("SELECT o_read_at, o_is_behind FROM {schema}.now($1)").into(),
+        };
+        Self { link, sql, hub, latest: Arc::default() }
+    }
+
+    pub(crate) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    pub(crate) async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
+        let (sql, key, latest) = (Arc::clone(&self.sql.load), key.clone(), Arc::clone(&self.latest));
+        let call = async move |link: Link, mut waiting: Waiting| {
+            let parameters: [&(dyn ToSql + Sync); 3] =
+                [&link.session.mark.as_str(), &key.tenant_part(), &key.as_str()];
+            let (rows, read_at) = reading(&link, &mut waiting, &latest, &sql, &parameters).await?;
+            let Some(row) = rows.first() else { return Err(strange()) };
+            let Some(revision) = value::<Option<i64>>(row, 2)? else { return Ok(None) };
+            Ok(Some(StoredRecord { sealed: sealed(row, 3)?, revision: revision_of(revision)?, read_at }))
+        };
+        self.link.in_a_task(Does::Read, call).await
+    }
+
+    pub(crate) async fn store(
+        &self,
+        key: &RecordKey,
+        record: SealedRecord,
+        when: &Precondition,
+    ) -> Result<Revision, VaultError> {
+        let before = match when {
+            Precondition::Absent => None,
+            Precondition::Matches(revision) => Some(number_of(revision).ok_or(VaultError::Conflict)?),
+        };
+        let (sql, key, hub) = (Arc::clone(&self.sql.store), key.clone(), Arc::clone(&self.hub));
+        let call = async move |link: Link, mut waiting: Waiting| {
+            let sealed = Sealed(record.into_bytes());
+            let parameters: [&(dyn ToSql + Sync); 5] =
+                [&link.session.mark.as_str(), &key.tenant_part(), &key.as_str(), &sealed, &before];
+            let answered = link.rows(Does::Write, &mut waiting, &sql, &parameters).await;
+            let done = answered.and_then(|rows| match rows.first().map(|row| value::<Option<i64>>(row, 0)) {
+                Some(Ok(Some(revision))) => revision_of(revision),
+                Some(Ok(None)) => Err(VaultError::Conflict),
+                Some(Err(_)) | None => Err(VaultError::in_doubt("the answer makes no sense")),
+            });
+            hub.tell_after(&key, &done);
+            done
+        };
+        self.link.in_a_task(Does::Write, call).await
+    }
+
+    pub(crate) async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
+        let before = number_of(revision).ok_or(VaultError::Conflict)?;
+        let (sql, key, hub) = (Arc::clone(&self.sql.remove), key.clone(), Arc::clone(&self.hub));
+        let call = async move |link: Link, mut waiting: Waiting| {
+            let parameters: [&(dyn ToSql + Sync); 4] =
+                [&link.session.mark.as_str(), &key.tenant_part(), &key.as_str(), &before];
+            let answered = link.rows(Does::Write, &mut waiting, &sql, &parameters).await;
+            let done = answered.and_then(|rows| match rows.first().map(|row| value::<bool>(row, 0)) {
+                Some(Ok(true)) => Ok(()),
+                Some(Ok(false)) => Err(VaultError::Conflict),
+                Some(Err(_)) | None => Err(VaultError::in_doubt("the answer makes no sense")),
+            });
+            hub.tell_after(&key, &done);
+            done
+        };
+        self.link.in_a_task(Does::Write, call).await
+    }
+
+    pub(crate) async fn list(
+        &self,
+        prefix: &RecordPrefix,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Page, VaultError> {
+        let tenant = prefix.tenant_part().map(str::to_owned);
+        let sql = Arc::clone(if tenant.is_some() { &self.sql.list } else { &self.sql.list_all });
+        let first = prefix.as_str().to_owned();
+        let end = prefix.end().unwrap_or_else(|| BEHIND_ALL.to_owned());
+        let after = after.map_or_else(String::new, |after| after.as_str().to_owned());
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX - 1).min(i64::MAX - 1);
+        let latest = Arc::clone(&self.latest);
+        let call = async move |link: Link, mut waiting: Waiting| {
+            let mark = link.session.mark.as_str();
+            let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&mark];
+            parameters.extend(tenant.iter().map(|tenant| tenant as &(dyn ToSql + Sync)));
+            let bounds: [&(dyn ToSql + Sync); 5] = [&first, &after, &end, &limit, &MOST_BYTES_OF_A_PAGE];
+            parameters.extend(bounds);
+            let (rows, read_at) = reading(&link, &mut waiting, &latest, &sql, &parameters).await?;
+            page(&rows, read_at)
+        };
+        self.link.in_a_task(Does::Read, call).await
+    }
+
+    pub(crate) async fn now(&self) -> Result<StoreTime, VaultError> {
+        let (sql, latest) = (Arc::clone(&self.sql.now), Arc::clone(&self.latest));
+        let call = async move |link: Link, mut waiting: Waiting| {
+            let parameters: [&(dyn ToSql + Sync); 1] = [&link.session.mark.as_str()];
+            reading(&link, &mut waiting, &latest, &sql, &parameters).await.map(|(_, read_at)| read_at)
+        };
+        self.link.in_a_task(Does::Read, call).await
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Store").field("link", &self.link).finish_non_exhaustive()
+    }
+}
+
+/// The rows of a reading, and when it was. Where the store's clock was behind, it is moved on by asking again.
+async fn reading(
+    link: &Link,
+    waiting: &mut Waiting,
+    latest: &AtomicU64,
+    sql: &str,
+    parameters: &[&(dyn ToSql + Sync)],
+) -> Result<(Vec<Row>, StoreTime), VaultError> {
+    for pause in PAUSES_MS {
+        if pause > 0 {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+        }
+        let rows = link.rows(Does::Read, waiting, sql, parameters).await?;
+        let Some(row) = rows.first() else { return Err(strange()) };
+        if value::<bool>(row, 1)? {
+            continue;
+        }
+        let micros = u64::try_from(value::<i64>(row, 0)?).map_err(|_| strange())?;
+        let nanos = micros.saturating_mul(1_000);
+        let before = latest.fetch_max(nanos, Ordering::AcqRel);
+        return Ok((rows, StoreTime::from_nanos(nanos.max(before))));
+    }
+    Err(VaultError::unavailable("its clock cannot be moved on: a write that has to come first does not end"))
+}
+
+fn page(rows: &[Row], read_at: StoreTime) -> Result<Page, VaultError> {
+    let mut page = Page::default();
+    for row in rows {
+        let Some(key) = value::<Option<&str>>(row, 3)? else {
+            page.more = value::<bool>(row, 2)?;
+            return Ok(page);
+        };
+        let key = RecordKey::parse(key);
+        let key = key.map_err(|_| VaultError::damaged("a key in the table is no key of a record"))?;
+        let revision = revision_of(value(row, 4)?)?;
+        page.records.push((key, StoredRecord { sealed: sealed(row, 5)?, revision, read_at }));
+    }
+    Err(strange())
+}
+
+fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, VaultError> {
+    row.try_get(column).map_err(|_| strange())
+}
+
+fn sealed(row: &Row, column: usize) -> Result<SealedRecord, VaultError> {
+    value::<&[u8]>(row, column).map(|bytes| SealedRecord::new(Bytes::copy_from_slice(bytes)))
+}
+
+fn revision_of(number: i64) -> Result<Revision, VaultError> {
+    u64::try_from(number)
+        .map(Revision::number)
+        .map_err(|_| VaultError::damaged("a revision in the table is negative"))
+}
+
+/// The number that the store knows it by, if it may be one of the store's.
+fn number_of(revision: &Revision) -> Option<i64> {
+    revision.as_number().and_then(|number| i64::try_from(number).ok())
+}
+
+fn strange() -> VaultError {
+    VaultError::damaged("the functions in the database do not answer as they should")
+}
+
+/// Sealed bytes as a parameter: the driver writes parameters into its log, and should not write these.
+struct Sealed(Bytes);
+
+impl ToSql for Sealed {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        (&*self.0).to_sql(ty, out)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <&[u8] as ToSql>::accepts(ty)
+    }
+
+    to_sql_checked!();
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
+}
