@@ -2,6 +2,7 @@
 //!
 //! The manual walks through it (`grantry::manual::vault`). `cargo run --example custom_vault` shows it at work, and
 //! `cargo test --example custom_vault` runs the conformance suite against it.
+#![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

@@ -65,9 +65,9 @@ pub use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
     Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
     Entropy, Error, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant, InvalidName,
-    InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, PrivateKey, ProofRequest, Prover,
-    RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId,
-    Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
+    InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, PrivateKey, ProofRequest,
+    Prover, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy,
+    Target, TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
 };
 pub use grantry_endpoint::{
     ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IntrospectionEndpoint,
