@@ -1,6 +1,7 @@
 //! The key provider against SoftHSM 2: everything that a real token does.
 //!
 //! Each test runs in a child process of its own, because SoftHSM reads where its tokens are from the environment.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod failures;
 mod secrecy;

@@ -1,4 +1,5 @@
 //! The vault on a real PostgreSQL, which the tests start themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod clock;
 mod conformance;

@@ -1,4 +1,5 @@
 //! The vault against a real Redis.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod clock;
 mod conformance;
