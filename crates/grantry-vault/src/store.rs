@@ -6,7 +6,7 @@ use std::sync::Arc;
 use grantry_core::{Entropy, StoreTime, Timestamp};
 use zeroize::Zeroizing;
 
-use crate::backend::{Precondition, RecordKey, Revision, SealedRecord, Vault, VaultError};
+use crate::backend::{Precondition, RecordKey, RecordKind, Revision, SealedRecord, Vault, VaultError};
 use crate::keyring::TenantKeys;
 use crate::keys::{Deployment, KeyError};
 use crate::records::tombstone;
@@ -105,7 +105,9 @@ impl RecordStore {
         };
         let found = self.open(key, keys, stored.sealed, stored.revision, stored.read_at)?;
         let is_tombstone = tombstone(&found.content).is_some();
-        self.water.saw(key, mark, found.standing.stamp.version, is_tombstone, stored.read_at)?;
+        if is_remembered(key) {
+            self.water.saw(key, mark, found.standing.stamp.version, is_tombstone, stored.read_at)?;
+        }
         Ok(Some(found))
     }
 
@@ -158,7 +160,9 @@ impl RecordStore {
             other => other?,
         };
         // What was written here is the newest there is, so it is never refused.
-        let _ = self.water.saw(key, None, version, tombstone(draft.content).is_some(), read_at);
+        if is_remembered(key) {
+            let _ = self.water.saw(key, None, version, tombstone(draft.content).is_some(), read_at);
+        }
         Ok(Standing { stamp, revision, read_at })
     }
 
@@ -178,6 +182,44 @@ impl RecordStore {
             // It was not written so far, but may still be on its way.
             stored if stored.as_ref().map(|s| &s.revision) == over.map(|o| &o.revision) => Err(in_doubt()),
             _ => Err(VaultError::Conflict),
+        }
+    }
+}
+
+/// Whether the newest version of a record is remembered. Batches of the audit trail are not: they are written once and
+/// never again, there is no end of them, and what is missing of them the trail itself shows.
+fn is_remembered(key: &RecordKey) -> bool {
+    key.kind() != RecordKind::Audit
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use grantry_core::{Clock, SystemClock, SystemEntropy};
+
+    use super::*;
+    use crate::MemoryVault;
+    use crate::keys::TenantKey;
+
+    #[tokio::test]
+    async fn the_trail_leaves_nothing_in_memory_and_a_grant_does() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+        let store = RecordStore {
+            backend: Arc::new(MemoryVault::new()),
+            deployment: Deployment::new("prod").unwrap(),
+            entropy: Arc::new(SystemEntropy),
+            water: HighWater::new(Duration::from_secs(60)),
+        };
+        let active = (1, TenantKey::generate(&SystemEntropy));
+        let keys = TenantKeys::new(active, Vec::new(), clock.now(), Duration::from_secs(60), clock);
+        for (text, is_remembered) in [("-/audit/-/writer/0", false), ("acme/grant/crm/a", true)] {
+            let key = RecordKey::parse(text).unwrap();
+            let lineage = LineageId::generate(&SystemEntropy);
+            let draft = Draft { lineage, generation: 0, content: b"\x01" };
+            store.write(&key, &keys, None, draft).await.unwrap();
+            store.read(&key, &keys).await.unwrap().unwrap();
+            assert_eq!(store.water.mark(&key).is_some(), is_remembered, "{text}");
         }
     }
 }
