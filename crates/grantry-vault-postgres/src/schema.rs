@@ -21,7 +21,7 @@ const STEPS: &[&[&str]] = &[&[
 
 /// Parts that several functions of the first format share: a page of records, and the server's clock in microseconds.
 const PAGE: &str = include_str!("schema/1_page.sql");
-const WALL: &str = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint";
+const WALL: &str = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint";
 
 const GRANTS: &str = include_str!("schema/grants.sql");
 

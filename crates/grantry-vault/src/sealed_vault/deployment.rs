@@ -69,14 +69,9 @@ impl PrincipalVault {
     /// # Errors
     /// As [`create_tenant`](PrincipalVault::create_tenant).
     pub async fn tenants(&self, after: Option<&TenantId>, limit: usize) -> Result<Vec<TenantId>, Error> {
-        let after = after.map(|tenant| keys_record(Some(tenant)));
-        let prefix = RecordPrefix::deployment(RecordKind::Keys);
         let work = async {
-            // One more than asked for: the deployment's own set is no tenant.
-            let page = self.inner.store.backend.list(&prefix, after.as_ref(), limit.saturating_add(1)).await;
-            let page = page.map_err(|error| StoreError::from(error).into_error("the list of tenants"))?;
-            let named = page.records.iter().filter_map(|(key, _)| TenantId::new(key.account()).ok());
-            Ok(named.take(limit).collect())
+            let names = self.inner.tenant_names(after, limit).await;
+            names.map_err(|error| StoreError::from(error).into_error("the list of tenants"))
         };
         self.inner.guarded(self.asked(Permission::GrantRead, None, "tenants"), work).await
     }
@@ -159,7 +154,7 @@ impl PrincipalVault {
     }
 
     /// How old the keys are: the provider's, the deployment's own, and those of the tenants (at most `limit` of them,
-    /// after `after`). Needs `key.rotate`.
+    /// after `after`). Tenants that were erased or whose keys cannot be read have none. Needs `key.rotate`.
     ///
     /// # Errors
     /// As [`create_tenant`](PrincipalVault::create_tenant).
@@ -194,16 +189,33 @@ impl PrincipalVault {
             let own = keyring.standing(None).await?.set;
             ages.extend(own.active().map(|epoch| KeyAge::of_tenant(None, epoch.created, now, policy)));
         }
-        let after = after.map(|tenant| keys_record(Some(tenant)));
-        let prefix = RecordPrefix::deployment(RecordKind::Keys);
-        let page = self.inner.store.backend.list(&prefix, after.as_ref(), limit.saturating_add(1)).await?;
-        let tenants = page.records.iter().filter_map(|(key, _)| TenantId::new(key.account()).ok());
-        for tenant in tenants.take(limit) {
-            let set = keyring.standing(Some(&tenant)).await?.set;
+        for tenant in self.inner.tenant_names(after, limit).await? {
+            let set = match keyring.standing(Some(&tenant)).await {
+                Ok(standing) => standing.set,
+                Err(error) if error.is_passing() => return Err(error),
+                // A rotation reports it; the ages of the others are worth knowing nevertheless.
+                Err(_) => continue,
+            };
             let age = |created| KeyAge::of_tenant(Some(tenant.clone()), created, now, policy);
             ages.extend(set.active().map(|epoch| age(epoch.created)));
         }
         Ok(ages)
+    }
+}
+
+impl Inner {
+    /// The tenants that have keys, at most `limit`, after `after`.
+    pub(super) async fn tenant_names(
+        &self,
+        after: Option<&TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, VaultError> {
+        let after = after.map(|tenant| keys_record(Some(tenant)));
+        let prefix = RecordPrefix::deployment(RecordKind::Keys);
+        // One more than asked for: the deployment's own set is no tenant.
+        let page = self.store.backend.list(&prefix, after.as_ref(), limit.saturating_add(1)).await?;
+        let named = page.records.iter().filter_map(|(key, _)| TenantId::new(key.account()).ok());
+        Ok(named.take(limit).collect())
     }
 }
 

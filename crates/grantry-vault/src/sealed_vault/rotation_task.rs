@@ -79,7 +79,9 @@ async fn tell_ages(vault: &SealedVault, own: &PrincipalVault, policy: &RotationP
         for age in ages.iter().filter(|age| age.state != KeyAgeState::Fresh) {
             tell(vault, age);
         }
-        match ages.into_iter().filter_map(|age| age.tenant).next_back() {
+        // Not by the ages: a tenant that was erased has none.
+        let Ok(names) = vault.0.tenant_names(after.as_ref(), PAGE).await else { return };
+        match names.into_iter().next_back() {
             Some(last) => after = Some(last),
             None => return,
         }
