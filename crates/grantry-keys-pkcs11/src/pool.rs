@@ -241,24 +241,27 @@ mod tests {
         }
     }
 
+    /// Polls a future once.
+    async fn is_pending<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> bool {
+        std::future::poll_fn(|context| std::task::Poll::Ready(future.as_mut().poll(context).is_pending()))
+            .await
+    }
+
     #[tokio::test]
     async fn a_dropped_call_that_did_not_begin_never_does() {
-        let pool = Arc::new(Pool::start(1, LONG, || 0).unwrap());
+        let pool = Pool::start(1, LONG, || 0).unwrap();
         let (end, work) = blocked();
-        let first = tokio::spawn({
-            let pool = Arc::clone(&pool);
-            async move { pool.call(work).await }
-        });
+        // Both are asked here, one after the other: the thread cannot come to the second before the first has ended.
+        let mut first = Box::pin(pool.call(work));
+        assert!(is_pending(&mut first).await);
         let mut second = Box::pin(pool.call(|count| {
             *count = 100;
             Ok(())
         }));
-        while std::future::poll_fn(|context| std::task::Poll::Ready(second.as_mut().poll(context).is_ready()))
-            .await
-        {}
+        assert!(is_pending(&mut second).await);
         drop(second);
         end.send(()).unwrap();
-        first.await.unwrap().unwrap();
+        first.await.unwrap();
         assert_eq!(pool.call(|count| Ok(*count)).await, Ok(0));
     }
 
