@@ -62,23 +62,15 @@ pub const STAGES: &[Stage] = &[
     stage(
         "interop",
         "real authorization servers agree",
-        Cargo(&["test", "--package", "grantry-tests", "--all-features", "--locked", "--test", "interop"]),
+        Cargo(&["test", "--workspace", "--all-features", "--locked", "--test", "interop"]),
     ),
     stage(
         "servers",
         "real stores and key providers agree",
+        // Of the whole workspace, so that nothing is built a second time with other features.
         Cargo(&[
             "test",
-            "--package",
-            "grantry-vault-postgres",
-            "--package",
-            "grantry-vault-redis",
-            "--package",
-            "grantry-keys-pkcs11",
-            "--package",
-            "grantry-keys-aws-kms",
-            "--package",
-            "grantry-tests",
+            "--workspace",
             "--all-features",
             "--locked",
             "--no-fail-fast",
@@ -128,18 +120,11 @@ impl Stage {
 }
 
 /// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
-const AGAINST_SERVERS: &[(&str, &str)] = &[
-    ("grantry-tests", "interop"),
-    ("grantry-vault-postgres", "postgres"),
-    ("grantry-vault-redis", "redis"),
-    ("grantry-keys-pkcs11", "softhsm"),
-    ("grantry-keys-aws-kms", "moto"),
-    ("grantry-tests", "rotation_kills"),
-];
+const AGAINST_SERVERS: &[&str] = &["interop", "postgres", "redis", "softhsm", "moto", "rotation_kills"];
 
 fn clippy(root: &Path) -> Fallible {
-    let named = AGAINST_SERVERS.iter().flat_map(|(package, test)| ["--package", package, "--test", test]);
-    let targets = [vec!["--workspace", "--all-targets"], named.collect()];
+    let named = AGAINST_SERVERS.iter().flat_map(|test| ["--test", test]);
+    let targets = [vec!["--workspace", "--all-targets"], ["--workspace"].into_iter().chain(named).collect()];
     for target in targets {
         let mut command = cargo(root, &["clippy", "--all-features", "--locked"]);
         run(command.args(target).args(["--", "-D", "warnings"]))?;
