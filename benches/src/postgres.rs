@@ -28,7 +28,7 @@ const SELECT: &str = "SELECT revision, sealed FROM bare WHERE key = 'acme/grant/
 
 pub(crate) fn run(report: &mut Report) {
     let server = Postgres::launch(Settings::default()).unwrap();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let vault: Arc<dyn Vault> = Arc::new(open(&server, &runtime));
     let keys: Vec<RecordKey> = (0..CALLERS).map(key).collect();
     runtime.block_on(async {

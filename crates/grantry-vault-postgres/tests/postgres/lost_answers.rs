@@ -35,6 +35,8 @@ async fn in_the_way(database: &Database, sql: &str) -> Client {
 /// Ends the sessions of the vault that wait for a lock, once one does.
 async fn end_who_waits(client: &Client) {
     for _ in 0..3_000 {
+        // Within a transaction the first look is remembered.
+        client.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
         let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
         if client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0 {
