@@ -1,5 +1,6 @@
 //! Decide, record, then do: what stands before everything that is done with the vault.
 
+use std::error::Error as _;
 use std::future::Future;
 
 use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry, Stage};
@@ -7,6 +8,7 @@ use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry, Stage};
 use super::open::Inner;
 use crate::access::{Object, Permission, Principal};
 use crate::audit::{AttemptId, AuditError, Intent, Outcome};
+use crate::backend::VaultError;
 
 /// Somebody who wants to do something with something.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +67,7 @@ impl Inner {
         let done = work.await;
         attempt.end(match &done {
             Ok(_) => Outcome::ok(),
-            Err(error) => Outcome::failed(error.kind().as_str()),
+            Err(error) => outcome_of(error),
         });
         done
     }
@@ -84,6 +86,15 @@ impl Drop for Attempted<'_> {
         if let Some(id) = self.id.take() {
             self.inner.audit.outcome(id, Outcome::unknown());
         }
+    }
+}
+
+/// How an attempt ended that brought an error: a write whose answer was lost may have been done.
+fn outcome_of(error: &Error) -> Outcome {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<VaultError>());
+    match cause {
+        Some(VaultError::InDoubt(_)) => Outcome::unknown(),
+        _ => Outcome::failed(error.kind().as_str()),
     }
 }
 
@@ -107,5 +118,19 @@ pub(super) fn unrecorded(error: AuditError) -> Error {
                      restarted",
             Retry::After(std::time::Duration::from_secs(1)),
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::StoreError;
+
+    #[test]
+    fn a_write_that_may_have_been_done_is_not_recorded_as_failed() {
+        let outcome = |cause: VaultError| outcome_of(&StoreError::from(cause).into_error("a record"));
+        assert_eq!(outcome(VaultError::in_doubt("the answer was lost")), Outcome::unknown());
+        assert_eq!(outcome(VaultError::unavailable("restarting")), Outcome::failed("storage"));
+        assert_eq!(outcome(VaultError::Conflict), Outcome::failed("conflict"));
     }
 }
