@@ -132,6 +132,12 @@ impl StoreTime {
         Self(self.0.saturating_add(nanos(duration)))
     }
 
+    /// Earlier by `duration`, at least the clock's zero.
+    #[must_use]
+    pub const fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(nanos(duration)))
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -82,10 +82,13 @@ pub use keys::{
     TenantKey, WrappedKey,
 };
 pub use memory::MemoryVault;
-pub use records::{ClientRecord, GrantRecord, GrantState, StoredAccessToken, StoredSecret};
+pub use records::{
+    ClientRecord, FieldReader, FieldWriter, Fingerprint, GrantRecord, GrantState, StoredAccessToken,
+    StoredSecret,
+};
 pub use rotation::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress, RotationReport};
 pub use sealed_vault::{
-    AccessTokenView, ClientView, GrantView, PrincipalVault, RecordVersion, Renewing, RotationTask,
+    AccessTokenView, Aside, ClientView, GrantView, PrincipalVault, RecordVersion, Renewing, RotationTask,
     SealedVault, SealedVaultBuilder, Stored, TenantVault, VaultKeys,
 };
 pub use sealing::{LineageId, RefusedRecord};

@@ -111,6 +111,20 @@ impl RecordStore {
         Ok(Some(found))
     }
 
+    /// Reads the record though the store went back: what was lost is to be written again. The version that the next
+    /// write counts on from is the newest that was seen.
+    pub(crate) async fn read_rolled_back(
+        &self,
+        key: &RecordKey,
+        keys: &TenantKeys,
+    ) -> Result<Option<Found>, StoreError> {
+        let Some(stored) = self.backend.load(key).await? else { return Ok(None) };
+        let mut found = self.open(key, keys, stored.sealed, stored.revision, stored.read_at)?;
+        let version = &mut found.standing.stamp.version;
+        *version = self.water.newest(key).map_or(*version, |seen| seen.max(*version));
+        Ok(Some(found))
+    }
+
     /// Opens a record that was read or listed, without comparing it to what was seen.
     pub(crate) fn open(
         &self,

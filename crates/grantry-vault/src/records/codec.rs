@@ -2,6 +2,8 @@
 //!
 //! There is no general format between a secret and its bytes, so that no copy is made that nobody zeroizes.
 
+use std::fmt;
+
 use grantry_core::{StoreTime, Timestamp};
 use zeroize::Zeroizing;
 
@@ -9,44 +11,58 @@ use zeroize::Zeroizing;
 const MOST_ITEMS: usize = 4096;
 
 /// Writes fields. The buffer is as large as the record needs from the start, so that growing leaves no copy behind.
-#[derive(Debug)]
-pub(crate) struct Writer {
+///
+/// ```
+/// use grantry_vault::{FieldReader, FieldWriter};
+/// let mut fields = FieldWriter::with_room(64);
+/// fields.text("crm");
+/// fields.number(7);
+/// let mut read = FieldReader::new(fields.as_bytes());
+/// assert_eq!((read.text(), read.number(), read.is_at_end()), (Some("crm"), Some(7), true));
+/// ```
+pub struct FieldWriter {
     bytes: Zeroizing<Vec<u8>>,
 }
 
-impl Writer {
+impl FieldWriter {
     /// For about so many bytes.
-    pub(crate) fn with_room(bytes: usize) -> Self {
+    pub fn with_room(bytes: usize) -> Self {
         Self { bytes: Zeroizing::new(Vec::with_capacity(bytes)) }
     }
 
-    pub(crate) fn byte(&mut self, byte: u8) {
+    /// A byte.
+    pub fn byte(&mut self, byte: u8) {
         self.raw(&[byte]);
     }
 
-    pub(crate) fn number(&mut self, number: u64) {
+    /// A number.
+    pub fn number(&mut self, number: u64) {
         self.raw(&number.to_be_bytes());
     }
 
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+    /// Bytes, with their length.
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.raw(bytes);
     }
 
-    pub(crate) fn text(&mut self, text: &str) {
+    /// Text, with its length.
+    pub fn text(&mut self, text: &str) {
         self.bytes(text.as_bytes());
     }
 
-    pub(crate) fn time(&mut self, time: Timestamp) {
+    /// A moment on the wall clock.
+    pub fn time(&mut self, time: Timestamp) {
         self.raw(&time.as_unix_nanos().to_be_bytes());
     }
 
-    pub(crate) fn store_time(&mut self, time: StoreTime) {
+    /// A moment on the store's clock.
+    pub fn store_time(&mut self, time: StoreTime) {
         self.number(time.as_nanos());
     }
 
     /// Whether it is there, then it.
-    pub(crate) fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
+    pub fn option<T>(&mut self, value: Option<T>, write: impl FnOnce(&mut Self, T)) {
         self.byte(u8::from(value.is_some()));
         if let Some(value) = value {
             write(self, value);
@@ -54,11 +70,7 @@ impl Writer {
     }
 
     /// How many there are, then each.
-    pub(crate) fn list<T>(
-        &mut self,
-        items: impl ExactSizeIterator<Item = T>,
-        mut write: impl FnMut(&mut Self, T),
-    ) {
+    pub fn list<T>(&mut self, items: impl ExactSizeIterator<Item = T>, mut write: impl FnMut(&mut Self, T)) {
         self.length(items.len());
         items.for_each(|item| write(self, item));
     }
@@ -77,50 +89,58 @@ impl Writer {
         self.bytes.extend_from_slice(bytes);
     }
 
-    pub(crate) fn as_bytes(&self) -> &[u8] {
+    /// What was written.
+    pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 /// Reads fields; each returns `None` where the bytes are not such a field.
-#[derive(Debug)]
-pub(crate) struct Reader<'a> {
+pub struct FieldReader<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+impl<'a> FieldReader<'a> {
+    /// Reads these bytes.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(crate) fn byte(&mut self) -> Option<u8> {
+    /// A byte.
+    pub fn byte(&mut self) -> Option<u8> {
         self.take::<1>().map(|[byte]| byte)
     }
 
-    pub(crate) fn number(&mut self) -> Option<u64> {
+    /// A number.
+    pub fn number(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 
-    pub(crate) fn bytes(&mut self) -> Option<&'a [u8]> {
+    /// Bytes, with their length.
+    pub fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
         let (head, tail) = self.rest.split_at_checked(length)?;
         self.rest = tail;
         Some(head)
     }
 
-    pub(crate) fn text(&mut self) -> Option<&'a str> {
+    /// Text, with its length.
+    pub fn text(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
     }
 
-    pub(crate) fn time(&mut self) -> Option<Timestamp> {
+    /// A moment on the wall clock.
+    pub fn time(&mut self) -> Option<Timestamp> {
         self.take().map(|bytes| Timestamp::from_unix_nanos(i64::from_be_bytes(bytes)))
     }
 
-    pub(crate) fn store_time(&mut self) -> Option<StoreTime> {
+    /// A moment on the store's clock.
+    pub fn store_time(&mut self) -> Option<StoreTime> {
         self.number().map(StoreTime::from_nanos)
     }
 
-    pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    /// Whether it is there, then it.
+    pub fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.byte()? {
             0 => Some(None),
             1 => read(self).map(Some),
@@ -128,7 +148,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(crate) fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+    /// How many there are, at most 4096, then each.
+    pub fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let length = self.length()?;
         if length > MOST_ITEMS {
             return None;
@@ -137,7 +158,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether nothing is left: a record with more than its fields is none of ours.
-    pub(crate) fn is_at_end(&self) -> bool {
+    pub fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }
 
@@ -152,23 +173,35 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl fmt::Debug for FieldWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldWriter([{} bytes])", self.bytes.len())
+    }
+}
+
+impl fmt::Debug for FieldReader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FieldReader([{} bytes])", self.rest.len())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn fields_come_back_and_half_of_them_do_not() {
-        let mut writer = Writer::with_room(0);
+        let mut writer = FieldWriter::with_room(0);
         writer.byte(7);
         writer.text("text");
-        writer.option(Some(5), Writer::number);
-        writer.option(None, Writer::number);
+        writer.option(Some(5), FieldWriter::number);
+        writer.option(None, FieldWriter::number);
         writer.list(["a", "b"].iter(), |writer, item| writer.text(item));
         let bytes = writer.as_bytes();
         let read = |bytes: &[u8]| {
-            let mut reader = Reader::new(bytes);
-            let fields = (reader.byte()?, reader.text()?.to_owned(), reader.option(Reader::number)?);
-            let rest = (reader.option(Reader::number)?, reader.list(|r| r.text().map(str::to_owned))?);
+            let mut reader = FieldReader::new(bytes);
+            let fields = (reader.byte()?, reader.text()?.to_owned(), reader.option(FieldReader::number)?);
+            let rest = (reader.option(FieldReader::number)?, reader.list(|r| r.text().map(str::to_owned))?);
             reader.is_at_end().then_some((fields, rest))
         };
         let expected = ((7, "text".to_owned(), Some(5)), (None, vec!["a".to_owned(), "b".to_owned()]));

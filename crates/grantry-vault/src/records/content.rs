@@ -34,6 +34,24 @@ pub(crate) enum Kept<T> {
 
 const TOMBSTONE: u8 = 0;
 const CONTENT: u8 = 1;
+const ASIDE: u8 = 2;
+
+/// Bytes that are kept outside of the store for a while, sealed for the place of a record. Put into the store they are
+/// no record.
+pub(crate) fn aside(bytes: &[u8]) -> Writer {
+    let mut writer = Writer::with_room(bytes.len() + 16);
+    writer.byte(ASIDE);
+    writer.bytes(bytes);
+    writer
+}
+
+/// What [`aside`] wrote.
+pub(crate) fn read_aside(opened: &[u8]) -> Option<&[u8]> {
+    let mut reader = Reader::new(opened);
+    reader.byte().filter(|kind| *kind == ASIDE)?;
+    let bytes = reader.bytes()?;
+    reader.is_at_end().then_some(bytes)
+}
 
 impl<T: Content> Kept<T> {
     /// In bytes.

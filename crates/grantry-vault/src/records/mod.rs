@@ -3,9 +3,12 @@
 mod client;
 mod codec;
 mod content;
+mod fingerprint;
 mod grant;
 
 pub use client::{ClientRecord, StoredSecret};
-pub(crate) use codec::{Reader, Writer};
-pub(crate) use content::{Content, Kept, tombstone};
+pub use codec::{FieldReader, FieldWriter};
+pub(crate) use codec::{FieldReader as Reader, FieldWriter as Writer};
+pub(crate) use content::{Content, Kept, aside, read_aside, tombstone};
+pub use fingerprint::Fingerprint;
 pub use grant::{GrantRecord, GrantState, StoredAccessToken};

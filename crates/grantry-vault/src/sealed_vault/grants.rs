@@ -150,6 +150,6 @@ impl TenantVault {
         let (service, account) = names(service, account)?;
         let asked = self.asked(Permission::GrantRenew, Some(&service), Some(&account), "grant");
         let attempt = self.inner.begin(asked).await?;
-        Ok(Renewing::new(self.clone(), service, account, attempt))
+        Renewing::begin(self.clone(), service, &account, attempt).await
     }
 }

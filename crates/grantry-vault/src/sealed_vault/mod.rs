@@ -1,5 +1,6 @@
 //! The vault: what an application opens.
 
+mod aside;
 mod audit_sink;
 mod builder;
 mod clients;
@@ -15,6 +16,7 @@ mod trail;
 mod vault_keys;
 mod views;
 
+pub use aside::Aside;
 pub use builder::SealedVaultBuilder;
 pub use deployment::PrincipalVault;
 pub use open::SealedVault;

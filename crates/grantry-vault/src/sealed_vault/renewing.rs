@@ -1,34 +1,50 @@
 //! A renewal: several reads and writes under one decision and one record in the audit trail.
 
+use std::error::Error as _;
 use std::fmt;
+use std::sync::Arc;
 
-use grantry_core::{AccountId, Error, ServiceName};
+use grantry_core::{AccountId, Error, ServiceName, StoreTime};
 
+use super::open::about;
 use super::tenant::Line;
 use super::{RecordVersion, Stored, TenantVault};
 use crate::audit::{AttemptId, Outcome};
-use crate::backend::RecordKey;
+use crate::backend::{RecordKey, Watch};
+use crate::keyring::TenantKeys;
 use crate::records::{ClientRecord, GrantRecord, Kept};
+use crate::sealing::RefusedRecord;
+use crate::store::{Draft, StoreError};
 
 /// A grant that is being renewed: for whoever redeems refresh tokens.
 ///
-/// It was allowed and recorded when it began; [`finish`](Renewing::finish) records how it ended, and dropping it records
-/// that nobody knows. What it writes goes on in the grant's line of descent.
+/// It was allowed and recorded when it began, and the tenant's keys were unwrapped; so from then on neither the key
+/// provider nor the audit trail stands between an answer of the authorization server and the store.
+/// [`finish`](Renewing::finish) records how it ended, and dropping it records that nobody knows. What it writes goes on
+/// in the grant's line of descent.
 pub struct Renewing {
-    vault: TenantVault,
+    pub(super) vault: TenantVault,
+    record: RecordKey,
     service: ServiceName,
-    account: AccountId,
     attempt: Option<AttemptId>,
+    pub(super) keys: Arc<TenantKeys>,
 }
 
 impl Renewing {
-    pub(super) fn new(
+    pub(super) async fn begin(
         vault: TenantVault,
         service: ServiceName,
-        account: AccountId,
+        account: &AccountId,
         attempt: AttemptId,
-    ) -> Self {
-        Self { vault, service, account, attempt: Some(attempt) }
+    ) -> Result<Self, Error> {
+        let record = vault.grant_record(&service, account);
+        let keys = vault.inner.keys(&vault.tenant).await;
+        let keys = keys.map_err(|error| {
+            let error = error.into_error(&record);
+            vault.inner.audit.outcome(attempt, Outcome::failed(error.kind().as_str()));
+            error
+        })?;
+        Ok(Self { vault, record, service, attempt: Some(attempt), keys })
     }
 
     /// The id of the attempt in the audit trail: a record can name it, so that another process can tell how it ended.
@@ -36,12 +52,35 @@ impl Renewing {
         self.attempt
     }
 
+    /// Where the grant is kept.
+    pub fn record(&self) -> &RecordKey {
+        &self.record
+    }
+
     /// The grant as it stands, with its tokens.
     ///
     /// # Errors
     /// As every call of [`TenantVault`].
     pub async fn grant(&self) -> Result<Option<Stored<GrantRecord>>, Error> {
-        self.vault.read(&self.vault.grant_record(&self.service, &self.account)).await
+        self.vault.read(&self.record).await
+    }
+
+    /// The grant as it stands in a store that went back behind what this process has seen: for writing what was lost
+    /// again. The version that it gives counts on from the newest that was seen.
+    ///
+    /// # Errors
+    /// As every call of [`TenantVault`], but for the rollback itself.
+    pub async fn grant_after_rollback(&self) -> Result<Option<Stored<GrantRecord>>, Error> {
+        let read = async {
+            let found = self.vault.inner.store.read_rolled_back(&self.record, &self.keys).await?;
+            let kept = found.map(|found| Ok((Kept::<GrantRecord>::decode(&found.content)?, found.standing)));
+            kept.transpose()
+        };
+        let found: Result<_, StoreError> = read.await;
+        Ok(found.map_err(about(&self.record))?.and_then(|(kept, standing)| match kept {
+            Kept::Content(grant) => Some(Stored::new(grant, standing)),
+            Kept::Tombstone(_) => None,
+        }))
     }
 
     /// The client registration that it is renewed with, with its secrets.
@@ -54,6 +93,8 @@ impl Renewing {
 
     /// Writes the grant in place of `over`, as that generation of the same line of descent.
     ///
+    /// The keys are those that were unwrapped when the renewal began, unless it took so long that they are too old.
+    ///
     /// # Errors
     /// `Conflict` where the grant is no longer the one that `over` names: read it again before anything is given up.
     pub async fn store(
@@ -62,9 +103,40 @@ impl Renewing {
         over: &RecordVersion,
         generation: u64,
     ) -> Result<RecordVersion, Error> {
-        let record = self.vault.grant_record(&self.service, &self.account);
-        let line = Line { id: over.lineage(), generation };
-        self.vault.write(&record, Some(over), Some(line), Kept::Content(grant)).await
+        let write = async {
+            let fresh;
+            let keys = if self.keys.may_write() {
+                &self.keys
+            } else {
+                fresh = self.vault.inner.keys(&self.vault.tenant).await?;
+                &fresh
+            };
+            let content = Kept::Content(grant).encode();
+            let line = Line { id: over.lineage(), generation };
+            let draft = Draft { lineage: line.id, generation: line.generation, content: content.as_bytes() };
+            self.vault.inner.store.write(&self.record, keys, Some(&over.0), draft).await
+        };
+        write.await.map(RecordVersion).map_err(about(&self.record))
+    }
+
+    /// The store's clock.
+    ///
+    /// # Errors
+    /// `Storage` where it does not answer.
+    pub async fn now(&self) -> Result<StoreTime, Error> {
+        let now = self.vault.inner.store.backend.now().await;
+        now.map_err(|error| StoreError::from(error).into_error(&self.record))
+    }
+
+    /// Tells of changes of the grant, where the store can.
+    pub fn watch(&self) -> Option<&dyn Watch> {
+        self.vault.inner.store.backend.watch()
+    }
+
+    /// Whether an error says that the store went back behind what this process has seen.
+    pub fn is_rollback(error: &Error) -> bool {
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<RefusedRecord>());
+        matches!(cause, Some(RefusedRecord::RolledBack { .. }))
     }
 
     /// Records how it ended.
@@ -87,10 +159,6 @@ impl Drop for Renewing {
 
 impl fmt::Debug for Renewing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Renewing")
-            .field("tenant", self.vault.tenant())
-            .field("service", &self.service)
-            .field("account", &self.account)
-            .finish_non_exhaustive()
+        f.debug_struct("Renewing").field("record", &self.record).finish_non_exhaustive()
     }
 }

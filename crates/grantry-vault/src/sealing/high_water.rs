@@ -39,6 +39,11 @@ impl HighWater {
         self.lock().get(&self.hash(key)).copied()
     }
 
+    /// The newest version that was seen.
+    pub(crate) fn newest(&self, key: &RecordKey) -> Option<u64> {
+        self.mark(key).map(|mark| mark.version)
+    }
+
     /// A record of this version was read, by a reading that began at `mark`, or written.
     ///
     /// # Errors
