@@ -84,6 +84,47 @@ pub enum Event {
         /// Whether the next request uses another that was not refused yet.
         next: bool,
     },
+    /// A grant got a new refresh token, and its vault has it.
+    #[non_exhaustive]
+    Rotated {
+        /// Whose.
+        key: GrantKey,
+        /// How many renewals lie behind it.
+        generation: u64,
+    },
+    /// An attempt to renew ended so that nobody knows whether the refresh token was spent.
+    #[non_exhaustive]
+    RotationInDoubt {
+        /// Whose.
+        key: GrantKey,
+        /// How long until it is tried again; `None` for at once.
+        again_in: Option<Duration>,
+    },
+    /// A person has to consent again.
+    #[non_exhaustive]
+    ReauthorizationNeeded {
+        /// Whose.
+        key: GrantKey,
+        /// Whether an answer had been lost before, so that the server may have taken the refresh token for stolen.
+        after_doubt: bool,
+    },
+    /// A grant was revoked: it is deleted here.
+    #[non_exhaustive]
+    Revoked {
+        /// Whose.
+        key: GrantKey,
+        /// Whether the server confirmed it for all of its tokens. Otherwise it has no way to, was not asked, or did not
+        /// answer in time: some may live on until they expire.
+        at_server: bool,
+    },
+    /// A refresh token that was received is not in the store yet: what keeps it is the lifeboat, or this process alone.
+    #[non_exhaustive]
+    CustodyAtRisk {
+        /// Whose.
+        key: GrantKey,
+        /// Whether a lifeboat holds it.
+        aboard: bool,
+    },
     /// A key of the vault should be exchanged soon, or should have been.
     #[non_exhaustive]
     KeyDue {
@@ -108,6 +149,11 @@ impl Event {
             Self::ClockSkew { .. } => "clock_skew",
             Self::ClientRefused { .. } => "client_refused",
             Self::SecretRefused { .. } => "secret_refused",
+            Self::Rotated { .. } => "rotated",
+            Self::RotationInDoubt { .. } => "rotation_in_doubt",
+            Self::ReauthorizationNeeded { .. } => "reauthorization_needed",
+            Self::Revoked { .. } => "revoked",
+            Self::CustodyAtRisk { .. } => "custody_at_risk",
             Self::KeyDue { .. } => "key_due",
         }
     }
@@ -152,6 +198,31 @@ impl Event {
     /// See [`Event::SecretRefused`].
     pub fn secret_refused(registration: String, secret: usize, next: bool) -> Self {
         Self::SecretRefused { registration, secret, next }
+    }
+
+    /// See [`Event::Rotated`].
+    pub fn rotated(key: GrantKey, generation: u64) -> Self {
+        Self::Rotated { key, generation }
+    }
+
+    /// See [`Event::RotationInDoubt`].
+    pub fn rotation_in_doubt(key: GrantKey, again_in: Option<Duration>) -> Self {
+        Self::RotationInDoubt { key, again_in }
+    }
+
+    /// See [`Event::ReauthorizationNeeded`].
+    pub fn reauthorization_needed(key: GrantKey, after_doubt: bool) -> Self {
+        Self::ReauthorizationNeeded { key, after_doubt }
+    }
+
+    /// See [`Event::Revoked`].
+    pub fn revoked(key: GrantKey, at_server: bool) -> Self {
+        Self::Revoked { key, at_server }
+    }
+
+    /// See [`Event::CustodyAtRisk`].
+    pub fn custody_at_risk(key: GrantKey, aboard: bool) -> Self {
+        Self::CustodyAtRisk { key, aboard }
     }
 
     /// See [`Event::KeyDue`].

@@ -62,6 +62,7 @@ forward!(Arc, Box);
 #[non_exhaustive]
 pub struct Attempt<'a> {
     replacing: Option<&'a TokenSet>,
+    redeeming: Option<&'a RefreshToken>,
     send_before: Option<Instant>,
 }
 
@@ -73,12 +74,18 @@ impl<'a> Attempt<'a> {
 
     /// An attempt to replace `held`.
     pub fn replace(held: &'a TokenSet) -> Self {
-        Self { replacing: Some(held), send_before: None }
+        Self { replacing: Some(held), ..Self::default() }
     }
 
     /// An attempt to replace what is held, if anything is.
     pub fn replace_if_any(held: Option<&'a TokenSet>) -> Self {
-        Self { replacing: held, send_before: None }
+        Self { replacing: held, ..Self::default() }
+    }
+
+    /// The same with this refresh token: it comes from whoever keeps it, and goes into this attempt only.
+    #[must_use]
+    pub fn redeem(self, refresh_token: &'a RefreshToken) -> Self {
+        Self { redeeming: Some(refresh_token), ..self }
     }
 
     /// The same, but the request must leave before `deadline` or not at all.
@@ -90,6 +97,11 @@ impl<'a> Attempt<'a> {
     /// What the new token set takes the place of.
     pub fn replacing(&self) -> Option<&'a TokenSet> {
         self.replacing
+    }
+
+    /// The refresh token to be redeemed, where whoever keeps it hands one in.
+    pub fn redeeming(&self) -> Option<&'a RefreshToken> {
+        self.redeeming
     }
 
     /// When the request must have left, on the boot clock; after that nothing may be sent.
