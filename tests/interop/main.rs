@@ -1,5 +1,6 @@
 //! grantry against real authorization servers. Each test starts one of its own.
 
+mod authorization_code;
 mod client_authentication;
 mod discovery;
 mod harness;

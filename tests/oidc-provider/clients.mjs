@@ -16,6 +16,18 @@ function machine(id, method, more = {}) {
   };
 }
 
+/** A confidential client that acts for people. */
+function web(id, more = {}) {
+  return {
+    client_id: id,
+    client_secret: `${id}-secret`,
+    token_endpoint_auth_method: 'client_secret_basic',
+    grant_types: ['authorization_code', 'refresh_token'],
+    redirect_uris: ['https://app.example/callback?from=oidc-provider'],
+    ...more,
+  };
+}
+
 /**
  * A new private key in PEM. It is encoded by the job that makes it: exporting the key objects that such a job hands
  * out can hang Node.js for good, when the job is collected in the middle of an export.
@@ -84,4 +96,7 @@ export const clients = [
     redirect_uris: ['http://127.0.0.1/callback'],
     application_type: 'native',
   },
+  // A web application that people connect; the second one has to push its requests.
+  web('web'),
+  web('web-pushing', { require_pushed_authorization_requests: true }),
 ];

@@ -1,9 +1,11 @@
 // What a test may ask of the server: one JSON object a line on standard input, answered by one line
 // `ANSWER {..}` on standard output (the library prints notices of its own there).
 //
-//   {"do":"counts"}                                   requests seen so far, by "METHOD /path"
+//   {"do":"counts"}                                   requests seen so far, by "METHOD /path", and answers by
+//                                                     "METHOD /path STATUS"
 //   {"do":"fault","path":"/token","mode":"status","status":503,"retry_after":"2","count":1}
 //   {"do":"refresh_token"}                            a refresh token of the client `refreshing`
+//   {"do":"is_live","refresh_token":".."}             whether it would be accepted; nothing is spent by asking
 //
 // Modes of a fault: `status` (an OAuth error in JSON), `html` (a page with that status), `delay` (wait, then serve),
 // `drop` (close before serving), `drop_after` (serve, then close without the answer).
@@ -15,10 +17,19 @@ import { REFRESHING } from './clients.mjs';
 const counts = {};
 const faults = [];
 
-/** Counts every request and lets the first armed fault of its path happen. */
+/** Counts every request and its answer, and lets the first armed fault of its path happen. */
 export async function middleware(ctx, next) {
   const seen = `${ctx.method} ${ctx.path}`;
-  counts[seen] = (counts[seen] ?? 0) + 1;
+  count(seen);
+  await serve(ctx, next);
+  if (ctx.respond !== false) count(`${seen} ${ctx.status}`);
+}
+
+function count(what) {
+  counts[what] = (counts[what] ?? 0) + 1;
+}
+
+async function serve(ctx, next) {
   const fault = faults.find((armed) => armed.path === ctx.path && armed.count > 0);
   if (!fault) return next();
   fault.count -= 1;
@@ -53,6 +64,7 @@ export function listen(provider) {
       return {};
     },
     refresh_token: async () => ({ refresh_token: await seedRefreshToken(provider) }),
+    is_live: async (asked) => ({ is_live: await isLive(provider, asked.refresh_token) }),
   };
   const lines = createInterface({ input: process.stdin });
   lines.on('line', async (line) => {
@@ -84,4 +96,9 @@ async function seedRefreshToken(provider) {
     rotations: 0,
   });
   return token.save();
+}
+
+async function isLive(provider, value) {
+  const token = await provider.RefreshToken.find(value);
+  return Boolean(token?.isValid && (await provider.Grant.find(token.grantId)));
 }

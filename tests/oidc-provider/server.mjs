@@ -32,6 +32,7 @@ const configuration = {
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
   enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'ES256', 'RS256', 'PS256', 'EdDSA'] },
   findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
+  pkce: { required: () => true },
   rotateRefreshToken: rotate,
   expiresWithSession: async () => false,
   ttl: {
@@ -42,7 +43,9 @@ const configuration = {
     Grant: 86_400,
   },
   features: {
-    devInteractions: { enabled: false },
+    // Plain login and consent pages, which let anybody in under any name.
+    devInteractions: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true },
     clientCredentials: { enabled: true },
     revocation: { enabled: true, allowedPolicy: ownToken },
     introspection: {

@@ -117,7 +117,8 @@ impl OidcProvider {
         Ok(self.ready.keys.get(algorithm).ok_or_else(|| format!("there is no key for {algorithm}"))?)
     }
 
-    /// How many requests it has seen of that method and path, such as `POST /token`.
+    /// How many requests it has seen of that method and path, such as `POST /token`, or how many of those it has
+    /// answered with a status, as in `POST /token 200`.
     ///
     /// # Errors
     /// The server does not answer.
@@ -143,6 +144,15 @@ impl OidcProvider {
     pub fn refresh_token(&self) -> Fallible<String> {
         let answer = self.ask(&json!({"do": "refresh_token"}))?;
         Ok(answer["refresh_token"].as_str().ok_or_else(|| format!("no refresh token: {answer}"))?.to_owned())
+    }
+
+    /// Whether a refresh token would be accepted. Nothing is spent by asking.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn is_live(&self, refresh_token: &str) -> Fallible<bool> {
+        let answer = self.ask(&json!({"do": "is_live", "refresh_token": refresh_token}))?;
+        Ok(answer["is_live"].as_bool().ok_or_else(|| format!("neither live nor dead: {answer}"))?)
     }
 
     fn ask(&self, asked: &Value) -> Fallible<Value> {

@@ -92,6 +92,11 @@ impl ErrorKind {
         }
     }
 
+    /// The kind of a name that [`as_str`](Self::as_str) gave, if it is one of these.
+    pub fn from_name(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// Whether it is the last word on what was asked: the same request would get the same answer until somebody
     /// changes something.
     ///
@@ -114,6 +119,34 @@ impl ErrorKind {
         )
     }
 }
+
+/// All kinds, in the order of their declaration.
+const ALL: [ErrorKind; 24] = [
+    ErrorKind::Configuration,
+    ErrorKind::Unreachable,
+    ErrorKind::Untrusted,
+    ErrorKind::Interrupted,
+    ErrorKind::Unavailable,
+    ErrorKind::InvalidAnswer,
+    ErrorKind::InvalidGrant,
+    ErrorKind::InvalidClient,
+    ErrorKind::InvalidScope,
+    ErrorKind::Refused,
+    ErrorKind::InsufficientScope,
+    ErrorKind::TokenRejected,
+    ErrorKind::OriginNotAllowed,
+    ErrorKind::InDoubt,
+    ErrorKind::Overloaded,
+    ErrorKind::Closed,
+    ErrorKind::Storage,
+    ErrorKind::Conflict,
+    ErrorKind::Damaged,
+    ErrorKind::KeyUnavailable,
+    ErrorKind::AuditUnavailable,
+    ErrorKind::AccessDenied,
+    ErrorKind::Erased,
+    ErrorKind::Internal,
+];
 
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -378,6 +411,15 @@ mod tests {
         let error = Error::new(ErrorKind::Refused, Stage::Token, "refused").with_oauth_code(&code);
         let kept = error.oauth_code().unwrap();
         assert!(kept.len() == 64 && kept.starts_with("[31mbx"), "{kept}");
+    }
+
+    #[test]
+    fn names_of_kinds_go_both_ways() {
+        for (place, kind) in ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, place, "{kind} is missing or out of order");
+            assert_eq!(ErrorKind::from_name(kind.as_str()), Some(kind));
+        }
+        assert_eq!(ErrorKind::from_name("Invalid_Grant"), None);
     }
 
     #[test]

@@ -16,18 +16,23 @@ use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 
 pub(crate) use codes::may_be_told;
-pub(crate) use granted::Granted;
-pub(crate) use members::Members;
+pub(crate) use granted::{Granted, Wanted};
+pub(crate) use members::{Member, Members};
 pub(crate) use refusal::Refusal;
 pub(crate) use retry_after::retry_after;
 pub(crate) use salvage::salvage;
+pub(crate) use seconds::seconds;
 
 use crate::Answer;
 
 /// What a token endpoint answered. A refusal comes with the refresh token that the answer holds beside it.
-pub(crate) fn read(answer: &Answer, server: &AuthorizationServer) -> Result<Granted, Refusal> {
+pub(crate) fn read(
+    answer: &Answer,
+    server: &AuthorizationServer,
+    wanted: Wanted,
+) -> Result<Granted, Refusal> {
     let (status, body) = (answer.status(), answer.expose_body());
-    understand(answer, server).map_err(|refusal| {
+    understand(answer, server, wanted).map_err(|refusal| {
         // Outside of a success, a verdict says that nothing was given.
         let may_hold_one = status.is_success() || refusal.consumed == Consumed::Unknown;
         let found = if may_hold_one { salvage(status, body, true) } else { None };
@@ -35,7 +40,7 @@ pub(crate) fn read(answer: &Answer, server: &AuthorizationServer) -> Result<Gran
     })
 }
 
-fn understand(answer: &Answer, server: &AuthorizationServer) -> Result<Granted, Refusal> {
+fn understand(answer: &Answer, server: &AuthorizationServer, wanted: Wanted) -> Result<Granted, Refusal> {
     let status = answer.status();
     if is_encoded(answer) {
         // We asked for no encoding, and cannot read what is inside.
@@ -50,7 +55,7 @@ fn understand(answer: &Answer, server: &AuthorizationServer) -> Result<Granted, 
         return Err(by_status(status, "which is no OAuth answer"));
     }
     let unusable = |fact: &'static str| Refusal::unknown(ErrorKind::InvalidAnswer, fact);
-    Granted::from_members(&members.map_err(unusable)?, server).map_err(unusable)
+    Granted::from_members(&members.map_err(unusable)?, server, wanted).map_err(unusable)
 }
 
 /// Why an answer of another endpoint is no success.

@@ -8,6 +8,9 @@
 //! | renew with a refresh token, without custody | [`RefreshTokenGrant`], [`Keeper`] |
 //! | learn a server's endpoints from its issuer | [`Discovery`] |
 //! | revoke or introspect tokens | [`RevocationEndpoint`], [`IntrospectionEndpoint`] |
+//! | push an authorization request | [`PushedAuthorizationRequest`] |
+//! | have a person approve on another device | [`DeviceAuthorizationRequest`] |
+//! | get a token that is no access token | [`TokenEndpoint::issue`], [`IssuedToken`] |
 //!
 //! # What became of the credential
 //!
@@ -60,15 +63,21 @@ mod assertion;
 mod channel;
 mod client;
 mod client_authentication;
+mod device_authorization_request;
+mod device_codes;
 mod discovery;
 mod failure;
 mod form;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod http_transport;
+mod id_token;
 mod introspection;
+mod issued_token;
 mod keeper;
+mod pushed_authorization_request;
 mod quiet;
 mod refresh_token_grant;
+mod refresh_token_redemption;
 mod resource;
 mod revocation;
 mod server_clock;
@@ -80,14 +89,20 @@ mod zeroized;
 pub use address_guard::{AddressClass, is_public};
 pub use client::Client;
 pub use client_authentication::ClientAuthentication;
+pub use device_authorization_request::DeviceAuthorizationRequest;
+pub use device_codes::{DeviceCodes, VerificationUri};
 pub use discovery::{Discovered, Discovery};
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
+pub use id_token::IdToken;
 pub use introspection::{ActiveToken, IntrospectionEndpoint};
+pub use issued_token::IssuedToken;
 pub use keeper::{KeepError, Keeper, Kept};
+pub use pushed_authorization_request::{PushedAuthorizationRequest, RequestUri};
 pub use refresh_token_grant::{RefreshTokenGrant, RefreshTokenGrantBuilder};
+pub use refresh_token_redemption::RefreshTokenRedemption;
 pub use resource::check_resource;
 pub use revocation::RevocationEndpoint;
-pub use token_endpoint::{TokenEndpoint, TokenEndpointBuilder};
+pub use token_endpoint::{Redeemed, TokenEndpoint, TokenEndpointBuilder};
 pub use token_request::TokenRequest;
 pub use transport::{Answer, Request, Transport, TransportCause, TransportFailure};

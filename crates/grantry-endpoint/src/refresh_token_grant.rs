@@ -157,7 +157,7 @@ impl Grant for RefreshTokenGrant {
         }
         let (result, news) = self.endpoint.ask(self.request(held), attempt).await;
         let result = match result {
-            Ok(set) => self.succeed(held, set).await,
+            Ok(redeemed) => self.succeed(held, redeemed.token_set).await,
             Err(failure) => Err(self.fail(held, failure).await),
         };
         // Only now: what came is held, and kept.

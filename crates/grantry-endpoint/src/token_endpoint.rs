@@ -7,17 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{
-    Attempt, AuthorizationServer, Clock, Consumed, Error, ErrorKind, Event, Failure, Observer, Stage,
-    TokenSet,
+    Attempt, AuthorizationServer, Clock, Consumed, Entropy, Error, ErrorKind, Event, Failure, Observer,
+    Stage, Timestamp, TokenSet,
 };
+
+use zeroize::Zeroizing;
 
 pub use builder::TokenEndpointBuilder;
 
-use crate::answer::{self, Granted, Refusal};
+use crate::answer::{self, Granted, Refusal, Wanted};
 use crate::channel::{Channel, Exchange};
 use crate::form::Form;
 use crate::quiet::quietly;
-use crate::{Answer, Client, TokenRequest, Transport, failure};
+use crate::{Answer, Client, IdToken, IssuedToken, TokenRequest, Transport, failure};
 
 /// A client at an authorization server's token endpoint: what every flow sends its requests through.
 ///
@@ -38,6 +40,25 @@ use crate::{Answer, Client, TokenRequest, Transport, failure};
 /// ```
 #[derive(Clone)]
 pub struct TokenEndpoint(Arc<Channel>);
+
+/// What a token request brought.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Redeemed {
+    /// The tokens.
+    pub token_set: TokenSet,
+    /// The ID token, where the answer holds one; nobody has validated it yet.
+    pub id_token: Option<IdToken>,
+    /// What the access token is, where the answer of a token exchange says so (RFC 8693 section 2.2.1), such as
+    /// `urn:ietf:params:oauth:token-type:access_token`: at most 256 visible characters of ASCII.
+    pub issued_token_type: Option<String>,
+}
+
+/// What a token request came to, and what it brought, if anything.
+struct Asked {
+    result: Result<(Granted, Exchange), Failure>,
+    news: Vec<Event>,
+}
 
 impl TokenEndpoint {
     /// An endpoint with the machine's clock and randomness, and nobody listening.
@@ -81,6 +102,17 @@ impl TokenEndpoint {
         &self.0.observer
     }
 
+    /// Where random bytes come from.
+    pub fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.0.entropy
+    }
+
+    /// Now on the wall clock of the authorization server, as far as its answers told how far it is from ours: what
+    /// an assertion to it is dated by. No lifetime depends on it.
+    pub fn server_time(&self) -> Timestamp {
+        self.0.server_clock.now(self.0.clock.wall())
+    }
+
     pub(crate) fn channel(&self) -> &Arc<Channel> {
         &self.0
     }
@@ -100,27 +132,75 @@ impl TokenEndpoint {
     /// diagnosis says [`Retry::Now`](grantry_core::Retry::Now). What could not be sent because the client's key
     /// did not sign, or because it was too late, is `Unreachable` with a diagnosis that says so.
     pub async fn request(&self, request: TokenRequest, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        self.redeem(request, attempt).await.map(|redeemed| redeemed.token_set)
+    }
+
+    /// The same, with what else the answer brought: for the flows in which a person takes part.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn redeem(&self, request: TokenRequest, attempt: Attempt<'_>) -> Result<Redeemed, Failure> {
         let (result, news) = self.ask(request, attempt).await;
         self.0.tell(news);
         result
     }
 
-    /// The same, with what there is to tell the observer when everything that came is stored.
+    /// The same for a token exchange (RFC 8693) that may bring another token than one to present: an ID token, a SAML
+    /// assertion, a refresh token, or any with the token type `N_A`.
+    ///
+    /// # Errors
+    /// As [`request`](Self::request).
+    pub async fn issue(&self, request: TokenRequest, attempt: Attempt<'_>) -> Result<IssuedToken, Failure> {
+        let Asked { result, news } = self.exchange(&request, attempt, Wanted::AnyToken).await;
+        if let Err(failure) = &result {
+            self.trace(&request, failure);
+        }
+        let result = result.map(|(granted, exchange)| {
+            self.0.accepted(&exchange);
+            let scope = granted.scope.unwrap_or_else(|| request.scope.clone());
+            IssuedToken {
+                token: Zeroizing::new(granted.access_token.expose().to_owned()),
+                issued_token_type: granted.issued_token_type,
+                presentable: granted.presentable,
+                expires: granted.expires_in.map(|lifetime| exchange.sent.after(lifetime)),
+                scope,
+            }
+        });
+        self.0.tell(news);
+        result
+    }
+
+    /// The same as `redeem`, with what there is to tell the observer when everything that came is stored.
     pub(crate) async fn ask(
         &self,
         request: TokenRequest,
         attempt: Attempt<'_>,
-    ) -> (Result<TokenSet, Failure>, Vec<Event>) {
+    ) -> (Result<Redeemed, Failure>, Vec<Event>) {
+        let Asked { result, mut news } = self.exchange(&request, attempt, Wanted::AccessToken).await;
+        let result = result.and_then(|(mut granted, exchange)| {
+            let (id_token, issued_token_type) = (granted.id_token.take(), granted.issued_token_type.take());
+            let token_set = self.token_set(granted, &request, &exchange, attempt, &mut news)?;
+            Ok(Redeemed { token_set, id_token, issued_token_type })
+        });
+        if let Err(failure) = &result {
+            self.trace(&request, failure);
+        }
+        (result, news)
+    }
+
+    /// Sends the request and understands the answer.
+    async fn exchange(&self, request: &TokenRequest, attempt: Attempt<'_>, wanted: Wanted) -> Asked {
+        let unsent = |error| Asked { result: Err(Failure::unsent(error)), news: Vec::new() };
         if let Err(error) = request.check() {
-            return (Err(Failure::unsent(error)), Vec::new());
+            return unsent(error);
         }
         let channel = &*self.0;
-        let (form, url) = (self.form(&request), channel.server.token_endpoint());
+        let (form, url) = (self.form(request), channel.server.token_endpoint());
         let exchange = match channel.post(Stage::Token, url, form, attempt.deadline()).await {
             Ok(exchange) => exchange,
-            Err(error) => return (Err(Failure::unsent(error)), Vec::new()),
+            Err(error) => return unsent(error),
         };
-        let mut news: Vec<Event> = Channel::news(&exchange, url).into_iter().collect();
+        let news: Vec<Event> = Channel::news(&exchange, url).into_iter().collect();
         let result = match &exchange.result {
             Err(failure) => {
                 let mut failed = failure::of_token_request(failure);
@@ -128,23 +208,24 @@ impl TokenEndpoint {
                 failed.salvaged = failed.salvaged.filter(|found| !request.spends(found));
                 Err(failed)
             }
-            Ok(answer) => match answer::read(answer, &channel.server) {
-                Ok(granted) => self.token_set(granted, answer, &request, &exchange, attempt, &mut news),
-                Err(refusal) => Err(self.refuse(refusal, answer, &request, &exchange)),
+            Ok(answer) => match answer::read(answer, &channel.server, wanted) {
+                Ok(granted) => Ok(granted),
+                Err(refusal) => Err(self.refuse(refusal, answer, request, &exchange)),
             },
         };
-        if let Err(failure) = &result {
-            quietly(|| {
-                tracing::debug!(
-                    server.address = url.host_str(),
-                    oauth.grant_type = request.grant_type.as_str(),
-                    http.response.status_code = failure.error.status(),
-                    error.type = failure.error.kind().as_str(),
-                    "token request failed"
-                );
-            });
-        }
-        (result, news)
+        Asked { result: result.map(|granted| (granted, exchange)), news }
+    }
+
+    fn trace(&self, request: &TokenRequest, failure: &Failure) {
+        quietly(|| {
+            tracing::debug!(
+                server.address = self.0.server.token_endpoint().host_str(),
+                oauth.grant_type = request.grant_type.as_str(),
+                http.response.status_code = failure.error.status(),
+                error.type = failure.error.kind().as_str(),
+                "token request failed"
+            );
+        });
     }
 
     fn form(&self, request: &TokenRequest) -> Form {
@@ -170,7 +251,6 @@ impl TokenEndpoint {
     fn token_set(
         &self,
         granted: Granted,
-        answer: &Answer,
         request: &TokenRequest,
         exchange: &Exchange,
         attempt: Attempt<'_>,
@@ -199,7 +279,8 @@ impl TokenEndpoint {
         let set = set.build().map_err(|e| {
             let error =
                 Error::new(ErrorKind::InvalidAnswer, Stage::Token, "the access token cannot be presented");
-            let error = error.with_status(answer.status().as_u16()).with_source(e);
+            let status = exchange.result.as_ref().map_or(200, |answer| answer.status().as_u16());
+            let error = error.with_status(status).with_source(e);
             Failure::unknown(error).with_salvaged(brought.filter(|found| !request.spends(found)))
         })?;
         self.0.accepted(exchange);
@@ -227,6 +308,17 @@ impl TokenEndpoint {
             Consumed::Refused => Failure::refused(error),
             _ => Failure::unknown(error).with_salvaged(salvaged),
         }
+    }
+}
+
+impl fmt::Debug for Redeemed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The type is a text of the server's, which may have written anything there.
+        f.debug_struct("Redeemed")
+            .field("token_set", &self.token_set)
+            .field("id_token", &self.id_token)
+            .field("issued_token_type", &self.issued_token_type.is_some())
+            .finish()
     }
 }
 

@@ -30,6 +30,9 @@ pub struct TokenRequest {
 const OURS: [&str; 6] =
     ["grant_type", "scope", "client_id", "client_secret", "client_assertion", "client_assertion_type"];
 
+/// The grant type in which `audience` may be repeated (RFC 8693 section 2.1).
+const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
 /// Parameters that are never secret.
 const PUBLIC: [&str; 2] = ["audience", "resource"];
 
@@ -53,7 +56,8 @@ impl TokenRequest {
         self
     }
 
-    /// Adds a resource indicator (RFC 8707), the one parameter that may be repeated.
+    /// Adds a resource indicator (RFC 8707), the one parameter that may be repeated in any request. The other is
+    /// `audience`, in a token exchange (RFC 8693 section 2.1) alone: elsewhere no RFC knows it.
     pub fn resource(self, resource: impl Into<String>) -> Self {
         self.parameter("resource", resource)
     }
@@ -95,13 +99,19 @@ impl TokenRequest {
                 )));
             }
             let before = self.parameters.iter().take(nth);
-            if name != "resource" && before.clone().any(|(other, _)| other == name) {
+            if !self.may_repeat(name) && before.clone().any(|(other, _)| other == name) {
                 return Err(Error::configuration(
-                    "a parameter of the token request is repeated: name each one once, resource excepted",
+                    "a parameter of the token request is repeated: name each one once, resource excepted, and in a \
+                     token exchange audience",
                 ));
             }
         }
         Ok(())
+    }
+
+    /// Whether a parameter may be there several times.
+    pub(crate) fn may_repeat(&self, name: &str) -> bool {
+        name == "resource" || (name == "audience" && self.grant_type == TOKEN_EXCHANGE)
     }
 
     /// Whether this is the very refresh token that the request spends.

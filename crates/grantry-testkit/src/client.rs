@@ -22,6 +22,7 @@ pub struct RegisteredClient {
     secrets: Vec<ClientSecret>,
     keys: Vec<VerifyingKey>,
     methods: Vec<ClientAuthenticationMethod>,
+    redirect_uris: Vec<String>,
 }
 
 impl RegisteredClient {
@@ -34,6 +35,7 @@ impl RegisteredClient {
             secrets: vec![secret.into()],
             keys: Vec::new(),
             methods: vec![ClientSecretBasic, ClientSecretPost, ClientSecretJwt],
+            redirect_uris: Vec::new(),
         }
     }
 
@@ -53,6 +55,7 @@ impl RegisteredClient {
             secrets: Vec::new(),
             keys: Vec::new(),
             methods: vec![ClientAuthenticationMethod::None],
+            redirect_uris: Vec::new(),
         }
     }
 
@@ -76,6 +79,13 @@ impl RegisteredClient {
         Self { methods: methods.into_iter().collect(), ..self }
     }
 
+    /// One more URI that people may be sent back to, compared by the character (RFC 9700 section 4.1.3).
+    #[must_use]
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.redirect_uris.push(uri.into());
+        self
+    }
+
     /// Its identifier.
     pub fn id(&self) -> &ClientId {
         &self.id
@@ -83,6 +93,10 @@ impl RegisteredClient {
 
     pub(crate) fn may_use(&self, method: ClientAuthenticationMethod) -> bool {
         self.methods.contains(&method)
+    }
+
+    pub(crate) fn may_redirect_to(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| registered == uri)
     }
 
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
@@ -106,6 +120,7 @@ impl fmt::Debug for RegisteredClient {
             .field("secrets", &self.secrets)
             .field("keys", &self.keys)
             .field("methods", &self.methods)
+            .field("redirect_uris", &self.redirect_uris)
             .finish()
     }
 }

@@ -8,6 +8,12 @@ use std::fmt;
 pub enum Endpoint {
     /// The token endpoint (RFC 6749 section 3.2).
     Token,
+    /// The authorization endpoint (RFC 6749 section 3.1).
+    Authorization,
+    /// The pushed authorization request endpoint (RFC 9126).
+    PushedAuthorization,
+    /// The device authorization endpoint (RFC 8628).
+    DeviceAuthorization,
     /// The revocation endpoint (RFC 7009).
     Revocation,
     /// The introspection endpoint (RFC 7662).
@@ -21,7 +27,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const COUNT: usize = 6;
+    pub(crate) const COUNT: usize = 9;
 
     pub(crate) fn index(self) -> usize {
         match self {
@@ -31,6 +37,9 @@ impl Endpoint {
             Self::Metadata => 3,
             Self::Resource => 4,
             Self::Unknown => 5,
+            Self::Authorization => 6,
+            Self::PushedAuthorization => 7,
+            Self::DeviceAuthorization => 8,
         }
     }
 }
@@ -39,6 +48,9 @@ impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Token => "token endpoint",
+            Self::Authorization => "authorization endpoint",
+            Self::PushedAuthorization => "pushed authorization request endpoint",
+            Self::DeviceAuthorization => "device authorization endpoint",
             Self::Revocation => "revocation endpoint",
             Self::Introspection => "introspection endpoint",
             Self::Metadata => "metadata",

@@ -5,7 +5,7 @@ use std::fmt;
 use url::form_urlencoded;
 
 /// Parameters whose values may be shown; every other value is taken for a secret.
-const SHOWN: [&str; 11] = [
+const SHOWN: [&str; 14] = [
     "grant_type",
     "client_id",
     "client_assertion_type",
@@ -17,6 +17,9 @@ const SHOWN: [&str; 11] = [
     "response_type",
     "code_challenge_method",
     "requested_token_use",
+    "requested_token_type",
+    "subject_token_type",
+    "actor_token_type",
 ];
 
 /// The parameters of a form-encoded body, decoded, in the order in which they came.

@@ -32,6 +32,8 @@
 //! | see what was asked | [`Ledger`], [`Entry`], [`ReceivedRequest`] |
 //! | make things go wrong | [`Fault`], [`AnswerStyle`] |
 //! | send hostile or broken answers, byte by byte | [`RawServer`], [`RawAnswer`] |
+//! | have a person consent, deny, or come back with the wrong state | [`TestServer::visit`], [`Settings::decision`] |
+//! | have a person approve a device, or decline | [`TestServer::approve`], [`TestServer::deny`], [`Settings::device_decision`] |
 //! | renew a grant that a person gave | [`SeededGrant`], [`Settings::rotation`] |
 //! | check what carries which token | [`ProtectedResource`] |
 //! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
@@ -70,8 +72,8 @@ mod stage;
 mod wire;
 
 pub use authority::{
-    AccessTokenFacts, AnswerStyle, Authority, ExpiresIn, Moment, ScopeForm, ScopePolicy, SeededGrant,
-    Settings,
+    AccessTokenFacts, AnswerStyle, Authority, Decision, DeviceDecision, ExpiresIn, Moment, ResponseIssuer,
+    ResponseState, ScopeForm, ScopePolicy, SeededGrant, Settings,
 };
 pub use client::RegisteredClient;
 pub use clock::ManualClock;

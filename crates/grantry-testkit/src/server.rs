@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use grantry_core::{AssertionAudience, AuthorizationServer, Clock, RefreshToken, Rotation, SystemClock};
-use grantry_endpoint::Answer;
+use grantry_endpoint::{Answer, Request, Transport};
 
 use crate::authority::{AnswerStyle, Authority, METHODS, Moment, ScopePolicy, SeededGrant, Settings};
 use crate::fault::Fault;
@@ -19,9 +19,9 @@ const IN_MEMORY: &str = "https://as.test";
 
 /// An OAuth 2.0 authorization server in this process: on a loopback port, in memory, or both.
 ///
-/// It speaks client credentials and refresh tokens with the rotation policies of real providers, revocation
-/// (RFC 7009), introspection (RFC 7662) and metadata (RFC 8414), enters every request in a [`Ledger`] and lets
-/// [`Fault`]s happen. Dropping it closes its socket.
+/// It speaks authorization codes with PKCE, pushed authorization requests (RFC 9126), device authorizations (RFC 8628),
+/// token exchange (RFC 8693), JWTs as grants (RFC 7523), client credentials and refresh tokens with the rotation
+/// policies of real providers, revocation (RFC 7009), introspection (RFC 7662) and metadata (RFC 8414), enters every request in a [`Ledger`] and lets [`Fault`]s happen. Dropping it closes its socket.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -78,6 +78,11 @@ impl TestServer {
         let settings = self.with_authority(|authority, _| authority.settings_mut().clone());
         AuthorizationServer::builder(facts.token_endpoint)
             .issuer(facts.issuer)
+            .authorization_endpoint(facts.authorization_endpoint)
+            .pushed_authorization_request_endpoint(facts.pushed_authorization_request_endpoint)
+            .device_authorization_endpoint(facts.device_authorization_endpoint)
+            .authorization_response_iss_parameter(settings.advertises_response_issuer)
+            .require_pushed_authorization_requests(settings.requires_pushed_requests)
             .revocation_endpoint(facts.revocation_endpoint)
             .introspection_endpoint(facts.introspection_endpoint)
             .client_authentication_methods(METHODS)
@@ -116,6 +121,26 @@ impl TestServer {
     /// the server's own methods must not be called from inside.
     pub fn with_authority<R>(&self, act: impl FnOnce(&mut Authority, Moment) -> R) -> R {
         self.desk.with(act)
+    }
+
+    /// Opens a URL of the authorization endpoint as a person's browser does, without a socket, and gives where it is
+    /// sent next: to the redirect URI, with whatever the person decided. `None` where it stays on a page of the server.
+    pub async fn visit(&self, url: &str) -> Option<String> {
+        let url = url::Url::parse(url).ok()?;
+        let answer = self.transport().send(Request::new(http::Method::GET, url)).await.ok()?;
+        let location = answer.headers().get(http::header::LOCATION)?;
+        location.to_str().ok().map(str::to_owned)
+    }
+
+    /// A person types the user code of a device authorization in, and approves. `false` where there is no such code, or
+    /// not any more.
+    pub fn approve(&self, user_code: &str) -> bool {
+        self.with_authority(|authority, at| authority.approve_device(user_code, at))
+    }
+
+    /// The same, and declines.
+    pub fn deny(&self, user_code: &str) -> bool {
+        self.with_authority(|authority, at| authority.deny_device(user_code, at))
     }
 
     /// A transport into this server that needs no socket.

@@ -22,6 +22,8 @@ pub struct AuthorizationServerBuilder {
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) pushed_authorization_request_endpoint: Option<String>,
     pub(super) jwks_uri: Option<String>,
+    pub(super) names_itself_in_responses: bool,
+    pub(super) requires_pushed_requests: bool,
     pub(super) methods: Vec<ClientAuthenticationMethod>,
     pub(super) client_credentials_methods: Option<Vec<ClientAuthenticationMethod>>,
     pub(super) rotation: Rotation,
@@ -34,6 +36,8 @@ pub struct AuthorizationServerBuilder {
     pub(super) provider_code_prefix: Option<String>,
     pub(super) extra_parameters: Vec<(String, String)>,
     pub(super) earliest_renewal: Option<Duration>,
+    pub(super) refresh_token_idle_limit: Option<Duration>,
+    pub(super) refresh_token_absolute_limit: Option<Duration>,
     pub(super) provider: Option<String>,
 }
 
@@ -70,6 +74,8 @@ impl AuthorizationServerBuilder {
             device_authorization_endpoint: None,
             pushed_authorization_request_endpoint: None,
             jwks_uri: None,
+            names_itself_in_responses: false,
+            requires_pushed_requests: false,
             methods: Vec::new(),
             client_credentials_methods: None,
             rotation: Rotation::UNKNOWN,
@@ -82,6 +88,8 @@ impl AuthorizationServerBuilder {
             provider_code_prefix: None,
             extra_parameters: Vec::new(),
             earliest_renewal: None,
+            refresh_token_idle_limit: None,
+            refresh_token_absolute_limit: None,
             provider: None,
         }
     }
@@ -105,6 +113,19 @@ impl AuthorizationServerBuilder {
         provider,
         /// The prefix of the provider's own error codes.
         provider_code_prefix,
+    }
+
+    /// Whether it names itself in every authorization response, in the parameter `iss` (RFC 9207 section 3,
+    /// `authorization_response_iss_parameter_supported`).
+    pub fn authorization_response_iss_parameter(mut self, supported: bool) -> Self {
+        self.names_itself_in_responses = supported;
+        self
+    }
+
+    /// Whether it accepts authorization requests only if they were pushed (RFC 9126 section 5).
+    pub fn require_pushed_authorization_requests(mut self, required: bool) -> Self {
+        self.requires_pushed_requests = required;
+        self
     }
 
     /// The client authentication methods it accepts.
@@ -176,6 +197,18 @@ impl AuthorizationServerBuilder {
     /// How long before expiry a renewal is refused as too early.
     pub fn earliest_renewal(mut self, before_expiry: Duration) -> Self {
         self.earliest_renewal = Some(before_expiry);
+        self
+    }
+
+    /// How long a refresh token lives without being used.
+    pub fn refresh_token_idle_limit(mut self, limit: Duration) -> Self {
+        self.refresh_token_idle_limit = Some(limit);
+        self
+    }
+
+    /// How long after the consent refresh tokens end, however often they are used.
+    pub fn refresh_token_absolute_limit(mut self, limit: Duration) -> Self {
+        self.refresh_token_absolute_limit = Some(limit);
         self
     }
 

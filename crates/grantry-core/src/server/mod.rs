@@ -94,6 +94,16 @@ impl AuthorizationServer {
         self.endpoints.jwks.as_ref()
     }
 
+    /// Whether it names itself in every authorization response, in the parameter `iss` (RFC 9207 section 3).
+    pub fn authorization_response_iss_parameter(&self) -> bool {
+        self.facts.names_itself_in_responses
+    }
+
+    /// Whether it accepts authorization requests only if they were pushed (RFC 9126 section 5).
+    pub fn require_pushed_authorization_requests(&self) -> bool {
+        self.facts.requires_pushed_requests
+    }
+
     /// The client authentication methods it accepts; empty where they are not known.
     pub fn client_authentication_methods(&self) -> &[ClientAuthenticationMethod] {
         &self.facts.methods
@@ -152,6 +162,16 @@ impl AuthorizationServer {
     /// How long before expiry a renewal is refused as too early, if the server does that.
     pub fn earliest_renewal(&self) -> Option<Duration> {
         self.facts.earliest_renewal
+    }
+
+    /// How long a refresh token lives without being used, if the server limits that.
+    pub fn refresh_token_idle_limit(&self) -> Option<Duration> {
+        self.facts.refresh_token_idle_limit
+    }
+
+    /// How long after the consent refresh tokens end, however often they are used, if the server limits that.
+    pub fn refresh_token_absolute_limit(&self) -> Option<Duration> {
+        self.facts.refresh_token_absolute_limit
     }
 
     /// The provider's name, if a preset filled this in.

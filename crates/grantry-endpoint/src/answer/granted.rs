@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use super::Members;
 use super::salvage::is_usable;
 use super::seconds::seconds;
+use crate::IdToken;
 
 /// What a token endpoint granted.
 pub(crate) struct Granted {
@@ -22,9 +23,24 @@ pub(crate) struct Granted {
     /// `None` also where one is there that nobody could have meant: empty, or with control characters. The token
     /// set is good without it, and the refresh token from before is what is left either way.
     pub(crate) refresh_token: Option<RefreshToken>,
+    /// Read by nobody here.
+    pub(crate) id_token: Option<IdToken>,
+    /// What the token is, where the answer says so (RFC 8693 section 2.2.1).
+    pub(crate) issued_token_type: Option<String>,
+    /// Whether the token may be presented as a bearer token.
+    pub(crate) presentable: bool,
     /// `None`: as was asked for. One of a wrong type is empty: what it stands for is not known, so nothing is
     /// taken for granted.
     pub(crate) scope: Option<Scope>,
+}
+
+/// What whoever asks can do something with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// A token to present.
+    AccessToken,
+    /// Whatever a token exchange brings.
+    AnyToken,
 }
 
 /// The one form that `oauth2` is given: every member in the type that the RFC has for it.
@@ -49,6 +65,11 @@ struct RefreshIn {
 
 impl ExtraTokenFields for RefreshIn {}
 
+/// What registered token types begin with (RFC 8693 section 3).
+const TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:";
+/// The longest token type that is accepted, in bytes.
+const LONGEST_TYPE: usize = 256;
+
 type Parsed = StandardTokenResponse<RefreshIn, BasicTokenType>;
 
 impl Granted {
@@ -57,9 +78,14 @@ impl Granted {
     pub(super) fn from_members(
         members: &Members<'_>,
         server: &AuthorizationServer,
+        wanted: Wanted,
     ) -> Result<Self, &'static str> {
         let access_token = members.access_token.text().ok_or("the answer holds no access token")?;
-        check_token_type(members)?;
+        let issued_token_type = issued_token_type(members)?;
+        let presentable = is_presentable(members, issued_token_type.as_deref())?;
+        if !presentable && wanted == Wanted::AccessToken {
+            return Err("the token that was issued is no access token and cannot be presented");
+        }
         let scope = scope(members, server);
         let refresh_token = members.refresh_token.text_or_number().filter(|text| is_usable(text));
         let canonical = Canonical {
@@ -81,22 +107,46 @@ impl Granted {
             expires_in: parsed.expires_in(),
             refresh_in: parsed.extra_fields().refresh_in.map(Duration::from_secs),
             refresh_token: parsed.refresh_token().map(|t| RefreshToken::new(t.secret().as_str())),
+            id_token: members.id_token.text().filter(|text| !text.is_empty()).map(IdToken::from_text),
+            issued_token_type,
+            presentable,
             scope,
         })
     }
 }
 
-/// Only bearer tokens were asked for. A server that names no type is taken to mean that.
-fn check_token_type(members: &Members<'_>) -> Result<(), &'static str> {
+/// Whether the token is one to present. Only bearer tokens were asked for; a server that names no type is taken to
+/// mean that. `N_A` says that it is no access token (RFC 8693 section 2.2.1), and so do some of the registered types:
+/// presented to an API, they would be in the wrong hands.
+fn is_presentable(members: &Members<'_>, issued: Option<&str>) -> Result<bool, &'static str> {
+    // Keycloak answers with an access token and a refresh token, and names the type of the latter.
+    let is_another = match issued.and_then(|issued| issued.strip_prefix(TOKEN_TYPE)) {
+        Some("id_token" | "saml1" | "saml2") => true,
+        Some("refresh_token") => members.refresh_token.is_absent(),
+        _ => false,
+    };
     if members.token_type.is_absent() {
-        return Ok(());
+        return Ok(!is_another);
     }
     let named = members.token_type.text().ok_or("the answer's token type is not a string")?;
-    if named.eq_ignore_ascii_case("bearer") {
-        Ok(())
-    } else {
-        Err("the answer's token type is not one that was asked for")
+    match named.as_str() {
+        bearer if bearer.eq_ignore_ascii_case("bearer") => Ok(!is_another),
+        none if none.eq_ignore_ascii_case("n_a") => Ok(false),
+        _ => Err("the answer's token type is not one that was asked for"),
     }
+}
+
+/// What the token is; an empty text says nothing.
+fn issued_token_type(members: &Members<'_>) -> Result<Option<String>, &'static str> {
+    if members.issued_token_type.is_absent() {
+        return Ok(None);
+    }
+    let refused = "the answer's issued token type is not usable";
+    let text = members.issued_token_type.text().ok_or(refused)?;
+    if text.len() > LONGEST_TYPE || !text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(refused);
+    }
+    Ok((!text.is_empty()).then(|| text.to_string()))
 }
 
 /// The lifetime in seconds; zero, negative and unreadable ones are no lifetime.

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::members::Member;
+use super::Member;
 
 /// Longer lifetimes are taken for this: ten years.
 const LONGEST: u64 = 10 * 366 * 24 * 3600;
 
 /// Whole seconds from an integer, a float or a string of one; `None` for what is absent, negative or no number.
-pub(super) fn seconds(member: &Member<'_>) -> Option<u64> {
+pub(crate) fn seconds(member: &Member<'_>) -> Option<u64> {
     let text = member.text_or_number()?;
     let text = text.trim();
     // Not "inf" and "nan", which are numbers to the standard library.

@@ -14,6 +14,8 @@ struct Metadata {
     pushed_authorization_request_endpoint: Option<String>,
     jwks_uri: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    authorization_response_iss_parameter_supported: Option<bool>,
+    require_pushed_authorization_requests: Option<bool>,
 }
 
 /// Reads the document of this very issuer.
@@ -52,5 +54,10 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
         let known = names.iter().filter_map(|name| ClientAuthenticationMethod::from_name(name));
         server = server.client_authentication_methods(known);
     }
+    // Both default to false (RFC 9207 section 3, RFC 9126 section 5).
+    let names_itself = found.authorization_response_iss_parameter_supported.unwrap_or(false);
+    server = server.authorization_response_iss_parameter(names_itself);
+    let requires_pushed = found.require_pushed_authorization_requests.unwrap_or(false);
+    server = server.require_pushed_authorization_requests(requires_pushed);
     server.build().map_err(|_| "an endpoint in the metadata is not an https URL")
 }

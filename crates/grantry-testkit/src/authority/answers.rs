@@ -4,6 +4,7 @@ use grantry_endpoint::Answer;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use super::exchange::Exchanged;
 use super::settings::{AnswerStyle, ExpiresIn, ScopeForm};
 use super::store::Issued;
 
@@ -92,6 +93,8 @@ struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     token_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    issued_token_type: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires_in: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_in: Option<u64>,
@@ -101,13 +104,25 @@ struct TokenAnswer {
     scope: Option<serde_json::Value>,
 }
 
+/// What an exchange brought, in the given style (RFC 8693 section 2.2.1).
+pub(crate) fn exchanged(exchanged: &Exchanged, style: &AnswerStyle) -> Answer {
+    let none = AnswerStyle { token_type: Some("N_A".to_owned()), ..style.clone() };
+    let style = if exchanged.presentable { style } else { &none };
+    write(&exchanged.issued, style, Some(exchanged.token_type.clone()))
+}
+
 /// A token answer in the given style.
 pub(crate) fn token(issued: &Issued, style: &AnswerStyle) -> Answer {
+    write(issued, style, None)
+}
+
+fn write(issued: &Issued, style: &AnswerStyle, issued_token_type: Option<String>) -> Answer {
     let seconds = issued.lifetime.as_secs();
     let scope = &issued.scope;
     let body = TokenAnswer {
         access_token: issued.access_token.clone(),
         token_type: style.token_type.clone(),
+        issued_token_type,
         expires_in: match style.expires_in {
             ExpiresIn::Number => Some(seconds.into()),
             ExpiresIn::Text => Some(seconds.to_string().into()),
@@ -130,6 +145,7 @@ pub(crate) fn token(issued: &Issued, style: &AnswerStyle) -> Answer {
     form.append_pair("access_token", &body.access_token);
     let others = [
         ("token_type", body.token_type),
+        ("issued_token_type", body.issued_token_type),
         ("expires_in", body.expires_in.map(|_| seconds.to_string())),
         ("refresh_in", body.refresh_in.map(|n| n.to_string())),
         ("refresh_token", body.refresh_token),

@@ -14,22 +14,22 @@ use crate::RegisteredClient;
 /// RFC 7523 section 2.2.
 pub(super) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 /// How far the clocks may be apart.
-const LEEWAY: Duration = Duration::from_secs(10);
+pub(super) const LEEWAY: Duration = Duration::from_secs(10);
 /// How long an assertion may be good for at most.
-const LONGEST: Duration = Duration::from_secs(600);
+pub(super) const LONGEST: Duration = Duration::from_secs(600);
 /// Assertions that are over are forgotten whenever so many are remembered.
 const SWEEP_AT: usize = 4_096;
 
 #[derive(Deserialize)]
-struct Claims {
+pub(super) struct Claims {
     iss: String,
-    sub: String,
+    pub(super) sub: String,
     /// One string (FAPI 2.0 section 5.3.3.1): an array of audiences is not read.
-    aud: String,
-    exp: i64,
-    iat: Option<i64>,
-    nbf: Option<i64>,
-    jti: String,
+    pub(super) aud: String,
+    pub(super) exp: i64,
+    pub(super) iat: Option<i64>,
+    pub(super) nbf: Option<i64>,
+    pub(super) jti: String,
 }
 
 /// The assertions that were accepted and are not over yet: client and `jti`, and until when.
@@ -38,7 +38,7 @@ pub(super) struct SeenAssertions(HashMap<(String, String), Timestamp>);
 
 impl SeenAssertions {
     /// Whether this is the first time; it is remembered.
-    fn first_time(&mut self, client: &str, jti: String, until: Timestamp, now: Timestamp) -> bool {
+    pub(super) fn first_time(&mut self, client: &str, jti: String, until: Timestamp, now: Timestamp) -> bool {
         if self.0.len() >= SWEEP_AT {
             self.0.retain(|_, until| now <= *until);
         }
@@ -63,6 +63,16 @@ pub(super) fn claimed_client(assertion: &str) -> Option<String> {
     }
     let payload = base64url::decode(assertion.split('.').nth(1)?).ok()?;
     serde_json::from_slice::<Subject>(&payload).ok().map(|s| s.sub)
+}
+
+/// Who says that it issued an assertion. Nothing is verified yet.
+pub(super) fn claimed_issuer(assertion: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Issuer {
+        iss: String,
+    }
+    let payload = base64url::decode(assertion.split('.').nth(1)?).ok()?;
+    serde_json::from_slice::<Issuer>(&payload).ok().map(|claims| claims.iss)
 }
 
 /// Whether the client made this assertion, just now, for this server, and shows it for the first time.
@@ -110,7 +120,7 @@ pub(super) fn verify(
 }
 
 /// The claims, if one of the keys verifies them.
-fn signed(
+pub(super) fn signed(
     assertion: &str,
     mut keys: impl Iterator<Item = VerifyingKey>,
     allowed: &[Algorithm],

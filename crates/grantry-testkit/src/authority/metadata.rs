@@ -33,12 +33,18 @@ pub(super) fn is_at(issuer_path: &str, path: &str) -> bool {
 pub(crate) struct Metadata {
     pub(crate) issuer: String,
     pub(crate) token_endpoint: String,
+    pub(crate) authorization_endpoint: String,
+    pub(crate) pushed_authorization_request_endpoint: String,
+    pub(crate) device_authorization_endpoint: String,
     pub(crate) revocation_endpoint: String,
     pub(crate) introspection_endpoint: String,
     token_endpoint_auth_methods_supported: Vec<&'static str>,
     token_endpoint_auth_signing_alg_values_supported: [&'static str; 5],
-    grant_types_supported: [&'static str; 2],
-    response_types_supported: [&'static str; 0],
+    grant_types_supported: [&'static str; 6],
+    response_types_supported: [&'static str; 1],
+    code_challenge_methods_supported: [&'static str; 1],
+    authorization_response_iss_parameter_supported: bool,
+    require_pushed_authorization_requests: bool,
 }
 
 pub(super) fn answer(authority: &Authority, request: &ReceivedRequest) -> Result<Answer, Refusal> {
@@ -53,12 +59,25 @@ pub(super) fn of(authority: &Authority) -> Metadata {
     Metadata {
         issuer: authority.issuer.clone(),
         token_endpoint: format!("{base}/token"),
+        authorization_endpoint: format!("{base}/authorize"),
+        pushed_authorization_request_endpoint: format!("{base}/par"),
+        device_authorization_endpoint: format!("{base}/device_authorization"),
         revocation_endpoint: format!("{base}/revoke"),
         introspection_endpoint: format!("{base}/introspect"),
         token_endpoint_auth_methods_supported: METHODS.map(Method::as_str).to_vec(),
         token_endpoint_auth_signing_alg_values_supported: ["ES256", "PS256", "RS256", "EdDSA", "HS256"],
-        grant_types_supported: ["client_credentials", "refresh_token"],
-        response_types_supported: [],
+        grant_types_supported: [
+            "authorization_code",
+            "client_credentials",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code",
+            "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "urn:ietf:params:oauth:grant-type:token-exchange",
+        ],
+        response_types_supported: ["code"],
+        code_challenge_methods_supported: ["S256"],
+        authorization_response_iss_parameter_supported: authority.settings.advertises_response_issuer,
+        require_pushed_authorization_requests: authority.settings.requires_pushed_requests,
     }
 }
 

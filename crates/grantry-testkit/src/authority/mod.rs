@@ -3,8 +3,15 @@
 mod answers;
 mod assertion;
 mod authentication;
+mod authorization;
+mod bearer;
+mod code;
+mod decisions;
+mod device;
+mod exchange;
 mod introspection;
 mod metadata;
+mod pushed;
 mod refresh;
 mod revocation;
 mod settings;
@@ -24,9 +31,13 @@ use crate::{Endpoint, ReceivedRequest, RegisteredClient, SeededEntropy};
 
 use answers::Refusal;
 use assertion::SeenAssertions;
+pub use decisions::{Decision, DeviceDecision, ResponseIssuer, ResponseState};
 pub(crate) use metadata::{METHODS, Metadata};
 pub use settings::{AnswerStyle, ExpiresIn, ScopeForm, ScopePolicy, Settings};
 use store::{Store, StoredGrant};
+
+/// The person who decides, where nobody else was named.
+const PERSON: &str = "resource-owner";
 
 /// The boot clock and the wall clock at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +153,9 @@ impl Authority {
         let answer = match endpoint {
             Endpoint::Metadata => metadata::answer(self, request),
             Endpoint::Token => accept(request).and_then(|()| token::answer(self, request, at)),
+            Endpoint::Authorization => authorization::answer(self, request, at),
+            Endpoint::PushedAuthorization => accept(request).and_then(|()| pushed::answer(self, request, at)),
+            Endpoint::DeviceAuthorization => accept(request).and_then(|()| device::answer(self, request, at)),
             Endpoint::Revocation => accept(request).and_then(|()| revocation::answer(self, request, at)),
             Endpoint::Introspection => {
                 accept(request).and_then(|()| introspection::answer(self, request, at))
@@ -158,6 +172,9 @@ impl Authority {
         }
         match path.strip_prefix(self.path.as_str()) {
             Some("/token") => Endpoint::Token,
+            Some("/authorize") => Endpoint::Authorization,
+            Some("/par") => Endpoint::PushedAuthorization,
+            Some("/device_authorization") => Endpoint::DeviceAuthorization,
             Some("/revoke") => Endpoint::Revocation,
             Some("/introspect") => Endpoint::Introspection,
             _ => Endpoint::Unknown,
@@ -196,6 +213,16 @@ impl Authority {
         if let Some(grant) = self.store.refresh_tokens.get(token.expose()).map(|t| t.grant) {
             self.store.revoke_grant(grant);
         }
+    }
+
+    /// A person types a user code in and approves. `false` where there is no such code, or not any more.
+    pub fn approve_device(&mut self, user_code: &str, at: Moment) -> bool {
+        device::decide(self, user_code, true, at)
+    }
+
+    /// A person types a user code in and declines. `false` where there is no such code, or not any more.
+    pub fn deny_device(&mut self, user_code: &str, at: Moment) -> bool {
+        device::decide(self, user_code, false, at)
     }
 
     /// Takes back every access token issued so far.

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use grantry_core::{AssertionAudience, Rotation, Scope};
 
+use super::{Decision, DeviceDecision, ResponseIssuer, ResponseState};
+
 /// What the server grants of the scope that a client asks for (RFC 6749 section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -130,6 +132,26 @@ pub struct Settings {
     pub assertion_audience: AssertionAudience,
     /// How token answers are written.
     pub answer_style: AnswerStyle,
+    /// What the person decides; consent if not set.
+    pub decision: Decision,
+    /// The `state` in authorization responses; the one of the request if not set.
+    pub response_state: ResponseState,
+    /// The `iss` in authorization responses; the issuer if not set.
+    pub response_issuer: ResponseIssuer,
+    /// Whether the metadata says that every response has `iss`; yes if not set.
+    pub advertises_response_issuer: bool,
+    /// How long codes live; 60 s if not set.
+    pub code_lifetime: Duration,
+    /// How long references to pushed requests live; 60 s if not set.
+    pub request_uri_lifetime: Duration,
+    /// Whether authorization requests have to be pushed; no if not set.
+    pub requires_pushed_requests: bool,
+    /// What polls of device authorizations are answered with; what the person decides if not set.
+    pub device_decision: DeviceDecision,
+    /// How long device codes and user codes live; 600 s if not set.
+    pub device_code_lifetime: Duration,
+    /// How far apart polls have to be; 5 s if not set. `None` asks for the same and does not say so.
+    pub device_interval: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -141,6 +163,16 @@ impl Default for Settings {
             old_access_token_dies: false,
             assertion_audience: AssertionAudience::default(),
             answer_style: AnswerStyle::default(),
+            decision: Decision::default(),
+            response_state: ResponseState::default(),
+            response_issuer: ResponseIssuer::default(),
+            advertises_response_issuer: true,
+            code_lifetime: Duration::from_secs(60),
+            request_uri_lifetime: Duration::from_secs(60),
+            requires_pushed_requests: false,
+            device_decision: DeviceDecision::default(),
+            device_code_lifetime: Duration::from_secs(600),
+            device_interval: Some(Duration::from_secs(5)),
         }
     }
 }

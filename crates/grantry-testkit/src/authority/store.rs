@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantry_core::{ClientId, Entropy, Instant, Scope, Timestamp};
 
 use super::Moment;
-use crate::SeededEntropy;
+use crate::{Form, SeededEntropy};
 
 /// Expired access tokens are swept out whenever the table has grown to this, or to twice what was left.
 const SWEEP_AT: usize = 4_096;
@@ -46,6 +46,39 @@ pub(crate) struct StoredRefreshToken {
     pub(crate) successors: Vec<String>,
 }
 
+/// An authorization code as it was issued (RFC 6749 section 4.1.2).
+#[derive(Debug, Clone)]
+pub(crate) struct StoredCode {
+    pub(crate) client: ClientId,
+    pub(crate) subject: Arc<str>,
+    pub(crate) scope: Scope,
+    pub(crate) redirect_uri: String,
+    pub(crate) challenge: String,
+    pub(crate) expires: Instant,
+    /// What its first use brought.
+    pub(crate) grant: Option<u64>,
+}
+
+/// An authorization request that was pushed (RFC 9126).
+pub(crate) struct StoredRequest {
+    pub(crate) client: ClientId,
+    pub(crate) parameters: Form,
+    pub(crate) expires: Instant,
+}
+
+/// The codes of a device authorization (RFC 8628 section 3.2), and what became of it.
+pub(crate) struct StoredDevice {
+    pub(crate) client: ClientId,
+    pub(crate) scope: Scope,
+    pub(crate) user_code: String,
+    pub(crate) expires: Instant,
+    /// How far apart polls have to be.
+    pub(crate) interval: Duration,
+    pub(crate) last_poll: Option<Instant>,
+    /// What the person decided, if anybody has.
+    pub(crate) approved: Option<bool>,
+}
+
 /// What a token answer tells.
 pub(crate) struct Issued {
     pub(crate) access_token: String,
@@ -60,6 +93,12 @@ pub(crate) struct Store {
     pub(crate) access_tokens: HashMap<String, StoredAccessToken>,
     pub(crate) refresh_tokens: HashMap<String, StoredRefreshToken>,
     pub(crate) grants: BTreeMap<u64, StoredGrant>,
+    /// Codes by value: those that were used stay, so that a second use is noticed.
+    pub(crate) codes: HashMap<String, StoredCode>,
+    /// Pushed requests by their reference.
+    pub(crate) pushed: HashMap<String, StoredRequest>,
+    /// Device authorizations by their device code.
+    pub(crate) devices: HashMap<String, StoredDevice>,
     issued: u64,
     sweep_at: usize,
 }
@@ -71,6 +110,9 @@ impl Store {
             access_tokens: HashMap::new(),
             refresh_tokens: HashMap::new(),
             grants: BTreeMap::new(),
+            codes: HashMap::new(),
+            pushed: HashMap::new(),
+            devices: HashMap::new(),
             issued: 0,
             sweep_at: SWEEP_AT,
         }
@@ -142,11 +184,17 @@ impl Store {
     }
 
     /// A token that never comes again: numbered, and random from the seed.
-    fn opaque(&mut self, prefix: &str) -> String {
-        let mut bytes = [0; 18];
-        self.entropy.fill(&mut bytes);
+    pub(crate) fn opaque(&mut self, prefix: &str) -> String {
+        let bytes = self.random::<18>();
         self.issued += 1;
         format!("{prefix}-{}-{}", self.issued, URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Random bytes from the seed.
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.entropy.fill(&mut bytes);
+        bytes
     }
 
     fn sweep(&mut self, at: Moment) {

@@ -7,7 +7,7 @@ use grantry_endpoint::Answer;
 
 use super::answers::{self, Refusal};
 use super::store::Issued;
-use super::{Authority, Moment, authentication, refresh};
+use super::{Authority, Moment, authentication, bearer, code, device, exchange, refresh};
 use crate::{ReceivedRequest, RegisteredClient};
 
 pub(crate) fn answer(
@@ -19,7 +19,18 @@ pub(crate) fn answer(
     let issued = match request.form().value("grant_type") {
         None => return Err(Refusal::new("invalid_request", "grant_type is missing")),
         Some("client_credentials") => client_credentials(authority, request, &client, at)?,
+        Some("authorization_code") => code::exchange(authority, request, &client, at)?,
         Some("refresh_token") => refresh::refresh(authority, request, &client, at)?,
+        Some("urn:ietf:params:oauth:grant-type:device_code") => {
+            device::redeem(authority, request, &client, at)?
+        }
+        Some("urn:ietf:params:oauth:grant-type:jwt-bearer") => {
+            bearer::redeem(authority, request, &client, at)?
+        }
+        Some("urn:ietf:params:oauth:grant-type:token-exchange") => {
+            let exchanged = exchange::exchange(authority, request, &client, at)?;
+            return Ok(answers::exchanged(&exchanged, &authority.settings.answer_style));
+        }
         Some(_) => return Err(Refusal::new("unsupported_grant_type", "no such grant here")),
     };
     Ok(answers::token(&issued, &authority.settings.answer_style))

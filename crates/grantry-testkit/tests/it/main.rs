@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod assertions;
 #[cfg(test)]
+mod authorization;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod faults;

@@ -1,0 +1,213 @@
+//! Builds the flow, and refuses what could not work.
+
+use std::fmt;
+use std::time::Duration;
+
+use grantry_core::{Error, GrantKey, Scope, Target};
+use grantry_endpoint::{TokenEndpoint, check_resource};
+use zeroize::Zeroizing;
+
+use crate::parameters::{self, Parameters};
+use crate::{AuthorizationCode, redirect_uri};
+
+/// How long a person may take, if nothing else is said.
+const LIFETIME: Duration = Duration::from_secs(600);
+/// The longest that can be said.
+const LONGEST_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Builds [`AuthorizationCode`]. Clone it to build several that differ in a scope or a login hint.
+#[derive(Clone)]
+#[must_use]
+pub struct AuthorizationCodeBuilder {
+    endpoint: TokenEndpoint,
+    redirect_uri: String,
+    scopes: Vec<String>,
+    resources: Vec<String>,
+    prompt: Option<String>,
+    login_hint: Option<String>,
+    form_post: bool,
+    extra: Parameters,
+    nonce: bool,
+    pushed: bool,
+    lifetime: Duration,
+    key: Option<GrantKey>,
+}
+
+impl AuthorizationCodeBuilder {
+    pub(crate) fn new(endpoint: TokenEndpoint, redirect_uri: String) -> Self {
+        Self {
+            endpoint,
+            redirect_uri,
+            scopes: Vec::new(),
+            resources: Vec::new(),
+            prompt: None,
+            login_hint: None,
+            form_post: false,
+            extra: Vec::new(),
+            nonce: false,
+            pushed: false,
+            lifetime: LIFETIME,
+            key: None,
+        }
+    }
+
+    /// Asks for a scope (RFC 6749 section 3.3); may be called several times, and a text with spaces is several
+    /// scopes. Ask for no more than is needed. With none at all the server chooses.
+    pub fn scope(mut self, scope: impl Into<String>) -> Self {
+        self.scopes.push(scope.into());
+        self
+    }
+
+    /// Asks for several scopes.
+    pub fn scopes<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.scopes.extend(scopes.into_iter().map(Into::into));
+        self
+    }
+
+    /// Names a resource that the tokens are for (RFC 8707), to both endpoints: an absolute URI without a fragment.
+    /// May be called several times; a repeat is left out.
+    pub fn resource(mut self, resource: impl Into<String>) -> Self {
+        self.resources.push(resource.into());
+        self
+    }
+
+    /// What the server is to ask the person (OpenID Connect Core section 3.1.2.1), such as `consent` or
+    /// `select_account`.
+    pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
+        self.prompt = Some(prompt.into());
+        self
+    }
+
+    /// Whom the server may expect, such as an e-mail address. It goes into a URL, unless the request is pushed.
+    pub fn login_hint(mut self, login_hint: impl Into<String>) -> Self {
+        self.login_hint = Some(login_hint.into());
+        self
+    }
+
+    /// Has the response come as a form (`response_mode=form_post`), which no log of URLs sees. The cookie of the
+    /// [`UserAgentBinding`](crate::UserAgentBinding) needs `SameSite=None` then.
+    pub fn form_post(mut self) -> Self {
+        self.form_post = true;
+        self
+    }
+
+    /// Adds a parameter of the server's own, such as `access_type`. It goes into a URL, unless the request is
+    /// pushed.
+    pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.extra.push((name.into(), Zeroizing::new(value.into())));
+        self
+    }
+
+    /// Sends a nonce also where `openid` is not in the scope.
+    pub fn nonce(mut self) -> Self {
+        self.nonce = true;
+        self
+    }
+
+    /// Pushes each request to the server (RFC 9126), so that the browser carries a reference alone. It happens by
+    /// itself where the server requires it.
+    pub fn pushed(mut self) -> Self {
+        self.pushed = true;
+        self
+    }
+
+    /// How long a person may take, from 1 s to 24 h; 10 minutes if left out.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Whose grant it will be, for the events that the endpoint tells.
+    pub fn key(mut self, key: GrantKey) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Checks everything.
+    ///
+    /// # Errors
+    /// [`Configuration`](grantry_core::ErrorKind::Configuration), with what to change: a server without an
+    /// authorization endpoint, without a pushed authorization request endpoint where one is needed, or that names
+    /// itself in its responses while nobody said who it is; a redirect URI, scope, resource, parameter or lifetime
+    /// that is not usable.
+    pub fn build(self) -> Result<AuthorizationCode, Error> {
+        let server = self.endpoint.server();
+        let authorization_endpoint = server.authorization_endpoint().cloned().ok_or_else(|| {
+            Error::configuration("the authorization server has no authorization endpoint: name its URL")
+        })?;
+        redirect_uri::check(&self.redirect_uri)?;
+        if server.authorization_response_iss_parameter() && server.issuer().is_none() {
+            return Err(Error::configuration(
+                "the server names itself in its responses (RFC 9207): name its issuer, to compare it with",
+            ));
+        }
+        let pushed = self.pushed || server.require_pushed_authorization_requests();
+        if pushed && server.pushed_authorization_request_endpoint().is_none() {
+            return Err(Error::configuration(
+                "the requests have to be pushed (RFC 9126), and the server has no endpoint for that: name its URL",
+            ));
+        }
+        if self.lifetime < Duration::from_secs(1) || self.lifetime > LONGEST_LIFETIME {
+            return Err(Error::configuration(
+                "the time that a person may take is not between 1 s and 24 h: 10 minutes are enough for most",
+            ));
+        }
+        parameters::check(&self.extra)?;
+        parameters::check_endpoint(&authorization_endpoint, &self.extra)?;
+        let target = self.target()?;
+        let nonce = self.nonce || target.scope.contains("openid");
+        let mut fixed = self.extra;
+        for (name, value) in [("prompt", self.prompt), ("login_hint", self.login_hint)] {
+            if let Some(value) = value {
+                parameters::check_value(name, &value)?;
+                fixed.push((name.to_owned(), Zeroizing::new(value)));
+            }
+        }
+        if self.form_post {
+            fixed.push(("response_mode".to_owned(), Zeroizing::new("form_post".to_owned())));
+        }
+        Ok(AuthorizationCode {
+            endpoint: self.endpoint,
+            authorization_endpoint,
+            redirect_uri: self.redirect_uri.into(),
+            target,
+            fixed,
+            nonce,
+            pushed,
+            lifetime: self.lifetime,
+            key: self.key,
+        })
+    }
+
+    fn target(&self) -> Result<Target, Error> {
+        let separator = self.endpoint.server().scope_separator();
+        if separator != ' ' && self.scopes.iter().any(|scope| scope.contains(separator)) {
+            return Err(Error::configuration(format!(
+                "a scope holds {separator:?}, which this server puts between scopes: name each scope by itself"
+            )));
+        }
+        let scope = Scope::from_tokens(self.scopes.iter().map(String::as_str))
+            .map_err(|e| Error::configuration("a scope is not usable").with_source(e))?;
+        let mut target = Target::new(scope);
+        for resource in &self.resources {
+            check_resource(resource)?;
+        }
+        target.resources.clone_from(&self.resources);
+        target.resources.sort_unstable();
+        target.resources.dedup();
+        Ok(target)
+    }
+}
+
+impl fmt::Debug for AuthorizationCodeBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nothing is checked yet, so nothing that a person typed is shown but scopes and names.
+        let names: Vec<&str> = self.extra.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("AuthorizationCodeBuilder")
+            .field("endpoint", &self.endpoint)
+            .field("scopes", &self.scopes)
+            .field("parameters", &names)
+            .field("pushed", &self.pushed)
+            .finish_non_exhaustive()
+    }
+}

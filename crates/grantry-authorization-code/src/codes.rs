@@ -1,0 +1,218 @@
+//! Several servers at one redirect URI, and where what is pending is kept.
+
+use std::fmt;
+use std::sync::Arc;
+
+use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry};
+use zeroize::Zeroizing;
+
+use crate::{
+    AuthorizationCode, Callback, Granted, PendingAuthorization, PendingAuthorizations, RedirectUrl, STAGE,
+    Unfinished, UserAgentBinding,
+};
+
+/// The flows of a web application by name, with the store of what they began: any replica that has the same flows
+/// and store can finish.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use grantry_authorization_code::*;
+/// # async fn example(
+/// #     crm: AuthorizationCode,
+/// #     mail: AuthorizationCode,
+/// #     clock: Arc<dyn grantry_core::Clock>,
+/// #     cookie: Option<&str>,
+/// #     query: &str,
+/// # ) -> Result<(), grantry_core::Error> {
+/// let store = Arc::new(PendingInMemory::new(clock));
+/// let codes = AuthorizationCodes::new(store, [("crm", crm), ("mail", mail)])?;
+///
+/// // The browser's own value, or a new one to be set as its cookie:
+/// let user_agent = cookie
+///     .and_then(UserAgentBinding::from_cookie)
+///     .unwrap_or_else(|| UserAgentBinding::new(&grantry_core::SystemEntropy));
+/// let location = codes.begin("crm", &user_agent).await?.into_location()?;
+/// // .. later, in a request to the redirect URI ..
+/// let (name, granted) = codes.finish(&user_agent, &Callback::from_query(query)?).await?;
+/// # let _ = (location, name, granted);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AuthorizationCodes {
+    flows: Arc<[(String, AuthorizationCode)]>,
+    store: Arc<dyn PendingAuthorizations>,
+}
+
+impl AuthorizationCodes {
+    /// Checks that the flows can be told apart.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) where two have the same name, or one has none or more than 255
+    /// bytes of it; or where two servers share a redirect URI, and not both name themselves in their responses
+    /// (RFC 9207): then one could be sent the codes of the other (RFC 9700 section 4.4.2).
+    pub fn new<N: Into<String>>(
+        store: Arc<dyn PendingAuthorizations>,
+        flows: impl IntoIterator<Item = (N, AuthorizationCode)>,
+    ) -> Result<Self, Error> {
+        let flows: Vec<_> = flows.into_iter().map(|(name, flow)| (name.into(), flow)).collect();
+        for (nth, (name, flow)) in flows.iter().enumerate() {
+            if name.is_empty() || name.len() > 255 {
+                return Err(Error::configuration("the name of a flow is empty or longer than 255 bytes"));
+            }
+            for (other_name, other) in flows.iter().take(nth) {
+                check_pair(name, flow, other_name, other)?;
+            }
+        }
+        Ok(Self { flows: flows.into(), store })
+    }
+
+    /// The flow of this name.
+    pub fn flow(&self, name: &str) -> Option<&AuthorizationCode> {
+        self.flows.iter().find(|(other, _)| other == name).map(|(_, flow)| flow)
+    }
+
+    /// Begins an authorization of the flow, and has it kept before anybody is sent anywhere.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) where there is no such flow; of the store; of the pushed request.
+    pub async fn begin(&self, name: &str, user_agent: &UserAgentBinding) -> Result<RedirectUrl, Error> {
+        let flow = self.flow(name).ok_or_else(no_such_name)?;
+        self.begin_as(name, flow, user_agent).await
+    }
+
+    /// The same with what this person needs: another scope, a login hint, a prompt. The flow has to be the named
+    /// one's in server, client and redirect URI; clone its builder to make one.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), and [`Configuration`](ErrorKind::Configuration) where the flows differ in more.
+    pub async fn begin_as(
+        &self,
+        name: &str,
+        flow: &AuthorizationCode,
+        user_agent: &UserAgentBinding,
+    ) -> Result<RedirectUrl, Error> {
+        let named = self.flow(name).ok_or_else(no_such_name)?;
+        let (redirect, pending) = flow.begin(user_agent).await?;
+        if !named.began(&pending) {
+            return Err(Error::configuration(
+                "the flow differs from the one of this name in server, client or redirect URI, so that it could not \
+                 be finished",
+            ));
+        }
+        self.keep(name, flow, &pending).await?;
+        Ok(redirect)
+    }
+
+    /// Finishes the authorization that the response belongs to, by the flow that began it, whose name comes along.
+    /// It is taken out of the store first, so of two that finish at once one does. **Cancel-safety**: as
+    /// [`PendingAuthorization::finish`].
+    ///
+    /// # Errors
+    /// As [`PendingAuthorization::finish`], and where nothing is kept for this state in this user agent. What can
+    /// be finished still is in the store again; [`Unfinished::again`] is `None` then.
+    pub async fn finish(
+        &self,
+        user_agent: &UserAgentBinding,
+        callback: &Callback,
+    ) -> Result<(&str, Granted), Unfinished> {
+        let nothing = || Unfinished::over(nothing_pending());
+        let key = callback.key(user_agent).ok_or_else(nothing)?;
+        let kept = self.store.take(key).await.map_err(|e| Unfinished::over(e.into()))?.ok_or_else(nothing)?;
+        let (name, bytes) = named(&kept).ok_or_else(|| Unfinished::over(no_such_flow()))?;
+        let (name, flow) = (self.flows.iter().find(|(other, _)| other.as_bytes() == name))
+            .ok_or_else(|| Unfinished::over(no_such_flow()))?;
+        let clock = flow.endpoint().clock();
+        let pending = PendingAuthorization::from_bytes(bytes, &**clock).map_err(Unfinished::over)?;
+        match pending.finish(flow, user_agent, callback).await {
+            Ok(granted) => Ok((name, granted)),
+            Err(mut unfinished) => {
+                if let Some(pending) = unfinished.again.take() {
+                    // Where it cannot be kept it is lost, and the person begins again: nothing else is left to do.
+                    let _ = self.keep(name, flow, &pending).await;
+                }
+                Err(unfinished)
+            }
+        }
+    }
+
+    /// Keeps it for what is left of its time, behind the name of its flow.
+    async fn keep(
+        &self,
+        name: &str,
+        flow: &AuthorizationCode,
+        pending: &PendingAuthorization,
+    ) -> Result<(), Error> {
+        let bytes = pending.to_bytes()?;
+        let mut named = Zeroizing::new(Vec::with_capacity(1 + name.len() + bytes.len()));
+        // `new` saw to it that it fits.
+        named.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
+        named.extend_from_slice(name.as_bytes());
+        named.extend_from_slice(&bytes);
+        let left = pending.expires().since(flow.endpoint().clock().now());
+        Ok(self.store.keep(pending.key(), named, left).await?)
+    }
+}
+
+/// The name of the flow, and what follows it.
+fn named(kept: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = kept.split_first()?;
+    rest.split_at_checked(usize::from(*length))
+}
+
+fn no_such_name() -> Error {
+    Error::configuration("there is no flow of this name")
+}
+
+fn no_such_flow() -> Error {
+    Error::configuration(
+        "the authorization was begun by a flow that is not here: give each replica the same flows",
+    )
+}
+
+fn check_pair(
+    name: &str,
+    flow: &AuthorizationCode,
+    other_name: &str,
+    other: &AuthorizationCode,
+) -> Result<(), Error> {
+    if name == other_name {
+        return Err(Error::configuration(format!("two flows are called {}", name.escape_debug())));
+    }
+    if flow.redirect_uri() != other.redirect_uri() {
+        return Ok(());
+    }
+    let (server, other_server) = (flow.endpoint().server(), other.endpoint().server());
+    let same_server =
+        server.issuer() == other_server.issuer() && server.token_endpoint() == other_server.token_endpoint();
+    let named = |s: &grantry_core::AuthorizationServer| s.authorization_response_iss_parameter();
+    let told_apart = named(server) && named(other_server) && server.issuer() != other_server.issuer();
+    if same_server || told_apart {
+        return Ok(());
+    }
+    Err(Error::configuration(format!(
+        "{} and {} share a redirect URI, and their servers do not both name themselves in their responses (RFC 9207), \
+         so that one could be sent the codes of the other: give each a redirect URI of its own",
+        name.escape_debug(),
+        other_name.escape_debug()
+    )))
+}
+
+fn nothing_pending() -> Error {
+    let fact = "nothing is pending for this response in this user agent";
+    let diagnosis = Diagnosis::new(Party::ResourceOwner, "let the person begin again", Retry::Never)
+        .cause("it was finished before: the page was loaded twice")
+        .cause("the person took longer than the application waits")
+        .cause(
+            "the cookie was lost: SameSite=Strict, another host name, or a form post without SameSite=None",
+        )
+        .cause("it is the response to nobody's request");
+    Error::new(ErrorKind::InvalidAnswer, STAGE, fact).with_diagnosis(diagnosis)
+}
+
+impl fmt::Debug for AuthorizationCodes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.flows.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("AuthorizationCodes").field("flows", &names).field("store", &self.store).finish()
+    }
+}

@@ -1,0 +1,204 @@
+//! The flow: begins authorizations, and redeems their codes.
+
+mod exchange;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_core::{Diagnosis, Error, GrantKey, Retry, Target};
+use grantry_endpoint::{PushedAuthorizationRequest, TokenEndpoint};
+use url::Url;
+use zeroize::Zeroizing;
+
+use crate::parameters::{Parameters, append};
+use crate::pkce::{self, Verifier};
+use crate::random::Random;
+use crate::{AuthorizationCodeBuilder, PendingAuthorization, RedirectUrl, UserAgentBinding};
+
+/// The authorization code flow (RFC 6749 section 4.1) of one client at one authorization server.
+///
+/// Each authorization has a verifier, a state and (where asked for) a nonce of its own, of 256 random bits each.
+/// PKCE is always part of it, by S256. Clones are the same flow. **Concurrency**: authorizations are independent.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use grantry_authorization_code::{AuthorizationCode, Callback, UserAgentBinding};
+/// # use grantry_core::AuthorizationServer;
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint, Transport};
+/// # async fn example(transport: Arc<dyn Transport>, query: &str) -> Result<(), grantry_core::Error> {
+/// let server = AuthorizationServer::builder("https://as.example.com/token")
+///     .authorization_endpoint("https://as.example.com/authorize")
+///     .issuer("https://as.example.com")
+///     .build()?;
+/// let client = Client::new("calendar", ClientAuthentication::secret_basic("a client secret"))?;
+/// let endpoint = TokenEndpoint::new(server, client, transport)?;
+/// let flow = AuthorizationCode::builder(endpoint, "https://app.example.com/callback")
+///     .scope("calendar.read")
+///     .build()?;
+///
+/// // The person clicks "connect": a value for a cookie, and where to send the browser.
+/// let user_agent = flow.user_agent();
+/// let (redirect, pending) = flow.begin(&user_agent).await?;
+/// let location = redirect.into_location()?;
+/// # let _ = location;
+///
+/// // The browser comes back to /callback, with the cookie:
+/// let granted = pending.finish(&flow, &user_agent, &Callback::from_query(query)?).await?;
+/// if !granted.missing_scope().is_empty() {
+///     // The person, or the server, granted less than was asked for.
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AuthorizationCode {
+    pub(crate) endpoint: TokenEndpoint,
+    pub(crate) authorization_endpoint: Url,
+    pub(crate) redirect_uri: Arc<str>,
+    pub(crate) target: Target,
+    /// What every request says besides: response mode, prompt, login hint, extra parameters.
+    pub(crate) fixed: Parameters,
+    pub(crate) nonce: bool,
+    pub(crate) pushed: bool,
+    pub(crate) lifetime: Duration,
+    pub(crate) key: Option<GrantKey>,
+}
+
+impl AuthorizationCode {
+    /// Starts from the two things every such flow has: the token endpoint, which knows server and client, and the
+    /// redirect URI exactly as it is registered there.
+    pub fn builder(endpoint: TokenEndpoint, redirect_uri: impl Into<String>) -> AuthorizationCodeBuilder {
+        AuthorizationCodeBuilder::new(endpoint, redirect_uri.into())
+    }
+
+    /// A new value for a user agent that has none yet.
+    pub fn user_agent(&self) -> UserAgentBinding {
+        UserAgentBinding::new(&**self.endpoint.entropy())
+    }
+
+    /// Begins an authorization in this user agent: where to send it, and what to keep until it comes back.
+    ///
+    /// Nothing is sent, unless the request is pushed (RFC 9126). Dropping the future leaves nothing behind that does
+    /// not expire by itself.
+    ///
+    /// # Errors
+    /// Of the pushed request alone; begin again, which spends nothing.
+    pub async fn begin(
+        &self,
+        user_agent: &UserAgentBinding,
+    ) -> Result<(RedirectUrl, PendingAuthorization), Error> {
+        let pending = self.pending(user_agent);
+        let parameters = self.parameters(&pending);
+        let client = self.endpoint.client().id().as_str();
+        let (url, expires) = if self.pushed {
+            let mut request = PushedAuthorizationRequest::to(&self.endpoint)?;
+            for (name, value) in &parameters {
+                request = request.parameter(name, value.as_str());
+            }
+            let pushed = request.send().await.map_err(not_pushed)?;
+            // Nothing else: the server has it all (RFC 9126 section 4).
+            let url = append(
+                &self.authorization_endpoint,
+                [("client_id", client), ("request_uri", pushed.expose())],
+            );
+            (url, Some(pushed.expires()))
+        } else {
+            let all: Vec<(&str, &str)> = std::iter::once(("client_id", client))
+                .chain(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+                .collect();
+            (append(&self.authorization_endpoint, all), None)
+        };
+        let clock = Arc::clone(self.endpoint.clock());
+        Ok((RedirectUrl { url, expires, clock }, pending))
+    }
+
+    /// What is asked for.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Where the tokens come from.
+    pub fn endpoint(&self) -> &TokenEndpoint {
+        &self.endpoint
+    }
+
+    /// Where the server sends the person back to.
+    pub fn redirect_uri(&self) -> &str {
+        &self.redirect_uri
+    }
+
+    /// Whether a pending authorization was begun by such a flow: its code may go to this token endpoint.
+    pub fn began(&self, pending: &PendingAuthorization) -> bool {
+        let server = self.endpoint.server();
+        pending.issuer.as_deref() == server.issuer()
+            && pending.token_endpoint == server.token_endpoint().as_str()
+            && pending.client == *self.endpoint.client().id()
+            && pending.redirect_uri == *self.redirect_uri
+    }
+
+    fn pending(&self, user_agent: &UserAgentBinding) -> PendingAuthorization {
+        let (server, entropy) = (self.endpoint.server(), &**self.endpoint.entropy());
+        let clock = self.endpoint.clock();
+        PendingAuthorization {
+            state: Random::new(entropy),
+            verifier: Verifier::new(entropy),
+            nonce: self.nonce.then(|| Random::new(entropy)),
+            user_agent: user_agent.hash(),
+            issuer: server.issuer().map(str::to_owned),
+            token_endpoint: server.token_endpoint().as_str().to_owned(),
+            client: self.endpoint.client().id().clone(),
+            redirect_uri: self.redirect_uri.as_ref().to_owned(),
+            scope: self.target.scope.clone(),
+            resources: self.target.resources.clone(),
+            expires: clock.now().after(self.lifetime),
+            expires_wall: clock.wall().after(self.lifetime),
+            lifetime: self.lifetime,
+        }
+    }
+
+    /// All but `client_id`, which is set by whoever sends them.
+    fn parameters(&self, pending: &PendingAuthorization) -> Parameters {
+        let separator = self.endpoint.server().scope_separator().to_string();
+        let scope = self.target.scope.tokens().collect::<Vec<_>>().join(&separator);
+        let plain = |name: &str, value: &str| (name.to_owned(), Zeroizing::new(value.to_owned()));
+        let mut all = vec![plain("response_type", "code"), plain("redirect_uri", &self.redirect_uri)];
+        if !scope.is_empty() {
+            all.push(plain("scope", &scope));
+        }
+        all.extend(self.target.resources.iter().map(|resource| plain("resource", resource)));
+        all.push(("state".to_owned(), pending.state.text()));
+        if let Some(nonce) = &pending.nonce {
+            all.push(("nonce".to_owned(), nonce.text()));
+        }
+        all.push(plain("code_challenge", &pending.verifier.challenge()));
+        all.push(plain("code_challenge_method", pkce::METHOD));
+        all.extend(self.fixed.iter().cloned());
+        all
+    }
+}
+
+/// No source tries this again: whoever began does.
+fn not_pushed(error: Error) -> Error {
+    let said = error.diagnosis();
+    if said.retry() == Retry::Never {
+        return error;
+    }
+    let remedy = "begin again; nothing was spent";
+    let own = Diagnosis::new(said.party(), remedy, said.retry());
+    let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
+    error.with_diagnosis(own)
+}
+
+impl fmt::Debug for AuthorizationCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.fixed.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("AuthorizationCode")
+            .field("endpoint", &self.endpoint)
+            .field("redirect_uri", &self.redirect_uri)
+            .field("target", &self.target)
+            .field("parameters", &names)
+            .field("pushed", &self.pushed)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! The code for tokens (RFC 6749 section 4.1.3), once.
+
+use grantry_core::{Attempt, Consumed, Diagnosis, Error, ErrorKind, Failure, Party, Retry};
+use grantry_endpoint::TokenRequest;
+
+use crate::response::Code;
+use crate::{AuthorizationCode, Granted, Nonce, PendingAuthorization, Unfinished};
+
+impl AuthorizationCode {
+    /// Redeems the code at the token endpoint of the server that was asked, in one request.
+    pub(crate) async fn redeem(
+        &self,
+        pending: PendingAuthorization,
+        code: Code,
+    ) -> Result<Granted, Unfinished> {
+        let mut request = TokenRequest::new("authorization_code")
+            .parameter("code", code.0.as_str())
+            .parameter("redirect_uri", &pending.redirect_uri)
+            .parameter("code_verifier", pending.verifier.text().as_str())
+            .assumed_scope(pending.scope.clone());
+        for resource in &pending.resources {
+            request = request.resource(resource);
+        }
+        if let Some(key) = &self.key {
+            request = request.key(key.clone());
+        }
+        match self.endpoint.redeem(request, Attempt::first()).await {
+            Ok(redeemed) => Ok(Granted {
+                token_set: redeemed.token_set,
+                requested: pending.scope,
+                issuer: pending.issuer,
+                id_token: redeemed.id_token,
+                nonce: pending.nonce.map(|nonce| Nonce(nonce.text())),
+            }),
+            Err(failure) if !failure.sent => Err(Unfinished::again(unsent(failure.error), pending)),
+            Err(failure) => Err(spent(failure)),
+        }
+    }
+}
+
+/// The code is as it was.
+fn unsent(error: Error) -> Error {
+    let said = error.diagnosis();
+    let remedy = "finish with the same response again, in a while";
+    let own = match error.kind() {
+        ErrorKind::Unreachable => Diagnosis::new(said.party(), remedy, said.retry()),
+        _ => Diagnosis::new(said.party(), format!("{}; then {remedy}", said.remedy()), said.retry()),
+    };
+    let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
+    error.with_diagnosis(own)
+}
+
+/// The code may have reached the server. A code works once, and showing it twice may revoke what it brought
+/// (RFC 6749 section 4.1.2), so it is never shown again.
+fn spent(failure: Failure) -> Unfinished {
+    let begin_again = |party| Diagnosis::new(party, "let the person begin again", Retry::Never);
+    let diagnosis = match failure.consumed {
+        Consumed::Refused => begin_again(Party::ResourceOwner)
+            .cause("the code was used before, or is too old")
+            .cause("the redirect URI differs from the one that is registered")
+            .cause("the code was issued to another client, or for another request than this one"),
+        // What the server says of the client or the request, with its remedy, is still so; the code is gone.
+        Consumed::No => {
+            let said = failure.error.diagnosis();
+            let remedy = format!("{}; then let the person begin again", said.remedy());
+            let own = Diagnosis::new(said.party(), remedy, Retry::Never);
+            said.causes().map(str::to_owned).fold(own, Diagnosis::cause)
+        }
+        _ => begin_again(Party::ResourceOwner).cause(
+            "the answer to the token request was lost or could not be used: nobody can tell whether the code was \
+             used, and using it twice may revoke what it brought",
+        ),
+    };
+    let error = failure.error.with_diagnosis(diagnosis);
+    Unfinished { salvaged: failure.salvaged, ..Unfinished::over(error) }
+}

@@ -1,0 +1,142 @@
+//! The parameters of an authorization request (RFC 6749 section 4.1.1), and who sets which.
+
+use grantry_core::Error;
+use url::{Url, form_urlencoded};
+use zeroize::Zeroizing;
+
+/// Parameters in the order of the request; the values may be secrets.
+pub(crate) type Parameters = Vec<(String, Zeroizing<String>)>;
+
+/// Parameters that have another place, and where that is.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("response_type", "the flow sets it itself, to code"),
+    ("response_mode", "use form_post(), or leave it at the query"),
+    ("client_id", "the endpoint's client sets it"),
+    ("client_secret", "it may be in no URL"),
+    ("client_assertion", "it may be in no URL"),
+    ("client_assertion_type", "it may be in no URL"),
+    ("redirect_uri", "the builder takes it"),
+    ("scope", "use scope()"),
+    ("state", "the flow makes it, new for each request"),
+    ("nonce", "the flow makes it: use nonce()"),
+    ("code_challenge", "the flow makes it, new for each request"),
+    ("code_challenge_method", "the flow sets it itself, to S256"),
+    ("code_verifier", "it is for the token endpoint alone"),
+    ("resource", "use resource()"),
+    ("prompt", "use prompt()"),
+    ("login_hint", "use login_hint()"),
+    ("request_uri", "use pushed()"),
+    ("request", "it would take the place of what the flow sets"),
+];
+
+/// Checks the extra parameters: none is the flow's own, empty, or there twice.
+pub(crate) fn check(extra: &[(String, Zeroizing<String>)]) -> Result<(), Error> {
+    for (nth, (name, value)) in extra.iter().enumerate() {
+        if name.is_empty() {
+            return Err(Error::configuration("a parameter has an empty name: give it one, or leave it out"));
+        }
+        if let Some((name, place)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
+            return Err(Error::configuration(format!(
+                "the parameter {name} cannot be set as an extra one: {place}"
+            )));
+        }
+        if extra.iter().take(nth).any(|(other, _)| other == name) {
+            return Err(Error::configuration(format!(
+                "the parameter {} is set twice: parameters must not be repeated (RFC 6749 section 3.1)",
+                name.escape_debug()
+            )));
+        }
+        check_value(name, value)?;
+    }
+    Ok(())
+}
+
+/// An empty parameter counts as left out (RFC 6749 section 3.1), which is hardly what was meant.
+pub(crate) fn check_value(name: &str, value: &str) -> Result<(), Error> {
+    if value.is_empty() {
+        return Err(Error::configuration(format!(
+            "the parameter {} is empty: give it a value, or leave it out",
+            name.escape_debug()
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that the query which the authorization endpoint's own URL has says nothing that the request says too.
+pub(crate) fn check_endpoint(url: &Url, extra: &[(String, Zeroizing<String>)]) -> Result<(), Error> {
+    for (name, _) in form_urlencoded::parse(url.query().unwrap_or_default().as_bytes()) {
+        let ours = ELSEWHERE.iter().any(|(other, _)| *other == name);
+        if ours || extra.iter().any(|(other, _)| **other == *name) {
+            return Err(Error::configuration(format!(
+                "the authorization endpoint's URL sets {} in its query, and the request sets it as well: take it out \
+                 of one of them",
+                name.escape_debug()
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The endpoint's URL with the parameters behind the query that it has (RFC 6749 section 3.1).
+pub(crate) fn append<'p>(
+    url: &Url,
+    parameters: impl IntoIterator<Item = (&'p str, &'p str)> + Clone,
+) -> Zeroizing<String> {
+    let room: usize = parameters.clone().into_iter().map(|(n, v)| 3 * (n.len() + v.len()) + 2).sum();
+    // Room for every escape, so that the buffer never moves.
+    let mut text = Zeroizing::new(String::with_capacity(url.as_str().len() + 1 + room));
+    text.push_str(url.as_str());
+    let mut between = match url.query() {
+        None => "?",
+        Some(query) if query.is_empty() || query.ends_with('&') => "",
+        Some(_) => "&",
+    };
+    for (name, value) in parameters {
+        text.push_str(between);
+        text.extend(form_urlencoded::byte_serialize(name.as_bytes()));
+        text.push('=');
+        text.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+        between = "&";
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(name: &str, value: &str) -> Parameters {
+        vec![(name.into(), Zeroizing::new(value.into()))]
+    }
+
+    #[test]
+    fn what_the_flow_sets_cannot_be_set_over() {
+        for (name, _) in ELSEWHERE {
+            let error = check(&one(name, "x")).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+        assert!(check(&one("", "x")).is_err() && check(&one("a", "")).is_err());
+        assert!(check(&[one("a", "1"), one("a", "2")].concat()).is_err());
+        assert!(check(&[one("access_type", "offline"), one("State", "x")].concat()).is_ok());
+    }
+
+    #[test]
+    fn the_query_of_the_endpoint_is_kept_and_may_say_nothing_twice() {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let parameters = [("a", "x y&=+"), ("b", "é")];
+        for (endpoint, whole) in [
+            ("https://as.example/a", "https://as.example/a?a=x+y%26%3D%2B&b=%C3%A9"),
+            ("https://as.example/a?", "https://as.example/a?a=x+y%26%3D%2B&b=%C3%A9"),
+            ("https://as.example/a?p=1", "https://as.example/a?p=1&a=x+y%26%3D%2B&b=%C3%A9"),
+            ("https://as.example/a?p=1&", "https://as.example/a?p=1&a=x+y%26%3D%2B&b=%C3%A9"),
+        ] {
+            assert_eq!(append(&url(endpoint), parameters).as_str(), whole);
+        }
+        let extra = one("policy", "b");
+        assert!(check_endpoint(&url("https://as.example/a?p=1"), &extra).is_ok());
+        for bad in ["?policy=a", "?state=x", "?x=1&code_challenge_method=plain"] {
+            let error = check_endpoint(&url(&format!("https://as.example/a{bad}")), &extra);
+            assert!(error.is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The flow against an authorization server in memory.
+
+#[cfg(test)]
+mod any_response;
+#[cfg(test)]
+mod begin;
+#[cfg(test)]
+mod bytes;
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
+mod mix_up;
+#[cfg(test)]
+mod no_secret_shows;
+#[cfg(test)]
+mod pushed;
+#[cfg(test)]
+mod response;
+#[cfg(test)]
+mod several;
+#[cfg(test)]
+mod store;
+#[cfg(test)]
+mod support;
