@@ -1,0 +1,269 @@
+//! Every token request of a race: which refresh token it spent, what came of it, and to which grant it belongs.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use grantry_core::Instant;
+
+/// What became of an answer of the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The server has the request, or has not answered yet.
+    Open,
+    /// It left for the client.
+    Sent,
+    /// It was dropped on purpose, after the server had done what was asked.
+    Dropped,
+    /// There was nobody left to take it, or the server gave none.
+    Gone,
+}
+
+/// One token request.
+pub(crate) struct Exchange {
+    pub(crate) at: Instant,
+    pub(crate) port: u16,
+    pub(crate) presented: Option<String>,
+    pub(crate) status: Option<u16>,
+    pub(crate) issued: Option<String>,
+    pub(crate) fate: Fate,
+}
+
+/// The token requests in the order of their arrival. Shared by the connections of the relay.
+#[derive(Default)]
+pub(crate) struct Book(Mutex<Pages>);
+
+#[derive(Default)]
+struct Pages {
+    exchanges: Vec<Exchange>,
+    /// The grant of every refresh token that was ever seen.
+    lineage: HashMap<String, usize>,
+    /// The newest refresh tokens of a grant last.
+    issued: Vec<Vec<String>>,
+    grants: usize,
+}
+
+/// What the book says about the whole race.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Sums {
+    pub(crate) requests: u64,
+    pub(crate) expiries: u64,
+    pub(crate) requests_at_expiries: u64,
+    pub(crate) consumed_uses: u64,
+    pub(crate) refusals: u64,
+    pub(crate) dropped: u64,
+}
+
+impl Book {
+    /// A book for grants with these first refresh tokens.
+    pub(crate) fn new(first: &[String]) -> Self {
+        let lineage = first.iter().enumerate().map(|(grant, token)| (token.clone(), grant)).collect();
+        let issued = first.iter().map(|token| vec![token.clone()]).collect();
+        Self(Mutex::new(Pages { exchanges: Vec::new(), lineage, issued, grants: first.len() }))
+    }
+
+    /// A request has arrived whole; gives its number.
+    pub(crate) fn open(&self, at: Instant, port: u16, presented: Option<String>) -> usize {
+        let mut pages = self.pages();
+        pages.exchanges.push(Exchange { at, port, presented, status: None, issued: None, fate: Fate::Open });
+        pages.exchanges.len() - 1
+    }
+
+    /// The server has answered.
+    pub(crate) fn answered(&self, number: usize, status: Option<u16>, issued: Option<String>) {
+        let mut pages = self.pages();
+        let presented = pages.exchanges.get(number).and_then(|exchange| exchange.presented.clone());
+        let grant = presented.and_then(|token| pages.lineage.get(&token).copied());
+        if let (Some(grant), Some(token)) = (grant, &issued)
+            && pages.lineage.insert(token.clone(), grant).is_none()
+        {
+            pages.issued[grant].push(token.clone());
+        }
+        if let Some(exchange) = pages.exchanges.get_mut(number) {
+            exchange.status = status;
+            exchange.issued = issued;
+        }
+    }
+
+    /// The exchange is over.
+    pub(crate) fn close(&self, number: usize, fate: Fate) {
+        if let Some(exchange) = self.pages().exchanges.get_mut(number) {
+            exchange.fate = fate;
+        }
+    }
+
+    /// The last request that came over a connection.
+    pub(crate) fn last_on(&self, port: u16) -> Option<usize> {
+        self.pages().exchanges.iter().rposition(|exchange| exchange.port == port)
+    }
+
+    /// Whether the server has a request still, or its answer is on the way.
+    pub(crate) fn is_open(&self, number: usize) -> bool {
+        self.pages().exchanges.get(number).is_some_and(|exchange| exchange.fate == Fate::Open)
+    }
+
+    /// How many of these requests brought a refresh token that is not held at the end and that nobody ever used.
+    pub(crate) fn orphans<'a>(&self, numbers: &[usize], held: impl Iterator<Item = &'a String>) -> u64 {
+        let pages = self.pages();
+        let mut known: HashSet<&str> = held.map(String::as_str).collect();
+        known.extend(pages.exchanges.iter().filter_map(|exchange| exchange.presented.as_deref()));
+        let numbers: HashSet<usize> = numbers.iter().copied().collect();
+        let issued =
+            |number| pages.exchanges.get(number).and_then(|exchange: &Exchange| exchange.issued.as_deref());
+        let orphans = numbers.into_iter().filter_map(issued).filter(|token| !known.contains(token));
+        u64::try_from(orphans.count()).unwrap_or(u64::MAX)
+    }
+
+    /// Whether no request has come yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pages().exchanges.is_empty()
+    }
+
+    /// Whether every request is over.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.pages().exchanges.iter().all(|exchange| exchange.fate != Fate::Open)
+    }
+
+    /// Every refresh token of a grant that the server issued, the newest first.
+    pub(crate) fn tokens_of(&self, grant: usize) -> Vec<String> {
+        self.pages()
+            .issued
+            .get(grant)
+            .map(|tokens| tokens.iter().rev().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Adds everything up. Requests of one grant that come within half a lifetime of the first belong to one
+    /// expiry; a token is consumed by its first use that brought another refresh token.
+    pub(crate) fn sums(&self, lifetime: Duration) -> Sums {
+        let pages = self.pages();
+        let mut sums = Sums::default();
+        let mut first_of_expiry: Vec<Option<Instant>> = vec![None; pages.grants];
+        let mut uses: HashMap<&str, (u64, bool)> = HashMap::new();
+        for exchange in &pages.exchanges {
+            sums.requests += 1;
+            sums.dropped += u64::from(exchange.fate == Fate::Dropped);
+            sums.refusals += u64::from(exchange.status.is_some_and(|status| (400..500).contains(&status)));
+            let Some(token) = exchange.presented.as_deref() else { continue };
+            let (times, consumed) = uses.entry(token).or_default();
+            *times += 1;
+            *consumed |= exchange.issued.as_deref().is_some_and(|issued| issued != token);
+            let Some(first) = pages.lineage.get(token).and_then(|g| first_of_expiry.get_mut(*g)) else {
+                continue;
+            };
+            sums.requests_at_expiries += 1;
+            if first.is_none_or(|first| exchange.at.since(first) > lifetime / 2) {
+                sums.expiries += 1;
+                *first = Some(exchange.at);
+            }
+        }
+        sums.consumed_uses =
+            uses.values().filter(|(_, consumed)| *consumed).map(|(times, _)| times - 1).sum();
+        sums
+    }
+
+    fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Without the tokens.
+impl fmt::Debug for Book {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Book").field("exchanges", &self.pages().exchanges.len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO.after(Duration::from_millis(millis))
+    }
+
+    fn enter(book: &Book, millis: u64, presented: &str, status: u16, issued: Option<&str>) {
+        let number = book.open(at(millis), 1, Some(presented.to_owned()));
+        book.answered(number, Some(status), issued.map(str::to_owned));
+        book.close(number, Fate::Sent);
+    }
+
+    fn book() -> Book {
+        Book::new(&["a0".to_owned(), "b0".to_owned()])
+    }
+
+    #[test]
+    fn requests_within_half_a_lifetime_are_one_expiry_of_their_grant() {
+        let book = book();
+        enter(&book, 0, "a0", 200, Some("a1"));
+        enter(&book, 10, "b0", 200, Some("b1"));
+        enter(&book, 900, "a1", 200, Some("a2"));
+        enter(&book, 2_000, "a2", 200, Some("a3"));
+        let sums = book.sums(Duration::from_secs(2));
+        assert_eq!((sums.requests, sums.expiries, sums.requests_at_expiries), (4, 3, 4));
+        assert_eq!((sums.consumed_uses, sums.refusals), (0, 0));
+    }
+
+    #[test]
+    fn each_further_use_of_a_consumed_token_counts_and_a_refused_fresh_one_does_not() {
+        let book = book();
+        enter(&book, 0, "a0", 200, Some("a1"));
+        enter(&book, 1, "a0", 400, None);
+        enter(&book, 2, "a0", 400, None);
+        // Its family is revoked: it was never used itself.
+        enter(&book, 3, "a1", 400, None);
+        enter(&book, 4, "a1", 400, None);
+        let sums = book.sums(Duration::from_secs(2));
+        assert_eq!((sums.consumed_uses, sums.refusals), (2, 4));
+    }
+
+    #[test]
+    fn a_token_that_is_not_rotated_may_be_used_again() {
+        let book = book();
+        enter(&book, 0, "a0", 200, None);
+        enter(&book, 1, "a0", 200, Some("a0"));
+        assert_eq!(book.sums(Duration::from_secs(2)).consumed_uses, 0);
+        assert_eq!(book.tokens_of(0), ["a0"]);
+    }
+
+    #[test]
+    fn successors_belong_to_the_grant_of_their_parent() {
+        let book = book();
+        enter(&book, 0, "b0", 200, Some("b1"));
+        enter(&book, 1, "b1", 200, Some("b2"));
+        enter(&book, 2, "strange", 200, Some("other"));
+        assert_eq!(book.tokens_of(1), ["b2", "b1", "b0"]);
+        assert_eq!(book.tokens_of(0), ["a0"]);
+        assert_eq!(book.tokens_of(2), [""; 0]);
+    }
+
+    #[test]
+    fn a_request_is_open_until_it_is_over() {
+        let book = book();
+        assert!(book.is_empty() && book.is_quiet());
+        let number = book.open(at(0), 4711, Some("b0".to_owned()));
+        assert!(book.is_open(number) && !book.is_quiet());
+        assert_eq!((book.last_on(4711), book.last_on(1)), (Some(number), None));
+        book.close(number, Fate::Dropped);
+        assert!(!book.is_open(number) && book.is_quiet());
+        assert_eq!(book.sums(Duration::from_secs(2)).dropped, 1);
+    }
+
+    #[test]
+    fn a_successor_is_an_orphan_unless_it_was_used_or_is_held() {
+        let book = book();
+        enter(&book, 0, "a0", 200, Some("a1"));
+        enter(&book, 1, "a1", 200, Some("a2"));
+        enter(&book, 2, "b0", 200, Some("b1"));
+        enter(&book, 3, "b0", 400, None);
+        let orphans = |numbers: &[usize], held: &[&str]| {
+            let held: Vec<String> = held.iter().map(|token| (*token).to_owned()).collect();
+            book.orphans(numbers, held.iter())
+        };
+        assert_eq!(orphans(&[0, 1, 2, 3], &["a2"]), 1, "b1");
+        assert_eq!(orphans(&[2, 2], &[]), 1, "one request is counted once");
+        assert_eq!(orphans(&[0], &[]), 0, "a1 was used");
+        assert_eq!(orphans(&[2, 3], &["b1"]), 0);
+    }
+}

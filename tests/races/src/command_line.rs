@@ -1,0 +1,80 @@
+//! What the words on the command line mean.
+
+use grantry_races::Fallible;
+
+const USAGE: &str = "usage:
+  races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
+  races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
+  races scenarios
+  races worker-naive seed|run|show --store DIR [--callers M]
+a contestant C is \"NAME=PROGRAM ARGUMENT...\", or the name of one of this program's workers
+--peers adds every kind of the program race-worker in benches/peers
+a scenario S is for example \"strict-revoke 4 processes 30 grants 2 s tokens 10 s 50 kills 2 % drops\"";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Races, a report for each.
+    Run { options: Options, json: bool },
+    /// Races, a table for each scenario.
+    Table(Options),
+    /// The names of the table's scenarios.
+    Scenarios,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) contestants: Vec<String>,
+    pub(crate) peers: Option<String>,
+    pub(crate) scenarios: Vec<String>,
+    pub(crate) seed: Option<u64>,
+}
+
+impl Command {
+    pub(crate) fn parse(first: &str, mut words: impl Iterator<Item = String>) -> Fallible<Self> {
+        let (mut options, mut json) = (Options::default(), false);
+        while let Some(word) = words.next() {
+            let mut next = || words.next().ok_or(USAGE);
+            match word.as_str() {
+                "--contestant" => options.contestants.push(next()?),
+                "--peers" => options.peers = Some(next()?),
+                "--scenario" => options.scenarios.push(next()?),
+                "--seed" => options.seed = Some(next()?.parse()?),
+                "--json" if first == "run" => json = true,
+                _ => return Err(USAGE.into()),
+            }
+        }
+        match first {
+            "run" => Ok(Self::Run { options, json }),
+            "table" => Ok(Self::Table(options)),
+            "scenarios" => Ok(Self::Scenarios),
+            _ => Err(USAGE.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(first: &str, words: &[&str]) -> Fallible<Command> {
+        Command::parse(first, words.iter().map(|word| (*word).to_owned()))
+    }
+
+    #[test]
+    fn options_may_come_several_times_and_in_any_order() {
+        let read = parse(
+            "table",
+            &["--seed", "7", "--contestant", "a=b", "--scenario", "strict 1 s", "--contestant", "c=d"],
+        );
+        let Command::Table(options) = read.unwrap() else { panic!("another command") };
+        assert_eq!((options.contestants.len(), options.scenarios.len(), options.seed), (2, 1, Some(7)));
+    }
+
+    #[test]
+    fn what_is_no_command_is_answered_with_the_usage() {
+        for (first, words) in [("", &[][..]), ("walk", &[]), ("table", &["--json"]), ("run", &["--seed"])] {
+            assert!(parse(first, words).is_err(), "{first} {words:?}");
+        }
+        assert!(matches!(parse("run", &["--json"]).unwrap(), Command::Run { json: true, .. }));
+    }
+}

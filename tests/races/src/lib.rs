@@ -1,0 +1,102 @@
+//! Races of real processes for refresh tokens that rotate: whether anybody loses a grant, and at what cost.
+//!
+//! Several worker processes share one store and ask for fit access tokens of the same grants, all at once, again
+//! and again; some are killed in the midst, some answers are lost. At the end the authorization server is asked
+//! which of the refresh tokens that the store holds are live. [`race()`] does it once; the program `races` does it
+//! from the command line:
+//!
+//! ```text
+//! races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
+//! races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
+//! races scenarios
+//! ```
+//!
+//! A contestant `C` is `NAME=PROGRAM ARGUMENT...`, or the name of one of this program's own workers, which take part if
+//! nobody is named. `--peers` adds every kind of the program `race-worker`, which is built in `benches/peers`.
+//! A scenario `S` is a [`Scenario`]'s name, such as `strict-revoke 4 processes 30 grants 2 s tokens 10 s 50 kills`.
+//! `table` prints Markdown for the documentation, a table for each scenario; `run` reports after each race.
+//!
+//! # How a worker is spoken to
+//!
+//! A worker is any program with three commands. Standard error is for people.
+//!
+//! | command | what it does |
+//! |---|---|
+//! | `seed --store DIR` | Reads one JSON object from standard input to its end, lays the grants down in the store, and ends. `DIR` exists and is empty. |
+//! | `run --store DIR --callers M` | Opens the store, together with other processes that do so, and lets `M` callers of each grant ask. Ends when a line `stop` comes on standard input, or its end. |
+//! | `show --store DIR` | Prints what the store holds, and ends. Nobody else has the store open. |
+//!
+//! What `seed` reads (`names`, `begins` and `grants` are in the same order; there are no access tokens yet):
+//!
+//! ```json
+//! {
+//!   "client_id": "races", "client_secret": "..", "issuer": "http://127.0.0.1:40001",
+//!   "token_endpoint": "http://127.0.0.1:40002/token", "resource": "http://127.0.0.1:40003/resource",
+//!   "rotation": "strict-revoke", "grace_ms": 0,
+//!   "names": ["grant-0"], "begins": [1790000000000],
+//!   "grants": [{"name": "grant-0", "refresh_token": ".."}]
+//! }
+//! ```
+//!
+//! The client authenticates by `client_secret_basic` at `token_endpoint` and nowhere else: a request that goes past
+//! the driver's relay is found out. `rotation` and `grace_ms` are what the provider's documentation would tell. The
+//! callers of a grant ask from its moment in `begins` on, in milliseconds of Unix time; the moments are spread over one
+//! lifetime, so that not all tokens expire at once.
+//!
+//! A caller of `run` asks for a fit access token, presents it by `GET` to `resource` as a bearer token, pauses for
+//! 50 ms, or for 250 ms after an error, and begins again. `run` prints JSON lines:
+//!
+//! ```json
+//! {"event": "error", "grant": "grant-0", "error": "why the caller got no token"}
+//! {"event": "end", "calls": 812, "presented": 810, "refused": 1, "errors": 1}
+//! ```
+//!
+//! the first for each error, the second at the end. `show` prints a line for each refresh token in the store:
+//!
+//! ```json
+//! {"grant": "grant-0", "refresh_token": ".."}
+//! ```
+//!
+//! A grant may have several lines, or `null`, or no line. It is lost if none of its tokens is live.
+//!
+//! In Rust, implement [`worker::Contestant`] and call [`worker::serve`]: commands, callers and counters are there.
+//! The folder `src/worker` knows nothing of grantry, and programs outside of this workspace take it up by its path.
+//!
+//! # What is counted
+//!
+//! All figures but the callers' errors come from the servers and from a relay before the token endpoint, which
+//! reads along, adds the latency, and drops answers after the server has done what was asked. See [`Report`].
+//! A worker to be killed is held still first (SIGSTOP), so that it is known whether it had a request under way;
+//! then it gets SIGKILL, and another one starts at once. What it had received and not yet kept is known at the end:
+//! [`Report::successors_killed`].
+//!
+//! # Invariants
+//!
+//! * Everything is on 127.0.0.1 and listens on ports that the system chose.
+//! * Only processes that this crate started are ended, by their ids; when the driver dies, its workers see the end
+//!   of their standard input and stop.
+//! * Kills, lost answers and the testkit's tokens come of one seed, which every report shows. How processes
+//!   interleave is up to the machine.
+//! * No token is printed, but by `show`, whose output the driver reads.
+
+mod book;
+mod gate;
+mod kill_plan;
+mod message;
+mod naive;
+mod process;
+mod race;
+mod relay;
+mod report;
+mod scenario;
+mod server;
+mod sockets;
+pub mod worker;
+
+pub use grantry_tests::Fallible;
+pub use kill_plan::{Kill, kill_plan};
+pub use naive::Naive;
+pub use process::Contestant;
+pub use race::race;
+pub use report::Report;
+pub use scenario::{InvalidScenario, SCENARIOS, Scenario, Server};

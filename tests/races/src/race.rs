@@ -1,0 +1,260 @@
+//! One race, from the first process to the report.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_core::{Clock, SystemClock};
+use serde_json::Value;
+use tokio::time::sleep;
+
+use crate::book::Book;
+use crate::process::{Contestant, Said, Worker};
+use crate::relay::{Relay, Road};
+use crate::server::Servers;
+use crate::sockets::Connection;
+use crate::worker::{GrantSeed, Seed, Terms};
+use crate::{Fallible, Report, Scenario, kill_plan};
+
+/// How long workers may take until the first of them asks for a token: the race begins then.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// How long requests may still be under way after the last worker has ended.
+const QUIET_WITHIN: Duration = Duration::from_secs(10);
+
+/// Lets a contestant race, and reports. Kills, lost answers and the testkit's tokens come of `seed`; how the
+/// processes interleave does not.
+///
+/// Call it from a tokio runtime with several threads. It waits for processes while it runs. Dropping the future
+/// kills them.
+///
+/// # Errors
+/// A server or a worker does not start, or a worker does not keep to the protocol.
+pub async fn race(contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fallible<Report> {
+    let course = Course::lay(scenario, seed).await?;
+    let store = tempfile::tempdir()?;
+    let seeds = serde_json::to_string(&course.seed())?;
+    contestant.run_to_end("seed", store.path(), &seeds)?;
+    let ran = course.run(contestant, store.path(), seed).await?;
+    course.wait_until_quiet().await?;
+    let held = held(&contestant.run_to_end("show", store.path(), "")?)?;
+    course.report(contestant, seed, &ran, &held)
+}
+
+/// The servers and the relay.
+#[derive(Debug)]
+struct Course {
+    scenario: Scenario,
+    servers: Servers,
+    relay: Relay,
+}
+
+/// What happened to the processes.
+#[derive(Debug, Default)]
+struct Ran {
+    said: Said,
+    kills: u64,
+    in_flight: u64,
+    /// The last requests of killed workers on each of their connections, by their numbers in the book.
+    last: Vec<usize>,
+    misbehaved: u64,
+}
+
+impl Course {
+    async fn lay(scenario: &Scenario, seed: u64) -> Fallible<Self> {
+        let servers = Servers::start(scenario, seed).await?;
+        let road = Road { latency: scenario.latency, dropped_per_mille: scenario.drops_per_mille, seed };
+        let book = Arc::new(Book::new(&servers.first));
+        let relay = Relay::start(servers.token_endpoint, road, book).await?;
+        Ok(Self { scenario: *scenario, servers, relay })
+    }
+
+    fn seed(&self) -> Seed {
+        let servers = &self.servers;
+        let names: Vec<String> = (0..servers.first.len()).map(name).collect();
+        let grant = |(name, token): (&String, &String)| GrantSeed {
+            name: name.clone(),
+            refresh_token: token.clone(),
+        };
+        let grants = names.iter().zip(&servers.first).map(grant).collect();
+        let terms = Terms {
+            client_id: servers.client_id.to_owned(),
+            client_secret: servers.client_secret.to_owned(),
+            issuer: servers.issuer.clone(),
+            token_endpoint: format!("http://127.0.0.1:{}/token", self.relay.port()),
+            resource: servers.resource.clone(),
+            rotation: self.scenario.server.policy().to_owned(),
+            grace_ms: u64::try_from(self.scenario.server.grace().as_millis()).unwrap_or(u64::MAX),
+            names,
+            begins: begins(self.scenario.lifetime, self.servers.first.len()),
+        };
+        Seed { terms, grants }
+    }
+
+    async fn run(&self, contestant: &Contestant, store: &Path, seed: u64) -> Fallible<Ran> {
+        let scenario = &self.scenario;
+        let mut ran = Ran::default();
+        let start = |said: &Said| Worker::start(contestant, store, scenario.callers, said);
+        let mut workers =
+            (0..scenario.processes).map(|_| start(&ran.said)).collect::<Fallible<Vec<Worker>>>()?;
+        // A worker that never asks is one whose callers get nothing, and the report will show it.
+        let _ = tokio::time::timeout(READY_WITHIN, self.wait_for(|book| !book.is_empty())).await;
+        let clock = SystemClock::new();
+        let began = clock.now();
+        for kill in kill_plan(seed, scenario.kills, scenario.processes, scenario.lasts) {
+            sleep(kill.after.saturating_sub(clock.now().since(began))).await;
+            let Some(worker) = workers.get_mut(kill.victim) else { continue };
+            let connections = worker.freeze(self.relay.port());
+            let last = |c: &Connection| Some((self.relay.book().last_on(c.port)?, c.unread));
+            let last: Vec<(usize, bool)> = connections.iter().filter_map(last).collect();
+            let busy = last.iter().any(|(number, unread)| *unread || self.relay.book().is_open(*number));
+            if worker.kill()? {
+                ran.kills += 1;
+                ran.in_flight += u64::from(busy);
+                ran.last.extend(last.into_iter().map(|(number, _)| number));
+            } else {
+                ran.misbehaved += 1;
+            }
+            *worker = start(&ran.said)?;
+        }
+        sleep(scenario.lasts.saturating_sub(clock.now().since(began))).await;
+        workers.iter_mut().for_each(Worker::tell_to_stop);
+        for mut worker in workers {
+            ran.misbehaved += u64::from(!worker.wait().await?);
+        }
+        Ok(ran)
+    }
+
+    async fn wait_until_quiet(&self) -> Fallible<()> {
+        let waited = tokio::time::timeout(QUIET_WITHIN, self.wait_for(Book::is_quiet)).await;
+        waited.map_err(|_| "a token request goes on after all workers have ended".into())
+    }
+
+    async fn wait_for(&self, met: impl Fn(&Book) -> bool) {
+        while !met(self.relay.book()) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    fn report(
+        &self,
+        contestant: &Contestant,
+        seed: u64,
+        ran: &Ran,
+        held: &HashMap<String, Vec<String>>,
+    ) -> Fallible<Report> {
+        let book = self.relay.book();
+        let sums = book.sums(self.scenario.lifetime);
+        if sums.requests != self.servers.token_requests()? {
+            return Err("a token request has gone past the relay".into());
+        }
+        let (mut lost, mut revoked) = (0, 0);
+        for grant in 0..self.scenario.grants {
+            let of_store = held.get(&name(grant)).map(Vec::as_slice).unwrap_or_default();
+            if self.any_live(of_store)? {
+                continue;
+            }
+            lost += 1;
+            revoked += u64::from(!self.any_live(&book.tokens_of(grant))?);
+        }
+        let (presented, wrong_presentations) = self.servers.presentations()?;
+        Ok(Report {
+            contestant: contestant.name.clone(),
+            scenario: self.scenario.to_string(),
+            seed,
+            grants: u64::try_from(self.scenario.grants)?,
+            grants_lost: lost,
+            families_revoked: revoked,
+            token_requests: sums.requests,
+            expiries: sums.expiries,
+            requests_per_expiry: Report::ratio(sums.requests_at_expiries, sums.expiries),
+            consumed_uses: sums.consumed_uses,
+            refusals: sums.refusals,
+            answers_dropped: sums.dropped,
+            kills: ran.kills,
+            kills_in_flight: ran.in_flight,
+            successors_killed: book.orphans(&ran.last, held.values().flatten()),
+            presented,
+            wrong_presentations,
+            caller_errors: ran.said.errors(),
+            misbehaved: ran.misbehaved,
+            errors: ran.said.samples(),
+        })
+    }
+
+    fn any_live(&self, tokens: &[String]) -> Fallible<bool> {
+        for token in tokens {
+            if self.servers.is_live(token)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What callers ask a grant by.
+fn name(grant: usize) -> String {
+    format!("grant-{grant}")
+}
+
+/// From when on each grant is asked for, in milliseconds of Unix time: spread over one lifetime, so that at every
+/// moment some token expires, and a kill hits what is under way rather than everything or nothing.
+fn begins(lifetime: Duration, grants: usize) -> Vec<u64> {
+    let now = u64::try_from(SystemClock::new().wall().as_unix_nanos()).unwrap_or(0) / 1_000_000;
+    let lifetime = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+    let grants = u64::try_from(grants).unwrap_or(u64::MAX);
+    (0..grants).map(|grant| now.saturating_add(lifetime.saturating_mul(grant) / grants)).collect()
+}
+
+/// The refresh tokens that a store holds, by grant, from what `show` printed.
+fn held(shown: &str) -> Fallible<HashMap<String, Vec<String>>> {
+    let mut held: HashMap<String, Vec<String>> = HashMap::new();
+    for line in shown.lines().filter(|line| !line.trim().is_empty()) {
+        let line: Value = serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
+        let grant = line["grant"].as_str().ok_or_else(|| Unreadable("no grant is named".into()))?;
+        // Without one the store holds nothing: the grant is lost, and the line is right.
+        let tokens = held.entry(grant.to_owned()).or_default();
+        tokens.extend(line["refresh_token"].as_str().map(str::to_owned));
+    }
+    Ok(held)
+}
+
+/// A line of `show` that is none. The line itself may hold a token, so it is not told.
+#[derive(Debug)]
+struct Unreadable(String);
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "what `show` printed cannot be read: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unreadable {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grants_begin_one_after_the_other_within_one_lifetime() {
+        let begins = begins(Duration::from_secs(2), 4);
+        let after: Vec<u64> = begins.iter().map(|moment| moment - begins[0]).collect();
+        assert_eq!(after, [0, 500, 1_000, 1_500]);
+    }
+
+    #[test]
+    fn several_tokens_of_a_grant_are_held_together_and_null_is_none() {
+        let shown = "{\"grant\":\"a\",\"refresh_token\":\"1\"}\n\n{\"grant\":\"a\",\"refresh_token\":\"2\"}\n\
+                     {\"grant\":\"b\",\"refresh_token\":null}\n";
+        let held = held(shown).unwrap();
+        assert_eq!((held["a"].len(), held["b"].len()), (2, 0));
+    }
+
+    #[test]
+    fn what_is_no_json_is_an_error_that_shows_nothing_of_it() {
+        assert!(!held("canary").unwrap_err().to_string().contains("canary"));
+        assert!(held("{\"refresh_token\":\"canary\"}").is_err());
+    }
+}

@@ -1,0 +1,155 @@
+//! What stands between the workers and the token endpoint: it reads along, takes its time, and drops answers.
+//!
+//! One relay for every server, so that the same things are counted and go wrong everywhere.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_core::{Clock, SystemClock};
+use grantry_testkit::{Form, SeededEntropy};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use crate::book::{Book, Fate};
+use crate::message::Message;
+
+/// What happens to requests on their way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Road {
+    /// There and back again together.
+    pub(crate) latency: Duration,
+    /// Of a thousand answers, how many are dropped after the server has done what was asked.
+    pub(crate) dropped_per_mille: u32,
+    /// What the choice of those comes of.
+    pub(crate) seed: u64,
+}
+
+impl Road {
+    /// Whether the answer to this request is dropped: always the same for a seed and a number.
+    fn drops(self, number: usize) -> bool {
+        let number = u64::try_from(number).unwrap_or(u64::MAX);
+        let draw = SeededEntropy::new(self.seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d)).next_u64();
+        draw % 1000 < u64::from(self.dropped_per_mille)
+    }
+}
+
+/// A relay on a loopback port. Dropping it closes the port and every connection.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    port: u16,
+    book: Arc<Book>,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Relay {
+    /// Relays to a token endpoint's address, and keeps the book.
+    pub(crate) async fn start(upstream: SocketAddr, road: Road, book: Arc<Book>) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let way = Arc::new(Way { upstream, road, book: Arc::clone(&book), clock: SystemClock::new() });
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                tokio::select! {
+                    accepted = listener.accept() => match accepted {
+                        Ok((stream, from)) => {
+                            let way = Arc::clone(&way);
+                            // Whatever ends a connection stands in the book already.
+                            connections.spawn(async move { way.connection(stream, from.port()).await.ok() });
+                        }
+                        // Out of descriptors: some will be free again.
+                        Err(_) => sleep(Duration::from_millis(10)).await,
+                    },
+                    Some(_) = connections.join_next() => {}
+                }
+            }
+        });
+        Ok(Self { port, book, task })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn book(&self) -> &Book {
+        &self.book
+    }
+}
+
+struct Way {
+    upstream: SocketAddr,
+    road: Road,
+    book: Arc<Book>,
+    clock: SystemClock,
+}
+
+impl Way {
+    async fn connection(&self, mut client: TcpStream, port: u16) -> io::Result<()> {
+        client.set_nodelay(true)?;
+        while let Some(request) = Message::read(&mut client).await? {
+            let presented = Form::parse(request.body()).expose("refresh_token").map(str::to_owned);
+            let number = self.book.open(self.clock.now(), port, presented);
+            sleep(self.road.latency / 2).await;
+            // The server gets what was sent, whether or not the client is still there.
+            let Ok(Some(answer)) = self.ask(&request).await else {
+                self.book.close(number, Fate::Gone);
+                return Ok(());
+            };
+            self.book.answered(number, answer.status(), issued(&answer));
+            if self.road.drops(number) {
+                self.book.close(number, Fate::Dropped);
+                return client.set_zero_linger();
+            }
+            sleep(self.road.latency / 2).await;
+            let written = client.write_all(answer.bytes()).await;
+            self.book.close(number, if written.is_ok() { Fate::Sent } else { Fate::Gone });
+            written?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, request: &Message) -> io::Result<Option<Message>> {
+        let mut server = TcpStream::connect(self.upstream).await?;
+        server.set_nodelay(true)?;
+        server.write_all(request.bytes()).await?;
+        let answer = Message::read(&mut server).await?;
+        // A race makes thousands of these connections: none may linger and hold its port.
+        server.set_zero_linger()?;
+        Ok(answer)
+    }
+}
+
+/// The refresh token of an answer.
+fn issued(answer: &Message) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).ok()?;
+    body.get("refresh_token")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn road(dropped_per_mille: u32, seed: u64) -> Road {
+        Road { latency: Duration::ZERO, dropped_per_mille, seed }
+    }
+
+    #[test]
+    fn the_same_answers_are_dropped_for_a_seed_and_about_as_many_as_asked() {
+        let dropped = |road: Road| (0..10_000).filter(|number| road.drops(*number)).collect::<Vec<_>>();
+        assert_eq!(dropped(road(50, 7)), dropped(road(50, 7)));
+        assert_ne!(dropped(road(50, 7)), dropped(road(50, 8)));
+        assert!((400..600).contains(&dropped(road(50, 7)).len()));
+        assert!(dropped(road(0, 7)).is_empty());
+        assert_eq!(dropped(road(1000, 7)).len(), 10_000);
+    }
+}
