@@ -1,0 +1,175 @@
+//! Custody: what the grants of a process share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use grantry_core::{
+    Clock, Entropy, Error, Event, Grant, GrantKey, NoObserver, Observer, SystemClock, SystemEntropy,
+};
+use grantry_vault::access::Principal;
+use grantry_vault::{PrincipalVault, SealedVault};
+
+use crate::grant::{CustodyGrantBuilder, Inner};
+use crate::lifeboat::Lifeboat;
+use crate::protocol::AttemptId;
+use crate::tasks::Tasks;
+
+/// When callers may have a token whose refresh token the store does not have yet, because it does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Release {
+    /// As soon as the lifeboat holds it, durably.
+    #[default]
+    AboardSuffices,
+    /// Not before the store has it.
+    AfterStore,
+}
+
+/// Keeps grants: one for each process. Clones are the same.
+///
+/// It acts as `system:renewal`. [`open`](CustodyBuilder::open) brings home what lifeboats of dead processes hold;
+/// [`close`](Custody::close) waits until everything that was received is in the store.
+#[derive(Clone)]
+pub struct Custody(pub(crate) Arc<Shared>);
+
+pub(crate) struct Shared {
+    pub(crate) vault: PrincipalVault,
+    pub(crate) lifeboat: Arc<dyn Lifeboat>,
+    pub(crate) clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    observer: Arc<dyn Observer>,
+    release: Release,
+    pub(crate) tasks: Tasks,
+    grants: Mutex<HashMap<GrantKey, Weak<Inner>>>,
+    /// One adoption at a time.
+    pub(crate) adopting: tokio::sync::Mutex<()>,
+}
+
+/// Builds a [`Custody`].
+#[must_use]
+pub struct CustodyBuilder {
+    vault: SealedVault,
+    lifeboat: Arc<dyn Lifeboat>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    observer: Arc<dyn Observer>,
+    release: Release,
+}
+
+impl Custody {
+    /// Starts from what every custody has: where grants are kept, and what keeps an answer until the store has it.
+    pub fn builder(vault: &SealedVault, lifeboat: impl Lifeboat) -> CustodyBuilder {
+        CustodyBuilder {
+            vault: vault.clone(),
+            lifeboat: Arc::new(lifeboat),
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(SystemEntropy),
+            observer: Arc::new(NoObserver),
+            release: Release::default(),
+        }
+    }
+
+    /// A stored grant, renewed by `inner`: a [`RefreshTokenRedemption`](grantry_endpoint::RefreshTokenRedemption), or a
+    /// grant of the client's own.
+    pub fn grant(&self, key: GrantKey, inner: impl Grant) -> CustodyGrantBuilder {
+        CustodyGrantBuilder::new(Arc::clone(&self.0), key, Arc::new(inner))
+    }
+
+    /// Begins nothing more, and waits until what was sent is answered and what was received is in the store.
+    pub async fn close(&self) {
+        self.0.tasks.close().await;
+    }
+}
+
+impl CustodyBuilder {
+    /// When callers may have a token that the store does not have yet.
+    pub fn release(self, release: Release) -> Self {
+        Self { release, ..self }
+    }
+
+    /// The clock of this process.
+    pub fn clock(self, clock: impl Clock) -> Self {
+        Self { clock: Arc::new(clock), ..self }
+    }
+
+    /// Where attempts take their names from.
+    pub fn entropy(self, entropy: impl Entropy) -> Self {
+        Self { entropy: Arc::new(entropy), ..self }
+    }
+
+    /// Who is told what happens.
+    pub fn observer(self, observer: impl Observer) -> Self {
+        Self { observer: Arc::new(observer), ..self }
+    }
+
+    /// Brings home what dead processes left in lifeboats, and goes on doing so each minute. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// `Storage` where the lifeboats cannot be looked at.
+    pub async fn open(self) -> Result<Custody, Error> {
+        let shared = Arc::new(Shared {
+            vault: self.vault.as_principal(Principal::system_renewal()),
+            lifeboat: self.lifeboat,
+            clock: self.clock,
+            entropy: self.entropy,
+            observer: self.observer,
+            release: self.release,
+            tasks: Tasks::default(),
+            grants: Mutex::default(),
+            adopting: tokio::sync::Mutex::default(),
+        });
+        shared.adopt_or_say_why().await?;
+        shared.look_after_lifeboats();
+        Ok(Custody(shared))
+    }
+}
+
+impl Shared {
+    pub(crate) fn new_attempt(&self) -> AttemptId {
+        let mut id = [0; 16];
+        self.entropy.fill(&mut id);
+        id
+    }
+
+    pub(crate) fn releases_aboard(&self) -> bool {
+        self.release == Release::AboardSuffices
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        self.observer.on(event);
+    }
+
+    /// Between half of a time and the whole.
+    pub(crate) fn jitter(&self, most: Duration) -> Duration {
+        let mut byte = [0];
+        self.entropy.fill(&mut byte);
+        most / 2 + most * u32::from(byte[0]) / 510
+    }
+
+    pub(crate) fn register(&self, grant: &Arc<Inner>) {
+        let mut grants = self.grants.lock().unwrap_or_else(PoisonError::into_inner);
+        if grants.len() >= 64 && grants.len() == grants.capacity() {
+            grants.retain(|_, grant| grant.strong_count() > 0);
+        }
+        grants.insert(grant.key.clone(), Arc::downgrade(grant));
+    }
+
+    /// The grant that is open under a key in this process.
+    pub(crate) fn registered(&self, key: &GrantKey) -> Option<Arc<Inner>> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner).get(key)?.upgrade()
+    }
+}
+
+impl fmt::Debug for Custody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Custody").field("lifeboat", &self.0.lifeboat).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CustodyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustodyBuilder").field("lifeboat", &self.lifeboat).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,187 @@
+//! A stored grant, as a grant.
+
+use std::fmt;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use grantry_core::{
+    Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, Rotation, Stage, Target, TokenSet,
+};
+use grantry_vault::TenantVault;
+use tokio::sync::oneshot;
+
+use crate::brought::Brought;
+use crate::custody::Shared;
+use crate::protocol::{Asked, Redemption, Terms};
+use crate::voyage::Voyage;
+
+/// A grant whose tokens are kept in a vault: it wraps the grant that redeems them.
+///
+/// Each [`obtain`](Grant::obtain) sends at most one token request, and none where another replica has brought a newer
+/// token already, or is about to. What it returns holds no refresh token. Whoever asks may go away: what was sent is
+/// brought home all the same.
+///
+/// The wrapped grant is handed the refresh token by [`Attempt::redeeming`]; without one (a client's own grant) it is asked
+/// plainly, and what it brings is shared by all replicas.
+pub struct CustodyGrant(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) custody: Arc<Shared>,
+    pub(crate) vault: TenantVault,
+    pub(crate) key: GrantKey,
+    pub(crate) target: Target,
+    pub(crate) inner: Arc<dyn Grant>,
+    pub(crate) terms: Terms,
+    /// Whether somebody resolves its doubts at this moment.
+    pub(crate) resolves: AtomicBool,
+    /// The serial of the token that was given out last, and the generation that it is of: a source does not keep that.
+    given: Mutex<Option<(u64, u64)>>,
+}
+
+/// Builds a [`CustodyGrant`].
+#[must_use]
+pub struct CustodyGrantBuilder {
+    custody: Arc<Shared>,
+    key: GrantKey,
+    inner: Arc<dyn Grant>,
+    target: Target,
+    terms: Terms,
+}
+
+impl CustodyGrantBuilder {
+    pub(crate) fn new(custody: Arc<Shared>, key: GrantKey, inner: Arc<dyn Grant>) -> Self {
+        let terms = Terms::of(Rotation::UNKNOWN);
+        Self { custody, key, inner, target: Target::default(), terms }
+    }
+
+    /// What the server does with used refresh tokens; the strictest if left out. The times are chosen to fit it.
+    pub fn rotation(self, rotation: Rotation) -> Self {
+        Self { terms: Terms::of(rotation), ..self }
+    }
+
+    /// The rotation and all times, where the chosen ones do not do.
+    pub fn terms(self, terms: Terms) -> Self {
+        Self { terms, ..self }
+    }
+
+    /// What its access tokens are for, where that is not the whole grant.
+    pub fn target(self, target: Target) -> Self {
+        Self { target, ..self }
+    }
+
+    /// Checks the terms. The record need not be there yet.
+    ///
+    /// # Errors
+    /// `Configuration` where the times do not fit the server's window, or the tenant's name breaks its rules.
+    pub fn build(self) -> Result<CustodyGrant, Error> {
+        let custody = Arc::clone(&self.custody);
+        let inner = self.build_unregistered()?;
+        custody.register(&inner);
+        Ok(CustodyGrant(inner))
+    }
+
+    pub(crate) fn build_unregistered(self) -> Result<Arc<Inner>, Error> {
+        self.terms.check().map_err(|error| Error::configuration(error.to_string()))?;
+        let vault = self.custody.vault.tenant(self.key.tenant());
+        let vault = vault.map_err(|error| Error::configuration(error.to_string()))?;
+        Ok(Arc::new(Inner {
+            custody: Arc::clone(&self.custody),
+            vault,
+            key: self.key,
+            target: self.target,
+            inner: self.inner,
+            terms: self.terms,
+            resolves: AtomicBool::new(false),
+            given: Mutex::default(),
+        }))
+    }
+}
+
+impl CustodyGrant {
+    /// Whose it is.
+    pub fn key(&self) -> &GrantKey {
+        &self.0.key
+    }
+}
+
+#[async_trait]
+impl Grant for CustodyGrant {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let asked = Asked {
+            attempt: self.0.custody.new_attempt(),
+            replacing: attempt.replacing().and_then(|held| self.0.generation_of(held)),
+            resolves: false,
+        };
+        let (sender, reply) = oneshot::channel();
+        let replacing = attempt.replacing().cloned();
+        let inner = Arc::clone(&self.0);
+        let task = async move {
+            match Voyage::prepare(Arc::clone(&inner), replacing, Some(sender)).await {
+                Ok(voyage) => {
+                    let release_aboard = inner.custody.releases_aboard();
+                    let end = voyage.sail(Redemption::begin(asked, inner.terms, release_aboard)).await;
+                    inner.resolve_after(end);
+                }
+                Err((error, Some(sender))) => drop(sender.send(Err(Failure::unsent(error)))),
+                Err((_, None)) => {}
+            }
+        };
+        if !self.0.custody.tasks.spawn(task) {
+            return Err(Failure::unsent(closed()));
+        }
+        let reply = reply.await.unwrap_or_else(|_| Err(Failure::unknown(closed())));
+        if let Ok(set) = &reply {
+            self.0.gave(set);
+        }
+        reply
+    }
+}
+
+impl Inner {
+    /// The generation of a token set, where it is known. What is not known may be replaced by whatever is stored.
+    fn generation_of(&self, held: &TokenSet) -> Option<u64> {
+        let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        given.filter(|(serial, _)| *serial == held.token().serial()).map(|(_, generation)| generation)
+    }
+
+    fn gave(&self, set: &TokenSet) {
+        let given = (set.token().serial(), set.generation());
+        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
+    }
+
+    /// Whether the server does not mind a refresh token that is used twice.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        matches!(self.terms.rotation, Rotation::None | Rotation::KeepOld)
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        self.custody.tell(event);
+    }
+
+    /// Tokens came for a grant that is no longer there.
+    pub(crate) fn revoke_orphan(&self, brought: Option<Brought>) {
+        if brought.is_some() {
+            tracing::warn!(grant = %self.key, "tokens came for a grant that was revoked or removed meanwhile");
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, Stage::Wait, "custody was closed")
+}
+
+impl fmt::Debug for CustodyGrant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustodyGrant")
+            .field("key", &self.0.key)
+            .field("terms", &self.0.terms)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CustodyGrantBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustodyGrantBuilder").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,312 @@
+//! Lifeboats in a folder: one file for each process, locked while it lives.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use grantry_core::{Entropy, SystemEntropy};
+use tokio::sync::Semaphore;
+
+use super::frame::{self, EMPTY, MAGIC};
+use super::group_sync::GroupSync;
+use super::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
+
+const SUFFIX: &str = ".lifeboat";
+const HEAD: usize = 4096;
+
+/// Lifeboats in a folder of the local disk, shared by the processes of one machine.
+///
+/// Each process has a file of its own there, written in full when it is opened and locked while the process lives. A file
+/// that is not locked belongs to a dead process; whoever finds it takes its entries over. The folder must be on a disk
+/// whose locks and syncs are honest: not on a network.
+#[derive(Debug)]
+pub struct FolderLifeboat {
+    boat: Arc<Boat>,
+    free: Mutex<Vec<usize>>,
+    permits: Arc<Semaphore>,
+    folder: PathBuf,
+    /// Those of dead processes, locked by this one.
+    adopted: Mutex<HashMap<Arc<str>, Vec<Adopted>>>,
+    locks: Mutex<HashMap<Arc<str>, File>>,
+}
+
+struct Boat {
+    file: File,
+    name: Arc<str>,
+    path: PathBuf,
+    seat_bytes: usize,
+    sync: GroupSync,
+}
+
+/// Opens a [`FolderLifeboat`] with other sizes.
+#[derive(Debug)]
+#[must_use]
+pub struct FolderLifeboatBuilder {
+    folder: PathBuf,
+    seats: usize,
+    seat_bytes: usize,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl FolderLifeboat {
+    /// A lifeboat with 128 seats of 64 KiB (8 MiB), in a folder that is made if it is not there, for this user alone.
+    ///
+    /// # Errors
+    /// As [`FolderLifeboatBuilder::open`].
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, LifeboatError> {
+        Self::builder(folder).open()
+    }
+
+    /// Starts from the folder.
+    pub fn builder(folder: impl AsRef<Path>) -> FolderLifeboatBuilder {
+        FolderLifeboatBuilder {
+            folder: folder.as_ref().to_owned(),
+            seats: 128,
+            seat_bytes: 64 * 1024,
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    fn lock_free(&self) -> MutexGuard<'_, Vec<usize>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_adopted(&self) -> MutexGuard<'_, HashMap<Arc<str>, Vec<Adopted>>> {
+        self.adopted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_locks(&self) -> MutexGuard<'_, HashMap<Arc<str>, File>> {
+        self.locks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over the files of dead processes. Reads files; what cannot be read is left for the next time.
+    fn look(&self) -> Result<(), LifeboatError> {
+        for entry in std::fs::read_dir(&self.folder)? {
+            let path = entry?.path();
+            let Some(name) = boat_name(&path).filter(|name| **name != *self.boat.name) else { continue };
+            if self.lock_locks().contains_key(&name) {
+                continue;
+            }
+            let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
+            if file.try_lock().is_err() {
+                continue;
+            }
+            // Between listing and locking another process may have emptied and removed it.
+            if !path.exists() {
+                continue;
+            }
+            let Ok(entries) = read_boat(&file, &name) else { continue };
+            if entries.is_empty() {
+                let _ = std::fs::remove_file(&path);
+                continue;
+            }
+            self.lock_locks().insert(Arc::clone(&name), file);
+            self.lock_adopted().insert(name, entries);
+        }
+        Ok(())
+    }
+}
+
+impl FolderLifeboatBuilder {
+    /// How many answers may be on their way into the store at once.
+    pub fn seats(self, seats: usize) -> Self {
+        Self { seats: seats.max(1), ..self }
+    }
+
+    /// The largest entry, in bytes; an answer that needs more is not kept, and its callers wait for the store.
+    pub fn seat_bytes(self, seat_bytes: usize) -> Self {
+        Self { seat_bytes: seat_bytes.max(1024), ..self }
+    }
+
+    /// Writes the whole file once, so that a full disk shows now, and locks it.
+    ///
+    /// # Errors
+    /// [`LifeboatError::NoRoom`] where the disk is full, [`LifeboatError::Failed`] where the folder cannot be made or
+    /// written to.
+    pub fn open(self) -> Result<FolderLifeboat, LifeboatError> {
+        let mut folder = std::fs::DirBuilder::new();
+        std::os::unix::fs::DirBuilderExt::mode(folder.recursive(true), 0o700);
+        folder.create(&self.folder)?;
+        let mut id = [0; 8];
+        self.entropy.fill(&mut id);
+        let name: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = self.folder.join(format!("{name}{SUFFIX}"));
+        let made = self.make(&path, name.into());
+        if made.is_err() {
+            let _ = std::fs::remove_file(&path);
+        }
+        let boat = Arc::new(made?);
+        Ok(FolderLifeboat {
+            boat,
+            free: Mutex::new((0..self.seats).rev().collect()),
+            permits: Arc::new(Semaphore::new(self.seats)),
+            folder: self.folder,
+            adopted: Mutex::default(),
+            locks: Mutex::default(),
+        })
+    }
+
+    fn make(&self, path: &Path, name: Arc<str>) -> Result<Boat, LifeboatError> {
+        let mut file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        file.lock()?;
+        let mut head = vec![0; HEAD];
+        let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_be_bytes();
+        let fields = [MAGIC.as_slice(), &number(self.seats), &number(self.seat_bytes)].concat();
+        head.iter_mut().zip(&fields).for_each(|(to, from)| *to = *from);
+        file.write_all(&head)?;
+        let seat = vec![0; self.seat_bytes];
+        for _ in 0..self.seats {
+            file.write_all(&seat)?;
+        }
+        file.sync_all()?;
+        // The name of the file has to survive, too.
+        File::open(&self.folder)?.sync_all()?;
+        Ok(Boat {
+            file,
+            name,
+            path: path.to_owned(),
+            seat_bytes: self.seat_bytes,
+            sync: GroupSync::default(),
+        })
+    }
+}
+
+impl Boat {
+    fn at(&self, seat: usize) -> u64 {
+        (HEAD + seat * self.seat_bytes) as u64
+    }
+
+    /// Blocks until the entry is on the disk.
+    fn board(&self, seat: usize, bytes: &[u8]) -> Result<(), LifeboatError> {
+        self.file.write_all_at(bytes, self.at(seat))?;
+        self.sync.sync(|| self.file.sync_data()).map_err(LifeboatError::Failed)
+    }
+}
+
+#[async_trait]
+impl Lifeboat for FolderLifeboat {
+    async fn reserve(&self) -> Result<Seat, LifeboatError> {
+        if let Some(failed) = self.boat.sync.failed() {
+            return Err(LifeboatError::Failed(failed));
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned().await;
+        let permit = permit.map_err(|_| LifeboatError::Failed("it was closed".to_owned()))?;
+        let number = self.lock_free().pop();
+        let number = number.ok_or_else(|| LifeboatError::NoRoom("every seat holds an entry".to_owned()))?;
+        Ok(Seat { number, _permit: Some(permit) })
+    }
+
+    async fn board(&self, seat: &Seat, cargo: &Cargo) -> Result<(), LifeboatError> {
+        let too_large = || {
+            LifeboatError::NoRoom(format!(
+                "the answer is larger than a seat of {} bytes",
+                self.boat.seat_bytes
+            ))
+        };
+        let bytes = frame::write(cargo, self.boat.seat_bytes).ok_or_else(too_large)?;
+        let (boat, number) = (Arc::clone(&self.boat), seat.number);
+        let boarded = tokio::task::spawn_blocking(move || boat.board(number, &bytes)).await;
+        boarded.map_err(|_| LifeboatError::Failed("the runtime shut down".to_owned()))?
+    }
+
+    fn leave(&self, seat: Seat) {
+        // Rides on the next sync: whoever finds the entry after a crash brings home what is at home.
+        let _ = self.boat.file.write_all_at(&EMPTY, self.boat.at(seat.number));
+        self.lock_free().push(seat.number);
+    }
+
+    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+        self.look()?;
+        Ok(self.lock_adopted().values().flatten().cloned().collect())
+    }
+
+    async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
+        let is_empty = {
+            let mut adopted = self.lock_adopted();
+            let Some(entries) = adopted.get_mut(id.boat()) else { return Ok(()) };
+            entries.retain(|entry| entry.id != *id);
+            let is_empty = entries.is_empty();
+            if is_empty {
+                adopted.remove(id.boat());
+            }
+            is_empty
+        };
+        if is_empty {
+            // Removed before it is unlocked, so that nobody adopts what is home.
+            std::fs::remove_file(self.folder.join(format!("{}{SUFFIX}", id.boat())))?;
+            self.lock_locks().remove(id.boat());
+        }
+        Ok(())
+    }
+
+    fn is_durable(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for FolderLifeboat {
+    /// A boat that nobody sits in leaves no file behind.
+    fn drop(&mut self) {
+        let is_empty = read_boat(&self.boat.file, &self.boat.name).is_ok_and(|entries| entries.is_empty());
+        if is_empty {
+            let _ = std::fs::remove_file(&self.boat.path);
+        }
+    }
+}
+
+impl fmt::Debug for Boat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Boat").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn boat_name(path: &Path) -> Option<Arc<str>> {
+    Some(path.file_name()?.to_str()?.strip_suffix(SUFFIX)?.into())
+}
+
+/// The entries of a file.
+fn read_boat(file: &File, name: &Arc<str>) -> std::io::Result<Vec<Adopted>> {
+    let damaged = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+    let mut head = [0; MAGIC.len() + 8];
+    file.read_exact_at(&mut head, 0)?;
+    let fields = head.strip_prefix(MAGIC).ok_or_else(damaged)?;
+    let (seats, seat_bytes) = fields.split_first_chunk::<4>().ok_or_else(damaged)?;
+    let seat_bytes = <[u8; 4]>::try_from(seat_bytes).map_err(|_| damaged())?;
+    let number = |bytes: [u8; 4]| u32::from_be_bytes(bytes) as usize;
+    let (seats, seat_bytes) = (number(*seats), number(seat_bytes));
+    if seat_bytes > 16 * 1024 * 1024 {
+        return Err(damaged());
+    }
+    let mut entries = Vec::new();
+    let mut bytes = vec![0; seat_bytes];
+    for seat in 0..seats {
+        // A file that a crash cut off has fewer seats than it says.
+        let mut reader = Window { file, at: (HEAD + seat * seat_bytes) as u64 };
+        if reader.read_exact(&mut bytes).is_err() {
+            break;
+        }
+        if let Some(cargo) = frame::read(&bytes) {
+            entries.push(Adopted::new(AdoptedId { boat: Arc::clone(name), seat }, cargo));
+        }
+    }
+    Ok(entries)
+}
+
+/// Reads a file from a place on, without moving its own position.
+struct Window<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for Window<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read_at(into, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}

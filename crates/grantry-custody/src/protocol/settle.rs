@@ -1,0 +1,86 @@
+//! An attempt brought nothing: what becomes of the record.
+
+use grantry_core::StoreTime;
+use grantry_vault::Fingerprint;
+
+use super::{Candidate, Doubt, Intent, Snapshot, Standing, Verdict};
+
+/// How an attempt ended that brought nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// The token was provably not spent: nothing was sent, or the server said so.
+    NotSpent,
+    /// The server refused the token (`invalid_grant`).
+    Refused,
+    /// Nobody can tell. An unusable answer may have held a refresh token.
+    Unknown {
+        /// The token that was found, if one was.
+        salvaged: Option<Fingerprint>,
+    },
+}
+
+/// What follows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Settled {
+    /// The record is as it was before the attempt.
+    AsBefore(Standing),
+    /// The attempt is in doubt from now on.
+    InDoubt(Standing),
+    /// Another token is left, which the next attempt redeems.
+    AnotherIsLeft(Standing),
+    /// The refusal is not final before then: somebody may still come back with the successor.
+    NotFinal(Standing, StoreTime),
+    /// A person has to consent again.
+    NeedsPerson(Standing),
+    /// Somebody else has brought the grant on: the attempt's end means nothing.
+    Overtaken(Option<Standing>),
+}
+
+impl Snapshot {
+    /// Settles an attempt by how it ended.
+    pub fn settle(&self, intent: &Intent, outcome: Outcome) -> Settled {
+        let mut standing = self.standing.clone();
+        standing.forget(&intent.attempt);
+        if !self.standing.is_owned_by(&intent.attempt) {
+            return Settled::Overtaken((standing != self.standing).then_some(standing));
+        }
+        match (outcome, intent.token) {
+            (Outcome::NotSpent, _) | (_, None) => Settled::AsBefore(standing),
+            (Outcome::Unknown { salvaged }, Some(token)) => {
+                if let Some(candidate) = standing.held_mut(token) {
+                    // This attempt is over: nobody comes back with what it might have brought.
+                    candidate.add_doubt(Doubt {
+                        first_sent: intent.first_sent,
+                        sends: intent.sends,
+                        settled: self.now,
+                    });
+                }
+                if let Some(found) = salvaged {
+                    standing.keep(Candidate::salvaged(found, intent.epoch));
+                }
+                Settled::InDoubt(standing)
+            }
+            (Outcome::Refused, Some(token)) => self.refused(standing, token),
+        }
+    }
+
+    fn refused(&self, mut standing: Standing, token: Fingerprint) -> Settled {
+        let Some(refused) = standing.current.filter(|current| current.token == token) else {
+            standing.others.retain(|other| other.token != token);
+            return Settled::AnotherIsLeft(standing);
+        };
+        if let Some(doubt) = refused.doubt.filter(|doubt| self.now < doubt.settled) {
+            return Settled::NotFinal(standing, doubt.settled);
+        }
+        if !standing.others.is_empty() {
+            standing.current = Some(standing.others.remove(0));
+            return Settled::AnotherIsLeft(standing);
+        }
+        // The token stays: a successor that comes after all descends from it, and revives the grant.
+        standing.verdict =
+            Some(Verdict::NeedsPerson { since: self.now, after_doubt: refused.doubt.is_some() });
+        Settled::NeedsPerson(standing)
+    }
+}

@@ -1,0 +1,166 @@
+//! What happens by itself: lifeboats of the dead are brought home, and doubts resolved.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantry_core::{Attempt, Error, ErrorKind, Failure, Grant, GrantKey, Instant, Rotation, Stage, TokenSet};
+use grantry_vault::audit::Outcome;
+
+use crate::brought::Brought;
+use crate::custody::Shared;
+use crate::grant::{CustodyGrantBuilder, Inner};
+use crate::lifeboat::{Adopted, LifeboatError};
+use crate::protocol::{Asked, End, Redemption};
+use crate::voyage::{Ended, Voyage};
+
+/// How often lifeboats are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// The first pause before a doubt is looked into again, where nothing says when.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const MOST_PAUSE: Duration = Duration::from_secs(30);
+
+impl Shared {
+    /// Brings home what lifeboats of dead processes hold; what cannot be now stays for the next time.
+    pub(crate) async fn adopt(self: &Arc<Self>) {
+        if let Err(error) = self.adopt_or_say_why().await {
+            tracing::warn!(%error, "lifeboats cannot be looked at");
+        }
+    }
+
+    pub(crate) async fn adopt_or_say_why(self: &Arc<Self>) -> Result<(), Error> {
+        let _one_at_a_time = self.adopting.lock().await;
+        let adopted = self.lifeboat.adopt().await.map_err(unreadable)?;
+        for entry in adopted {
+            if self.bring_home(&entry).await {
+                self.lifeboat.bring_home(&entry.id).await.map_err(unreadable)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an entry needs to be kept no longer.
+    async fn bring_home(self: &Arc<Self>, entry: &Adopted) -> bool {
+        let record = &entry.cargo.record;
+        let Some(key) = record.as_grant_key() else { return true };
+        let grant = self.registered(&key).or_else(|| self.unregistered(key));
+        let Some(grant) = grant else { return false };
+        let renewing = match grant.vault.renew(grant.key.service(), grant.key.account()).await {
+            Ok(renewing) => renewing,
+            // Nothing brings an erased tenant back.
+            Err(error) => return error.kind() == ErrorKind::Erased,
+        };
+        let brought = match renewing.open_aside(&entry.cargo.sealed).await {
+            Ok(aside) => Brought::decode(aside.lineage, &aside.content),
+            Err(error) => {
+                tracing::error!(grant = %grant.key, %error, "an entry of a lifeboat cannot be opened; it stays there");
+                renewing.finish(Outcome::failed(error.kind().as_str()));
+                return false;
+            }
+        };
+        let Some(brought) = brought else {
+            tracing::error!(grant = %grant.key, "an entry of a lifeboat is of another format; it stays there");
+            return false;
+        };
+        let redemption = Redemption::adopt(brought.proceeds, grant.terms);
+        let landed = async { Voyage::adopting(Arc::clone(&grant), renewing, brought).sail(redemption).await };
+        // A store that does not answer is asked again the next time.
+        tokio::select! {
+            biased;
+            ended = landed => matches!(ended.end, End::Fresh | End::Gone),
+            () = tokio::time::sleep(LOOK_EVERY / 6) => false,
+        }
+    }
+
+    /// A grant that nobody has opened here: it can be written, not renewed.
+    fn unregistered(self: &Arc<Self>, key: GrantKey) -> Option<Arc<Inner>> {
+        let grant =
+            CustodyGrantBuilder::new(Arc::clone(self), key, Arc::new(NotOpen)).rotation(Rotation::UNKNOWN);
+        grant.build_unregistered().ok()
+    }
+
+    /// Looks at lifeboats each minute, until custody is closed or dropped.
+    pub(crate) fn look_after_lifeboats(self: &Arc<Self>) {
+        let (me, tasks) = (Arc::downgrade(self), self.tasks.clone());
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    biased;
+                    () = tasks.closing() => return,
+                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                }
+                let Some(shared) = me.upgrade() else { return };
+                shared.adopt().await;
+            }
+        });
+    }
+}
+
+impl Inner {
+    /// After an attempt that left a doubt: somebody finds out, whatever the source's policy says.
+    pub(crate) fn resolve_after(self: &Arc<Self>, ended: Ended) {
+        if !matches!(ended.end, End::InDoubt(_) | End::Again) {
+            return;
+        }
+        if self.resolves.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (me, tasks) = (Arc::downgrade(self), self.custody.tasks.clone());
+        let first = self.pause(ended.at, FIRST_PAUSE);
+        let started = self.custody.tasks.spawn(async move {
+            let (mut pause, mut longer) = (first, FIRST_PAUSE);
+            loop {
+                tokio::select! {
+                    biased;
+                    () = tasks.closing() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                let Some(grant) = me.upgrade() else { return };
+                let Some(again) = grant.resolve().await else {
+                    grant.resolves.store(false, Ordering::Release);
+                    return;
+                };
+                longer = (longer * 2).min(MOST_PAUSE);
+                pause = grant.pause(again.at, longer);
+            }
+        });
+        if !started {
+            self.resolves.store(false, Ordering::Release);
+        }
+    }
+
+    /// Until the moment that was named, if one was; otherwise about so long.
+    fn pause(&self, at: Option<Instant>, about: Duration) -> Duration {
+        match at {
+            Some(at) => at.since(self.custody.clock.now()).max(Duration::from_millis(1)),
+            None => self.custody.jitter(about),
+        }
+    }
+
+    /// One attempt to resolve a doubt; `None` where there is none any more.
+    async fn resolve(self: &Arc<Self>) -> Option<Ended> {
+        let asked = Asked { attempt: self.custody.new_attempt(), replacing: None, resolves: true };
+        let Ok(voyage) = Voyage::prepare(Arc::clone(self), None, None).await else {
+            return Some(Ended { end: End::StoreFailed, at: None });
+        };
+        let ended = voyage.sail(Redemption::begin(asked, self.terms, self.custody.releases_aboard())).await;
+        let is_over = matches!(ended.end, End::Fresh | End::Stored | End::Gone | End::Refused(_));
+        (!is_over).then_some(ended)
+    }
+}
+
+/// Stands in for what redeems a grant that is not open here.
+#[derive(Debug)]
+struct NotOpen;
+
+#[async_trait]
+impl Grant for NotOpen {
+    async fn obtain(&self, _attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        Err(Failure::unsent(Error::configuration("the grant is not open in this process")))
+    }
+}
+
+fn unreadable(cause: LifeboatError) -> Error {
+    Error::new(ErrorKind::Storage, Stage::Keep, "the lifeboats cannot be looked at").with_source(cause)
+}

@@ -1,0 +1,163 @@
+//! How a grant stands, in the bytes of its record.
+
+use grantry_vault::{FieldReader, FieldWriter, Fingerprint};
+use zeroize::Zeroizing;
+
+use crate::protocol::{Candidate, Doubt, Intent, Outstanding, Standing, Verdict};
+
+const FORMAT: u8 = 1;
+
+/// Bytes that are no standing of a format that is known here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum UnreadableStanding {
+    /// A newer version of this library wrote them. They are left as they are.
+    #[error("the state of the renewal is of format {0}, which is newer than this version of the library")]
+    Newer(u8),
+    /// They are none.
+    #[error("the state of the renewal cannot be read")]
+    Unreadable,
+}
+
+pub(crate) fn write(standing: &Standing) -> Zeroizing<Vec<u8>> {
+    let mut to = FieldWriter::with_room(512);
+    to.byte(FORMAT);
+    match standing.verdict {
+        None => to.byte(0),
+        Some(Verdict::NeedsPerson { since, after_doubt }) => {
+            to.byte(1);
+            to.store_time(since);
+            to.byte(u8::from(after_doubt));
+        }
+        Some(Verdict::Revoking) => to.byte(2),
+        Some(Verdict::Revoked) => to.byte(3),
+    }
+    to.option(standing.current, write_candidate);
+    to.option(standing.parent, |to, parent| to.bytes(parent.as_bytes()));
+    to.list(standing.others.iter().copied(), write_candidate);
+    to.number(standing.epoch);
+    to.number(standing.access_epoch);
+    to.option(standing.intent, |to, intent| {
+        to.bytes(&intent.attempt);
+        to.number(intent.epoch);
+        to.option(intent.token, |to, token| to.bytes(token.as_bytes()));
+        to.store_time(intent.first_sent);
+        to.number(intent.sends.into());
+        to.store_time(intent.lease_until);
+    });
+    to.option(standing.outstanding, |to, outstanding| {
+        to.bytes(&outstanding.attempt);
+        to.store_time(outstanding.until);
+    });
+    Zeroizing::new(to.as_bytes().to_vec())
+}
+
+fn write_candidate(to: &mut FieldWriter, candidate: Candidate) {
+    to.bytes(candidate.token.as_bytes());
+    to.number(candidate.epoch);
+    to.byte(u8::from(candidate.proven));
+    to.option(candidate.doubt, |to, doubt| {
+        to.store_time(doubt.first_sent);
+        to.number(doubt.sends.into());
+        to.store_time(doubt.settled);
+    });
+}
+
+pub(crate) fn read(bytes: &[u8]) -> Result<Standing, UnreadableStanding> {
+    let mut from = FieldReader::new(bytes);
+    match from.byte() {
+        Some(FORMAT) => {}
+        Some(newer) if newer > FORMAT => return Err(UnreadableStanding::Newer(newer)),
+        _ => return Err(UnreadableStanding::Unreadable),
+    }
+    let standing = read_fields(&mut from).filter(|_| from.is_at_end());
+    standing.ok_or(UnreadableStanding::Unreadable)
+}
+
+fn read_fields(from: &mut FieldReader<'_>) -> Option<Standing> {
+    let verdict = match from.byte()? {
+        0 => None,
+        1 => Some(Verdict::NeedsPerson { since: from.store_time()?, after_doubt: from.byte()? == 1 }),
+        2 => Some(Verdict::Revoking),
+        3 => Some(Verdict::Revoked),
+        _ => return None,
+    };
+    Some(Standing {
+        verdict,
+        current: from.option(read_candidate)?,
+        parent: from.option(fingerprint)?,
+        others: from.list(read_candidate)?,
+        epoch: from.number()?,
+        access_epoch: from.number()?,
+        intent: from.option(|from| {
+            Some(Intent {
+                attempt: from.bytes()?.try_into().ok()?,
+                epoch: from.number()?,
+                token: from.option(fingerprint)?,
+                first_sent: from.store_time()?,
+                sends: u32::try_from(from.number()?).ok()?,
+                lease_until: from.store_time()?,
+            })
+        })?,
+        outstanding: from.option(|from| {
+            Some(Outstanding { attempt: from.bytes()?.try_into().ok()?, until: from.store_time()? })
+        })?,
+    })
+}
+
+fn read_candidate(from: &mut FieldReader<'_>) -> Option<Candidate> {
+    Some(Candidate {
+        token: fingerprint(from)?,
+        epoch: from.number()?,
+        proven: from.byte()? == 1,
+        doubt: from.option(|from| {
+            Some(Doubt {
+                first_sent: from.store_time()?,
+                sends: u32::try_from(from.number()?).ok()?,
+                settled: from.store_time()?,
+            })
+        })?,
+    })
+}
+
+fn fingerprint(from: &mut FieldReader<'_>) -> Option<Fingerprint> {
+    Some(Fingerprint::from_bytes(from.bytes()?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use grantry_core::StoreTime;
+
+    use super::*;
+
+    #[test]
+    fn a_standing_comes_back_and_a_newer_one_is_refused() {
+        let at = StoreTime::from_nanos;
+        let token = |byte| Fingerprint::from_bytes([byte; 16]);
+        let doubt = Some(Doubt { first_sent: at(1), sends: 2, settled: at(3) });
+        let standing = Standing {
+            verdict: Some(Verdict::NeedsPerson { since: at(9), after_doubt: true }),
+            current: Some(Candidate { token: token(1), epoch: 4, proven: true, doubt }),
+            parent: Some(token(2)),
+            others: vec![Candidate::salvaged(token(3), 5)],
+            epoch: 6,
+            access_epoch: 5,
+            intent: Some(Intent {
+                attempt: [7; 16],
+                epoch: 6,
+                token: Some(token(1)),
+                first_sent: at(1),
+                sends: 3,
+                lease_until: at(8),
+            }),
+            outstanding: Some(Outstanding { attempt: [8; 16], until: at(10) }),
+        };
+        let mut bytes = write(&standing).to_vec();
+        assert_eq!(read(&bytes), Ok(standing));
+        for length in 0..bytes.len() {
+            assert_eq!(read(&bytes[..length]), Err(UnreadableStanding::Unreadable), "{length}");
+        }
+        bytes[0] = 2;
+        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(2)));
+        assert_eq!(read(&write(&Standing::default())), Ok(Standing::default()));
+    }
+}

@@ -1,0 +1,144 @@
+//! A grant's record as the protocol sees it, and as it is written.
+
+use grantry_core::{
+    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
+};
+use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
+
+use crate::brought::Brought;
+use crate::protocol::{Change, Snapshot, Standing, Verdict};
+use crate::standing_codec::{self, UnreadableStanding};
+
+/// A record as it was read, with the local readings around the moment of reading.
+#[derive(Debug, Clone)]
+pub(crate) struct StoredGrant {
+    pub(crate) stored: Stored<GrantRecord>,
+    /// The boot clock before the store was asked, and after it had answered.
+    pub(crate) asked: Instant,
+    pub(crate) answered: Instant,
+}
+
+impl StoredGrant {
+    /// How it stands, for the protocol.
+    ///
+    /// # Errors
+    /// `Damaged` for a state that a newer version wrote, which is left as it is.
+    pub(crate) fn snapshot(&self, target: &Target) -> Result<Snapshot, Error> {
+        Ok(Snapshot {
+            standing: standing(&self.stored)?,
+            lineage: self.stored.version.lineage(),
+            generation: self.stored.version.generation(),
+            now: self.stored.version.read_at(),
+            access_expires: self.stored.access_token(target).map(|kept| kept.expires),
+        })
+    }
+
+    /// A refresh token that the record holds.
+    pub(crate) fn refresh_token(&self, token: Fingerprint) -> Option<&RefreshToken> {
+        let held = self.stored.refresh_token().into_iter().chain(self.stored.alternates());
+        held.into_iter().find(|held| Fingerprint::of(held) == token)
+    }
+
+    /// The access token that it holds, as a source gets it.
+    pub(crate) fn token_set(&self, target: &Target) -> Option<TokenSet> {
+        let kept = self.stored.access_token(target)?;
+        let read_at = self.stored.version.read_at();
+        // By the reading before, so that it expires here no later than there.
+        let local = |time: grantry_core::StoreTime| time.to_local(read_at, self.asked);
+        let access_token = AccessToken::new(kept.token.expose());
+        let mut set = TokenSet::builder(access_token, local(kept.obtained))
+            .scope(kept.granted.clone())
+            .generation(self.stored.version.generation());
+        if let Some(expires) = kept.expires {
+            set = set.expires(local(expires));
+        }
+        set.build().ok()
+    }
+
+    /// A moment of this process on the store's clock, no later than it is.
+    pub(crate) fn store_time(&self, local: Instant) -> grantry_core::StoreTime {
+        let read_at = self.stored.version.read_at();
+        if local >= self.answered {
+            read_at.after(local.since(self.answered))
+        } else {
+            read_at.before(self.answered.since(local))
+        }
+    }
+
+    /// The record after a change.
+    ///
+    /// # Errors
+    /// `Internal` where the change names a refresh token that nobody holds.
+    pub(crate) fn changed(
+        &self,
+        change: &Change,
+        brought: Option<&Brought>,
+        salvaged: Option<&RefreshToken>,
+        target: &Target,
+        wall: Timestamp,
+    ) -> Result<GrantRecord, Error> {
+        let arrived = brought.and_then(|brought| brought.refresh_token.as_ref());
+        let find = |token: Fingerprint| {
+            let new = arrived.into_iter().chain(salvaged).find(|new| Fingerprint::of(new) == token);
+            new.or_else(|| self.refresh_token(token)).cloned().ok_or_else(|| {
+                Error::internal("the record was to name a refresh token that is nowhere at hand")
+            })
+        };
+        let standing = &change.standing;
+        let mut record = self.stored.value.clone();
+        let others = standing.others.iter().map(|other| find(other.token));
+        record = record.with_alternates(others.collect::<Result<Vec<_>, _>>()?);
+        if let Some(current) = standing.current {
+            let is_new = record.refresh_token().is_none_or(|held| Fingerprint::of(held) != current.token);
+            if is_new {
+                record = record.with_refresh_token(find(current.token)?, wall);
+            }
+        }
+        if let Some(brought) = brought.filter(|_| change.access) {
+            let mut kept =
+                StoredAccessToken::new(target.clone(), brought.access_token.clone(), brought.obtained)
+                    .granted(brought.granted.clone());
+            if let Some(expires) = brought.expires {
+                kept = kept.expiring(expires);
+            }
+            record = record.with_access_token(kept);
+        }
+        Ok(with_standing(record, standing))
+    }
+}
+
+/// A record with this standing, and the state that follows from it.
+pub(crate) fn with_standing(record: GrantRecord, standing: &Standing) -> GrantRecord {
+    let state = match standing.verdict {
+        None => GrantState::Active,
+        Some(Verdict::Revoking | Verdict::Revoked) => GrantState::Revoked,
+        Some(_) => GrantState::ReauthorizationNeeded,
+    };
+    record.with_state(state).with_renewal(standing_codec::write(standing))
+}
+
+/// How a grant stands. One that was put there by hand, or with another refresh token than its standing names, begins
+/// anew: whoever writes a record without custody writes it in a line of descent of its own.
+pub(crate) fn standing(stored: &Stored<GrantRecord>) -> Result<Standing, Error> {
+    let current = stored.refresh_token().map(Fingerprint::of);
+    let mut standing = if stored.renewal().is_empty() {
+        Standing::new(current)
+    } else {
+        let read = standing_codec::read(stored.renewal()).map_err(unreadable)?;
+        let fits = read.current.map(|candidate| candidate.token) == current;
+        if fits { read } else { Standing { epoch: read.epoch, ..Standing::new(current) } }
+    };
+    if stored.state() == GrantState::Revoked && standing.verdict.is_none() {
+        standing.verdict = Some(Verdict::Revoked);
+    }
+    Ok(standing)
+}
+
+fn unreadable(cause: UnreadableStanding) -> Error {
+    Error::new(
+        ErrorKind::Damaged,
+        Stage::Vault,
+        "the grant's state of renewal is refused; it was left as it is",
+    )
+    .with_source(cause)
+}

@@ -1,0 +1,355 @@
+//! One attempt under way: does what the protocol says, and tells it what happened.
+
+mod heartbeat;
+mod outcome;
+mod waiting;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use grantry_core::{
+    Attempt, Consumed, Error, ErrorKind, Event as News, Failure, Instant, RefreshToken, Stage, TokenSet,
+};
+use grantry_vault::audit::Outcome as Audited;
+use grantry_vault::{Fingerprint, Renewing};
+use tokio::sync::oneshot;
+
+use crate::brought::Brought;
+use crate::grant::Inner;
+use crate::lifeboat::{Cargo, Seat};
+use crate::protocol::{Change, Effect, End, Event, Outcome, Proceeds, Redemption};
+use crate::stored_grant::StoredGrant;
+use heartbeat::Heartbeat;
+
+/// How an attempt ended, and when the next one may be made, on the boot clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ended {
+    pub(crate) end: End,
+    pub(crate) at: Option<Instant>,
+}
+
+/// What an attempt gives to whoever asked: a token set, or why there is none.
+pub(crate) type Reply = Result<TokenSet, Failure>;
+
+/// An attempt, with everything that it has its hands on.
+pub(crate) struct Voyage {
+    pub(crate) grant: Arc<Inner>,
+    renewing: Option<Renewing>,
+    seat: Option<Seat>,
+    /// Whether the lifeboat holds what sits in the seat.
+    aboard: bool,
+    /// Whether the record has it.
+    landed: bool,
+    stored: Option<StoredGrant>,
+    brought: Option<Brought>,
+    /// The token set of the answer, until callers have it.
+    fresh: Option<TokenSet>,
+    failure: Option<Failure>,
+    /// Whether this attempt tried to send a request.
+    was_sent: bool,
+    salvaged: Option<RefreshToken>,
+    /// Why the store did not do what it was asked.
+    store_error: Option<Error>,
+    /// What the attempt is to replace.
+    replacing: Option<TokenSet>,
+    /// The boot clock before the claim was written.
+    claimed_at: Instant,
+    waiting: waiting::Waiting,
+    reply: Option<oneshot::Sender<Reply>>,
+}
+
+impl Voyage {
+    /// Prepares an attempt: what it does later needs neither the key provider nor the audit trail, and no room on a disk
+    /// that is not reserved.
+    ///
+    /// # Errors
+    /// Nothing was sent, and the record was not read.
+    pub(crate) async fn prepare(
+        grant: Arc<Inner>,
+        replacing: Option<TokenSet>,
+        reply: Option<oneshot::Sender<Reply>>,
+    ) -> Result<Self, (Error, Option<oneshot::Sender<Reply>>)> {
+        let renewing = match grant.vault.renew(grant.key.service(), grant.key.account()).await {
+            Ok(renewing) => renewing,
+            Err(error) => return Err((error, reply)),
+        };
+        let seat = match grant.custody.lifeboat.reserve().await {
+            Ok(seat) => seat,
+            Err(error) => {
+                renewing.finish(Audited::failed(ErrorKind::Storage.as_str()));
+                return Err((no_seat(error), reply));
+            }
+        };
+        let now = grant.custody.clock.now();
+        let waiting = waiting::Waiting::new(&grant, now);
+        Ok(Self {
+            renewing: Some(renewing),
+            seat: Some(seat),
+            aboard: false,
+            landed: false,
+            stored: None,
+            brought: None,
+            fresh: None,
+            failure: None,
+            was_sent: false,
+            salvaged: None,
+            store_error: None,
+            replacing,
+            claimed_at: now,
+            waiting,
+            reply,
+            grant,
+        })
+    }
+
+    /// Brings home what a lifeboat of a dead process held.
+    pub(crate) fn adopting(grant: Arc<Inner>, renewing: Renewing, brought: Brought) -> Self {
+        let now = grant.custody.clock.now();
+        let waiting = waiting::Waiting::new(&grant, now);
+        Self {
+            renewing: Some(renewing),
+            seat: None,
+            aboard: true,
+            landed: false,
+            stored: None,
+            brought: Some(brought),
+            fresh: None,
+            failure: None,
+            was_sent: false,
+            salvaged: None,
+            store_error: None,
+            replacing: None,
+            claimed_at: now,
+            waiting,
+            reply: None,
+            grant,
+        }
+    }
+
+    /// Obeys until it is over.
+    pub(crate) async fn sail(mut self, (mut redemption, mut effects): (Redemption, Vec<Effect>)) -> Ended {
+        loop {
+            let mut event = None;
+            for effect in effects {
+                event = match effect {
+                    Effect::Read => Some(self.read().await),
+                    Effect::Write(change) => Some(self.write(&change).await),
+                    Effect::Wait(until) => Some(self.wait(until).await),
+                    Effect::Pause => {
+                        self.waiting.pause().await;
+                        Some(Event::Woken)
+                    }
+                    Effect::Send { token, within } => Some(self.send(&redemption, token, within).await),
+                    Effect::Board => Some(self.board(&redemption).await),
+                    Effect::Unboard => {
+                        self.unboard();
+                        None
+                    }
+                    Effect::Release => {
+                        self.release();
+                        None
+                    }
+                    Effect::Revoke => {
+                        self.grant.revoke_orphan(self.brought.take());
+                        None
+                    }
+                    Effect::Finish(end) => {
+                        self.finish(end);
+                        let at = match end {
+                            End::InDoubt(Some(at)) | End::Busy(at) => self.local(at),
+                            _ => None,
+                        };
+                        return Ended { end, at };
+                    }
+                };
+            }
+            effects = redemption.step(event.unwrap_or(Event::OutOfPatience));
+        }
+    }
+
+    async fn read(&mut self) -> Event {
+        let Some(renewing) = &self.renewing else { return Event::NotRead };
+        self.waiting.watch(renewing);
+        let asked = self.grant.custody.clock.now();
+        let read = match renewing.grant().await {
+            // What was lost is in this process, or in a lifeboat: it is written again on top of what is there.
+            Err(error) if Renewing::is_rollback(&error) => renewing.grant_after_rollback().await,
+            other => other,
+        };
+        let answered = self.grant.custody.clock.now();
+        match read {
+            Ok(Some(stored)) => {
+                let stored = StoredGrant { stored, asked, answered };
+                let snapshot = stored.snapshot(&self.grant.target);
+                self.stored = Some(stored);
+                match snapshot {
+                    Ok(snapshot) => Event::Read(snapshot),
+                    Err(error) => self.not_read(error),
+                }
+            }
+            Ok(None) => Event::Gone,
+            Err(error) => self.not_read(error),
+        }
+    }
+
+    fn not_read(&mut self, error: Error) -> Event {
+        self.store_error = Some(error);
+        Event::NotRead
+    }
+
+    async fn write(&mut self, change: &Change) -> Event {
+        if !change.lands && change.standing.intent.is_some() {
+            self.claimed_at = self.grant.custody.clock.now();
+        }
+        let (Some(renewing), Some(stored)) = (&self.renewing, &mut self.stored) else {
+            return Event::NotWritten;
+        };
+        let wall = self.grant.custody.clock.wall();
+        let target = &self.grant.target;
+        let record = stored.changed(change, self.brought.as_ref(), self.salvaged.as_ref(), target, wall);
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                self.store_error = Some(error);
+                return Event::NotWritten;
+            }
+        };
+        let over = &stored.stored.version;
+        let generation = over.generation().saturating_add(u64::from(change.lands));
+        match renewing.store(record.clone(), over, generation).await {
+            Ok(version) => {
+                stored.stored.value = record;
+                stored.stored.version = version;
+                self.landed |= change.lands;
+                Event::Written
+            }
+            Err(error) if error.kind() == ErrorKind::Conflict => Event::Conflict,
+            Err(error) => {
+                if change.lands {
+                    self.grant.tell(&News::custody_at_risk(self.grant.key.clone(), self.aboard));
+                }
+                self.store_error = Some(error);
+                Event::NotWritten
+            }
+        }
+    }
+
+    async fn send(&mut self, redemption: &Redemption, token: Option<Fingerprint>, within: Duration) -> Event {
+        let Some(stored) = &self.stored else { return Event::Failed(Outcome::NotSpent) };
+        let refresh_token = token.and_then(|token| stored.refresh_token(token).cloned());
+        if token.is_some() && refresh_token.is_none() {
+            self.failure =
+                Some(Failure::unsent(Error::internal("the refresh token to be redeemed is not at hand")));
+            return Event::Failed(Outcome::NotSpent);
+        }
+        let mut attempt =
+            Attempt::replace_if_any(self.replacing.as_ref()).send_before(self.claimed_at.after(within));
+        if let Some(refresh_token) = &refresh_token {
+            attempt = attempt.redeem(refresh_token);
+        }
+        self.was_sent = true;
+        let inner = Arc::clone(&self.grant.inner);
+        let obtained = AssertUnwindSafe(inner.obtain(attempt)).catch_unwind();
+        let answered = match (&self.renewing, &mut self.stored, redemption.claimed()) {
+            (Some(renewing), Some(stored), Some(intent)) => {
+                Heartbeat::new(&self.grant, renewing, intent.attempt).during(stored, obtained).await
+            }
+            _ => obtained.await,
+        };
+        let panicked =
+            || Failure::unknown(Error::new(ErrorKind::Internal, Stage::Token, "the grant panicked"));
+        match answered.unwrap_or_else(|_| Err(panicked())) {
+            Ok(set) => self.brought(redemption, set),
+            Err(failure) => self.failed(failure).await,
+        }
+    }
+
+    fn brought(&mut self, redemption: &Redemption, set: TokenSet) -> Event {
+        let (Some(stored), Some(intent)) = (&self.stored, redemption.claimed()) else {
+            return Event::Failed(Outcome::Unknown { salvaged: None });
+        };
+        let lineage = stored.stored.version.lineage();
+        let token = set.token();
+        let brought = Brought {
+            proceeds: Brought::proceeds(lineage, &intent, set.refresh_token()),
+            refresh_token: set.refresh_token().cloned(),
+            access_token: grantry_core::AccessToken::new(token.expose()),
+            granted: token.scope().clone(),
+            obtained: stored.store_time(set.obtained()),
+            expires: token.expires().map(|expires| stored.store_time(expires)),
+        };
+        let proceeds: Proceeds = brought.proceeds;
+        self.brought = Some(brought);
+        self.fresh = Some(set);
+        Event::Brought(proceeds)
+    }
+
+    async fn failed(&mut self, mut failure: Failure) -> Event {
+        let salvaged = failure.salvaged.take();
+        let outcome = match (&salvaged, failure.consumed) {
+            (Some(found), _) => Outcome::Unknown { salvaged: Some(Fingerprint::of(found)) },
+            (None, Consumed::No) => Outcome::NotSpent,
+            (None, Consumed::Refused) => Outcome::Refused,
+            (None, _) => Outcome::Unknown { salvaged: None },
+        };
+        self.salvaged = salvaged;
+        self.failure = Some(failure);
+        if outcome == Outcome::Refused {
+            // The successor may be in a lifeboat of a process that died here.
+            // Boxed, for what is adopted sails like this.
+            Box::pin(self.grant.custody.adopt()).await;
+        }
+        Event::Failed(outcome)
+    }
+
+    async fn board(&mut self, redemption: &Redemption) -> Event {
+        let (Some(renewing), Some(stored), Some(seat)) = (&self.renewing, &mut self.stored, &self.seat)
+        else {
+            return Event::NotAboard;
+        };
+        let Some(brought) = &self.brought else { return Event::NotAboard };
+        let version = &stored.stored.version;
+        let sealed = renewing.seal_aside(version.lineage(), version.generation(), &brought.encode());
+        let Ok(sealed) = sealed else { return Event::NotAboard };
+        let cargo = Cargo::new(renewing.record().clone(), sealed);
+        let boarding = self.grant.custody.lifeboat.board(seat, &cargo);
+        let attempt = redemption.attempt();
+        match Heartbeat::new(&self.grant, renewing, attempt).during(stored, boarding).await {
+            Ok(()) => {
+                self.aboard = true;
+                Event::Aboard
+            }
+            Err(error) => {
+                if self.grant.custody.lifeboat.is_durable() {
+                    tracing::warn!(grant = %self.grant.key, %error, "what was received is not in the lifeboat");
+                }
+                Event::NotAboard
+            }
+        }
+    }
+
+    fn unboard(&mut self) {
+        self.aboard = false;
+        if let Some(seat) = self.seat.take() {
+            self.grant.custody.lifeboat.leave(seat);
+        }
+    }
+}
+
+impl Drop for Voyage {
+    fn drop(&mut self) {
+        // What the lifeboat holds stays there for whoever adopts it.
+        if !self.aboard
+            && let Some(seat) = self.seat.take()
+        {
+            self.grant.custody.lifeboat.leave(seat);
+        }
+    }
+}
+
+fn no_seat(cause: crate::lifeboat::LifeboatError) -> Error {
+    Error::new(ErrorKind::Storage, Stage::Keep, "nothing was sent: there would be no place for the answer")
+        .with_source(cause)
+}

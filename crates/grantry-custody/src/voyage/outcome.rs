@@ -1,0 +1,207 @@
+//! How an attempt ends: for whoever asked, for the audit trail, for those who watch.
+
+use grantry_core::{
+    AccessToken, Diagnosis, Error, ErrorKind, Event as News, Failure, Instant, Party, Retry, Stage,
+    StoreTime, TokenSet,
+};
+use grantry_vault::audit::Outcome as Audited;
+
+use super::Voyage;
+use crate::protocol::{End, Verdict};
+
+impl Voyage {
+    /// Lets whoever asked have the token: the record has it, or a lifeboat.
+    pub(super) fn release(&mut self) {
+        let generation = self.stored.as_ref().map_or(0, |stored| stored.stored.version.generation());
+        // What is not in the record yet will be its next generation.
+        let generation = generation + u64::from(!self.landed);
+        let Some(fresh) = self.fresh.take() else { return };
+        if let Some(set) = public(&fresh, generation) {
+            self.answer(Ok(set));
+        }
+    }
+
+    pub(super) fn finish(&mut self, end: End) {
+        self.tell(end);
+        if let Some(renewing) = self.renewing.take() {
+            renewing.finish(match end {
+                End::Fresh | End::Stored => Audited::ok(),
+                End::InDoubt(_) => Audited::unknown(),
+                _ => Audited::failed(self.error_kind(end).as_str()),
+            });
+        }
+        let reply = match end {
+            // Released already; or adopted, for nobody.
+            End::Fresh => return,
+            End::Stored => self.stored_token_set(),
+            other => Err(self.failure_of(other)),
+        };
+        self.answer(reply);
+    }
+
+    fn answer(&mut self, reply: super::Reply) {
+        if let Some(sender) = self.reply.take() {
+            // Whoever asked may have gone.
+            let _ = sender.send(reply);
+        }
+    }
+
+    fn stored_token_set(&self) -> super::Reply {
+        let set = self.stored.as_ref().and_then(|stored| stored.token_set(&self.grant.target));
+        set.ok_or_else(|| Failure::unsent(Error::internal("the stored access token cannot be presented")))
+    }
+
+    fn error_kind(&self, end: End) -> ErrorKind {
+        match end {
+            End::Failed => self.failure.as_ref().map_or(ErrorKind::Internal, |failure| failure.error.kind()),
+            End::StoreFailed => ErrorKind::Storage,
+            End::Refused(_) | End::Gone => ErrorKind::InvalidGrant,
+            _ => ErrorKind::InDoubt,
+        }
+    }
+
+    fn failure_of(&mut self, end: End) -> Failure {
+        let was_sent = self.failure.is_some();
+        let failure = self.failure.take();
+        match end {
+            End::Failed => failure.unwrap_or_else(|| Failure::unsent(Error::internal("an attempt failed"))),
+            End::StoreFailed => {
+                let error = self.store_error.take();
+                let unknown =
+                    || Error::new(ErrorKind::Storage, Stage::Vault, "the grant could not be read or written");
+                Failure::unsent(error.unwrap_or_else(unknown))
+            }
+            // A server that does not mind a second try: the first one's failure says more.
+            End::InDoubt(None) if self.grant.is_repeatable() && failure.is_some() => {
+                failure.unwrap_or_else(|| Failure::unknown(in_doubt(None, None)))
+            }
+            End::InDoubt(at) => self.in_doubt(at, failure),
+            End::Again => self.in_doubt(None, failure),
+            End::Busy(until) => {
+                let error =
+                    Error::new(ErrorKind::InDoubt, Stage::Wait, "another process is renewing this grant")
+                        .with_diagnosis(again_soon());
+                let mut failure = Failure::unsent(error);
+                if let Some(at) = self.local(until) {
+                    failure.error = failure.error.with_retry_at(at);
+                }
+                failure
+            }
+            End::Refused(verdict) => self.refused(verdict, failure),
+            _ => with_sent(Failure::refused(gone(&self.grant.key)), was_sent),
+        }
+    }
+
+    fn in_doubt(&self, at: Option<StoreTime>, failure: Option<Failure>) -> Failure {
+        let sent = failure.is_some();
+        let error = in_doubt(at.and_then(|at| self.local(at)), failure.map(|failure| failure.error));
+        with_sent(Failure::unknown(error), sent)
+    }
+
+    fn refused(&self, verdict: Verdict, failure: Option<Failure>) -> Failure {
+        let sent = failure.is_some();
+        let error = match verdict {
+            Verdict::NeedsPerson { after_doubt, .. } => {
+                let fact = "the authorization server refused the last refresh token of this grant";
+                let error = failure
+                    .map(|failure| failure.error)
+                    .unwrap_or_else(|| Error::new(ErrorKind::InvalidGrant, Stage::Token, fact));
+                let mut diagnosis = Diagnosis::new(
+                    Party::ResourceOwner,
+                    "have the person consent again; nothing else brings this grant back",
+                    Retry::Never,
+                );
+                if after_doubt {
+                    diagnosis = diagnosis.cause(
+                        "an answer of the token endpoint was lost before, so the server takes the refresh token for used",
+                    );
+                }
+                error.with_diagnosis(
+                    diagnosis.cause("the consent was withdrawn, or the grant expired at the server"),
+                )
+            }
+            _ => Error::new(ErrorKind::InvalidGrant, Stage::Vault, "the grant was revoked here")
+                .with_diagnosis(Diagnosis::new(
+                    Party::ResourceOwner,
+                    "have the person consent again",
+                    Retry::Never,
+                )),
+        };
+        with_sent(Failure::refused(error), sent)
+    }
+
+    pub(super) fn local(&self, at: StoreTime) -> Option<Instant> {
+        let stored = self.stored.as_ref()?;
+        Some(at.to_local(stored.stored.version.read_at(), stored.answered))
+    }
+
+    fn tell(&self, end: End) {
+        let key = || self.grant.key.clone();
+        match end {
+            End::Fresh => {
+                let proceeds = self.brought.as_ref().map(|brought| brought.proceeds);
+                let rotated = proceeds.is_some_and(|proceeds| {
+                    proceeds.successor.is_some() && proceeds.successor != proceeds.parent
+                });
+                if let Some(stored) = self.stored.as_ref().filter(|_| rotated) {
+                    self.grant.tell(&News::rotated(key(), stored.stored.version.generation()));
+                }
+            }
+            End::InDoubt(at) if self.was_sent => {
+                let now = self.grant.custody.clock.now();
+                let again_in = at.and_then(|at| self.local(at)).map(|at| at.since(now));
+                self.grant.tell(&News::rotation_in_doubt(key(), again_in));
+            }
+            End::Refused(Verdict::NeedsPerson { after_doubt, .. }) if self.was_sent => {
+                self.grant.tell(&News::reauthorization_needed(key(), after_doubt));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What a source gets: no refresh token.
+fn public(set: &TokenSet, generation: u64) -> Option<TokenSet> {
+    let token = set.token();
+    let mut public = TokenSet::builder(AccessToken::new(token.expose()), set.obtained())
+        .scope(token.scope().clone())
+        .binding(token.binding().clone())
+        .generation(generation);
+    if let Some(expires) = token.expires() {
+        public = public.expires(expires);
+    }
+    if let Some(wish) = set.renew_at() {
+        public = public.renew_at(wish);
+    }
+    public.build().ok()
+}
+
+fn in_doubt(at: Option<Instant>, cause: Option<Error>) -> Error {
+    let fact = "whether the refresh token was spent is not known";
+    let mut error = Error::new(ErrorKind::InDoubt, Stage::Token, fact).with_diagnosis(again_soon());
+    if let Some(cause) = cause {
+        error = error.with_source(cause);
+    }
+    match at {
+        Some(at) => error.with_retry_at(at),
+        None => error,
+    }
+}
+
+fn again_soon() -> Diagnosis {
+    Diagnosis::new(Party::AuthorizationServer, "nothing to do: it is found out by itself", Retry::Now)
+}
+
+fn gone(key: &grantry_core::GrantKey) -> Error {
+    Error::new(ErrorKind::InvalidGrant, Stage::Vault, format!("the vault holds no grant for {key}"))
+        .with_diagnosis(Diagnosis::new(
+            Party::ResourceOwner,
+            "have the person consent, and keep the grant; or register the client's own with `create_grant`",
+            Retry::Never,
+        ))
+}
+
+fn with_sent(mut failure: Failure, sent: bool) -> Failure {
+    failure.sent = sent;
+    failure
+}

@@ -1,0 +1,164 @@
+//! Lost answers, crashes, stores that do not answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_core::{Attempt, Clock, ErrorKind, Grant, GrantKey};
+use grantry_custody::Release;
+use grantry_testkit::{Endpoint, Fault};
+
+use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, kind};
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_asked_for_again_inside_the_window_whatever_the_caller_does() {
+    let world = World::new(GRACE).await;
+    let replica = world.replica().await;
+    world.server.inject(Endpoint::Token, Fault::drop_after_handling());
+    assert_eq!(kind(replica.grant.obtain(Attempt::first()).await), ErrorKind::InDoubt);
+    world.pass(Duration::from_secs(5)).await;
+    assert!(world.is_alive().await, "nobody asked, and it was resolved");
+    assert_eq!(world.requests(), 2);
+    let set = replica.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!((set.generation(), world.requests()), (1, 2), "the stored one is used");
+    assert_eq!(replica.events.taken(), ["rotation_in_doubt", "rotated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn on_a_strict_server_the_held_token_serves_until_the_last_chance() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let held = replica.grant.obtain(Attempt::first()).await.unwrap();
+    // The request never arrives, but nobody can know that.
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling());
+    assert_eq!(kind(replica.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    world.pass(Duration::from_secs(30)).await;
+    assert_eq!(world.requests(), 2, "the access token is still fit, so nothing is risked");
+    world.pass(TOKEN_LIFETIME).await;
+    assert_eq!(world.requests(), 3);
+    replica.custody.close().await;
+    assert!(world.is_alive().await, "the request had not been processed, so the last chance brought it back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_after_the_answer_loses_nothing_and_holds_nobody_up() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let call = replica.grant.obtain(Attempt::first());
+    let fail = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.store.set_down(true);
+    };
+    let (set, ()) = tokio::join!(call, fail);
+    let set = set.expect("the lifeboat suffices");
+    assert!(replica.events.taken().contains(&"custody_at_risk"));
+    world.pass(Duration::from_secs(30)).await;
+    world.store.set_down(false);
+    world.pass(Duration::from_secs(10)).await;
+    assert!(world.is_alive().await);
+    assert_eq!((set.generation(), world.requests()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_wants_the_store_to_have_it_first_waits_for_the_store() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica_with(world.redemption(), Release::AfterStore).await;
+    let call = replica.grant.obtain(Attempt::first());
+    let fail = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.store.set_down(true);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        world.store.set_down(false);
+        world.clock.now()
+    };
+    let answered = async { (call.await.unwrap(), world.clock.now()) };
+    let ((_, answered), up) = tokio::join!(answered, fail);
+    assert!(answered >= up);
+    assert!(world.is_alive().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_process_had_received_is_brought_home_by_the_next() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let call = replica.grant.obtain(Attempt::first());
+    let fail = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        world.store.set_down(true);
+    };
+    let (set, ()) = tokio::join!(call, fail);
+    set.unwrap();
+    // The process dies: its tasks go with its runtime, and its lifeboat is no longer locked. Here the tasks go on, so the
+    // file is copied as the dead process would have left it.
+    let left = std::fs::read_dir(world.lifeboats()).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(&left, world.lifeboats().join("dead.lifeboat")).unwrap();
+    drop(replica);
+    world.store.set_down(false);
+    let next = world.replica().await;
+    assert!(world.is_alive().await, "adopted when it was opened");
+    let set = next.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!((set.generation(), world.requests()), (1, 1));
+    assert!(!world.lifeboats().join("dead.lifeboat").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_on_a_strict_server_ends_with_a_person_and_says_why() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    world.server.inject(Endpoint::Token, Fault::drop_after_handling());
+    assert_eq!(kind(replica.grant.obtain(Attempt::first()).await), ErrorKind::InDoubt);
+    world.pass(Duration::from_secs(60)).await;
+    let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
+    assert_eq!(failure.error.kind(), ErrorKind::InvalidGrant);
+    let text = failure.error.diagnosis().to_string();
+    assert!(text.contains("consent again") && text.contains("lost"), "{text}");
+    assert_eq!(world.requests(), 2, "the last chance, and nothing after the verdict");
+    assert!(replica.events.taken().contains(&"reauthorization_needed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_not_accepted_condemns_no_grant() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let body = r#"{"error":"invalid_client"}"#;
+    world.server.inject(Endpoint::Token, Fault::status(401).with_body(body));
+    assert_eq!(kind(replica.grant.obtain(Attempt::first()).await), ErrorKind::InvalidClient);
+    assert!(world.is_alive().await);
+    assert!(replica.grant.obtain(Attempt::first()).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_was_removed_is_not_brought_back() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let acme = replica.vault.as_principal(crate::fixture::admin()).tenant("acme").unwrap();
+    let call = replica.grant.obtain(Attempt::first());
+    let remove = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let stands = acme.grant("crm", "user-17").await.unwrap().unwrap();
+        acme.remove_grant("crm", "user-17", &stands.version).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(call, remove);
+    assert_eq!(kind(result), ErrorKind::InvalidGrant);
+    assert!(acme.grant("crm", "user-17").await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_record_nothing_is_sent_and_the_error_says_what_to_do() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let other = GrantKey::new("acme", "crm", "nobody").unwrap();
+    let grant = replica.custody.grant(other, Arc::clone(&world.redemption())).build().unwrap();
+    let failure = grant.obtain(Attempt::first()).await.unwrap_err();
+    assert!(failure.error.diagnosis().remedy().contains("consent"));
+    assert_eq!(world.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_the_store_down_nothing_is_sent() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    world.store.set_down(true);
+    let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
+    assert!(!failure.sent, "{failure:?}");
+    assert_eq!(world.requests(), 0);
+}

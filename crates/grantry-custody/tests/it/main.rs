@@ -1,0 +1,7 @@
+//! Custody against an authorization server that rotates, with replicas that share a store.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
+
+mod faults;
+mod fixture;
+mod replicas;

@@ -1,0 +1,81 @@
+//! Several processes and one grant.
+
+use std::time::Duration;
+
+use grantry_core::{Attempt, Clock, Grant};
+
+use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World};
+
+#[tokio::test(start_paused = true)]
+async fn the_first_token_is_obtained_and_the_rotated_refresh_token_is_stored() {
+    let world = World::new(STRICT).await;
+    let before = world.stored().await.unwrap();
+    let replica = world.replica().await;
+    let set = replica.grant.obtain(Attempt::first()).await.unwrap();
+    assert!(set.token().is_fit(world.clock.now()));
+    assert!(set.refresh_token().is_none(), "a source over custody never holds one");
+    assert_eq!((set.generation(), world.requests()), (1, 1));
+    assert_ne!(world.stored().await.unwrap().expose(), before.expose());
+    assert!(world.is_alive().await);
+    assert_eq!(replica.events.taken(), ["rotated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sixteen_replicas_and_four_callers_each_make_one_request_for_each_expiry() {
+    for rotation in [STRICT, GRACE] {
+        let world = World::new(rotation).await;
+        let mut replicas = Vec::new();
+        for _ in 0..16 {
+            replicas.push(world.replica().await);
+        }
+        let mut held: Vec<Option<grantry_core::TokenSet>> = vec![None; 64];
+        for round in 1..=3 {
+            let calls = held
+                .iter()
+                .enumerate()
+                .map(|(nth, held)| replicas[nth % 16].grant.obtain(Attempt::replace_if_any(held.as_ref())));
+            let sets = futures_util::future::join_all(calls).await;
+            held = sets.into_iter().map(|set| Some(set.unwrap())).collect();
+            assert_eq!(world.requests(), round, "{rotation:?}");
+            assert!(world.is_alive().await);
+            world.pass(TOKEN_LIFETIME).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_another_replica_renewed_is_used_and_not_renewed_again() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let first = one.grant.obtain(Attempt::first()).await.unwrap();
+    let same = other.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(first.token().expose(), same.token().expose());
+    // The one renews; the other, whose token is refused with it, finds the new one.
+    let second = one.grant.obtain(Attempt::replace(&first)).await.unwrap();
+    let found = other.grant.obtain(Attempt::replace(&same)).await.unwrap();
+    assert_eq!((second.token().expose(), world.requests()), (found.token().expose(), 2));
+    assert_ne!(second.token().expose(), first.token().expose());
+}
+
+#[tokio::test(start_paused = true)]
+async fn lifetimes_of_a_stored_token_are_those_of_the_server() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let set = one.grant.obtain(Attempt::first()).await.unwrap();
+    world.pass(Duration::from_secs(20)).await;
+    let found = other.grant.obtain(Attempt::first()).await.unwrap();
+    let (early, late) = (found.token().expires().unwrap(), set.token().expires().unwrap());
+    assert!(early <= late && late.since(early) < Duration::from_secs(1), "{early:?} {late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_cuts_nothing_off() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let call = replica.grant.obtain(Attempt::first());
+    // The request is under way for 50 ms.
+    assert!(tokio::time::timeout(Duration::from_millis(30), call).await.is_err());
+    replica.custody.close().await;
+    assert_eq!(world.requests(), 1);
+    assert!(world.is_alive().await, "what was received is in the store");
+}
