@@ -126,7 +126,7 @@ impl PostgresVaultBuilder {
     /// How many connections there are at most, besides the one that listens. 16 unless said otherwise, and at least 1.
     /// It has no effect on a pool that was handed in.
     ///
-    /// As many writes are under way at once; the server syncs those together that come together.
+    /// As many calls are under way at once. Many callers that store at once need few: their writes go together.
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
         self
@@ -192,8 +192,8 @@ impl PostgresVaultBuilder {
         let tell = format!("SELECT {}.tell($1, $2, $3, $4)", schema.quoted());
         runtime.spawn(Arc::clone(&hub).hand_on(link.clone(), tell, channel.clone()));
         let listening = dial.map(|dial| Listening { dial, channel, patience: self.patience.connect });
-        let changes = Changes::new(Arc::clone(&hub), listening, runtime);
-        Ok(PostgresVault::new(Store::new(link, &schema, hub), changes, owns_pool))
+        let changes = Changes::new(Arc::clone(&hub), listening, runtime.clone());
+        Ok(PostgresVault::new(Store::new(link, &schema, hub, runtime), changes, owns_pool))
     }
 
     /// Makes the tables, functions and rights, or brings them to the format of this version. Once they are, it changes

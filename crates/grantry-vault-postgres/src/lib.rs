@@ -18,13 +18,33 @@
 //!
 //! Every promise of [`Vault`](grantry_vault::Vault), for all handles of all processes, on one primary.
 //!
-//! * **One statement for each call.** The tenant, the condition and the write are one function call, in a transaction
-//!   of its own: one round trip, and nothing that could be left open. Deadlocks cannot arise among vaults.
+//! * **One statement for each call, or for several writes.** The tenant, the condition and the write are one function
+//!   call, in a transaction of its own: one round trip, and nothing that could be left open. Deadlocks cannot arise
+//!   among vaults.
 //! * **Waiting has an end.** Connecting, waiting for a connection and each statement have a bound each (10 seconds
 //!   unless said otherwise); the server itself stops a statement that is stuck.
 //! * **Calls run in tasks of their own.** A future that is dropped, or not polled any more, keeps no connection and
 //!   leaves none half-used. A write whose caller left before it had a connection is not sent.
 //! * **Nothing has to be opened again** after a restart, a failover, or a night without a server.
+//!
+//! # Writes that go together
+//!
+//! Up to four calls that store are under way without waiting for anything but a connection. Whoever stores meanwhile
+//! waits until one of them is answered, for 5 ms at most; then everything that waits goes as one call, with one commit
+//! for all of it. Nothing is ever held back for company while fewer calls are under way: a lone caller is as fast as
+//! ever. A batch has 128 writes or 4 MiB at most.
+//!
+//! * **Each write has its own answer.** A conflict of one leaves the others alone. Several for one key are done in the
+//!   order in which they came.
+//! * **What the server undid is sent again, each write by itself**: one of them may be what it refuses. Only what was
+//!   lost on the way is [`InDoubt`](grantry_vault::VaultError::InDoubt), and then it is so for each.
+//! * **Rows are locked in the order of their keys**, so that batches of any vaults wait for each other in line, never
+//!   in a circle. A row that somebody else keeps locked holds the others of its batch up for 200 ms at most; after that
+//!   its writer waits alone.
+//! * **Each write is done under the name of its own tenant**, whatever else is in the batch (see below).
+//!
+//! The function for this came after the first tables. Where it is missing, writes go one by one, until
+//! [`migrate`](PostgresVaultBuilder::migrate) was run again. Older replicas do not mind it.
 //!
 //! # Durability, replicas and failover
 //!
@@ -72,10 +92,11 @@
 //!
 //! A second wall between tenants, behind the sealing. [`migrate`](PostgresVaultBuilder::migrate) makes the role
 //! `grantry_app`, which has no login. Its members have rows of one tenant at a time: of the one that the transaction
-//! names in `grantry.tenant`, which each call does for itself and which ends with it. Whoever forgets a condition in
-//! SQL by hand sees or changes nothing of other tenants, and cannot take the place of their records. What the wall does
-//! not hold is a process that was broken into: it can name any tenant. Against that there is only the sealing, or a
-//! schema and a login for each tenant.
+//! names in `grantry.tenant`, which each call does for itself and which ends with it. Of several writes in one call,
+//! the function names the tenant of each before it touches the row, and the policies are asked row by row. Whoever
+//! forgets a condition in SQL by hand sees or changes nothing of other tenants, and cannot take the place of their
+//! records. What the wall does not hold is a process that was broken into: it can name any tenant. Against that there
+//! is only the sealing, or a schema and a login for each tenant.
 //!
 //! ```sql
 //! CREATE ROLE acme LOGIN PASSWORD '...' IN ROLE grantry_app;
@@ -93,7 +114,7 @@
 //!
 //! # Connections
 //!
-//! [`connections`](PostgresVaultBuilder::connections) bounds them: so many writes are under way at once, and the server
+//! [`connections`](PostgresVaultBuilder::connections) bounds them: so many calls are under way at once, and the server
 //! syncs those together that come together. One more listens for changes, from the moment on when somebody first waits
 //! for one. Other handles are told a few milliseconds after a write, for many writes at once and only if anybody
 //! listens: a `NOTIFY` in the write's own transaction would make all writers of the server wait for each other. A hint
@@ -106,11 +127,13 @@
 //!
 //! * A connection goes back to the pool only after the whole answer to a statement that ended its transaction.
 //! * No write is sent twice, but after an answer that says that nothing was done.
+//! * No write is answered by what became of another's precondition; all of a batch is committed, or none of it.
 //! * No call runs in a session without its settings: they carry a mark, and each function asks for it.
 //! * The name of the tenant ends with the transaction that set it.
 //! * Names of schemas and roles are checked; everything else goes as a parameter.
 //! * No error, log line or `Debug` holds a statement, a password, a text of the server or a byte of a record.
 
+mod answer;
 mod builder;
 mod changes;
 mod dial;
@@ -118,10 +141,13 @@ mod failure;
 mod hub;
 mod identifier;
 mod link;
+mod parameter;
+mod queue;
 mod schema;
 mod session;
 mod store;
 mod vault;
+mod writer;
 
 pub use builder::PostgresVaultBuilder;
 pub use vault::PostgresVault;

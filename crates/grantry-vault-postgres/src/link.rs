@@ -46,18 +46,39 @@ pub(crate) struct Link {
 }
 
 /// Whoever waits for the answer, and may have left.
-pub(crate) struct Waiting(oneshot::Sender<()>);
+pub(crate) struct Waiting<T = ()>(oneshot::Sender<T>);
 
-impl Waiting {
-    pub(crate) fn new(end: oneshot::Sender<()>) -> Self {
+impl<T> Waiting<T> {
+    pub(crate) fn new(end: oneshot::Sender<T>) -> Self {
         Self(end)
+    }
+
+    pub(crate) fn answer(self, answer: T) {
+        let _ = self.0.send(answer);
+    }
+}
+
+/// Why a statement has no rows.
+#[derive(Debug)]
+pub(crate) enum NoRows {
+    /// The server answered that it did nothing: it may be because of what was asked.
+    Undone(VaultError),
+    /// It has nothing to do with what was asked.
+    Failed(VaultError),
+}
+
+impl NoRows {
+    pub(crate) fn into_error(self) -> VaultError {
+        match self {
+            Self::Undone(error) | Self::Failed(error) => error,
+        }
     }
 }
 
 /// Why an attempt has no rows, and whether another may have some.
 enum Attempt {
-    Final(VaultError),
-    Again(VaultError),
+    Final(NoRows),
+    Again(NoRows),
 }
 
 impl Link {
@@ -89,9 +110,24 @@ impl Link {
         statement: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, VaultError> {
-        let mut failed = VaultError::unavailable("no connection could be kept");
+        self.rows_from(None, does, waiting, statement, parameters).await.map_err(NoRows::into_error)
+    }
+
+    /// The same, where there is a connection for the first attempt already.
+    pub(crate) async fn rows_from<T>(
+        &self,
+        mut first: Option<Object>,
+        does: Does,
+        waiting: &mut Waiting<T>,
+        statement: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, NoRows> {
+        let mut failed = NoRows::Failed(VaultError::unavailable("no connection could be kept"));
         for _ in 0..TRIES {
-            let connection = self.connection(waiting).await?;
+            let connection = match first.take() {
+                Some(connection) => connection,
+                None => self.connection(waiting).await.map_err(NoRows::Failed)?,
+            };
             failed = match self.ask(does, connection, statement, parameters).await {
                 Ok(rows) => return Ok(rows),
                 Err(Attempt::Final(error)) => return Err(error),
@@ -104,7 +140,7 @@ impl Link {
     /// Looks whether the server can be reached and is as it has to be. Returns a name that nobody else has.
     pub(crate) async fn look(&self) -> Result<String, VaultError> {
         let (waiting, _here) = oneshot::channel();
-        let connection = self.connection(&mut Waiting(waiting)).await?;
+        let connection = self.connection(&mut Waiting::<()>(waiting)).await?;
         let looked = timeout(self.longest(), self.session.set_up(&connection)).await;
         let looked =
             looked.unwrap_or_else(|_| Err(VaultError::unavailable("setting the session up took too long")));
@@ -115,7 +151,7 @@ impl Link {
     }
 
     /// A connection that is not known to be closed.
-    async fn connection(&self, waiting: &mut Waiting) -> Result<Object, VaultError> {
+    async fn connection<T>(&self, waiting: &mut Waiting<T>) -> Result<Object, VaultError> {
         let patience = self.patience.pool.saturating_add(self.patience.connect);
         let taken = pin!(timeout(patience, self.pool.get()));
         match select(taken, pin!(waiting.0.closed())).await {
@@ -136,13 +172,13 @@ impl Link {
         let answered = self.ask_on(does, &connection, statement, parameters).await;
         let (attempt, keeps) = match answered {
             Ok(Ok(rows)) => return Ok(rows),
-            Ok(Err(Failure::Undone(error))) => (Attempt::Final(error), true),
-            Ok(Err(Failure::Again(error))) => (Attempt::Again(error), true),
-            Ok(Err(Failure::Elsewhere(error))) => (Attempt::Again(error), false),
+            Ok(Err(Failure::Undone(error))) => (Attempt::Final(NoRows::Undone(error)), true),
+            Ok(Err(Failure::Again(error))) => (Attempt::Again(NoRows::Undone(error)), true),
+            Ok(Err(Failure::Elsewhere(error))) => (Attempt::Again(NoRows::Failed(error)), false),
             Ok(Err(failure @ (Failure::Lost | Failure::NotSetUp))) => {
-                (Attempt::Final(failure.into_error()), false)
+                (Attempt::Final(NoRows::Failed(failure.into_error())), false)
             }
-            Err(error) => (Attempt::Final(error), false),
+            Err(error) => (Attempt::Final(NoRows::Failed(error)), false),
         };
         if !keeps {
             drop(Object::take(connection));

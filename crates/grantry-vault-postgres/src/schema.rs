@@ -23,6 +23,9 @@ const STEPS: &[&[&str]] = &[&[
 const PAGE: &str = include_str!("schema/1_page.sql");
 const WALL: &str = "(date_part('epoch', clock_timestamp()) * 1000000)::bigint";
 
+/// What does not change the format: functions that vaults of the same format use where they find them.
+const BATCHES: &str = include_str!("schema/batches.sql");
+
 const GRANTS: &str = include_str!("schema/grants.sql");
 
 /// Where the tables are, and who may use them.
@@ -74,6 +77,7 @@ impl Schema {
              ON CONFLICT (only_row) DO UPDATE SET version = excluded.version WHERE format.version <> {FORMAT};"
         );
         client.batch_execute(&self.filled(&written)).await.map_err(failed)?;
+        client.batch_execute(&self.filled(BATCHES)).await.map_err(failed)?;
         client.batch_execute(&self.filled(GRANTS)).await.map_err(failed)
     }
 

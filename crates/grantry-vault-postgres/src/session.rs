@@ -1,6 +1,8 @@
 //! How a session is set up, and what has to be so before it is used.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use grantry_vault::VaultError;
@@ -28,6 +30,8 @@ pub(crate) struct Session {
     pub(crate) mark: String,
     sql: String,
     accepted: Accepted,
+    /// Whether the newest session found the function for several writes.
+    writes_together: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -71,12 +75,19 @@ impl Session {
                      WHERE oid = to_regclass('{schema}.records')) AS owns,
                  (SELECT relrowsecurity AND relforcerowsecurity FROM pg_class
                      WHERE oid = to_regclass('{schema}.records')) AS walled,
+                 to_regprocedure('{schema}.store_each(text, text[], text[], bytea[], bigint[])') IS NOT NULL
+                     AS together,
                  gen_random_uuid() AS handle;
              SELECT version AS format FROM {schema}.format;
              SELECT set_config('grantry.session', '{mark}', false);",
             schema = name.quoted(),
         );
-        Self { mark, sql, accepted }
+        Self { mark, sql, accepted, writes_together: Arc::default() }
+    }
+
+    /// Whether several writes may go in one call. Where a migration added the function, new connections find it.
+    pub(crate) fn writes_together(&self) -> bool {
+        self.writes_together.load(Ordering::Relaxed)
     }
 
     /// Sets a connection up and looks at the server. Returns a name that nobody else has.
@@ -87,6 +98,8 @@ impl Session {
         let rows = client.simple_query(&self.sql).await;
         let rows = rows.map_err(|error| Failure::of_statement(&error).of_reading().into_error())?;
         self.check(&rows)?;
+        let is_together = first_value(&rows, "together").as_deref() == Some("t");
+        self.writes_together.store(is_together, Ordering::Relaxed);
         first_value(&rows, "handle").ok_or_else(missing)
     }
 

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
 use grantry_core::StoreTime;
 use grantry_vault::{
     Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, VaultError,
 };
+use tokio::runtime::Handle;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::ToSql;
 
+use crate::answer::{number_of, page, revision_of, sealed, strange, value};
 use crate::hub::Hub;
 use crate::identifier::Identifier;
 use crate::link::{Does, Link, Waiting};
+use crate::writer::Writer;
 
 /// A page stops at so many bytes of records, so that it fits into memory whatever its limit.
 const MOST_BYTES_OF_A_PAGE: i64 = 8 * 1024 * 1024;
@@ -29,6 +31,7 @@ const PAUSES_MS: [u64; 6] = [0, 0, 5, 20, 100, 300];
 /// The calls of one schema.
 pub(crate) struct Store {
     link: Link,
+    writer: Writer,
     sql: Sql,
     hub: Arc<Hub>,
     /// The latest reading of this handle, in nanoseconds. It holds also where a standby took over that lacked the last
@@ -39,7 +42,6 @@ pub(crate) struct Store {
 #[derive(Debug, Clone)]
 struct Sql {
     load: Arc<str>,
-    store: Arc<str>,
     remove: Arc<str>,
     list: Arc<str>,
     list_all: Arc<str>,
@@ -47,14 +49,14 @@ struct Sql {
 }
 
 impl Store {
-    pub(crate) fn new(link: Link, schema: &Identifier, hub: Arc<Hub>) -> Self {
+    pub(crate) fn new(link: Link, schema: &Identifier, hub: Arc<Hub>, runtime: Handle) -> Self {
+        let writer = Writer::new(link.clone(), schema, Arc::clone(&hub), runtime);
         let schema = schema.quoted();
         let sql = Sql {
             load: format!(
                 "SELECT o_read_at, o_is_behind, o_revision, o_sealed FROM {schema}.load($1, $2, $3)"
             )
             .into(),
-            store: format!("SELECT {schema}.store($1, $2, $3, $4, $5)").into(),
             remove: format!("SELECT {schema}.remove($1, $2, $3, $4)").into(),
             list: format!(
                 "SELECT o_read_at, o_is_behind, o_more, o_key, o_revision, o_sealed
@@ -68,7 +70,7 @@ impl Store {
             .into(),
             now: format!("SELECT o_read_at, o_is_behind FROM {schema}.now($1)").into(),
         };
-        Self { link, sql, hub, latest: Arc::default() }
+        Self { link, writer, sql, hub, latest: Arc::default() }
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -98,21 +100,7 @@ impl Store {
             Precondition::Absent => None,
             Precondition::Matches(revision) => Some(number_of(revision).ok_or(VaultError::Conflict)?),
         };
-        let (sql, key, hub) = (Arc::clone(&self.sql.store), key.clone(), Arc::clone(&self.hub));
-        let call = async move |link: Link, mut waiting: Waiting| {
-            let sealed = Sealed(record.into_bytes());
-            let parameters: [&(dyn ToSql + Sync); 5] =
-                [&link.session.mark.as_str(), &key.tenant_part(), &key.as_str(), &sealed, &before];
-            let answered = link.rows(Does::Write, &mut waiting, &sql, &parameters).await;
-            let done = answered.and_then(|rows| match rows.first().map(|row| value::<Option<i64>>(row, 0)) {
-                Some(Ok(Some(revision))) => revision_of(revision),
-                Some(Ok(None)) => Err(VaultError::Conflict),
-                Some(Err(_)) | None => Err(VaultError::in_doubt("the answer makes no sense")),
-            });
-            hub.tell_after(&key, &done);
-            done
-        };
-        self.link.in_a_task(Does::Write, call).await
+        self.writer.write(key.clone(), record, before).await
     }
 
     pub(crate) async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
@@ -170,7 +158,10 @@ impl Store {
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("link", &self.link).finish_non_exhaustive()
+        f.debug_struct("Store")
+            .field("link", &self.link)
+            .field("writer", &self.writer)
+            .finish_non_exhaustive()
     }
 }
 
@@ -197,67 +188,4 @@ async fn reading(
         return Ok((rows, StoreTime::from_nanos(nanos.max(before))));
     }
     Err(VaultError::unavailable("its clock cannot be moved on: a write that has to come first does not end"))
-}
-
-fn page(rows: &[Row], read_at: StoreTime) -> Result<Page, VaultError> {
-    let mut page = Page::default();
-    for row in rows {
-        let Some(key) = value::<Option<&str>>(row, 3)? else {
-            page.more = value::<bool>(row, 2)?;
-            return Ok(page);
-        };
-        let key = RecordKey::parse(key);
-        let key = key.map_err(|_| VaultError::damaged("a key in the table is no key of a record"))?;
-        let revision = revision_of(value(row, 4)?)?;
-        page.records.push((key, StoredRecord { sealed: sealed(row, 5)?, revision, read_at }));
-    }
-    Err(strange())
-}
-
-fn value<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, VaultError> {
-    row.try_get(column).map_err(|_| strange())
-}
-
-fn sealed(row: &Row, column: usize) -> Result<SealedRecord, VaultError> {
-    value::<&[u8]>(row, column).map(|bytes| SealedRecord::new(Bytes::copy_from_slice(bytes)))
-}
-
-fn revision_of(number: i64) -> Result<Revision, VaultError> {
-    u64::try_from(number)
-        .map(Revision::number)
-        .map_err(|_| VaultError::damaged("a revision in the table is negative"))
-}
-
-/// The number that the store knows it by, if it may be one of the store's.
-fn number_of(revision: &Revision) -> Option<i64> {
-    revision.as_number().and_then(|number| i64::try_from(number).ok())
-}
-
-fn strange() -> VaultError {
-    VaultError::damaged("the functions in the database do not answer as they should")
-}
-
-/// Sealed bytes as a parameter: the driver writes parameters into its log, and should not write these.
-struct Sealed(Bytes);
-
-impl ToSql for Sealed {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        (&*self.0).to_sql(ty, out)
-    }
-
-    fn accepts(ty: &Type) -> bool {
-        <&[u8] as ToSql>::accepts(ty)
-    }
-
-    to_sql_checked!();
-}
-
-impl fmt::Debug for Sealed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{} bytes]", self.0.len())
-    }
 }

@@ -18,12 +18,12 @@ async fn behind_a_proxy() -> (Database, Proxy, PostgresVault) {
     (database, proxy, vault)
 }
 
-fn record(text: &str) -> SealedRecord {
+pub(crate) fn record(text: &str) -> SealedRecord {
     SealedRecord::new(text.to_owned())
 }
 
 /// A superuser's session that stands in the way.
-async fn in_the_way(database: &Database, sql: &str) -> Client {
+pub(crate) async fn in_the_way(database: &Database, sql: &str) -> Client {
     server().create_role("root", "SUPERUSER").unwrap();
     let (client, connection) =
         tokio_postgres::connect(&server().url("root", &database.name), NoTls).await.unwrap();
@@ -34,12 +34,31 @@ async fn in_the_way(database: &Database, sql: &str) -> Client {
 
 /// Ends the sessions of the vault that wait for a lock, once one does.
 async fn end_who_waits(client: &Client) {
+    wait_for(client, 1, "count(pg_terminate_backend(pid))", "wait_event_type = 'Lock'").await;
+}
+
+/// Waits until so many sessions wait for a lock.
+pub(crate) async fn wait_for_who_waits(client: &Client, count: i64) {
+    wait_for(client, count, "count(*)", "wait_event_type = 'Lock'").await;
+}
+
+/// Ends the sessions of the vault that are within `pg_sleep`, once one is.
+pub(crate) async fn end_who_sleeps(client: &Client) {
+    wait_for(client, 1, "count(pg_terminate_backend(pid))", "wait_event = 'PgSleep'").await;
+}
+
+/// Waits until a session is within `pg_sleep`.
+pub(crate) async fn wait_for_who_sleeps(client: &Client) {
+    wait_for(client, 1, "count(*)", "wait_event = 'PgSleep'").await;
+}
+
+async fn wait_for(client: &Client, count: i64, what: &str, condition: &str) {
     for _ in 0..3_000 {
         // Within a transaction the first look is remembered.
         client.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
-        let sql = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        if client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+        let sql =
+            format!("SELECT {what} FROM pg_stat_activity WHERE datname = current_database() AND {condition}");
+        if client.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0) >= count {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -18,6 +18,8 @@ pub(crate) enum Fault {
     CutQuestions,
     /// Questions reach the server; answers stay away.
     StallAnswers,
+    /// Nothing comes of new connections, and they are not cut either.
+    StallConnections,
     /// New connections are cut at once, and those that are there at their next byte.
     Down,
 }
@@ -40,7 +42,12 @@ impl Proxy {
         let fault = Arc::new(AtomicU8::new(Fault::None as u8));
         let shared = Arc::clone(&fault);
         tokio::spawn(async move {
+            let mut stalled = Vec::new();
             while let Ok((client, _)) = listener.accept().await {
+                if Fault::StallConnections.is(&shared) {
+                    stalled.push(client);
+                    continue;
+                }
                 if Fault::Down.is(&shared) {
                     continue;
                 }

@@ -94,6 +94,81 @@ async fn the_tenant_of_a_call_ends_with_it() {
 }
 
 #[tokio::test]
+async fn a_batch_by_hand_does_not_write_rows_under_the_name_of_another_tenant() {
+    let (database, _vault) = two_tenants().await;
+    let client = by_hand(&database).await;
+    client.batch_execute("SET grantry.session = 'mark'").await.unwrap();
+    let revision = |tenant: &str| {
+        database.sql(&format!("SELECT revision FROM grantry.records WHERE tenant = '{tenant}'"))
+    };
+    let (of_a, of_b) = (revision("a"), revision("b"));
+    let batch = async |tenants: &str, keys: &str, revisions: &str| {
+        let sealed = "ARRAY['x', 'x', 'x']::bytea[]";
+        let sql = format!(
+            "SELECT grantry.store_each('mark', ARRAY[{tenants}], ARRAY[{keys}], {sealed}, ARRAY[{revisions}]::bigint[])"
+        );
+        client.query_one(&sql, &[]).await.map(|row| row.get::<_, Vec<Option<i64>>>(0))
+    };
+    // Before and behind it stand rows of the tenant that is named, so that its name was set for them.
+    let keys = "'a/grant/crm/user', 'b/grant/crm/user', 'a/grant/crm/user'";
+    let done = batch("'a', 'a', 'a'", keys, &format!("1, {of_b}, {of_a}")).await.unwrap();
+    assert!(matches!(done[..], [None, None, Some(_)]), "{done:?}");
+    let done = batch("'b', 'a', 'b'", keys, &format!("{}, {of_b}, 1", revision("a"))).await.unwrap();
+    assert_eq!(done, [None, None, None]);
+    let done = batch("NULL, 'b', NULL", keys, &format!("{}, 1, 1", revision("a"))).await.unwrap();
+    assert_eq!(done, [None, None, None]);
+    assert_eq!(revision("b"), of_b);
+    for tenants in ["'a', 'a', 'a'", "'a', 'b', 'b'", "'b', 'b', 'a'", "'a', NULL, 'a'"] {
+        // Nothing new under a false tenant, and all of it is undone.
+        let keys = "'a/grant/crm/new', 'b/grant/crm/new', 'a/grant/crm/newer'";
+        assert!(batch(tenants, keys, "NULL, NULL, NULL").await.is_err(), "{tenants}");
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM grantry.records"), "2");
+    // The last name went with its transaction.
+    assert!(client.query("SELECT FROM grantry.records", &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn each_row_of_a_batch_is_written_under_the_name_of_its_own_tenant() {
+    const TENANTS: usize = 5;
+    let database = Database::migrated().await;
+    database.sql(
+        "CREATE TABLE public.seen (named text, tenant text, part text, batch xid8 DEFAULT pg_current_xact_id());
+         CREATE FUNCTION public.see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+         BEGIN
+             INSERT INTO public.seen VALUES
+                 (current_setting('grantry.tenant', true), new.tenant, split_part(new.key, '/', 1));
+             RETURN NULL;
+         END $$;
+         CREATE TRIGGER see AFTER INSERT OR UPDATE ON grantry.records FOR EACH ROW EXECUTE FUNCTION public.see();",
+    );
+    let vault = database.login().connections(2).open().await.unwrap();
+    let tasks: Vec<_> = (0..40)
+        .map(|nth| {
+            let (vault, at) = (vault.clone(), key(&format!("t{}/keys/-/{nth}", nth % TENANTS)));
+            tokio::spawn(async move {
+                let mut when = Precondition::Absent;
+                for _ in 0..20 {
+                    let revision = vault.store(&at, SealedRecord::new("x"), when).await.unwrap();
+                    when = Precondition::Matches(revision);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(
+        database.sql("SELECT count(*), bool_and(named = tenant AND tenant = part) FROM public.seen"),
+        "800|t"
+    );
+    // There were batches of several tenants, so that it was put to the test.
+    let mixed = "SELECT count(*) > 0 FROM
+                 (SELECT FROM public.seen GROUP BY batch HAVING count(DISTINCT tenant) > 1) AS mixed";
+    assert_eq!(database.sql(mixed), "t");
+}
+
+#[tokio::test]
 async fn the_right_to_list_all_tenants_can_be_taken_away() {
     let (database, vault) = two_tenants().await;
     assert_eq!(vault.list(&RecordPrefix::everything(), None, 10).await.unwrap().records.len(), 2);
