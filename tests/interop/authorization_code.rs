@@ -26,20 +26,20 @@ const PAGES: usize = 20;
 
 /// What the person does on the consent page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Person {
+pub(crate) enum Person {
     Consents,
     Cancels,
 }
 
 /// A browser without a screen: it keeps cookies, and sends the forms that it finds.
-struct Browser {
+pub(crate) struct Browser {
     transport: HttpTransport,
     cookies: BTreeMap<String, String>,
     person: Person,
 }
 
 impl Browser {
-    fn new(person: Person) -> Fallible<Self> {
+    pub(crate) fn new(person: Person) -> Fallible<Self> {
         Ok(Self { transport: HttpTransport::new()?, cookies: BTreeMap::new(), person })
     }
 
@@ -71,7 +71,7 @@ impl Browser {
         Err("the walk does not end".into())
     }
 
-    async fn load(&mut self, url: &Url, form: Option<String>) -> Fallible<Answer> {
+    pub(crate) async fn load(&mut self, url: &Url, form: Option<String>) -> Fallible<Answer> {
         let cookies: Vec<String> =
             self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let method = if form.is_some() { Method::POST } else { Method::GET };
@@ -97,7 +97,7 @@ impl Browser {
     }
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     text.split_once(before)?.1.split_once(after).map(|(inside, _)| inside)
 }
 

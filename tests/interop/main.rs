@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_authentication;
+mod device_authorization;
 mod discovery;
 mod harness;
 mod introspecting_resource;

@@ -28,6 +28,18 @@ function web(id, more = {}) {
   };
 }
 
+/** A program without a browser, which has a person approve elsewhere. */
+function device(id, more) {
+  return {
+    client_id: id,
+    application_type: 'native',
+    grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+    response_types: [],
+    redirect_uris: [],
+    ...more,
+  };
+}
+
 /**
  * A new private key in PEM. It is encoded by the job that makes it: exporting the key objects that such a job hands
  * out can hang Node.js for good, when the job is collected in the middle of an export.
@@ -99,4 +111,6 @@ export const clients = [
   // A web application that people connect; the second one has to push its requests.
   web('web'),
   web('web-pushing', { require_pushed_authorization_requests: true }),
+  device('tv', { token_endpoint_auth_method: 'none' }),
+  device('printer', { token_endpoint_auth_method: 'client_secret_basic', client_secret: 'printer-secret' }),
 ];

@@ -29,7 +29,13 @@ const configuration = {
   clients,
   jwks: { keys: serverKeys },
   scopes: ['openid', 'offline_access', 'read', 'write'],
-  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt'],
+  clientAuthMethods: [
+    'client_secret_basic',
+    'client_secret_post',
+    'client_secret_jwt',
+    'private_key_jwt',
+    'none',
+  ],
   enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'ES256', 'RS256', 'PS256', 'EdDSA'] },
   findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
   pkce: { required: () => true },
@@ -40,12 +46,14 @@ const configuration = {
     ClientCredentials: accessTtl,
     RefreshToken: 86_400,
     IdToken: 3600,
+    DeviceCode: 600,
     Grant: 86_400,
   },
   features: {
     // Plain login and consent pages, which let anybody in under any name.
     devInteractions: { enabled: true },
     pushedAuthorizationRequests: { enabled: true },
+    deviceFlow: { enabled: true },
     clientCredentials: { enabled: true },
     revocation: { enabled: true, allowedPolicy: ownToken },
     introspection: {

@@ -82,7 +82,8 @@ pub(crate) fn by_status(status: StatusCode, otherwise: &str) -> Refusal {
     Refusal::new(kind, consumed, fact)
 }
 
-fn is_encoded(answer: &Answer) -> bool {
+/// Whether the body is in an encoding that was not asked for.
+pub(crate) fn is_encoded(answer: &Answer) -> bool {
     let encodings = answer.headers().get_all(CONTENT_ENCODING);
     encodings.iter().any(|e| !e.as_bytes().eq_ignore_ascii_case(b"identity") && !e.is_empty())
 }

@@ -8,7 +8,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use crate::Answer;
-use crate::answer::{Member, Members, seconds};
+use crate::answer::{Member, Members, is_encoded, seconds};
 
 /// What a client waits between two polls where the server names no time (RFC 8628 section 3.2).
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ pub struct VerificationUri(Url);
 impl DeviceCodes {
     /// `None` where the answer is no success, or one that cannot be used.
     pub(crate) fn read(answer: &Answer, sent: Instant) -> Option<Self> {
-        if !answer.status().is_success() {
+        if !answer.status().is_success() || is_encoded(answer) {
             return None;
         }
         let members =

@@ -75,6 +75,32 @@ async fn req_a05_no_parameter_is_repeated_but_resource() {
     assert_eq!(script.left().len(), 1);
 }
 
+/// RFC 8693 section 2.1: "Multiple audience parameters may be used".
+#[tokio::test]
+async fn a_token_exchange_may_name_several_audiences_and_no_other_request() {
+    const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let script = Script::new([Ok(answer(200, OK))]);
+    let server = server().extra_parameter("audience", "theirs");
+    let endpoint = endpoint(server, &script);
+    let asked =
+        |grant_type| TokenRequest::new(grant_type).parameter("audience", "one").parameter("audience", "two");
+    endpoint.request(asked(EXCHANGE), Attempt::first()).await.unwrap();
+    let pairs = script.left()[0].pairs();
+    let audiences: Vec<&str> =
+        pairs.iter().filter(|(name, _)| name == "audience").map(|(_, value)| value.as_str()).collect();
+    assert_eq!(audiences, ["one", "two"]);
+
+    for other in [
+        asked("refresh_token"),
+        asked("client_credentials"),
+        asked(EXCHANGE).parameter("x", "1").parameter("x", "2"),
+    ] {
+        let failure = endpoint.request(other, Attempt::first()).await.unwrap_err();
+        assert_eq!((failure.error.kind(), failure.sent), (ErrorKind::Configuration, false));
+    }
+    assert_eq!(script.left().len(), 1);
+}
+
 #[tokio::test]
 async fn req_c02_each_method_puts_its_proof_in_one_place_and_req_c04_never_in_the_url() {
     let secret = "a client secret of 32 bytes or so";

@@ -86,3 +86,19 @@ pub(crate) fn json(answer: &Answer) -> Value {
 pub(crate) fn builder() -> TestServerBuilder {
     TestServer::builder().client(RegisteredClient::with_secret("billing", "s3cret"))
 }
+
+/// A form, posted to a path of a server without a socket.
+pub(crate) fn posted(path: &str, parameters: &[(&str, &str)]) -> Request {
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+    let url = format!("https://as.test{path}").parse().unwrap();
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    Request::new(Method::POST, url)
+        .with_header(header::CONTENT_TYPE, kind)
+        .with_body(Zeroizing::new(form.into_bytes()))
+}
+
+/// What a server without a socket answers, which is always JSON.
+pub(crate) async fn answered(server: &TestServer, request: Request) -> Value {
+    let answer = server.transport().send(request).await.unwrap();
+    serde_json::from_slice(answer.expose_body()).unwrap()
+}

@@ -7,6 +7,10 @@ mod authorization;
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod device;
+#[cfg(test)]
+mod exchange;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod other_endpoints;
