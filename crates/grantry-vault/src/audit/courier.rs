@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use grantry_core::{Clock, Timestamp};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use super::health::SinkHealth;
 use super::progress::Progress;
@@ -29,7 +28,7 @@ pub(crate) struct Courier {
     sink: Arc<dyn AuditSink>,
     /// This sink's place in the progress.
     index: usize,
-    progress: watch::Sender<Progress>,
+    progress: Progress,
     clock: Arc<dyn Clock>,
     /// How many lines may wait before those that are safe elsewhere are given up.
     capacity: usize,
@@ -51,7 +50,7 @@ impl Courier {
     pub(crate) fn new(
         sink: Arc<dyn AuditSink>,
         index: usize,
-        progress: watch::Sender<Progress>,
+        progress: Progress,
         clock: Arc<dyn Clock>,
         capacity: usize,
     ) -> Arc<Self> {
@@ -63,7 +62,7 @@ impl Courier {
         let mut state = self.state();
         state.waiting.push_back(line);
         if state.waiting.len() > self.capacity {
-            let durable = self.progress.borrow().durable();
+            let durable = self.progress.durable();
             // A line is given up only where another sink has it durably.
             if state.waiting.front().is_some_and(|line| line.seq() < durable) {
                 state.waiting.pop_front();
@@ -147,7 +146,7 @@ impl Courier {
             tracing::info!(sink = self.index, "the audit sink takes lines again");
         }
         drop(state);
-        self.progress.send_modify(|progress| progress.reached(self.index, last.seq() + 1));
+        self.progress.reached(self.index, last.seq() + 1);
     }
 
     fn failed(&self, error: &AuditError) {

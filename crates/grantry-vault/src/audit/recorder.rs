@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use grantry_core::Clock;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 
 use super::chain::Chain;
 use super::courier::Courier;
@@ -19,7 +18,7 @@ use super::{AttemptId, AuditError, AuditSink, Checkpoint, Intent};
 #[derive(Debug)]
 pub(crate) struct Recorder {
     clock: Arc<dyn Clock>,
-    progress: watch::Sender<Progress>,
+    progress: Progress,
     couriers: Vec<Arc<Courier>>,
     settings: Settings,
     head: Mutex<Head>,
@@ -52,7 +51,7 @@ impl Recorder {
         sinks: Vec<Arc<dyn AuditSink>>,
         settings: Settings,
     ) -> Self {
-        let progress = watch::Sender::new(Progress::new(sinks.iter().map(|sink| sink.is_durable())));
+        let progress = Progress::new(sinks.iter().map(|sink| sink.is_durable()));
         let courier = |(index, sink)| {
             Courier::new(sink, index, progress.clone(), Arc::clone(&clock), settings.capacity)
         };
@@ -75,7 +74,7 @@ impl Recorder {
         if head.closed {
             return Err(AuditError::Closed);
         }
-        let waiting = head.chain.seq().saturating_sub(self.progress.borrow().durable());
+        let waiting = head.chain.seq().saturating_sub(self.progress.durable());
         // Outcomes are never refused, so intents are: each of them may bring one.
         if waiting >= self.settings.capacity as u64 {
             return Err(AuditError::Full);
@@ -108,7 +107,7 @@ impl Recorder {
     pub(crate) async fn flushed(&self) -> Result<(), AuditError> {
         let end = self.head().chain.seq();
         let everywhere = self.wait(|progress| progress.everywhere() >= end).await?;
-        if everywhere || self.progress.borrow().durable() >= end { Ok(()) } else { Err(late()) }
+        if everywhere || self.progress.durable() >= end { Ok(()) } else { Err(late()) }
     }
 
     /// Waits until a durable sink has the first `lines` lines.
@@ -121,7 +120,7 @@ impl Recorder {
     }
 
     pub(crate) fn health(&self) -> AuditHealth {
-        let written = self.progress.borrow().durable();
+        let written = self.progress.durable();
         let end = self.head().chain.seq();
         let is_outcome = |line: &AuditLine| {
             line.seq() >= written && matches!(line.parts().content, Content::Outcome { .. })
@@ -202,9 +201,8 @@ impl Recorder {
             return Err(AuditError::configuration("the audit log needs a tokio runtime; call it inside one"));
         }
         self.start_couriers();
-        let mut progress = self.progress.subscribe();
-        let waited = tokio::time::timeout(self.settings.patience, progress.wait_for(is)).await;
-        Ok(matches!(waited, Ok(Ok(_))))
+        let waited = tokio::time::timeout(self.settings.patience, self.progress.until(is)).await;
+        Ok(waited.is_ok())
     }
 
     fn head(&self) -> MutexGuard<'_, Head> {

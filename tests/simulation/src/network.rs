@@ -1,0 +1,101 @@
+//! The way to the authorization server, and back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantry_endpoint::{Answer, Request, Transport, TransportCause, TransportFailure};
+use grantry_testkit::InMemoryTransport;
+
+use crate::life::Life;
+
+/// How long a request takes at most, as the terms of the grants say.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The network of one process.
+#[derive(Debug)]
+pub(crate) struct Network {
+    inner: InMemoryTransport,
+    life: Arc<Life>,
+    is_cut: Arc<AtomicBool>,
+}
+
+impl Network {
+    /// The network of a process; `is_cut` cuts it off.
+    pub(crate) fn of(inner: InMemoryTransport, life: &Arc<Life>, is_cut: &Arc<AtomicBool>) -> Self {
+        Self { inner, life: Arc::clone(life), is_cut: Arc::clone(is_cut) }
+    }
+
+    fn fault(&self, kind: &'static str) {
+        self.life.fate.trace.fault(kind);
+    }
+
+    async fn silence(&self) -> TransportFailure {
+        tokio::time::sleep(TIMEOUT).await;
+        TransportFailure::unknown(TransportCause::TimedOut)
+    }
+}
+
+#[async_trait]
+impl Transport for Network {
+    async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+        let fate = &self.life.fate;
+        if self.life.is_over() {
+            std::future::pending::<()>().await;
+        }
+        if self.is_cut.load(Ordering::Relaxed) {
+            self.fault("network cut");
+            return Err(TransportFailure::unsent(TransportCause::NotConnected));
+        }
+        let latency = || Duration::from_millis(1 + fate.dice.below(80));
+        let sent = fate.tower.sent(self.life.number, &request);
+        tokio::time::sleep(latency()).await;
+        if fate.strikes(fate.plan.lost) {
+            self.fault("request lost");
+            fate.tower.over(&sent);
+            return Err(self.silence().await);
+        }
+        if fate.strikes(fate.plan.lost / 2) {
+            self.fault("server busy");
+            fate.tower.over(&sent);
+            return Ok(Answer::new(http::StatusCode::SERVICE_UNAVAILABLE));
+        }
+        if fate.strikes(fate.plan.doubled) {
+            self.fault("request doubled");
+            let copy = self.inner.send(copy(&request)).await;
+            fate.tower.issued(&sent, copy.as_ref().ok(), "doubled");
+        }
+        let answer = self.inner.send(request).await;
+        fate.note("answered", &fate.tower.describe(&sent, answer.as_ref().ok()));
+        let lost = fate.strikes(fate.plan.lost);
+        fate.tower.issued(&sent, answer.as_ref().ok(), if lost { "answer lost" } else { "" });
+        tokio::time::sleep(latency()).await;
+        if fate.strikes(fate.plan.lost) {
+            // Late, but in time.
+            self.fault("answer late");
+            tokio::time::sleep(Duration::from_millis(fate.dice.below(3_000))).await;
+        }
+        fate.tower.over(&sent);
+        if lost {
+            self.fault("answer lost");
+            return Err(match fate.dice.below(3) {
+                0 => TransportFailure::unknown(TransportCause::Broken),
+                1 => TransportFailure::unknown(TransportCause::Truncated),
+                _ => self.silence().await,
+            });
+        }
+        if self.life.is_over() {
+            std::future::pending::<()>().await;
+        }
+        fate.tower.received(&sent);
+        self.life.pass("received").await;
+        answer
+    }
+}
+
+fn copy(request: &Request) -> Request {
+    let body = zeroize::Zeroizing::new(request.expose_body().to_vec());
+    let copy = Request::new(request.method().clone(), request.url().clone()).with_body(body);
+    request.headers().iter().fold(copy, |copy, (name, value)| copy.with_header(name.clone(), value.clone()))
+}

@@ -1,0 +1,90 @@
+//! What a seed decides about a world before it begins.
+
+use std::time::Duration;
+
+use grantry_core::Rotation;
+
+use crate::dice::Dice;
+
+/// How a world is made, and what happens to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    /// What it was made of.
+    pub(crate) seed: u64,
+    /// What the authorization server does with used refresh tokens.
+    pub(crate) rotation: Rotation,
+    /// Processes at a time.
+    pub(crate) replicas: usize,
+    /// Tenants, and grants of each.
+    pub(crate) tenants: usize,
+    /// Grants of each tenant.
+    pub(crate) grants: usize,
+    /// How long access tokens live.
+    pub(crate) token_lifetime: Duration,
+    /// For how long things go wrong.
+    pub(crate) trouble: Duration,
+    /// Of a thousand token requests, how many are lost before the server, and how many answers after it.
+    pub(crate) lost: u64,
+    /// Of a thousand token requests, how many arrive twice.
+    pub(crate) doubled: u64,
+    /// Of a thousand operations of a process, how many it does not survive.
+    pub(crate) crashes: u64,
+    /// Of a thousand operations, how many take seconds.
+    pub(crate) stalls: u64,
+    /// Of a thousand writes, how many answers of the store are lost.
+    pub(crate) doubtful_writes: u64,
+    /// Whether the store, the key provider and the network are gone for a while now and then.
+    pub(crate) outages: bool,
+    /// Whether the store fails over and loses the last commits.
+    pub(crate) failover: bool,
+    /// Whether wall clocks jump and machines sleep.
+    pub(crate) clock_jumps: bool,
+    /// Whether disks are full for a while.
+    pub(crate) full_disks: bool,
+}
+
+impl Plan {
+    /// The plan of a seed. One seed in eight has no fault at all.
+    pub(crate) fn of(seed: u64) -> Self {
+        let dice = Dice::new(seed ^ 0x9a7e_11ed);
+        let rotation = match dice.below(5) {
+            0 => Rotation::KeepOld,
+            1 => Rotation::Grace { window: Duration::from_secs(30), same: false },
+            2 => Rotation::Grace { window: Duration::from_secs(60), same: true },
+            3 => Rotation::Strict { revokes_family: false },
+            _ => Rotation::Strict { revokes_family: true },
+        };
+        let calm = seed.is_multiple_of(8);
+        let some = |most: u64| if calm || dice.below(3) == 0 { 0 } else { dice.below(most) + 1 };
+        let maybe = |one_in: u64| !calm && dice.below(one_in) == 0;
+        Self {
+            seed,
+            rotation,
+            replicas: 2 + dice.index(3),
+            tenants: 1 + dice.index(3),
+            grants: 1 + dice.index(3),
+            token_lifetime: Duration::from_secs(20 + dice.below(60)),
+            trouble: Duration::from_secs(240),
+            lost: some(60),
+            doubled: if matches!(rotation, Rotation::Strict { .. }) { 0 } else { some(20) },
+            crashes: some(6),
+            stalls: some(6),
+            doubtful_writes: some(10),
+            outages: maybe(2),
+            failover: maybe(8),
+            clock_jumps: maybe(3),
+            full_disks: maybe(4),
+        }
+    }
+
+    /// Whether nothing goes wrong in it.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.lost + self.doubled + self.crashes + self.stalls + self.doubtful_writes == 0
+            && !(self.outages || self.failover || self.clock_jumps || self.full_disks)
+    }
+
+    /// Whether the server brings back an answer that was lost.
+    pub(crate) fn forgives(&self) -> bool {
+        !matches!(self.rotation, Rotation::Strict { .. })
+    }
+}

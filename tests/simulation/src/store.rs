@@ -1,0 +1,255 @@
+//! The store that all processes share: slow, doubtful, gone for a while, and set back.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantry_core::{Clock, StoreTime};
+use grantry_testkit::ManualClock;
+use grantry_vault::{
+    ChangeHint, Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, Vault,
+    VaultError, Watch,
+};
+
+use tokio::sync::oneshot;
+
+use crate::life::Life;
+
+type Records = BTreeMap<RecordKey, (SealedRecord, u64)>;
+
+/// What is stored.
+#[derive(Debug)]
+pub(crate) struct Disk {
+    state: Mutex<State>,
+    hints: Hints,
+    clock: ManualClock,
+    /// Whether it answers.
+    pub(crate) is_down: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    records: Records,
+    writes: u64,
+    /// What a failover would come back with.
+    replicated: Records,
+}
+
+impl Disk {
+    /// An empty disk.
+    pub(crate) fn new(clock: ManualClock) -> Arc<Self> {
+        Arc::new(Self {
+            state: Mutex::default(),
+            hints: Hints::default(),
+            clock,
+            is_down: AtomicBool::new(false),
+        })
+    }
+
+    /// What is written so far would outlive a failover.
+    pub(crate) fn replicate(&self) {
+        let mut state = self.lock();
+        state.replicated = state.records.clone();
+    }
+
+    /// Everything since the last replication is lost.
+    pub(crate) fn fail_over(&self) {
+        let mut state = self.lock();
+        state.records = state.replicated.clone();
+        drop(state);
+        self.hints.tell_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> StoreTime {
+        StoreTime::from_nanos(self.clock.now().as_nanos())
+    }
+}
+
+/// Hints that wake those who wait in the order in which they came: the vault's own choose at random, and a world has to come
+/// again with its seed.
+#[derive(Debug, Default)]
+struct Hints(Mutex<BTreeMap<RecordKey, Vec<oneshot::Sender<()>>>>);
+
+impl Hints {
+    fn tell(&self, key: &RecordKey) {
+        let told = self.lock().remove(key);
+        for waiting in told.into_iter().flatten() {
+            let _ = waiting.send(());
+        }
+    }
+
+    fn tell_all(&self) {
+        let told = std::mem::take(&mut *self.lock());
+        for waiting in told.into_values().flatten() {
+            let _ = waiting.send(());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RecordKey, Vec<oneshot::Sender<()>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch for Hints {
+    fn next_change(&self, key: &RecordKey) -> ChangeHint {
+        let (sender, told) = oneshot::channel();
+        let mut waiting = self.lock();
+        let of_key = waiting.entry(key.clone()).or_default();
+        of_key.retain(|other| !other.is_closed());
+        of_key.push(sender);
+        ChangeHint::new(async move {
+            let _ = told.await;
+        })
+    }
+}
+
+/// The disk as one process reaches it; without a process, as somebody reaches it to whom nothing happens.
+#[derive(Debug)]
+pub(crate) struct Store {
+    disk: Arc<Disk>,
+    life: Option<Arc<Life>>,
+}
+
+impl Store {
+    /// The store of a process.
+    pub(crate) fn of(disk: &Arc<Disk>, life: &Arc<Life>) -> Self {
+        Self { disk: Arc::clone(disk), life: Some(Arc::clone(life)) }
+    }
+
+    /// The store without anything between.
+    pub(crate) fn at_hand(disk: &Arc<Disk>) -> Self {
+        Self { disk: Arc::clone(disk), life: None }
+    }
+
+    async fn before(&self, what: &str) -> Result<(), VaultError> {
+        let Some(life) = &self.life else { return Ok(()) };
+        life.pass(what).await;
+        tokio::time::sleep(Duration::from_micros(200 + life.fate.dice.below(8_000))).await;
+        if self.disk.is_down.load(Ordering::Relaxed) {
+            life.fate.trace.fault("store unavailable");
+            return Err(VaultError::unavailable("an outage"));
+        }
+        Ok(())
+    }
+
+    async fn after(&self, what: &str) {
+        if let Some(life) = &self.life {
+            life.pass(what).await;
+        }
+    }
+}
+
+#[async_trait]
+impl Vault for Store {
+    async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
+        self.before("load").await?;
+        let read_at = self.disk.now();
+        let found = self.disk.lock().records.get(key).map(|record| stored(record, read_at));
+        self.after("loaded").await;
+        Ok(found)
+    }
+
+    async fn store(
+        &self,
+        key: &RecordKey,
+        record: SealedRecord,
+        when: Precondition,
+    ) -> Result<Revision, VaultError> {
+        self.before("store").await?;
+        let doubtful =
+            self.life.as_ref().is_some_and(|life| life.fate.strikes(life.fate.plan.doubtful_writes));
+        if doubtful && self.life.as_ref().is_some_and(|life| life.fate.dice.below(2) == 0) {
+            self.count("write lost");
+            return Err(VaultError::in_doubt("the request was lost"));
+        }
+        let revision = {
+            let mut state = self.disk.lock();
+            if !holds(&when, state.records.get(key)) {
+                return Err(VaultError::Conflict);
+            }
+            state.writes += 1;
+            let revision = state.writes;
+            state.records.insert(key.clone(), (record, revision));
+            revision
+        };
+        self.disk.hints.tell(key);
+        if let Some(life) = &self.life {
+            life.fate.note("written", key.as_str());
+            life.fate.tower.stored(life.number, key);
+        }
+        self.after("stored").await;
+        if doubtful {
+            self.count("answer of a write lost");
+            return Err(VaultError::in_doubt("the answer was lost"));
+        }
+        Ok(Revision::number(revision))
+    }
+
+    async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
+        self.before("remove").await?;
+        let mut state = self.disk.lock();
+        if !holds(&Precondition::Matches(revision.clone()), state.records.get(key)) {
+            return Err(VaultError::Conflict);
+        }
+        state.records.remove(key);
+        Ok(())
+    }
+
+    async fn list(
+        &self,
+        prefix: &RecordPrefix,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Page, VaultError> {
+        self.before("list").await?;
+        let read_at = self.disk.now();
+        let state = self.disk.lock();
+        let start = match after.map(RecordKey::as_str) {
+            Some(after) if after >= prefix.as_str() => Bound::Excluded(after),
+            _ => Bound::Included(prefix.as_str()),
+        };
+        let mut found = state
+            .records
+            .range::<str, _>((start, Bound::Unbounded))
+            .take_while(|(key, _)| prefix.covers(key));
+        let records =
+            found.by_ref().take(limit).map(|(key, record)| (key.clone(), stored(record, read_at))).collect();
+        Ok(Page { records, more: limit > 0 && found.next().is_some() })
+    }
+
+    async fn now(&self) -> Result<StoreTime, VaultError> {
+        self.before("now").await?;
+        Ok(self.disk.now())
+    }
+
+    fn watch(&self) -> Option<&dyn Watch> {
+        Some(&self.disk.hints)
+    }
+}
+
+impl Store {
+    fn count(&self, fault: &'static str) {
+        if let Some(life) = &self.life {
+            life.fate.trace.fault(fault);
+        }
+    }
+}
+
+fn stored((sealed, revision): &(SealedRecord, u64), read_at: StoreTime) -> StoredRecord {
+    StoredRecord { sealed: sealed.clone(), revision: Revision::number(*revision), read_at }
+}
+
+fn holds(when: &Precondition, record: Option<&(SealedRecord, u64)>) -> bool {
+    match (when, record) {
+        (Precondition::Absent, None) => true,
+        (Precondition::Matches(revision), Some((_, current))) => revision.as_number() == Some(*current),
+        _ => false,
+    }
+}

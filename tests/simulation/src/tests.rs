@@ -1,0 +1,34 @@
+//! Worlds in every test run.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+use crate::plan::Plan;
+use crate::world::run;
+use crate::{run_all, summary};
+
+#[test]
+fn the_same_seed_gives_the_same_world() {
+    for seed in [0, 3, 17, 33] {
+        let (one, other) = (run(seed, false).unwrap(), run(seed, false).unwrap());
+        assert_eq!((one.hash, one.steps), (other.hash, other.steps), "seed {seed}");
+    }
+}
+
+#[test]
+fn two_thousand_worlds_break_no_promise() {
+    let outcomes = run_all(0, 2_000);
+    summary(&outcomes);
+    let broken: Vec<_> = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).collect();
+    assert!(broken.is_empty(), "{:?}", broken.iter().map(|o| (o.seed, &o.broken)).collect::<Vec<_>>());
+    assert!(outcomes.iter().all(|outcome| outcome.requests > 0), "nobody asked for a token");
+    let calm = outcomes.iter().filter(|outcome| Plan::of(outcome.seed).is_calm());
+    assert!(calm.count() >= 200, "worlds without any fault");
+}
+
+/// An owner that died with its request under way: the others held a token that was fit, and nobody looked before the
+/// server's window was over.
+#[test]
+fn what_a_dead_owner_left_is_finished_inside_of_the_window() {
+    for seed in [182, 342] {
+        assert!(run(seed, false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}

@@ -1,0 +1,327 @@
+//! A world, from its seed to its last day.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use grantry_core::{Clock, Error, GrantKey, RefreshToken, Rotation, Scope};
+use grantry_testkit::{ManualClock, Moment, RegisteredClient, SeededGrant, TestServer};
+use grantry_vault::{GrantRecord, GrantState};
+
+use crate::dice::Dice;
+use crate::life::{Fate, Life};
+use crate::plan::Plan;
+use crate::process::{Place, admin, live, open_vault};
+use crate::store::{Disk, Store};
+use crate::trace::Trace;
+use crate::watchtower::Watchtower;
+
+/// For how long nothing goes wrong any more before everything is looked at.
+const CALM: Duration = Duration::from_secs(300);
+
+/// For how long nobody asks for anything before everything is looked at: longer than a look at lifeboats takes to come.
+const EVENING: Duration = Duration::from_secs(90);
+
+/// What became of a world.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    /// What it was made of.
+    pub(crate) seed: u64,
+    /// Everything that happened, in one number.
+    pub(crate) hash: u64,
+    /// How many things happened.
+    pub(crate) steps: u64,
+    /// The faults by kind.
+    pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// Token requests.
+    pub(crate) requests: u64,
+    /// How many grants there were.
+    pub(crate) grants: usize,
+    /// Why each grant was lost that was lost, as far as it could not be avoided.
+    pub(crate) unavoidable: Vec<String>,
+    /// Broken promises: none, or there is a mistake.
+    pub(crate) broken: Vec<String>,
+    /// Every step, where they were asked for.
+    pub(crate) story: Vec<String>,
+}
+
+impl Outcome {
+    /// A world that could not be made.
+    pub(crate) fn not_made(seed: u64, error: &Error) -> Self {
+        Self {
+            seed,
+            hash: 0,
+            steps: 0,
+            faults: BTreeMap::new(),
+            requests: 0,
+            grants: 0,
+            unavoidable: Vec::new(),
+            broken: vec![format!("it could not be made: {error}")],
+            story: Vec::new(),
+        }
+    }
+}
+
+/// Runs the world of a seed.
+///
+/// # Errors
+/// It could not be made.
+pub(crate) fn run(seed: u64, tells: bool) -> Result<Outcome, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.map_err(|error| Error::configuration(error.to_string()))?;
+    let outcome = runtime.block_on(async {
+        // Timers go by whole milliseconds since the runtime was made: from the first one on, so does everything.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let world = World::make(Plan::of(seed));
+        if tells {
+            world.fate.trace.keep_story();
+        }
+        world.into_outcome().await
+    });
+    // What the dead left behind waits for ever.
+    runtime.shutdown_background();
+    outcome
+}
+
+struct World {
+    fate: Fate,
+    disk: Arc<Disk>,
+    server: Arc<TestServer>,
+    places: Vec<Arc<Place>>,
+    keys: Arc<[GrantKey]>,
+}
+
+impl World {
+    fn make(plan: Plan) -> Self {
+        let clock = ManualClock::following_tokio();
+        let dice = Dice::new(plan.seed);
+        let server = TestServer::builder()
+            .client(RegisteredClient::with_secret("crm", "s3cret"))
+            .rotation(plan.rotation)
+            .token_lifetime(plan.token_lifetime)
+            .clock(Arc::new(clock.clone()))
+            .seed(plan.seed)
+            .build();
+        let keys = (0..plan.tenants).flat_map(|tenant| {
+            (0..plan.grants).filter_map(move |grant| {
+                GrantKey::new(format!("tenant-{tenant}"), "crm", format!("user-{grant}")).ok()
+            })
+        });
+        let place = || {
+            Arc::new(Place {
+                machine: Arc::default(),
+                is_cut: Arc::default(),
+                clock: ManualClock::following_tokio(),
+            })
+        };
+        let may_overlap = plan.stalls > 0 || plan.doubled > 0 || plan.failover || plan.clock_jumps;
+        Self {
+            disk: Disk::new(clock.clone()),
+            server: Arc::new(server),
+            places: (0..plan.replicas).map(|_| place()).collect(),
+            keys: keys.collect(),
+            fate: Fate {
+                tower: Arc::new(Watchtower::new(clock.clone(), may_overlap)),
+                dice,
+                trace: Trace::default(),
+                clock,
+                is_troubled: Arc::default(),
+                is_evening: Arc::default(),
+                plan: Arc::new(plan),
+            },
+        }
+    }
+
+    async fn into_outcome(self) -> Result<Outcome, Error> {
+        self.settle_people().await?;
+        let lives: Vec<_> = (0..self.places.len()).map(|nth| tokio::spawn(self.inhabit(nth))).collect();
+        self.fate.is_troubled.store(true, Ordering::Relaxed);
+        self.trouble().await;
+        self.fate.is_troubled.store(false, Ordering::Relaxed);
+        self.disk.is_down.store(false, Ordering::Relaxed);
+        for place in &self.places {
+            place.is_cut.store(false, Ordering::Relaxed);
+            place.machine.is_full.store(false, Ordering::Relaxed);
+        }
+        tokio::time::sleep(CALM).await;
+        self.fate.is_evening.store(true, Ordering::Relaxed);
+        tokio::time::sleep(EVENING).await;
+        let unavoidable = self.look().await?;
+        lives.iter().for_each(tokio::task::JoinHandle::abort);
+        let (requests, _) = self.fate.tower.requests();
+        Ok(Outcome {
+            seed: self.fate.plan.seed,
+            hash: self.fate.trace.hash(),
+            steps: self.fate.trace.steps(),
+            faults: self.fate.trace.faults(),
+            requests,
+            grants: self.keys.len(),
+            unavoidable,
+            broken: self.fate.tower.broken(),
+            story: self.fate.trace.story(),
+        })
+    }
+
+    /// Each grant is consented to, and stored.
+    async fn settle_people(&self) -> Result<(), Error> {
+        let vault =
+            open_vault(Store::at_hand(&self.disk), &self.fate.clock, self.fate.dice.entropy()).await?;
+        let mine = vault.as_principal(admin()?);
+        let now = self.fate.clock.wall();
+        for key in self.keys.iter() {
+            let _ = mine.create_tenant(key.tenant()).await;
+            let scope = Scope::parse("contacts.read").unwrap_or(Scope::EMPTY);
+            let consent = SeededGrant::new("crm", scope).subject(&key.to_string());
+            let token = self.server.seed_grant(consent);
+            self.fate.tower.consented(key, token.expose());
+            let tenant =
+                mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;
+            let record = GrantRecord::new(now).with_refresh_token(token, now);
+            tenant.create_grant(key.service(), key.account(), record).await?;
+        }
+        self.disk.replicate();
+        vault.close().await
+    }
+
+    /// One process after the other lives in a place.
+    fn inhabit(&self, nth: usize) -> impl Future<Output = ()> + Send + 'static {
+        let (fate, disk, server) = (self.fate.clone(), Arc::clone(&self.disk), Arc::clone(&self.server));
+        let (keys, place) = (Arc::clone(&self.keys), Arc::clone(&self.places[nth]));
+        async move {
+            let mut number = nth as u64;
+            loop {
+                number += 100;
+                let life = Life::begin(number, fate.clone());
+                live(
+                    Arc::clone(&life),
+                    Arc::clone(&place),
+                    Arc::clone(&disk),
+                    Arc::clone(&server),
+                    Arc::clone(&keys),
+                )
+                .await;
+                life.end();
+                tokio::time::sleep(Duration::from_millis(200 + fate.dice.below(5_000))).await;
+            }
+        }
+    }
+
+    /// Outages, failovers, clocks that jump.
+    async fn trouble(&self) {
+        let (fate, plan) = (&self.fate, &self.fate.plan);
+        let end = fate.clock.now().after(plan.trouble);
+        while fate.clock.now() < end {
+            let pause = Duration::from_millis(200 + fate.dice.below(400));
+            tokio::time::sleep(pause).await;
+            let place = &self.places[fate.dice.index(self.places.len())];
+            if plan.outages && fate.dice.below(60) == 0 {
+                self.outage(place);
+            }
+            if plan.full_disks && fate.dice.below(60) == 0 {
+                let is_full = !place.machine.is_full.load(Ordering::Relaxed);
+                place.machine.is_full.store(is_full, Ordering::Relaxed);
+            }
+            if plan.clock_jumps && fate.dice.below(120) == 0 {
+                fate.trace.fault("clock jump");
+                let day = Duration::from_secs(86_400);
+                let wall = place.clock.wall();
+                place.clock.set_wall(if fate.dice.below(2) == 0 {
+                    wall.after(day)
+                } else {
+                    wall.before(day)
+                });
+            }
+            if plan.failover && fate.dice.below(120) == 0 {
+                fate.trace.fault("failover");
+                self.disk.fail_over();
+            } else {
+                self.disk.replicate();
+            }
+        }
+    }
+
+    fn outage(&self, place: &Place) {
+        let fate = &self.fate;
+        let from = fate.clock.now();
+        let lasts = Duration::from_millis(500 + fate.dice.below(12_000));
+        fate.tower.outage(from, from.after(lasts));
+        let (disk, is_cut) = (Arc::clone(&self.disk), Arc::clone(&place.is_cut));
+        let of_the_store = fate.dice.below(2) == 0;
+        tokio::spawn(async move {
+            let set = |is: bool| match of_the_store {
+                true => disk.is_down.store(is, Ordering::Relaxed),
+                false => is_cut.store(is, Ordering::Relaxed),
+            };
+            set(true);
+            tokio::time::sleep(lasts).await;
+            set(false);
+        });
+    }
+
+    /// Looks at everything at the end.
+    async fn look(&self) -> Result<Vec<String>, Error> {
+        let (plan, tower) = (&self.fate.plan, &self.fate.tower);
+        let vault =
+            open_vault(Store::at_hand(&self.disk), &self.fate.clock, self.fate.dice.entropy()).await?;
+        let mine = vault.as_principal(admin()?);
+        let mut unavoidable = Vec::new();
+        for key in self.keys.iter() {
+            let tenant =
+                mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;
+            let Some(grant) = tenant.reveal_grant(key.service(), key.account()).await? else {
+                tower.broke(format!("{key} is gone"));
+                continue;
+            };
+            let held: Vec<RefreshToken> =
+                grant.refresh_token().into_iter().chain(grant.alternates()).cloned().collect();
+            let alive = held.iter().any(|token| self.accepts(token));
+            if alive && grant.state() != GrantState::Active {
+                tower.broke(format!("I5: a person was asked for, and {key} is alive"));
+            }
+            if alive {
+                continue;
+            }
+            let window = match plan.rotation {
+                Rotation::Grace { window, .. } => Some(window),
+                Rotation::KeepOld => Some(Duration::MAX),
+                _ => None,
+            };
+            match tower.reason(key, window) {
+                Some(reason) => unavoidable.push(format!("{key}: {reason}")),
+                None if plan.failover => unavoidable.push(format!("{key}: the store lost a commit")),
+                None if plan.stalls > 0 && !plan.forgives() => {
+                    unavoidable
+                        .push(format!("{key}: its owner stood still for longer than lease and allowance"));
+                }
+                None => tower.broke(format!("{key} is lost, and nothing explains it")),
+            }
+        }
+        let left: usize = self.places.iter().map(|place| place.machine.entries()).sum();
+        if left > 0 {
+            tower.broke(format!("L4: {left} entries are still in lifeboats"));
+        }
+        if plan.is_calm() {
+            let (requests, used_again) = tower.requests();
+            if used_again > 0 {
+                tower.broke(format!(
+                    "I6: {used_again} of {requests} requests used a token again, without a fault"
+                ));
+            }
+            if !unavoidable.is_empty() {
+                tower.broke(format!("without a fault, {unavoidable:?}"));
+            }
+        }
+        if !plan.failover {
+            let report = mine.verify_audit([]).await?;
+            if !report.is_intact() {
+                tower.broke(format!("I14: the audit trail is broken: {:?}", report.first_break()));
+            }
+        }
+        Ok(unavoidable)
+    }
+
+    fn accepts(&self, token: &RefreshToken) -> bool {
+        self.server.with_authority(|authority, at: Moment| authority.is_live(token, at))
+    }
+}
