@@ -12,8 +12,11 @@ use grantry_vault::access::Principal;
 use grantry_vault::{PrincipalVault, SealedVault};
 
 use crate::grant::{CustodyGrantBuilder, Inner};
+use crate::history::ProcessName;
 use crate::lifeboat::Lifeboat;
 use crate::protocol::AttemptId;
+use crate::revocation::Queue;
+use crate::services::Services;
 use crate::tasks::Tasks;
 
 /// When callers may have a token whose refresh token the store does not have yet, because it does not answer.
@@ -41,8 +44,16 @@ pub(crate) struct Shared {
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
     release: Release,
+    /// The name of this process in histories.
+    pub(crate) process: ProcessName,
+    /// What is known of the services whose grants were opened here.
+    pub(crate) services: Services,
+    /// Revocations that are not finished.
+    pub(crate) queue: Queue,
     pub(crate) tasks: Tasks,
     grants: Mutex<HashMap<GrantKey, Weak<Inner>>>,
+    /// How often lifeboats and open intents are looked at.
+    pub(crate) look_every: Duration,
     /// One adoption at a time.
     pub(crate) adopting: tokio::sync::Mutex<()>,
 }
@@ -56,6 +67,8 @@ pub struct CustodyBuilder {
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
     release: Release,
+    process: Option<ProcessName>,
+    look_every: Duration,
 }
 
 impl Custody {
@@ -68,6 +81,8 @@ impl Custody {
             entropy: Arc::new(SystemEntropy),
             observer: Arc::new(NoObserver),
             release: Release::default(),
+            process: None,
+            look_every: Duration::from_secs(60),
         }
     }
 
@@ -89,6 +104,19 @@ impl CustodyBuilder {
         Self { release, ..self }
     }
 
+    /// The name of this process in the history of its grants, such as a pod's; 8 random hexadecimal digits if left out.
+    pub fn process_name(self, name: impl AsRef<str>) -> Self {
+        Self { process: Some(ProcessName::new(name)), ..self }
+    }
+
+    /// How often it looks for what dead processes left: their lifeboats, and intents that nobody finishes. A minute if
+    /// left out; a process that starts looks at once. Where processes are not started again soon after they died, choose
+    /// less than a third of the shortest window in which a server repeats a lost answer. Each look reads all records of the
+    /// tenants whose grants are open here.
+    pub fn look_every(self, look_every: Duration) -> Self {
+        Self { look_every: look_every.max(Duration::from_secs(1)), ..self }
+    }
+
     /// The clock of this process.
     pub fn clock(self, clock: impl Clock) -> Self {
         Self { clock: Arc::new(clock), ..self }
@@ -104,11 +132,12 @@ impl CustodyBuilder {
         Self { observer: Arc::new(observer), ..self }
     }
 
-    /// Brings home what dead processes left in lifeboats, and goes on doing so each minute. Needs a tokio runtime.
+    /// Brings home what dead processes left in lifeboats, and goes on looking for what they left. Needs a tokio runtime.
     ///
     /// # Errors
     /// `Storage` where the lifeboats cannot be looked at.
     pub async fn open(self) -> Result<Custody, Error> {
+        let process = self.process.unwrap_or_else(|| ProcessName::random(self.entropy.as_ref()));
         let shared = Arc::new(Shared {
             vault: self.vault.as_principal(Principal::system_renewal()),
             lifeboat: self.lifeboat,
@@ -116,12 +145,17 @@ impl CustodyBuilder {
             entropy: self.entropy,
             observer: self.observer,
             release: self.release,
+            process,
+            services: Services::default(),
+            queue: Queue::default(),
+            look_every: self.look_every,
             tasks: Tasks::default(),
             grants: Mutex::default(),
             adopting: tokio::sync::Mutex::default(),
         });
         shared.adopt_or_say_why().await?;
-        shared.look_after_lifeboats();
+        shared.look_after_what_is_left();
+        shared.look_after_revocations();
         Ok(Custody(shared))
     }
 }

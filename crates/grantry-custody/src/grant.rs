@@ -11,9 +11,12 @@ use grantry_core::{
 use grantry_vault::TenantVault;
 use tokio::sync::oneshot;
 
-use crate::brought::Brought;
 use crate::custody::Shared;
+use crate::lifetimes::Lifetimes;
 use crate::protocol::{Asked, Redemption, Terms};
+use crate::revocation::Revoker;
+use crate::services::Service;
+use crate::usage::Meter;
 use crate::voyage::Voyage;
 
 /// A grant whose tokens are kept in a vault: it wraps the grant that redeems them.
@@ -33,6 +36,10 @@ pub(crate) struct Inner {
     pub(crate) target: Target,
     pub(crate) inner: Arc<dyn Grant>,
     pub(crate) terms: Terms,
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) revoker: Option<Arc<dyn Revoker>>,
+    /// Uses that the record does not tell of yet.
+    pub(crate) meter: Meter,
     /// Whether somebody resolves its doubts at this moment.
     pub(crate) resolves: AtomicBool,
     /// The serial of the token that was given out last, and the generation that it is of: a source does not keep that.
@@ -47,12 +54,22 @@ pub struct CustodyGrantBuilder {
     inner: Arc<dyn Grant>,
     target: Target,
     terms: Terms,
+    lifetimes: Lifetimes,
+    revoker: Option<Arc<dyn Revoker>>,
 }
 
 impl CustodyGrantBuilder {
     pub(crate) fn new(custody: Arc<Shared>, key: GrantKey, inner: Arc<dyn Grant>) -> Self {
         let terms = Terms::of(Rotation::UNKNOWN);
-        Self { custody, key, inner, target: Target::default(), terms }
+        Self {
+            custody,
+            key,
+            inner,
+            target: Target::default(),
+            terms,
+            lifetimes: Lifetimes::default(),
+            revoker: None,
+        }
     }
 
     /// What the server does with used refresh tokens; the strictest if left out. The times are chosen to fit it.
@@ -70,6 +87,17 @@ impl CustodyGrantBuilder {
         Self { target, ..self }
     }
 
+    /// How long the provider lets refresh tokens live; for forecasts, and for saying why one was refused.
+    pub fn lifetimes(self, lifetimes: Lifetimes) -> Self {
+        Self { lifetimes, ..self }
+    }
+
+    /// Who revokes tokens at the server: a [`RevocationEndpoint`](grantry_endpoint::RevocationEndpoint). Left out, it is
+    /// taken for a server that cannot.
+    pub fn revoker(self, revoker: impl Revoker) -> Self {
+        Self { revoker: Some(Arc::new(revoker)), ..self }
+    }
+
     /// Checks the terms. The record need not be there yet.
     ///
     /// # Errors
@@ -77,6 +105,8 @@ impl CustodyGrantBuilder {
     pub fn build(self) -> Result<CustodyGrant, Error> {
         let custody = Arc::clone(&self.custody);
         let inner = self.build_unregistered()?;
+        let service = Service { revoker: inner.revoker.clone(), lifetimes: inner.lifetimes };
+        custody.services.note(&inner.key, service);
         custody.register(&inner);
         Ok(CustodyGrant(inner))
     }
@@ -92,6 +122,9 @@ impl CustodyGrantBuilder {
             target: self.target,
             inner: self.inner,
             terms: self.terms,
+            lifetimes: self.lifetimes,
+            revoker: self.revoker,
+            meter: Meter::default(),
             resolves: AtomicBool::new(false),
             given: Mutex::default(),
         }))
@@ -103,11 +136,18 @@ impl CustodyGrant {
     pub fn key(&self) -> &GrantKey {
         &self.0.key
     }
+
+    /// Tells of so many uses that no call of [`obtain`](Grant::obtain) stands for: a source that gives out the token that
+    /// it holds. They are counted in memory, and written with the next renewal.
+    pub fn used(&self, times: u64) {
+        self.0.meter.used(times, self.0.custody.clock.wall());
+    }
 }
 
 #[async_trait]
 impl Grant for CustodyGrant {
     async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        self.used(1);
         let asked = Asked {
             attempt: self.0.custody.new_attempt(),
             replacing: attempt.replacing().and_then(|held| self.0.generation_of(held)),
@@ -157,13 +197,6 @@ impl Inner {
 
     pub(crate) fn tell(&self, event: &Event) {
         self.custody.tell(event);
-    }
-
-    /// Tokens came for a grant that is no longer there.
-    pub(crate) fn revoke_orphan(&self, brought: Option<Brought>) {
-        if brought.is_some() {
-            tracing::warn!(grant = %self.key, "tokens came for a grant that was revoked or removed meanwhile");
-        }
     }
 }
 

@@ -39,21 +39,47 @@
 //! * A grant that was removed or revoked is not brought back.
 //! * A doubt is resolved on a schedule of its own, which no policy of a source can delay.
 //! * A source over custody never holds a refresh token.
+//! * A revocation begins with a record that nobody renews any more. A token whose revocation the server has not confirmed
+//!   stays in it, for seven days at most.
+//! * What custody revokes by itself, orphans and tokens of an old secret, takes no living grant along.
+//! * What a record tells of a grant's history and use is written only with writes that happen anyway.
 
 mod brought;
+mod chronicle;
 mod custody;
+mod diagnosis;
 mod grant;
+mod health;
+mod history;
 mod lifeboat;
+mod lifetimes;
 pub mod protocol;
+mod reap;
 mod recovery;
+mod revocation;
+mod secret_rotation;
+mod services;
+mod spoken;
 mod standing_codec;
 mod stored_grant;
 mod tasks;
+mod usage;
 mod voyage;
 
 pub use custody::{Custody, CustodyBuilder, Release};
+pub use diagnosis::{Cause, CauseKind};
 pub use grant::{CustodyGrant, CustodyGrantBuilder};
+pub use health::{GrantHealth, HealthState, LastError};
+pub use history::{Happened, HistoryEntry, ProcessName, Refusal};
 pub use lifeboat::{
     Adopted, AdoptedId, Cargo, FolderLifeboat, FolderLifeboatBuilder, Lifeboat, LifeboatError, NoLifeboat,
     Seat,
 };
+pub use lifetimes::Lifetimes;
+pub use reap::{Reaped, ReapedOutcome};
+pub use revocation::{
+    NoRevocation, Revocation, RevocationReport, RevocationStep, Revoked, RevokedPart, Revoker, Sparing,
+    StepOutcome,
+};
+pub use secret_rotation::{Prover, SecretRotation, SecretRotationReport, SecretStep};
+pub use usage::Usage;

@@ -13,10 +13,11 @@ use crate::custody::Shared;
 use crate::grant::{CustodyGrantBuilder, Inner};
 use crate::lifeboat::{Adopted, LifeboatError};
 use crate::protocol::{Asked, End, Redemption};
+use crate::standing_codec;
 use crate::voyage::{Ended, Voyage};
 
-/// How often lifeboats are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+/// How many records are read at once.
+const PAGE: usize = 256;
 /// The first pause before a doubt is looked into again, where nothing says when.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MOST_PAUSE: Duration = Duration::from_secs(30);
@@ -68,8 +69,8 @@ impl Shared {
         // A store that does not answer is asked again the next time.
         tokio::select! {
             biased;
-            ended = landed => matches!(ended.end, End::Fresh | End::Gone),
-            () = tokio::time::sleep(LOOK_EVERY / 6) => false,
+            ended = landed => matches!(ended.end, End::Fresh | End::Gone) && !ended.stays_aboard,
+            () = tokio::time::sleep(self.look_every / 6) => false,
         }
     }
 
@@ -80,20 +81,54 @@ impl Shared {
         grant.build_unregistered().ok()
     }
 
-    /// Looks at lifeboats each minute, until custody is closed or dropped.
-    pub(crate) fn look_after_lifeboats(self: &Arc<Self>) {
+    /// Looks after lifeboats and open intents, soon and then each minute or so, until custody is closed or dropped.
+    pub(crate) fn look_after_what_is_left(self: &Arc<Self>) {
         let (me, tasks) = (Arc::downgrade(self), self.tasks.clone());
         self.tasks.spawn(async move {
+            // The first look is soon: those who open grants do so now.
+            let mut pause = FIRST_PAUSE;
             loop {
                 tokio::select! {
                     biased;
                     () = tasks.closing() => return,
-                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = tokio::time::sleep(pause) => {}
                 }
                 let Some(shared) = me.upgrade() else { return };
+                pause = shared.jitter(shared.look_every);
                 shared.adopt().await;
+                shared.finish_what_nobody_finishes().await;
             }
         });
+    }
+}
+
+impl Shared {
+    /// Finds the intents of processes that died, and the doubts that they left, among the grants that are open here.
+    async fn finish_what_nobody_finishes(self: &Arc<Self>) {
+        for tenant in self.services.tenants() {
+            let Ok(vault) = self.vault.tenant(tenant.as_str()) else { continue };
+            let mut after = None;
+            loop {
+                let page = match vault.grants_to_renew(after.as_ref(), PAGE).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        tracing::warn!(%tenant, %error, "open intents cannot be looked for");
+                        break;
+                    }
+                };
+                let Some((last, _)) = page.last() else { break };
+                after = Some(last.clone());
+                for (key, listed) in page {
+                    let Ok(view) = listed else { continue };
+                    let Ok((standing, _)) = standing_codec::read(view.renewal()) else { continue };
+                    let is_left =
+                        standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
+                    if let Some(grant) = self.registered(&key).filter(|_| is_left) {
+                        grant.resolve_after(Ended { end: End::Again, at: None, stays_aboard: false });
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -142,7 +177,7 @@ impl Inner {
     async fn resolve(self: &Arc<Self>) -> Option<Ended> {
         let asked = Asked { attempt: self.custody.new_attempt(), replacing: None, resolves: true };
         let Ok(voyage) = Voyage::prepare(Arc::clone(self), None, None).await else {
-            return Some(Ended { end: End::StoreFailed, at: None });
+            return Some(Ended { end: End::StoreFailed, at: None, stays_aboard: false });
         };
         let ended = voyage.sail(Redemption::begin(asked, self.terms, self.custody.releases_aboard())).await;
         let is_over = matches!(ended.end, End::Fresh | End::Stored | End::Gone | End::Refused(_));

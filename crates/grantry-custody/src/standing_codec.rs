@@ -1,11 +1,14 @@
-//! How a grant stands, in the bytes of its record.
+//! How a grant stands, and what is told beside it, in the bytes of its record.
 
 use grantry_vault::{FieldReader, FieldWriter, Fingerprint};
 use zeroize::Zeroizing;
 
+use crate::chronicle::Chronicle;
 use crate::protocol::{Candidate, Doubt, Intent, Outstanding, Standing, Verdict};
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// Nothing was told beside the standing.
+const WITHOUT_CHRONICLE: u8 = 1;
 
 /// Bytes that are no standing of a format that is known here.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,8 +21,8 @@ pub(crate) enum UnreadableStanding {
     Unreadable,
 }
 
-pub(crate) fn write(standing: &Standing) -> Zeroizing<Vec<u8>> {
-    let mut to = FieldWriter::with_room(512);
+pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec<u8>> {
+    let mut to = FieldWriter::with_room(1024);
     to.byte(FORMAT);
     match standing.verdict {
         None => to.byte(0),
@@ -48,6 +51,7 @@ pub(crate) fn write(standing: &Standing) -> Zeroizing<Vec<u8>> {
         to.bytes(&outstanding.attempt);
         to.store_time(outstanding.until);
     });
+    chronicle.write(&mut to);
     Zeroizing::new(to.as_bytes().to_vec())
 }
 
@@ -62,15 +66,18 @@ fn write_candidate(to: &mut FieldWriter, candidate: Candidate) {
     });
 }
 
-pub(crate) fn read(bytes: &[u8]) -> Result<Standing, UnreadableStanding> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Standing, Chronicle), UnreadableStanding> {
     let mut from = FieldReader::new(bytes);
-    match from.byte() {
-        Some(FORMAT) => {}
+    let format = match from.byte() {
+        Some(format @ (WITHOUT_CHRONICLE | FORMAT)) => format,
         Some(newer) if newer > FORMAT => return Err(UnreadableStanding::Newer(newer)),
         _ => return Err(UnreadableStanding::Unreadable),
-    }
-    let standing = read_fields(&mut from).filter(|_| from.is_at_end());
-    standing.ok_or(UnreadableStanding::Unreadable)
+    };
+    let fields = read_fields(&mut from).and_then(|standing| match format {
+        WITHOUT_CHRONICLE => Some((standing, Chronicle::default())),
+        _ => Some((standing, Chronicle::read(&mut from)?)),
+    });
+    fields.filter(|_| from.is_at_end()).ok_or(UnreadableStanding::Unreadable)
 }
 
 fn read_fields(from: &mut FieldReader<'_>) -> Option<Standing> {
@@ -125,9 +132,44 @@ fn fingerprint(from: &mut FieldReader<'_>) -> Option<Fingerprint> {
 
 #[cfg(test)]
 mod tests {
-    use grantry_core::StoreTime;
+    use grantry_core::{ErrorKind, StoreTime, Timestamp};
 
     use super::*;
+    use crate::chronicle::Stopped;
+    use crate::history::{Happened, HistoryEntry, ProcessName, Refusal};
+    use crate::usage::Usage;
+
+    fn chronicle() -> Chronicle {
+        let (wall, by) = (Timestamp::from_unix_seconds(1_790_000_000), ProcessName::new("web-1"));
+        let refusal = Refusal {
+            kind: ErrorKind::InvalidGrant,
+            provider_code: Some("AADSTS700082".to_owned()),
+            secret_added: Some(wall),
+        };
+        let mut chronicle = Chronicle {
+            claimed: Some((wall, by.clone())),
+            usage: Usage::default().and(Usage { last_used: Some(wall), calls: 7 }),
+            stopped: Some(Stopped::new(StoreTime::from_nanos(5)).failed(StoreTime::from_nanos(6))),
+            ..Chronicle::default()
+        };
+        let refused = Happened::Refused(refusal);
+        for what in [Happened::Renewed, Happened::InDoubt, refused, Happened::Revived, Happened::BroughtHome]
+        {
+            chronicle.add(HistoryEntry::new(wall, by.clone(), what));
+        }
+        chronicle
+    }
+
+    #[test]
+    fn a_record_of_the_first_format_is_read_as_one_without_history() {
+        let standing = Standing::new(Some(Fingerprint::from_bytes([1; 16])));
+        let nothing = Chronicle::default();
+        let bytes = write(&standing, &nothing);
+        // What stands behind the standing was not there: four empty fields.
+        let mut first = bytes.get(..bytes.len() - (4 + 1 + 1 + 8 + 1)).unwrap().to_vec();
+        first[0] = 1;
+        assert_eq!(read(&first), Ok((standing, nothing)));
+    }
 
     #[test]
     fn a_standing_comes_back_and_a_newer_one_is_refused() {
@@ -151,13 +193,14 @@ mod tests {
             }),
             outstanding: Some(Outstanding { attempt: [8; 16], until: at(10) }),
         };
-        let mut bytes = write(&standing).to_vec();
-        assert_eq!(read(&bytes), Ok(standing));
+        let mut bytes = write(&standing, &chronicle()).to_vec();
+        assert_eq!(read(&bytes), Ok((standing, chronicle())));
         for length in 0..bytes.len() {
             assert_eq!(read(&bytes[..length]), Err(UnreadableStanding::Unreadable), "{length}");
         }
-        bytes[0] = 2;
-        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(2)));
-        assert_eq!(read(&write(&Standing::default())), Ok(Standing::default()));
+        bytes[0] = 3;
+        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(3)));
+        let nothing = (Standing::default(), Chronicle::default());
+        assert_eq!(read(&write(&nothing.0, &nothing.1)), Ok(nothing));
     }
 }

@@ -6,6 +6,7 @@ use grantry_core::{
 use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
 
 use crate::brought::Brought;
+use crate::chronicle::Chronicle;
 use crate::protocol::{Change, Snapshot, Standing, Verdict};
 use crate::standing_codec::{self, UnreadableStanding};
 
@@ -76,6 +77,7 @@ impl StoredGrant {
         salvaged: Option<&RefreshToken>,
         target: &Target,
         wall: Timestamp,
+        chronicle: &Chronicle,
     ) -> Result<GrantRecord, Error> {
         let arrived = brought.and_then(|brought| brought.refresh_token.as_ref());
         let find = |token: Fingerprint| {
@@ -103,18 +105,33 @@ impl StoredGrant {
             }
             record = record.with_access_token(kept);
         }
-        Ok(with_standing(record, standing))
+        Ok(with_standing_and(record, standing, chronicle))
     }
 }
 
-/// A record with this standing, and the state that follows from it.
+/// A record with this standing, the state that follows from it, and all that was told beside it.
 pub(crate) fn with_standing(record: GrantRecord, standing: &Standing) -> GrantRecord {
+    let chronicle = chronicle(record.renewal());
+    with_standing_and(record, standing, &chronicle)
+}
+
+/// The same, and something new to tell.
+pub(crate) fn with_standing_and(
+    record: GrantRecord,
+    standing: &Standing,
+    chronicle: &Chronicle,
+) -> GrantRecord {
     let state = match standing.verdict {
         None => GrantState::Active,
         Some(Verdict::Revoking | Verdict::Revoked) => GrantState::Revoked,
         Some(_) => GrantState::ReauthorizationNeeded,
     };
-    record.with_state(state).with_renewal(standing_codec::write(standing))
+    record.with_state(state).with_renewal(standing_codec::write(standing, chronicle))
+}
+
+/// What the bytes of a record's renewal tell beside its standing; nothing where they cannot be read.
+pub(crate) fn chronicle(renewal: &[u8]) -> Chronicle {
+    standing_codec::read(renewal).map(|(_, chronicle)| chronicle).unwrap_or_default()
 }
 
 /// How a grant stands. One that was put there by hand, or with another refresh token than its standing names, begins
@@ -124,12 +141,12 @@ pub(crate) fn standing(stored: &Stored<GrantRecord>) -> Result<Standing, Error> 
     let mut standing = if stored.renewal().is_empty() {
         Standing::new(current)
     } else {
-        let read = standing_codec::read(stored.renewal()).map_err(unreadable)?;
+        let (read, _) = standing_codec::read(stored.renewal()).map_err(unreadable)?;
         let fits = read.current.map(|candidate| candidate.token) == current;
         if fits { read } else { Standing { epoch: read.epoch, ..Standing::new(current) } }
     };
-    if stored.state() == GrantState::Revoked && standing.verdict.is_none() {
-        standing.verdict = Some(Verdict::Revoked);
+    if stored.state() == GrantState::Revoked && standing.verdict != Some(Verdict::Revoked) {
+        standing.verdict = Some(Verdict::Revoking);
     }
     Ok(standing)
 }

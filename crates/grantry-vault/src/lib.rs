@@ -88,7 +88,7 @@ pub use records::{
 };
 pub use rotation::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress, RotationReport};
 pub use sealed_vault::{
-    AccessTokenView, Aside, ClientView, GrantView, PrincipalVault, RecordVersion, Renewing, RotationTask,
-    SealedVault, SealedVaultBuilder, Stored, TenantVault, VaultKeys,
+    AccessTokenView, Aside, ClientView, GrantView, Listed, PrincipalVault, RecordVersion, Renewing,
+    RotationTask, SealedVault, SealedVaultBuilder, Stored, TenantVault, VaultKeys,
 };
 pub use sealing::{LineageId, RefusedRecord};

@@ -1,6 +1,8 @@
 //! One attempt under way: does what the protocol says, and tells it what happened.
 
+mod annals;
 mod heartbeat;
+mod orphan;
 mod outcome;
 mod waiting;
 
@@ -10,7 +12,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use grantry_core::{
-    Attempt, Consumed, Error, ErrorKind, Event as News, Failure, Instant, RefreshToken, Stage, TokenSet,
+    Attempt, Consumed, Error, ErrorKind, Event as News, Failure, Instant, RefreshToken, Stage, Timestamp,
+    TokenSet,
 };
 use grantry_vault::audit::Outcome as Audited;
 use grantry_vault::{Fingerprint, Renewing};
@@ -21,6 +24,7 @@ use crate::grant::Inner;
 use crate::lifeboat::{Cargo, Seat};
 use crate::protocol::{Change, Effect, End, Event, Outcome, Proceeds, Redemption};
 use crate::stored_grant::StoredGrant;
+use crate::usage::Usage;
 use heartbeat::Heartbeat;
 
 /// How an attempt ended, and when the next one may be made, on the boot clock.
@@ -28,6 +32,8 @@ use heartbeat::Heartbeat;
 pub(crate) struct Ended {
     pub(crate) end: End,
     pub(crate) at: Option<Instant>,
+    /// Whether an entry that was adopted has to stay in its lifeboat.
+    pub(crate) stays_aboard: bool,
 }
 
 /// What an attempt gives to whoever asked: a token set, or why there is none.
@@ -50,6 +56,12 @@ pub(crate) struct Voyage {
     /// Whether this attempt tried to send a request.
     was_sent: bool,
     salvaged: Option<RefreshToken>,
+    /// When the client got the newest of its secrets, if that was looked up.
+    secret_added: Option<Timestamp>,
+    /// Whether what was adopted has to stay in its lifeboat: it is to be revoked, and is not yet.
+    stays_aboard: bool,
+    /// Whether the record was gone when it was read last.
+    is_gone: bool,
     /// Why the store did not do what it was asked.
     store_error: Option<Error>,
     /// What the attempt is to replace.
@@ -95,6 +107,9 @@ impl Voyage {
             failure: None,
             was_sent: false,
             salvaged: None,
+            secret_added: None,
+            stays_aboard: false,
+            is_gone: false,
             store_error: None,
             replacing,
             claimed_at: now,
@@ -119,6 +134,9 @@ impl Voyage {
             failure: None,
             was_sent: false,
             salvaged: None,
+            secret_added: None,
+            stays_aboard: false,
+            is_gone: false,
             store_error: None,
             replacing: None,
             claimed_at: now,
@@ -152,7 +170,7 @@ impl Voyage {
                         None
                     }
                     Effect::Revoke => {
-                        self.grant.revoke_orphan(self.brought.take());
+                        self.revoke_orphan().await;
                         None
                     }
                     Effect::Finish(end) => {
@@ -161,7 +179,7 @@ impl Voyage {
                             End::InDoubt(Some(at)) | End::Busy(at) => self.local(at),
                             _ => None,
                         };
-                        return Ended { end, at };
+                        return Ended { end, at, stays_aboard: self.stays_aboard };
                     }
                 };
             }
@@ -182,6 +200,7 @@ impl Voyage {
         match read {
             Ok(Some(stored)) => {
                 let stored = StoredGrant { stored, asked, answered };
+                self.is_gone = false;
                 let snapshot = stored.snapshot(&self.grant.target);
                 self.stored = Some(stored);
                 match snapshot {
@@ -189,7 +208,10 @@ impl Voyage {
                     Err(error) => self.not_read(error),
                 }
             }
-            Ok(None) => Event::Gone,
+            Ok(None) => {
+                self.is_gone = true;
+                Event::Gone
+            }
             Err(error) => self.not_read(error),
         }
     }
@@ -203,15 +225,19 @@ impl Voyage {
         if !change.lands && change.standing.intent.is_some() {
             self.claimed_at = self.grant.custody.clock.now();
         }
+        let wall = self.grant.custody.clock.wall();
+        let mut chronicle = self.chronicle_after(change, wall);
         let (Some(renewing), Some(stored)) = (&self.renewing, &mut self.stored) else {
             return Event::NotWritten;
         };
-        let wall = self.grant.custody.clock.wall();
-        let target = &self.grant.target;
-        let record = stored.changed(change, self.brought.as_ref(), self.salvaged.as_ref(), target, wall);
+        let used = if change.lands { self.grant.meter.take() } else { Usage::default() };
+        chronicle.usage = chronicle.usage.and(used);
+        let (brought, salvaged, target) = (self.brought.as_ref(), self.salvaged.as_ref(), &self.grant.target);
+        let record = stored.changed(change, brought, salvaged, target, wall, &chronicle);
         let record = match record {
             Ok(record) => record,
             Err(error) => {
+                self.grant.meter.give_back(used);
                 self.store_error = Some(error);
                 return Event::NotWritten;
             }
@@ -225,8 +251,12 @@ impl Voyage {
                 self.landed |= change.lands;
                 Event::Written
             }
-            Err(error) if error.kind() == ErrorKind::Conflict => Event::Conflict,
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.grant.meter.give_back(used);
+                Event::Conflict
+            }
             Err(error) => {
+                self.grant.meter.give_back(used);
                 if change.lands {
                     self.grant.tell(&News::custody_at_risk(self.grant.key.clone(), self.aboard));
                 }
@@ -300,6 +330,7 @@ impl Voyage {
             // The successor may be in a lifeboat of a process that died here.
             // Boxed, for what is adopted sails like this.
             Box::pin(self.grant.custody.adopt()).await;
+            self.look_up_secret().await;
         }
         Event::Failed(outcome)
     }

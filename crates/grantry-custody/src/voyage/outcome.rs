@@ -106,19 +106,10 @@ impl Voyage {
                 let error = failure
                     .map(|failure| failure.error)
                     .unwrap_or_else(|| Error::new(ErrorKind::InvalidGrant, Stage::Token, fact));
-                let mut diagnosis = Diagnosis::new(
-                    Party::ResourceOwner,
-                    "have the person consent again; nothing else brings this grant back",
-                    Retry::Never,
-                );
-                if after_doubt {
-                    diagnosis = diagnosis.cause(
-                        "an answer of the token endpoint was lost before, so the server takes the refresh token for used",
-                    );
+                match self.diagnose(after_doubt) {
+                    Some(diagnosis) => error.with_diagnosis(diagnosis),
+                    None => error,
                 }
-                error.with_diagnosis(
-                    diagnosis.cause("the consent was withdrawn, or the grant expired at the server"),
-                )
             }
             _ => Error::new(ErrorKind::InvalidGrant, Stage::Vault, "the grant was revoked here")
                 .with_diagnosis(Diagnosis::new(
@@ -139,11 +130,8 @@ impl Voyage {
         let key = || self.grant.key.clone();
         match end {
             End::Fresh => {
-                let proceeds = self.brought.as_ref().map(|brought| brought.proceeds);
-                let rotated = proceeds.is_some_and(|proceeds| {
-                    proceeds.successor.is_some() && proceeds.successor != proceeds.parent
-                });
-                if let Some(stored) = self.stored.as_ref().filter(|_| rotated) {
+                let stored = self.stored.as_ref().filter(|_| self.has_rotated());
+                if let Some(stored) = stored {
                     self.grant.tell(&News::rotated(key(), stored.stored.version.generation()));
                 }
             }

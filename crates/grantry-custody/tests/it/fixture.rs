@@ -210,7 +210,7 @@ impl World {
     }
 }
 
-fn policy() -> AccessPolicy {
+pub(crate) fn policy() -> AccessPolicy {
     let everything = Role::custom("everything", Permission::ALL.iter().copied()).unwrap();
     let binding = Binding::allow(admin(), "everything", Reach::everything());
     AccessPolicy::builder().role(everything).bind(binding).build().unwrap()

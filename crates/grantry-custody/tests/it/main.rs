@@ -4,4 +4,9 @@
 
 mod faults;
 mod fixture;
+mod healths;
+mod histories;
+mod process;
 mod replicas;
+mod revoking;
+mod secrets;

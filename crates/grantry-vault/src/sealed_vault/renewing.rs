@@ -119,6 +119,15 @@ impl Renewing {
         write.await.map(RecordVersion).map_err(about(&self.record))
     }
 
+    /// Deletes the grant in place of `over`, and leaves a tombstone: nothing that is still under way brings it back. For
+    /// one that was revoked.
+    ///
+    /// # Errors
+    /// As [`store`](Renewing::store).
+    pub async fn bury(&self, over: &RecordVersion) -> Result<(), Error> {
+        self.vault.bury::<GrantRecord>(&self.record, over).await
+    }
+
     /// The store's clock.
     ///
     /// # Errors

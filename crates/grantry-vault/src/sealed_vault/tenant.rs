@@ -114,9 +114,19 @@ impl TenantVault {
 
     pub(super) async fn list<T: Content>(
         &self,
-        mut after: Option<RecordKey>,
+        after: Option<RecordKey>,
         limit: usize,
     ) -> Result<Vec<(RecordKey, Stored<T>)>, Error> {
+        let found = self.list_one_by_one(after, limit).await?;
+        found.into_iter().map(|(record, stored)| Ok((record, stored?))).collect()
+    }
+
+    /// The same, but a record that is refused stands among the others.
+    pub(super) async fn list_one_by_one<T: Content>(
+        &self,
+        mut after: Option<RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<(RecordKey, Result<Stored<T>, Error>)>, Error> {
         let prefix = RecordPrefix::kind(&self.tenant, T::KIND);
         let mut keys = self.inner.keys(&self.tenant).await.map_err(about_tenant(&self.tenant))?;
         let mut found = Vec::new();
@@ -126,12 +136,18 @@ impl TenantVault {
             let (more, last) = (page.more, page.records.last().map(|(key, _)| key.clone()));
             for (record, stored) in page.records {
                 let opened = self.inner.open_listed(&self.tenant, &record, &mut keys, stored).await;
-                let opened = opened.map_err(about(&record))?;
-                match Kept::<T>::decode(&opened.content).map_err(StoreError::from).map_err(about(&record))? {
-                    Kept::Content(content) => {
-                        found.push((record, Stored::new(content, opened.standing)));
+                let kept =
+                    opened.and_then(|opened| Ok((Kept::<T>::decode(&opened.content)?, opened.standing)));
+                match kept {
+                    Ok((Kept::Content(content), standing)) => {
+                        found.push((record, Ok(Stored::new(content, standing))));
                     }
-                    Kept::Tombstone(_) => {}
+                    Ok((Kept::Tombstone(_), _)) => {}
+                    Err(error @ StoreError::Refused(_)) => {
+                        let error = error.into_error(&record);
+                        found.push((record, Err(error)));
+                    }
+                    Err(error) => return Err(error.into_error(&record)),
                 }
             }
             match last {

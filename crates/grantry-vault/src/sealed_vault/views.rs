@@ -1,6 +1,7 @@
 //! What is shown of records without their secrets.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use grantry_core::{AccessToken, ClientId, GrantKey, Scope, ServiceName, StoreTime, Target, Timestamp};
 
@@ -50,6 +51,17 @@ pub struct GrantView {
     pub has_refresh_token: bool,
     /// What its access tokens are for, and when each expires on the store's clock.
     pub access_tokens: Vec<(Target, Option<StoreTime>)>,
+    renewal: Renewal,
+}
+
+/// The bytes of whoever renews a grant.
+#[derive(Clone, PartialEq, Eq)]
+struct Renewal(Vec<u8>);
+
+impl fmt::Debug for Renewal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{} bytes]", self.0.len())
+    }
 }
 
 impl GrantView {
@@ -62,7 +74,13 @@ impl GrantView {
             rotated: grant.rotated(),
             has_refresh_token: grant.refresh_token().is_some(),
             access_tokens: access_tokens.collect(),
+            renewal: Renewal(grant.renewal().to_vec()),
         }
+    }
+
+    /// The state of its renewal, in the bytes of whoever renews it: fingerprints and times, and no token.
+    pub fn renewal(&self) -> &[u8] {
+        &self.renewal.0
     }
 }
 

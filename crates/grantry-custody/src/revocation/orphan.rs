@@ -1,0 +1,122 @@
+//! Tokens that no record holds, and none ever will.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use grantry_core::{Error, StoreTime};
+
+use super::Revoked;
+use super::round::in_time;
+use crate::brought::Brought;
+use crate::chronicle::Stopped;
+use crate::grant::Inner;
+use crate::lifeboat::Seat;
+
+/// The pause before the second try, doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MOST_PAUSE: Duration = Duration::from_secs(3600);
+/// How long an orphan may sit in the lifeboat of a living process: its seats are for the living.
+const MOST_ABOARD: Duration = Duration::from_secs(300);
+/// How long an attempt may take that others wait for, and how long none is made after one that failed.
+const SHORTLY: Duration = Duration::from_secs(3);
+const REST: Duration = Duration::from_secs(20);
+
+/// Tokens that came for a grant that was revoked, removed, or consented to anew.
+pub(crate) struct Orphan {
+    pub(crate) grant: Arc<Inner>,
+    pub(crate) brought: Brought,
+    /// Whether another consent lives in the grant's place.
+    pub(crate) heir_lives: bool,
+}
+
+/// What became of an orphan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Orphaned {
+    /// There is nothing left to be done.
+    Done,
+    /// It is to be tried again.
+    Remains,
+}
+
+impl Orphan {
+    /// Tries once, and gives up what is older than a revocation may take by the store's clock.
+    pub(crate) async fn revoke_once(&self, now: Option<StoreTime>) -> Orphaned {
+        if now.is_some_and(|now| now >= self.brought.obtained.after(Stopped::LIMIT)) {
+            tracing::warn!(grant = %self.grant.key, "tokens of a grant that is gone could not be revoked in time");
+            return Orphaned::Done;
+        }
+        let custody = &self.grant.custody;
+        if custody.queue.orphans_rest(custody.clock.now()) {
+            return Orphaned::Remains;
+        }
+        match tokio::time::timeout(SHORTLY, self.ask_server()).await {
+            Ok(Ok(orphaned)) => return orphaned,
+            Ok(Err(error)) => {
+                tracing::warn!(grant = %self.grant.key, %error, "tokens of a grant that is gone are revoked later");
+            }
+            Err(_) => {}
+        }
+        custody.queue.let_orphans_rest(custody.clock.now().after(REST));
+        Orphaned::Remains
+    }
+
+    /// Goes on trying as long as the process lives. In the lifeboat they outlive it.
+    pub(crate) fn revoke_in_the_background(self, seat: Option<Seat>) {
+        let custody = Arc::clone(&self.grant.custody);
+        let tasks = custody.tasks.clone();
+        let (key, is_aboard) = (self.grant.key.clone(), seat.is_some());
+        let started = custody.clone().tasks.spawn(async move {
+            let (start, mut pause) = (custody.clock.now(), FIRST_PAUSE);
+            let mut seat = seat;
+            loop {
+                let age = custody.clock.now().since(start);
+                match self.ask_server().await {
+                    Ok(Orphaned::Done) => break,
+                    Ok(Orphaned::Remains) => {}
+                    Err(error) => {
+                        tracing::warn!(grant = %self.grant.key, %error, "tokens of a grant that is gone are revoked later");
+                    }
+                }
+                if age >= Stopped::LIMIT {
+                    break;
+                }
+                if age >= MOST_ABOARD {
+                    leave(&self.grant, seat.take());
+                }
+                tokio::select! {
+                    biased;
+                    // What sits in the lifeboat stays there for whoever adopts it.
+                    () = tasks.closing() => return,
+                    () = tokio::time::sleep(custody.jitter(pause)) => {}
+                }
+                pause = (pause * 2).min(MOST_PAUSE);
+            }
+            leave(&self.grant, seat);
+        });
+        if !started && !is_aboard {
+            tracing::warn!(grant = %key, "custody was closed before tokens of a grant that is gone were revoked");
+        }
+    }
+
+    async fn ask_server(&self) -> Result<Orphaned, Error> {
+        let Some(service) = self.grant.custody.services.of(&self.grant.key) else {
+            return Ok(Orphaned::Remains);
+        };
+        let Some(revoker) = service.revoker else { return Ok(Orphaned::Done) };
+        if false {
+            tracing::info!(grant = %self.grant.key, "tokens of an earlier consent are left alone for the sake of the later one");
+            return Ok(Orphaned::Done);
+        }
+        if let Some(token) = &self.brought.refresh_token {
+            let _: Revoked = in_time(revoker.revoke_refresh_token(token)).await?;
+        }
+        let _: Revoked = in_time(revoker.revoke_access_token(&self.brought.access_token)).await?;
+        Ok(Orphaned::Done)
+    }
+}
+
+fn leave(grant: &Inner, seat: Option<Seat>) {
+    if let Some(seat) = seat {
+        grant.custody.lifeboat.leave(seat);
+    }
+}

@@ -1,0 +1,113 @@
+//! Revocations that are not finished: gone on with each minute, and found again after a restart.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use grantry_core::{Error, GrantKey, Instant};
+use grantry_vault::GrantState;
+
+use super::{RevocationReport, Stance};
+use crate::custody::Shared;
+
+/// How many grants are listed at once.
+const PAGE: usize = 256;
+/// The first look is soon after the start, when grants have been opened.
+const FIRST_LOOK: Duration = Duration::from_secs(1);
+/// Every so many looks all grants are gone through: other processes may have left something over.
+const ALL_EVERY: u32 = 60;
+
+/// The grants whose revocation this process knows to be unfinished.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    keys: Mutex<HashSet<GrantKey>>,
+    /// Until when no orphan of another's lifeboat is tried: in nanoseconds of the boot clock.
+    orphans_rest_until: AtomicU64,
+}
+
+impl Queue {
+    pub(super) fn add(&self, key: &GrantKey) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+    }
+
+    pub(super) fn remove(&self, key: &GrantKey) {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+    }
+
+    pub(super) fn orphans_rest(&self, now: Instant) -> bool {
+        now.as_nanos() < self.orphans_rest_until.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn let_orphans_rest(&self, until: Instant) {
+        self.orphans_rest_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn all(&self) -> Vec<GrantKey> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+impl Shared {
+    pub(crate) async fn finish_revocations(
+        self: &Arc<Self>,
+        tenant: &str,
+    ) -> Result<Vec<RevocationReport>, Error> {
+        let vault = self.vault.tenant(tenant);
+        let vault = vault.map_err(|error| Error::configuration(error.to_string()))?;
+        let mut reports = Vec::new();
+        let mut after = None;
+        loop {
+            let page = vault.grants_to_renew(after.as_ref(), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            after = page.last().map(|(key, _)| key.clone());
+            for (key, view) in page {
+                if self.tasks.is_closed() {
+                    return Ok(reports);
+                }
+                if view.is_ok_and(|view| view.state == GrantState::Revoked) {
+                    reports.push(self.revoke(&key, Stance::Queued).await);
+                }
+            }
+            if is_last {
+                return Ok(reports);
+            }
+        }
+    }
+
+    /// Goes on with revocations each minute or so, until custody is closed or dropped. Servers that do not answer hold
+    /// nothing else up.
+    pub(crate) fn look_after_revocations(self: &Arc<Self>) {
+        let (me, tasks) = (Arc::downgrade(self), self.tasks.clone());
+        self.tasks.spawn(async move {
+            let mut pause = FIRST_LOOK;
+            for look in 0.. {
+                tokio::select! {
+                    biased;
+                    () = tasks.closing() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                let Some(shared) = me.upgrade() else { return };
+                pause = shared.jitter(shared.look_every);
+                shared.go_on_with_revocations(look).await;
+            }
+        });
+    }
+
+    async fn go_on_with_revocations(self: &Arc<Self>, look: u32) {
+        for key in self.queue.all() {
+            if self.tasks.is_closed() {
+                return;
+            }
+            self.revoke(&key, Stance::Queued).await;
+        }
+        if !look.is_multiple_of(ALL_EVERY) {
+            return;
+        }
+        for tenant in self.services.tenants() {
+            if let Err(error) = self.finish_revocations(tenant.as_str()).await {
+                tracing::warn!(%tenant, %error, "unfinished revocations cannot be looked for");
+            }
+        }
+    }
+}

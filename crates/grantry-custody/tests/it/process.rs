@@ -1,0 +1,157 @@
+//! A process with a name, a link of its own to the store, and somebody who revokes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantry_core::{AuthorizationServer, Rotation, StoreTime};
+use grantry_custody::{Custody, CustodyGrant, FolderLifeboat, Lifetimes, Sparing};
+use grantry_endpoint::{Client, ClientAuthentication, RevocationEndpoint, TokenEndpoint};
+use grantry_vault::{
+    LocalKey, Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, SealedVault, StoredRecord,
+    TenantVault, Vault, VaultError, Watch,
+};
+use zeroize::Zeroizing;
+
+use crate::fixture::{Names, ShakyVault, World, admin, key, policy};
+
+/// A process.
+pub(crate) struct Process {
+    pub(crate) vault: SealedVault,
+    pub(crate) link: Arc<Link>,
+    pub(crate) custody: Custody,
+    pub(crate) grant: CustodyGrant,
+    pub(crate) events: Arc<Names>,
+}
+
+/// What a process is started with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Start {
+    pub(crate) lifetimes: Lifetimes,
+    pub(crate) revokes_nothing: bool,
+    pub(crate) spares: bool,
+    pub(crate) takes_along: bool,
+}
+
+/// A way to the store that can be cut for one process, and on which every call takes a moment.
+#[derive(Debug)]
+pub(crate) struct Link {
+    inner: Arc<ShakyVault>,
+    cut: AtomicBool,
+}
+
+impl Link {
+    pub(crate) fn to(inner: &Arc<ShakyVault>) -> Arc<Self> {
+        Arc::new(Self { inner: Arc::clone(inner), cut: AtomicBool::new(false) })
+    }
+
+    pub(crate) fn cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+    }
+
+    async fn pass<T>(&self, call: impl Future<Output = Result<T, VaultError>>) -> Result<T, VaultError> {
+        tokio::task::yield_now().await;
+        if self.cut.load(Ordering::Relaxed) {
+            return Err(VaultError::unavailable("the link was cut"));
+        }
+        let done = call.await;
+        tokio::task::yield_now().await;
+        done
+    }
+}
+
+#[async_trait]
+impl Vault for Link {
+    async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
+        self.pass(self.inner.load(key)).await
+    }
+    async fn store(
+        &self,
+        key: &RecordKey,
+        record: SealedRecord,
+        when: Precondition,
+    ) -> Result<Revision, VaultError> {
+        self.pass(self.inner.store(key, record, when)).await
+    }
+    async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
+        self.pass(self.inner.remove(key, revision)).await
+    }
+    async fn list(
+        &self,
+        prefix: &RecordPrefix,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Page, VaultError> {
+        self.pass(self.inner.list(prefix, after, limit)).await
+    }
+    async fn now(&self) -> Result<StoreTime, VaultError> {
+        self.pass(self.inner.now()).await
+    }
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.inner.watch()
+    }
+}
+
+impl World {
+    pub(crate) async fn process(&self, name: &str) -> Process {
+        self.process_with(name, Start::default()).await
+    }
+
+    pub(crate) async fn process_with(&self, name: &str, start: Start) -> Process {
+        let link = Link::to(&self.store);
+        let vault =
+            SealedVault::builder(Arc::clone(&link), LocalKey::from_bytes(Zeroizing::new([7; 32])), policy())
+                .clock(Arc::new(self.clock.clone()))
+                .open()
+                .await
+                .unwrap();
+        let events = Arc::new(Names::default());
+        let lifeboat = FolderLifeboat::builder(self.lifeboats()).seats(4).open().unwrap();
+        let custody = Custody::builder(&vault, lifeboat)
+            .clock(self.clock.clone())
+            .observer(Arc::clone(&events))
+            .process_name(name)
+            .open()
+            .await
+            .unwrap();
+        let mut grant =
+            custody.grant(key(), self.redemption()).rotation(self.rotation).lifetimes(start.lifetimes);
+        if start.spares {
+            grant = grant.revoker(Sparing::new(self.revocation_endpoint()).later_consents());
+        } else if start.takes_along {
+            grant = grant.revoker(self.revocation_endpoint());
+        } else if !start.revokes_nothing {
+            grant = grant.revoker(Sparing::new(self.revocation_endpoint()).refresh_tokens());
+        }
+        Process { vault, link, custody, grant: grant.build().unwrap(), events }
+    }
+
+    pub(crate) fn endpoint(&self, server: AuthorizationServer, secret: &str) -> TokenEndpoint {
+        let client = Client::new("crm", ClientAuthentication::secret_basic(secret)).unwrap();
+        let transport = self.server.transport().with_latency(Duration::from_millis(50));
+        TokenEndpoint::builder(server, client, Arc::new(transport))
+            .clock(Arc::new(self.clock.clone()))
+            .build()
+            .unwrap()
+    }
+
+    pub(crate) fn revocation_endpoint(&self) -> RevocationEndpoint {
+        let server = self.server.authorization_server().unwrap();
+        let server = server.to_builder().rotation(Rotation::UNKNOWN).build().unwrap();
+        RevocationEndpoint::of(&self.endpoint(server, "s3cret")).unwrap()
+    }
+}
+
+impl Process {
+    /// The tenant's part of the vault, as an administrator.
+    pub(crate) fn acme(&self) -> TenantVault {
+        self.vault.as_principal(admin()).tenant("acme").unwrap()
+    }
+
+    /// The same as somebody who may nothing.
+    pub(crate) fn as_nobody(&self) -> TenantVault {
+        let nobody = grantry_vault::access::Principal::workload("nobody").unwrap();
+        self.vault.as_principal(nobody).tenant("acme").unwrap()
+    }
+}

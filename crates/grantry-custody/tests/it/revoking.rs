@@ -1,0 +1,293 @@
+//! Revocation: what the server confirms, what it does not, and what comes too late.
+
+use std::time::Duration;
+
+use grantry_core::{AccessToken, Attempt, ErrorKind, Grant, RefreshToken};
+use grantry_custody::{Revocation, RevokedPart, StepOutcome};
+use grantry_testkit::{Endpoint, Fault, Moment};
+use grantry_vault::{GrantRecord, GrantState};
+
+use crate::fixture::{STRICT, World, kind};
+use crate::process::{Process, Start};
+
+/// Days pass, an hour at a time; the lifeboat's disk is as quick as it is.
+async fn days(world: &World, days: u32) {
+    for _ in 0..days * 24 {
+        world.clock.advance_with_tokio(Duration::from_secs(3600)).await;
+        for _ in 0..8 {
+            tokio::task::spawn_blocking(|| {}).await.unwrap();
+        }
+        // The server's answers take 50 ms.
+        world.pass(Duration::from_secs(1)).await;
+    }
+}
+
+async fn revoke(process: &Process) -> grantry_custody::RevocationReport {
+    process.grant.revoke(&process.acme(), Revocation::AtServerThenHere).await.unwrap()
+}
+
+async fn state(process: &Process) -> Option<GrantState> {
+    process.acme().grant("crm", "user-17").await.unwrap().map(|grant| grant.state)
+}
+
+fn is_live(world: &World, token: &RefreshToken) -> bool {
+    let at = Moment::read(&world.clock);
+    world.server.with_authority(|authority, _| authority.is_live(token, at))
+}
+
+fn is_good(world: &World, token: &AccessToken) -> bool {
+    let at = Moment::read(&world.clock);
+    world.server.with_authority(|authority, _| authority.check(token, at)).is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_is_revoked_at_the_server_and_deleted_here_and_the_report_names_each_step() {
+    let world = World::new(STRICT).await;
+    let (process, other) = (world.process("one").await, world.process("other").await);
+    let set = process.grant.obtain(Attempt::first()).await.unwrap();
+    let token = world.stored().await.unwrap();
+    let report = revoke(&process).await;
+    assert!(report.deleted && report.is_revoked_at_server() && !report.is_queued(), "{report:?}");
+    let parts: Vec<_> = report.steps.iter().map(|step| step.part.clone()).collect();
+    let access = RevokedPart::AccessToken(grantry_core::Target::default());
+    assert_eq!(parts, [RevokedPart::RefreshToken, access, RevokedPart::Record]);
+    assert!(!is_live(&world, &token) && !is_good(&world, &AccessToken::new(set.token().expose())));
+    assert_eq!(state(&process).await, None);
+    assert_eq!(process.events.taken(), ["rotated", "revoked"]);
+    assert_eq!(kind(other.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+    // Once more is no mistake.
+    assert!(revoke(&process).await.deleted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_may_not_revoke_stops_nothing() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let refused = process.grant.revoke(&process.as_nobody(), Revocation::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::AccessDenied);
+    let elsewhere = process.vault.as_principal(crate::fixture::admin()).tenant("other").unwrap();
+    let refused = process.grant.revoke(&elsewhere, Revocation::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Configuration);
+    assert!(process.grant.obtain(Attempt::first()).await.is_ok());
+    assert_eq!(world.server.ledger().count(Endpoint::Revocation), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_revocation_endpoint_the_grant_is_deleted_and_the_report_says_what_lives_on() {
+    let world = World::new(STRICT).await;
+    let process = world.process_with("one", Start { revokes_nothing: true, ..Start::default() }).await;
+    let token = world.stored().await.unwrap();
+    let report = revoke(&process).await;
+    assert!(report.deleted && !report.is_revoked_at_server(), "{report:?}");
+    assert!(matches!(report.steps[0].outcome, StepOutcome::Unsupported));
+    assert!(is_live(&world, &token));
+    assert_eq!(state(&process).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_of_token_that_the_server_does_not_revoke_is_unsupported_and_not_queued() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let body = r#"{"error":"unsupported_token_type"}"#;
+    world.server.inject(Endpoint::Revocation, Fault::status(400).with_body(body));
+    let report = revoke(&process).await;
+    assert!(matches!(report.steps[0].outcome, StepOutcome::Unsupported), "{report:?}");
+    assert!(report.deleted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_here_means_that_the_server_is_not_asked() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let report = process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap();
+    assert!(report.deleted && matches!(report.steps[0].outcome, StepOutcome::NotAsked));
+    assert_eq!(world.server.ledger().count(Endpoint::Revocation), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_does_not_answer_is_asked_again_by_itself_and_nothing_is_renewed_meanwhile() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let token = world.stored().await.unwrap();
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    let report = revoke(&process).await;
+    assert!(report.is_queued() && !report.deleted, "{report:?}");
+    assert_eq!(state(&process).await, Some(GrantState::Revoked));
+    assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+    assert_eq!(world.requests(), 1);
+    world.server.clear_faults(Endpoint::Revocation);
+    world.pass(Duration::from_secs(130)).await;
+    assert!(!is_live(&world, &token));
+    assert_eq!(state(&process).await, None);
+    assert!(process.events.taken().contains(&"revoked"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revocation_survives_a_restart_and_what_was_done_is_not_done_again() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let token = world.stored().await.unwrap();
+    // The access token's revocation is answered, the refresh token's is not.
+    world.server.inject(Endpoint::Revocation, Fault::status(503));
+    assert!(revoke(&process).await.is_queued());
+    assert!(is_live(&world, &token));
+    process.custody.close().await;
+    let asked = world.server.ledger().count(Endpoint::Revocation);
+    let next = world.process("next").await;
+    assert!(next.custody.finish_revocations("acme").await.unwrap()[0].is_queued(), "its time has not come");
+    world.pass(Duration::from_secs(130)).await;
+    next.custody.close().await;
+    assert_eq!(state(&next).await, None);
+    assert!(!is_live(&world, &token));
+    assert_eq!(world.server.ledger().count(Endpoint::Revocation), asked + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_dies_right_after_stopping_a_grant_leaves_the_rest_to_the_next() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let token = world.stored().await.unwrap();
+    process.acme().stop_grant("crm", "user-17", None).await.unwrap();
+    assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+    let reports = process.custody.finish_revocations("acme").await.unwrap();
+    assert!(reports.len() == 1 && reports[0].is_revoked_at_server(), "{reports:?}");
+    assert!(!is_live(&world, &token));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_is_stopped_as_it_was_read_or_not_at_all() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let acme = process.acme();
+    let read = acme.grant("crm", "user-17").await.unwrap().unwrap();
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let stale = acme.stop_grant("crm", "user-17", Some(&read.version)).await.unwrap_err();
+    assert_eq!((stale.kind(), state(&process).await), (ErrorKind::Conflict, Some(GrantState::Active)));
+    let read = acme.grant("crm", "user-17").await.unwrap().unwrap();
+    acme.stop_grant("crm", "user-17", Some(&read.version)).await.unwrap().unwrap();
+    assert_eq!(state(&process).await, Some(GrantState::Revoked));
+    assert!(acme.stop_grant("crm", "nobody", None).await.unwrap().is_none());
+    let denied = process.as_nobody().stop_grant("crm", "user-17", None).await.unwrap_err();
+    assert_eq!(denied.kind(), ErrorKind::AccessDenied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_revokes_may_go_away() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let token = world.stored().await.unwrap();
+    let acme = process.acme();
+    let revoke = process.grant.revoke(&acme, Revocation::AtServerThenHere);
+    assert!(tokio::time::timeout(Duration::from_millis(20), revoke).await.is_err());
+    process.custody.close().await;
+    assert!(!is_live(&world, &token));
+    assert_eq!(state(&process).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_holds_a_revocation_up_and_nothing_else() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::delay(Duration::from_secs(100_000)).until_cleared());
+    let report = revoke(&process).await;
+    assert!(report.is_queued(), "{report:?}");
+    assert_eq!(state(&process).await, Some(GrantState::Revoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_seven_days_the_grant_is_deleted_whatever_the_server_says() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    assert!(revoke(&process).await.is_queued());
+    days(&world, 6).await;
+    assert_eq!(state(&process).await, Some(GrantState::Revoked));
+    let asked = world.server.ledger().count(Endpoint::Revocation);
+    assert!((12..60).contains(&asked), "the pauses grow: {asked}");
+    days(&world, 2).await;
+    assert_eq!(state(&process).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consent_that_was_given_meanwhile_is_not_touched() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    assert!(revoke(&process).await.is_queued());
+    let stopped = process.acme().grant("crm", "user-17").await.unwrap().unwrap();
+    let wall = grantry_core::Clock::wall(&world.clock);
+    let anew = GrantRecord::new(wall).with_refresh_token(RefreshToken::new("anew"), wall);
+    process.acme().replace_grant("crm", "user-17", anew, Some(&stopped.version)).await.unwrap();
+    world.server.clear_faults(Endpoint::Revocation);
+    world.pass(Duration::from_secs(130)).await;
+    assert_eq!(state(&process).await, Some(GrantState::Active));
+}
+
+/// A renewal is under way while the grant is removed by somebody who asks no server.
+async fn orphaned(world: &World, process: &Process) {
+    let call = process.grant.obtain(Attempt::first());
+    let remove = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let acme = process.acme();
+        let stands = acme.grant("crm", "user-17").await.unwrap().unwrap();
+        acme.remove_grant("crm", "user-17", &stands.version).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(call, remove);
+    assert_eq!(kind(result), ErrorKind::InvalidGrant);
+    assert_eq!(world.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_come_for_a_grant_that_is_gone_are_revoked_until_the_server_has_answered() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).times(3));
+    orphaned(&world, &process).await;
+    world.pass(Duration::from_secs(30)).await;
+    let ledger = world.server.ledger();
+    assert_eq!(ledger.count(Endpoint::Revocation), 3 + 2, "refresh token and access token");
+    world.pass(Duration::from_secs(600)).await;
+    assert_eq!(ledger.count(Endpoint::Revocation), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orphans_stay_in_the_lifeboat_of_a_dead_process_until_they_are_revoked() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    orphaned(&world, &process).await;
+    let left = std::fs::read_dir(world.lifeboats()).unwrap().next().unwrap().unwrap().path();
+    process.custody.close().await;
+    let dead = world.lifeboats().join("dead.lifeboat");
+    std::fs::copy(&left, &dead).unwrap();
+    drop(process);
+    let next = world.process("next").await;
+    world.pass(Duration::from_secs(130)).await;
+    assert!(dead.exists(), "the server has not answered");
+    world.server.clear_faults(Endpoint::Revocation);
+    world.pass(Duration::from_secs(130)).await;
+    assert!(!dead.exists());
+    assert_eq!(state(&next).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn orphans_of_an_earlier_consent_are_left_alone_unless_the_server_spares_the_later_one() {
+    for (spares, expected) in [(false, 0), (true, 2)] {
+        let world = World::new(STRICT).await;
+        let process = world.process_with("one", Start { spares, ..Start::default() }).await;
+        let call = process.grant.obtain(Attempt::first());
+        let replace = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let acme = process.acme();
+            let stands = acme.grant("crm", "user-17").await.unwrap().unwrap();
+            let wall = grantry_core::Clock::wall(&world.clock);
+            let anew = GrantRecord::new(wall).with_refresh_token(RefreshToken::new("anew"), wall);
+            acme.replace_grant("crm", "user-17", anew, Some(&stands.version)).await.unwrap();
+        };
+        let _ = tokio::join!(call, replace);
+        world.pass(Duration::from_secs(5)).await;
+        assert_eq!(world.server.ledger().count(Endpoint::Revocation), expected, "{spares}");
+    }
+}

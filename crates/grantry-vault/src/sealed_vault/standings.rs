@@ -1,0 +1,115 @@
+//! How grants stand, for whoever watches over their renewal: no call here releases a token.
+
+use grantry_core::{Error, ErrorKind, GrantKey};
+
+use super::tenant::names;
+use super::{GrantView, RecordVersion, Stored, TenantVault};
+use crate::access::Permission;
+use crate::backend::RecordKey;
+use crate::records::{GrantRecord, GrantState, Kept};
+
+/// What is looked at, in the audit trail: told apart from grants that are renewed.
+const KIND: &str = "grant_state";
+
+/// A grant of a list, or why its record is refused.
+pub type Listed = (GrantKey, Result<Stored<GrantView>, Error>);
+
+impl TenantVault {
+    /// Grants without their tokens, as [`grants`](TenantVault::grants) gives them, but one whose record is refused stands
+    /// among the others with its error. Needs `grant.read` for the whole tenant.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn grants_one_by_one(
+        &self,
+        after: Option<&GrantKey>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        self.listed(Permission::GrantRead, after, limit).await
+    }
+
+    /// The same for whoever renews grants. Needs `grant.renew` for the whole tenant.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn grants_to_renew(
+        &self,
+        after: Option<&GrantKey>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        self.listed(Permission::GrantRenew, after, limit).await
+    }
+
+    async fn listed(
+        &self,
+        permission: Permission,
+        after: Option<&GrantKey>,
+        limit: usize,
+    ) -> Result<Vec<Listed>, Error> {
+        let after = after.map(RecordKey::grant);
+        let asked = self.asked(permission, None, None, KIND);
+        let work = async {
+            let found = self.list_one_by_one::<GrantRecord>(after, limit).await?;
+            let views = found.into_iter().filter_map(|(record, stored)| {
+                let key = record.as_grant_key()?;
+                let view = stored.map(|stored| stored.map(|grant| GrantView::of(key.clone(), &grant)));
+                Some((key, view))
+            });
+            Ok(views.collect())
+        };
+        self.inner.guarded(asked, work).await
+    }
+
+    /// A grant without its tokens, for whoever renews it. Needs `grant.renew`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn grant_to_renew(
+        &self,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+    ) -> Result<Option<Stored<GrantView>>, Error> {
+        let (service, account) = names(service, account)?;
+        let key = GrantKey::from_parts(&self.tenant, &service, &account);
+        let record = self.grant_record(&service, &account);
+        let asked = self.asked(Permission::GrantRenew, Some(&service), Some(&account), KIND);
+        let found = self.inner.guarded(asked, self.read::<GrantRecord>(&record)).await?;
+        Ok(found.map(|stored| stored.map(|grant| GrantView::of(key, &grant))))
+    }
+
+    /// Stops a grant: from now on nothing renews it, and what is still under way is not accepted any more. Its tokens
+    /// stay in the record until they are revoked at the server. `None` where there is no grant. With `over` only the
+    /// grant as it was read then is stopped. Needs `grant.revoke`.
+    ///
+    /// # Errors
+    /// As every call, and `Conflict` where the grant is not (or no longer) the one that `over` names. After any other
+    /// error the call can be repeated.
+    pub async fn stop_grant(
+        &self,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+        over: Option<&RecordVersion>,
+    ) -> Result<Option<RecordVersion>, Error> {
+        let (service, account) = names(service, account)?;
+        let record = self.grant_record(&service, &account);
+        let asked = self.asked(Permission::GrantRevoke, Some(&service), Some(&account), "grant");
+        let work = async {
+            loop {
+                let Some(Stored { value, version }) = self.read::<GrantRecord>(&record).await? else {
+                    return Ok(None);
+                };
+                if value.state() == GrantState::Revoked {
+                    return Ok(Some(version));
+                }
+                // One that has changed is written over as it was read, which is a conflict.
+                let (version, names_one) = over.map_or((version, false), |over| (over.clone(), true));
+                let stopped = Kept::Content(value.with_state(GrantState::Revoked));
+                match self.write(&record, Some(&version), None, stopped).await {
+                    Err(error) if error.kind() == ErrorKind::Conflict && !names_one => {}
+                    other => return other.map(Some),
+                }
+            }
+        };
+        self.inner.guarded(asked, work).await
+    }
+}
