@@ -28,7 +28,9 @@
 //! | start from an issuer or a provider instead of URLs | [`discover`], [`providers`] |
 //! | put tokens on reqwest or tower requests | `AuthorizedClient`, `AuthorizeLayer` |
 //! | say when to renew and what an outage means | [`RefreshPolicy`], [`Fallback`] |
+//! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization` |
 //! | keep credentials encrypted, for many tenants | `vault` |
+//! | keep refresh tokens that rotate, in many processes | `custody` |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
@@ -37,7 +39,8 @@
 //! # Features
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
-//! `tower`, `middleware` add what they are named for; `vault` keeps credentials encrypted, `sqlite` in a file, and
+//! `tower`, `middleware` add what they are named for, as do `authorization-code`, `device-authorization` and
+//! `token-exchange`; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
 //! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
@@ -59,6 +62,8 @@ pub use client_credentials::{ClientCredentialsSource, Server, client_credentials
 pub use credential::Credential;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use discover::discover;
+#[cfg(feature = "authorization-code")]
+pub use grantry_authorization_code as authorization_code;
 #[cfg(feature = "client-credentials")]
 pub use grantry_client_credentials::{ClientCredentials, ClientCredentialsBuilder};
 pub use grantry_core::{
@@ -69,10 +74,15 @@ pub use grantry_core::{
     Prover, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy,
     Target, TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
 };
+#[cfg(feature = "custody")]
+pub use grantry_custody as custody;
+#[cfg(feature = "device-authorization")]
+pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
-    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IntrospectionEndpoint,
-    KeepError, Keeper, Kept, RefreshTokenGrant, RefreshTokenGrantBuilder, Request, RevocationEndpoint,
-    TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport, TransportCause, TransportFailure,
+    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IdToken, IntrospectionEndpoint,
+    IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest, Redeemed, RefreshTokenGrant,
+    RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint,
+    TokenEndpointBuilder, TokenRequest, Transport, TransportCause, TransportFailure,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};
@@ -88,6 +98,8 @@ pub use grantry_reqwest::AuthorizeMiddleware;
 pub use grantry_reqwest::{
     AuthorizedClient, AuthorizedRequestBuilder, Error as RequestError, SendAuthorized,
 };
+#[cfg(feature = "token-exchange")]
+pub use grantry_token_exchange as token_exchange;
 #[cfg(feature = "tower")]
 pub use grantry_tower as tower;
 #[cfg(feature = "tower")]

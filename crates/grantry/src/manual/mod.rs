@@ -15,6 +15,7 @@
 //! | know what is protected, and what is not | [`security`] |
 //! | see it at work: events, health, traces, metrics | [`observing`] |
 //! | keep credentials encrypted, for many tenants; write a store of your own | [`vault`] |
+//! | keep refresh tokens that rotate; run many replicas; know what a lost answer means | [`custody`] |
 //! | test a service that uses it | [`testing`] |
 //! | replace a part: flow, transport, keeper, clock | [`extending`] |
 //! | know why it is as it is | [`faq`] |
@@ -67,6 +68,7 @@
 //! ```
 
 pub mod client_authentication;
+pub mod custody;
 pub mod errors;
 pub mod extending;
 pub mod faq;
