@@ -181,12 +181,18 @@ impl Postgres {
     /// # Errors
     /// As [`sql`](Postgres::sql).
     pub fn create_role(&self, name: &str, attributes: &str) -> Fallible<()> {
-        let there = self.sql(SUPERUSER, &format!("SELECT 1 FROM pg_roles WHERE rolname = '{name}'"))?;
-        if there.is_empty() {
-            let password = password(name);
-            self.sql(SUPERUSER, &format!("CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}' {attributes}"))?;
+        let is_there = || -> Fallible<bool> {
+            let rows = self.sql(SUPERUSER, &format!("SELECT 1 FROM pg_roles WHERE rolname = '{name}'"))?;
+            Ok(!rows.is_empty())
+        };
+        if is_there()? {
+            return Ok(());
         }
-        Ok(())
+        let password = password(name);
+        let made =
+            self.sql(SUPERUSER, &format!("CREATE ROLE \"{name}\" LOGIN PASSWORD '{password}' {attributes}"));
+        // Another test may have made it in between.
+        if made.is_err() && is_there()? { Ok(()) } else { made.map(drop) }
     }
 
     /// Runs SQL as the superuser; returns the rows, a line for each, with `|` between the columns.

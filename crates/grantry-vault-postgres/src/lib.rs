@@ -85,8 +85,9 @@
 //! holds up its own.
 //!
 //! A clock that is set back by more than a second goes on from where it was, ahead of the server's. After a crash it
-//! leaps ahead by a minute at most. A reading is at most a second behind; where the ceiling cannot be raised (once in
-//! half a minute, by a write) readings fail with `Unavailable` after that half minute, as writes do.
+//! leaps ahead by four seconds at most: less than the allowance that custody gives an owner whose lease is over, so that a
+//! leap takes nobody's grant away. A reading is at most a second behind; where the ceiling cannot be raised (once in two
+//! seconds, by a write) readings fail with `Unavailable` after those two seconds, as writes do.
 //!
 //! # Roles and row-level security
 //!

@@ -48,7 +48,7 @@ BEGIN
     END IF;
 
     v_now := {wall} + v_ahead;
-    IF v_now < o_read_at - c_second OR v_now > v_ceiling - 30 * c_second THEN
+    IF v_now < o_read_at - c_second OR v_now > v_ceiling - 2 * c_second THEN
         IF pg_try_advisory_xact_lock(c_raising) THEN
             -- Another may have done so meanwhile: it is looked at again, and nothing is lowered.
             UPDATE {schema}.clock AS c
@@ -56,9 +56,9 @@ BEGIN
                     WHEN v_now - v_ahead + c.ahead < o_read_at - c_second THEN o_read_at - (v_now - v_ahead)
                     ELSE c.ahead
                 END,
-                ceiling = greatest(c.ceiling, greatest(v_now - v_ahead + c.ahead, o_read_at) + 60 * c_second)
+                ceiling = greatest(c.ceiling, greatest(v_now - v_ahead + c.ahead, o_read_at) + 4 * c_second)
             WHERE v_now - v_ahead + c.ahead < o_read_at - c_second
-                OR v_now - v_ahead + c.ahead > c.ceiling - 30 * c_second;
+                OR v_now - v_ahead + c.ahead > c.ceiling - 2 * c_second;
             -- Only once that is committed may anybody advance above the old ceiling.
             o_is_behind := abs(v_now - o_read_at) > c_second;
             RETURN;
