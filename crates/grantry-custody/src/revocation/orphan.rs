@@ -103,7 +103,7 @@ impl Orphan {
             return Ok(Orphaned::Remains);
         };
         let Some(revoker) = service.revoker else { return Ok(Orphaned::Done) };
-        if false {
+        if self.heir_lives && !revoker.spares_later_consents() {
             tracing::info!(grant = %self.grant.key, "tokens of an earlier consent are left alone for the sake of the later one");
             return Ok(Orphaned::Done);
         }

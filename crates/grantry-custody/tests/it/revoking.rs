@@ -133,6 +133,8 @@ async fn a_revocation_survives_a_restart_and_what_was_done_is_not_done_again() {
     world.server.inject(Endpoint::Revocation, Fault::status(503));
     assert!(revoke(&process).await.is_queued());
     assert!(is_live(&world, &token));
+    let left = process.acme().grant("crm", "user-17").await.unwrap().unwrap();
+    assert!(left.has_refresh_token && left.access_tokens.is_empty(), "{left:?}");
     process.custody.close().await;
     let asked = world.server.ledger().count(Endpoint::Revocation);
     let next = world.process("next").await;

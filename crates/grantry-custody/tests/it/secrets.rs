@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Grant, Scope, TokenSet};
@@ -149,6 +150,23 @@ async fn a_grant_whose_renewal_is_in_doubt_keeps_the_token_that_bridges_it() {
     assert_eq!(world.server.ledger().count(Endpoint::Revocation), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_somebody_is_renewing_keeps_its_access_token() {
+    let (world, process) = world().await;
+    let other = world.process("other").await;
+    let held = other.grant.obtain(Attempt::first()).await.unwrap();
+    world.server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)));
+    let rotating = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        rotate(&world, &process, Some("n3w")).await
+    };
+    let (renewed, report) = tokio::join!(other.grant.obtain(Attempt::replace(&held)), rotating);
+    renewed.unwrap();
+    let left = matches!(report.steps[3], SecretStep::OldTokensRevoked { revoked: 0, failed: 1, .. });
+    assert!(report.is_finished() && left, "{report:?}");
+    assert!(world.is_alive().await);
+}
+
 /// Polls so many times, and drops what is not ready by then.
 async fn cut_off<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = Box::pin(future);
@@ -161,7 +179,7 @@ async fn cut_off<F: Future>(future: F, polls: usize) -> Option<F::Output> {
         for _ in 0..8 {
             tokio::task::yield_now().await;
         }
-        tokio::time::advance(std::time::Duration::from_millis(10)).await;
+        tokio::time::advance(Duration::from_millis(10)).await;
     }
     None
 }
