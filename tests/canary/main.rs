@@ -33,7 +33,7 @@ async fn req_e30_d10_no_byte_of_a_secret_shows_anywhere() {
     token_answers::over_http2_and_proxies(&shown).await;
     presenting::every_wrapper_with_every_answer(&shown).await;
     presenting::with_the_test_server(&shown).await;
-    public_types::vault_in_use(&shown).await;
+    public_types::in_use(&shown).await;
     assert!(needles.len() > known, "no assertion was seen");
 
     let (traced, printed) = (capture::text(), shown.text());

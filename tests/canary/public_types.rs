@@ -9,8 +9,14 @@ use std::sync::{Arc, Mutex};
 use crate::secrets::Needles;
 use crate::shown::Shown;
 
+mod authorization_code;
+mod custody;
+mod custody_protocol;
+mod device_authorization;
 mod samples;
 mod services;
+mod token_endpoint;
+mod token_exchange;
 mod vault;
 
 /// What each crate exports, as its `lib.rs` has it, and in which modules besides.
@@ -20,6 +26,15 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
     ("grantry_jose", include_str!("../../crates/grantry-jose/src/lib.rs"), &["base64url"]),
     ("grantry_endpoint", include_str!("../../crates/grantry-endpoint/src/lib.rs"), &[]),
     ("grantry_client_credentials", include_str!("../../crates/grantry-client-credentials/src/lib.rs"), &[]),
+    ("grantry_authorization_code", include_str!("../../crates/grantry-authorization-code/src/lib.rs"), &[]),
+    (
+        "grantry_device_authorization",
+        include_str!("../../crates/grantry-device-authorization/src/lib.rs"),
+        &[],
+    ),
+    ("grantry_token_exchange", include_str!("../../crates/grantry-token-exchange/src/lib.rs"), &[]),
+    ("grantry_custody", include_str!("../../crates/grantry-custody/src/lib.rs"), &["protocol"]),
+    ("grantry_custody::protocol", include_str!("../../crates/grantry-custody/src/protocol/mod.rs"), &[]),
     ("grantry_refresh", include_str!("../../crates/grantry-refresh/src/lib.rs"), &[]),
     ("grantry_reqwest", include_str!("../../crates/grantry-reqwest/src/lib.rs"), &[]),
     ("grantry_tower", include_str!("../../crates/grantry-tower/src/lib.rs"), &[]),
@@ -36,22 +51,30 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
     ("grantry_vault::sealing", include_str!("../../crates/grantry-vault/src/sealing/mod.rs"), &[]),
 ];
 
-/// Traits, and the type alias of a foreign one: there is nothing to print.
+/// Traits, and the aliases of types that are printed elsewhere or not ours: there is nothing to print.
 const NOT_TYPES: &[&str] = &[
+    "grantry_authorization_code::PendingAuthorizations",
     "grantry_core::Clock",
     "grantry_core::Entropy",
     "grantry_core::Grant",
     "grantry_core::Observer",
     "grantry_core::Prover",
     "grantry_core::TokenSource",
+    "grantry_custody::Lifeboat",
+    "grantry_custody::Prover",
+    "grantry_custody::Revoker",
+    "grantry_custody::protocol::AttemptId",
     "grantry_endpoint::Keeper",
     "grantry_endpoint::Transport",
     "grantry_jose::Signer",
     "grantry_reqwest::SendAuthorized",
+    "grantry_token_exchange::Assertions",
+    "grantry_token_exchange::SubjectTokens",
     "grantry_tower::BoxError",
     "grantry_tower::Replay",
     "grantry_vault::KeyProvider",
     "grantry_vault::KeyRotation",
+    "grantry_vault::Listed",
     "grantry_vault::Vault",
     "grantry_vault::Watch",
     "grantry_vault::audit::AuditSink",
@@ -76,9 +99,13 @@ impl Printed {
     }
 }
 
-/// The vault in use, with the canary for every secret.
-pub(crate) async fn vault_in_use(shown: &Shown) {
+/// The flows, the vault and custody in use, with the canary for every secret.
+pub(crate) async fn in_use(shown: &Shown) {
     let printed = Printed { shown: shown.clone(), ..Printed::default() };
+    authorization_code::authorization_code(&printed).await;
+    device_authorization::device_authorization(&printed).await;
+    token_exchange::token_exchange(&printed).await;
+    custody::custody(&printed).await;
     vault::vault(&printed).await;
     vault::audit(&printed).await;
 }
@@ -99,6 +126,10 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     samples::presenting(&printed);
     samples::jose(&printed).await;
     samples::endpoint(&printed).await;
+    token_endpoint::asked(&printed).await;
+    authorization_code::authorization_code(&printed).await;
+    device_authorization::device_authorization(&printed).await;
+    token_exchange::token_exchange(&printed).await;
     services::sources(&printed).await;
     services::wrappers(&printed);
     services::testkit(&printed).await;
@@ -106,6 +137,8 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     vault::keys_and_bytes(&printed).await;
     vault::access(&printed);
     vault::audit(&printed).await;
+    custody::custody(&printed).await;
+    custody_protocol::protocol(&printed);
 
     // The suite brings a runtime of its own.
     let suite = printed.clone();

@@ -190,6 +190,15 @@ fn not_pushed(error: Error) -> Error {
     error.with_diagnosis(own)
 }
 
+impl AuthorizationCode {
+    /// The values of parameters that may be secrets: all but those of which every value is known.
+    pub(crate) fn added(&self) -> impl Iterator<Item = &str> {
+        let public = |name: &str| ["prompt", "response_mode"].contains(&name);
+        let added = self.fixed.iter().filter(move |(name, _)| !public(name));
+        added.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    }
+}
+
 impl fmt::Debug for AuthorizationCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.fixed.iter().map(|(name, _)| name.as_str()).collect();

@@ -130,6 +130,8 @@ fn read(
             let nonce = pending.nonce.as_ref().map(|nonce| nonce.text());
             let mut secrets: Vec<&str> = vec![&state, &challenge];
             secrets.extend(nonce.as_ref().map(|nonce| nonce.as_str()));
+            // What the application added may be a secret, and the server may say it back.
+            secrets.extend(flow.added());
             let said = refusal::text(callback, &secrets);
             let mut error = refusal::error(code, &secrets);
             let prefix = flow.endpoint.server().provider_code_prefix();

@@ -14,9 +14,9 @@ use grantry_refresh::{
 };
 use grantry_reqwest::{AuthorizeMiddleware, AuthorizedClient};
 use grantry_testkit::{
-    AnswerStyle, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment, ProtectedResource, RawAnswer,
-    RawServer, ReceivedRequest, RegisteredClient, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant,
-    TestServer,
+    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment,
+    ProtectedResource, RawAnswer, RawServer, ReceivedRequest, RegisteredClient, ResponseIssuer,
+    ResponseState, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant, TestServer,
 };
 use grantry_tower::{AuthorizeLayer, ClonedBodies, EmptyBodies, NoBodies};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -51,7 +51,7 @@ impl Grant for Given {
 
 /// Holds one token.
 #[derive(Debug, Clone)]
-struct Fixed(Token);
+pub(super) struct Fixed(pub(super) Token);
 
 #[async_trait]
 impl TokenSource for Fixed {
@@ -178,6 +178,11 @@ pub(super) async fn testkit(to: &Printed) {
     to.print("grantry_testkit::ExpiresIn", &ExpiresIn::Number);
     to.print("grantry_testkit::ScopeForm", &ScopeForm::Text);
     to.print("grantry_testkit::ScopePolicy", &ScopePolicy::AsAsked);
+    let decision = Decision::Fail { code: "odd".to_owned(), description: CANARY.to_owned() };
+    to.print("grantry_testkit::Decision", &decision);
+    to.print("grantry_testkit::DeviceDecision", &DeviceDecision::Wait);
+    to.print("grantry_testkit::ResponseState", &ResponseState::Other(CANARY.to_owned()));
+    to.print("grantry_testkit::ResponseIssuer", &ResponseIssuer::Own);
     to.print("grantry_testkit::ManualClock", &ManualClock::new());
     to.print("grantry_testkit::SeededEntropy", &SeededEntropy::new(1));
     to.print("grantry_testkit::Fault", &Fault::status(400).with_body(CANARY));

@@ -17,21 +17,21 @@ use grantry_vault::audit::{
 use grantry_vault::conformance::{self, Broken, Subject};
 use grantry_vault::sealing::{LineageId, Place, Stamp, open, seal};
 use grantry_vault::{
-    ChangeHints, ClientRecord, Deployment, GrantRecord, KeyContext, KeyError, KeyProvider, KeyRotation,
-    LocalKey, MemoryVault, Precondition, RecordKey, RecordPrefix, RefusedRecord, RotationPhase,
-    RotationPolicy, RotationProgress, SealedRecord, SealedVault, StoredAccessToken, TenantKey, Vault,
-    VaultError, VaultKeys, Watch, WrappedKey,
+    ChangeHints, ClientRecord, Deployment, FieldReader, FieldWriter, Fingerprint, GrantRecord, KeyContext,
+    KeyError, KeyProvider, KeyRotation, LocalKey, MemoryVault, Precondition, RecordKey, RecordPrefix,
+    RefusedRecord, RotationPhase, RotationPolicy, RotationProgress, SealedRecord, SealedVault,
+    StoredAccessToken, TenantKey, Vault, VaultError, VaultKeys, Watch, WrappedKey,
 };
 use zeroize::Zeroizing;
 
 use super::Printed;
 use crate::secrets::{CANARY, private_key};
 
-fn me() -> Principal {
+pub(super) fn me() -> Principal {
     Principal::workload("me").unwrap()
 }
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     SystemClock::new().wall()
 }
 
@@ -40,7 +40,7 @@ fn target() -> Target {
 }
 
 /// A policy under which one principal may do everything, read secrets back included.
-fn policy() -> AccessPolicy {
+pub(super) fn policy() -> AccessPolicy {
     let all = Role::custom("everything", Permission::ALL.iter().copied()).unwrap();
     AccessPolicy::builder()
         .role(all)
@@ -49,11 +49,11 @@ fn policy() -> AccessPolicy {
         .unwrap()
 }
 
-fn key() -> LocalKey {
+pub(super) fn key() -> LocalKey {
     LocalKey::from_bytes(Zeroizing::new(private_key()))
 }
 
-fn grant() -> GrantRecord {
+pub(super) fn grant() -> GrantRecord {
     let token = StoredAccessToken::new(target(), AccessToken::new(CANARY), StoreTime::from_nanos(1))
         .expiring(StoreTime::from_nanos(2));
     GrantRecord::new(now())
@@ -63,7 +63,7 @@ fn grant() -> GrantRecord {
         .with_renewal(Zeroizing::new(CANARY.as_bytes().to_vec()))
 }
 
-fn client() -> ClientRecord {
+pub(super) fn client() -> ClientRecord {
     ClientRecord::new("id").with_secret(CANARY, now()).with_private_key(PrivateKey::new(CANARY))
 }
 
@@ -91,11 +91,16 @@ pub(super) async fn vault(printed: &Printed) {
     let client = acme.reveal_client("crm").await.unwrap().unwrap().value;
     print.the("ClientRecord", &client);
     print.the("StoredSecret", &client.secrets()[0]);
+    printed.shown.debug(&acme.grants_one_by_one(None, 10).await.unwrap());
     print.the("GrantView", &acme.grant("crm", "user").await.unwrap().unwrap().value);
     print.the("ClientView", &acme.client("crm").await.unwrap().unwrap().value);
     print.the("AccessTokenView", &acme.access_token("crm", "user", &target()).await.unwrap().unwrap().value);
     let renewing = acme.renew("crm", "user").await.unwrap();
     print.the("Renewing", &renewing);
+    let lineage = LineageId::generate(&SystemEntropy);
+    let sealed = renewing.seal_aside(lineage, 1, CANARY.as_bytes()).unwrap();
+    print.the("SealedRecord", &sealed);
+    print.the("Aside", &renewing.open_aside(&sealed).await.unwrap());
     renewing.finish(Outcome::ok());
 
     let policy = RotationPolicy::default().every(std::time::Duration::ZERO);
@@ -177,6 +182,12 @@ pub(super) async fn keys_and_bytes(printed: &Printed) {
     print.the("ChangeHint", &hints.next_change(&place));
     print.the("ChangeHints", &hints);
     print.the("RecordKey", &place);
+
+    let mut fields = FieldWriter::with_room(64);
+    fields.text(CANARY);
+    print.the("FieldWriter", &fields);
+    print.the("FieldReader", &FieldReader::new(fields.as_bytes()));
+    print.the("Fingerprint", &Fingerprint::of(&RefreshToken::new(CANARY)));
 }
 
 pub(super) fn access(printed: &Printed) {
@@ -269,10 +280,10 @@ pub(super) fn conformance(printed: &Printed) {
 }
 
 /// Prints types of one module.
-struct Named<'a>(&'a Printed, &'static str);
+pub(super) struct Named<'a>(pub(super) &'a Printed, pub(super) &'static str);
 
 impl Named<'_> {
-    fn the<T: std::fmt::Debug>(&self, name: &str, value: &T) {
+    pub(super) fn the<T: std::fmt::Debug>(&self, name: &str, value: &T) {
         self.0.print(&format!("{}::{name}", self.1), value);
     }
 }

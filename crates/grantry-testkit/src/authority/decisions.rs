@@ -1,7 +1,9 @@
 //! What the person and the server decide at the authorization endpoint.
 
+use std::fmt;
+
 /// What becomes of an authorization request.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Decision {
     /// The person called `resource-owner` consents at once.
@@ -43,7 +45,7 @@ pub enum DeviceDecision {
 }
 
 /// The `state` of an authorization response.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum ResponseState {
     /// The one of the request, as RFC 6749 section 4.1.2 has it.
@@ -66,4 +68,29 @@ pub enum ResponseIssuer {
     Absent,
     /// Another.
     Other(String),
+}
+
+impl fmt::Debug for Decision {
+    /// What goes into a redirect's query is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Consent => "Consent",
+            Self::ConsentBy(_) => "ConsentBy(..)",
+            Self::Deny => "Deny",
+            Self::Fail { .. } => "Fail(..)",
+            Self::Contradict(_) => "Contradict(..)",
+            Self::SayNothing => "SayNothing",
+        })
+    }
+}
+
+impl fmt::Debug for ResponseState {
+    /// A state is not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AsAsked => "AsAsked",
+            Self::Absent => "Absent",
+            Self::Other(_) => "Other(..)",
+        })
+    }
 }

@@ -1,0 +1,144 @@
+//! Samples of the authorization code flow, whose codes, states, verifiers and nonces are all of the canary.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use grantry_authorization_code::{
+    AuthorizationCode, AuthorizationCodes, Callback, PendingAuthorizations, PendingInMemory, PendingKey,
+    PendingStoreError, Unfinished, UserAgentBinding,
+};
+use grantry_core::{Error, SystemClock};
+use grantry_endpoint::TokenEndpoint;
+use zeroize::Zeroizing;
+
+use super::Printed;
+use super::token_endpoint::{ISSUER, answering, refusal, request_uri, tokens};
+use crate::secrets::CANARY;
+
+const CALLBACK: &str = "https://app.example.com/callback";
+
+fn flow(endpoint: TokenEndpoint) -> AuthorizationCode {
+    AuthorizationCode::builder(endpoint, CALLBACK).scope("a").nonce().build().unwrap()
+}
+
+fn user_agent() -> UserAgentBinding {
+    UserAgentBinding::from_cookie(&CANARY.repeat(2)).unwrap()
+}
+
+/// What comes back for the person who was sent to this address.
+fn response(location: &str, answer: &str) -> Callback {
+    let state = location.split('&').find_map(|pair| pair.strip_prefix("state=")).unwrap();
+    Callback::from_query(&format!("state={state}&iss={ISSUER}&{answer}")).unwrap()
+}
+
+fn code() -> String {
+    format!("code={CANARY}")
+}
+
+pub(super) async fn authorization_code(to: &Printed) {
+    let builder = AuthorizationCode::builder(answering([tokens(), refusal("odd"), request_uri()]), CALLBACK)
+        .scope("a")
+        .login_hint(CANARY)
+        .parameter("api_key", CANARY)
+        .nonce();
+    to.print("grantry_authorization_code::AuthorizationCodeBuilder", &builder);
+    let flow = builder.build().unwrap();
+    to.print("grantry_authorization_code::AuthorizationCode", &flow);
+    to.print("grantry_authorization_code::UserAgentBinding", &flow.user_agent());
+    to.print("grantry_authorization_code::UserAgentBinding", &user_agent());
+
+    let (redirect, pending) = flow.begin(&user_agent()).await.unwrap();
+    to.print("grantry_authorization_code::RedirectUrl", &redirect);
+    to.print("grantry_authorization_code::PendingAuthorization", &pending);
+    to.print("grantry_authorization_code::PendingKey", &pending.key());
+    to.shown.debug(&pending.key().to_string());
+    let location = redirect.into_location().unwrap();
+    let callback = response(&location, &code());
+    to.print("grantry_authorization_code::Callback", &callback);
+    to.print("grantry_authorization_code::PendingKey", &callback.key(&user_agent()).unwrap());
+    let granted = pending.finish(&flow, &user_agent(), &callback).await.unwrap();
+    assert!(granted.id_token.is_some() && granted.refresh_token().is_some());
+    to.print("grantry_authorization_code::Nonce", granted.nonce.as_ref().unwrap());
+    to.print("grantry_authorization_code::Granted", &granted);
+
+    unfinished(to, &flow).await;
+    let (pushed, _) = AuthorizationCode::builder(flow.endpoint().clone(), CALLBACK)
+        .pushed()
+        .build()
+        .unwrap()
+        .begin(&user_agent())
+        .await
+        .unwrap();
+    to.print("grantry_authorization_code::RedirectUrl", &pushed);
+    kept(to).await;
+}
+
+/// Refused by the server with a text and a refresh token, by the person with a text, and ours to finish again.
+async fn unfinished(to: &Printed, flow: &AuthorizationCode) {
+    let plain = self::flow(answering([]));
+    let denied = format!("error=access_denied&error_description={CANARY}");
+    // A server may make an error code of a parameter that the application gave it in confidence.
+    let echoed = format!("error={CANARY}&error_description={CANARY}");
+    for (flow, answer) in [(flow, &code()), (&plain, &denied), (flow, &echoed)] {
+        let (redirect, pending) = flow.begin(&user_agent()).await.unwrap();
+        let callback = response(&redirect.into_location().unwrap(), answer);
+        to.print("grantry_authorization_code::Callback", &callback);
+        let ended = pending.finish(flow, &user_agent(), &callback).await.unwrap_err();
+        assert!(ended.said.is_some() || *answer != denied, "{ended:?}");
+        assert_eq!(ended.salvaged.is_some(), *answer == code(), "{ended:?}");
+        printed(to, &ended);
+    }
+    let (_, pending) = flow.begin(&user_agent()).await.unwrap();
+    let another = Callback::from_query(&format!("state={CANARY}&code={CANARY}")).unwrap();
+    let ended = pending.finish(flow, &user_agent(), &another).await.unwrap_err();
+    assert!(ended.again.is_some());
+    printed(to, &ended);
+    to.shown.error(&Callback::from_query(&format!("code={CANARY}&code={CANARY}")).unwrap_err());
+}
+
+fn printed(to: &Printed, ended: &Unfinished) {
+    to.print("grantry_authorization_code::Unfinished", ended);
+    to.shown.chain(ended);
+    to.shown.error(&ended.error);
+}
+
+/// Pending authorizations in a store, and a store that fails.
+async fn kept(to: &Printed) {
+    let store = PendingInMemory::new(Arc::new(SystemClock::new()));
+    let flows =
+        AuthorizationCodes::new(Arc::new(store.clone()), [("crm", flow(answering([tokens()])))]).unwrap();
+    let redirect = flows.begin("crm", &user_agent()).await.unwrap();
+    assert_eq!(store.len(), 1);
+    to.print("grantry_authorization_code::PendingInMemory", &store);
+    to.print("grantry_authorization_code::AuthorizationCodes", &flows);
+    let callback = response(&redirect.into_location().unwrap(), &code());
+    to.print("grantry_authorization_code::Granted", &flows.finish(&user_agent(), &callback).await.unwrap().1);
+    printed(to, &flows.finish(&user_agent(), &callback).await.unwrap_err());
+
+    let refused = Full.keep(callback.key(&user_agent()).unwrap(), Zeroizing::default(), Duration::ZERO).await;
+    to.print("grantry_authorization_code::PendingStoreError", &refused.clone().unwrap_err());
+    to.shown.error(&Error::from(refused.unwrap_err()));
+    let flows = AuthorizationCodes::new(Arc::new(Full), [("crm", flow(answering([])))]).unwrap();
+    to.shown.error(&flows.begin("crm", &user_agent()).await.unwrap_err());
+}
+
+/// A store without room.
+#[derive(Debug)]
+struct Full;
+
+#[async_trait]
+impl PendingAuthorizations for Full {
+    async fn keep(
+        &self,
+        _key: PendingKey,
+        _pending: Zeroizing<Vec<u8>>,
+        _lifetime: Duration,
+    ) -> Result<(), PendingStoreError> {
+        Err(PendingStoreError::Full)
+    }
+
+    async fn take(&self, _key: PendingKey) -> Result<Option<Zeroizing<Vec<u8>>>, PendingStoreError> {
+        Ok(None)
+    }
+}
