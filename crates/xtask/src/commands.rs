@@ -12,6 +12,9 @@ cargo xtask TASK
   interop                install what is missing, then test against real servers
   bench [--alone] [...]  measure the peers and then ourselves, and write target/bench.json; --alone
                          leaves the peers out; the rest goes to the benches
+  torture [...]          race our own contestants for refresh tokens, under kills, lost answers and restarts of
+                         their stores: --kills N (500), --seed S, --quick
+  simulate [...]         run custody in worlds made of seeds: --seeds N (100), --from S
   help                   this text
 
 stages of test:";
@@ -31,6 +34,10 @@ pub enum Command {
         /// What the benches are told.
         arguments: Vec<String>,
     },
+    /// Kill what keeps grants, with these arguments.
+    Torture(Vec<String>),
+    /// Simulate custody in worlds made of seeds, with these arguments.
+    Simulate(Vec<String>),
     /// Say how to ask.
     Help,
 }
@@ -60,6 +67,8 @@ impl Command {
                     arguments: words.into_iter().filter(|word| !alone(word)).collect(),
                 })
             }
+            "torture" => Ok(Self::Torture(words)),
+            "simulate" => Ok(Self::Simulate(words)),
             "help" | "--help" | "-h" => alone(Self::Help),
             _ => Err(format!("there is no task {task:?}")),
         }
@@ -95,6 +104,12 @@ mod tests {
     fn bench_passes_on_what_it_does_not_know() {
         let expected = Command::Bench { peers: false, arguments: vec!["--only".into(), "hits".into()] };
         assert_eq!(parse("bench --only --alone hits"), Ok(expected));
+    }
+
+    #[test]
+    fn torture_passes_on_how_much_of_it() {
+        let expected = Command::Torture(vec!["--kills".into(), "9".into()]);
+        assert_eq!(parse("torture --kills 9"), Ok(expected));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use xtask::commands::{Command, usage};
+use xtask::install::install;
 use xtask::run::{cargo, run};
 use xtask::stages::{STAGES, Stage};
 use xtask::{Fallible, root};
@@ -22,6 +23,11 @@ fn main() -> ExitCode {
         Ok(Command::Test(stages)) => test(&root, stages),
         Ok(Command::Format) => run(&mut cargo(&root, &["fmt", "--all"])),
         Ok(Command::Bench { peers, arguments }) => bench(&root, peers, &arguments),
+        Ok(Command::Torture(arguments)) => torture(&root, &arguments),
+        Ok(Command::Simulate(arguments)) => {
+            let words = ["run", "--locked", "--package", "grantry-simulation", "--bin", "simulate", "--"];
+            run(cargo(&root, &words).args(arguments))
+        }
         Ok(Command::Help) => {
             println!("{}", usage());
             Ok(())
@@ -77,6 +83,16 @@ fn bench(root: &Path, peers: bool, arguments: &[String]) -> Fallible {
         own.args(["--peers-json", PEERS_JSON]);
     }
     run(own.args(arguments))
+}
+
+/// Builds the races and has them torture our own contestants. What `install` brings has to be there for the server in
+/// JavaScript, which the quick one leaves out.
+fn torture(root: &Path, arguments: &[String]) -> Fallible {
+    if !arguments.iter().any(|word| word == "--quick") {
+        install(root)?;
+    }
+    let mut races = cargo(root, &["run", "--locked", "--package", "grantry-races", "--bin", "races", "--"]);
+    run(races.arg("torture").args(arguments))
 }
 
 #[allow(clippy::disallowed_methods, reason = "nobody hands a clock to a program that runs others")]

@@ -84,6 +84,8 @@ pub const STAGES: &[Stage] = &[
             "moto",
             "--test",
             "rotation_kills",
+            "--test",
+            "torture",
         ]),
     ),
     stage(
@@ -120,7 +122,8 @@ impl Stage {
 }
 
 /// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
-const AGAINST_SERVERS: &[&str] = &["interop", "postgres", "redis", "softhsm", "moto", "rotation_kills"];
+const AGAINST_SERVERS: &[&str] =
+    &["interop", "postgres", "redis", "softhsm", "moto", "rotation_kills", "torture"];
 
 fn clippy(root: &Path) -> Fallible {
     let named = AGAINST_SERVERS.iter().flat_map(|test| ["--test", test]);

@@ -20,14 +20,46 @@ pub(crate) enum Fate {
     Gone,
 }
 
+/// What a request is from that came by no worker's own port.
+pub(crate) const NOBODY: usize = 0;
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct From {
+    /// Which worker, from 1; or [`NOBODY`].
+    pub(crate) worker: usize,
+    /// The worker's own port of the connection.
+    pub(crate) port: u16,
+}
+
 /// One token request.
 pub(crate) struct Exchange {
     pub(crate) at: Instant,
-    pub(crate) port: u16,
+    pub(crate) from: From,
     pub(crate) presented: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) issued: Option<String>,
     pub(crate) fate: Fate,
+    /// When it had this fate.
+    pub(crate) over: Option<Instant>,
+}
+
+/// A refresh token that was used a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Reuse {
+    pub(crate) first: usize,
+    pub(crate) first_at: Instant,
+    pub(crate) again: usize,
+    pub(crate) again_at: Instant,
+}
+
+/// A refresh token that the server issued and that has vanished, and the answer that it was in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Orphan {
+    pub(crate) grant: usize,
+    pub(crate) worker: usize,
+    pub(crate) fate: Fate,
+    pub(crate) over: Option<Instant>,
 }
 
 /// The token requests in the order of their arrival. Shared by the connections of the relay.
@@ -64,9 +96,10 @@ impl Book {
     }
 
     /// A request has arrived whole; gives its number.
-    pub(crate) fn open(&self, at: Instant, port: u16, presented: Option<String>) -> usize {
+    pub(crate) fn open(&self, at: Instant, from: From, presented: Option<String>) -> usize {
         let mut pages = self.pages();
-        pages.exchanges.push(Exchange { at, port, presented, status: None, issued: None, fate: Fate::Open });
+        let (status, issued, over) = (None, None, None);
+        pages.exchanges.push(Exchange { at, from, presented, status, issued, fate: Fate::Open, over });
         pages.exchanges.len() - 1
     }
 
@@ -87,15 +120,16 @@ impl Book {
     }
 
     /// The exchange is over.
-    pub(crate) fn close(&self, number: usize, fate: Fate) {
+    pub(crate) fn close(&self, number: usize, at: Instant, fate: Fate) {
         if let Some(exchange) = self.pages().exchanges.get_mut(number) {
             exchange.fate = fate;
+            exchange.over = Some(at);
         }
     }
 
     /// The last request that came over a connection.
-    pub(crate) fn last_on(&self, port: u16) -> Option<usize> {
-        self.pages().exchanges.iter().rposition(|exchange| exchange.port == port)
+    pub(crate) fn last_on(&self, from: From) -> Option<usize> {
+        self.pages().exchanges.iter().rposition(|exchange| exchange.from == from)
     }
 
     /// Whether the server has a request still, or its answer is on the way.
@@ -103,16 +137,56 @@ impl Book {
         self.pages().exchanges.get(number).is_some_and(|exchange| exchange.fate == Fate::Open)
     }
 
-    /// How many of these requests brought a refresh token that is not held at the end and that nobody ever used.
-    pub(crate) fn orphans<'a>(&self, numbers: &[usize], held: impl Iterator<Item = &'a String>) -> u64 {
+    /// Refresh tokens that the server issued, that are not held at the end, and that nobody ever used; each once.
+    pub(crate) fn orphans<'a>(&self, held: impl Iterator<Item = &'a String>) -> Vec<Orphan> {
         let pages = self.pages();
         let mut known: HashSet<&str> = held.map(String::as_str).collect();
         known.extend(pages.exchanges.iter().filter_map(|exchange| exchange.presented.as_deref()));
-        let numbers: HashSet<usize> = numbers.iter().copied().collect();
-        let issued =
-            |number| pages.exchanges.get(number).and_then(|exchange: &Exchange| exchange.issued.as_deref());
-        let orphans = numbers.into_iter().filter_map(issued).filter(|token| !known.contains(token));
-        u64::try_from(orphans.count()).unwrap_or(u64::MAX)
+        // Another answer to the same refresh token has arrived: this one is not missed.
+        let mut answered: HashSet<&str> = HashSet::new();
+        for exchange in &pages.exchanges {
+            if let (Some(presented), Some(issued)) = (&exchange.presented, &exchange.issued)
+                && known.contains(issued.as_str())
+            {
+                answered.insert(presented);
+            }
+        }
+        let mut seen = HashSet::new();
+        let orphan = |exchange: &'_ Exchange| {
+            let (presented, issued) = (exchange.presented.as_deref()?, exchange.issued.as_deref()?);
+            let grant = *pages.lineage.get(presented)?;
+            let missed = !known.contains(issued) && !answered.contains(presented);
+            let Exchange { from, fate, over, .. } = exchange;
+            missed
+                .then(|| (issued.to_owned(), Orphan { grant, worker: from.worker, fate: *fate, over: *over }))
+        };
+        let orphans = pages.exchanges.iter().filter_map(orphan);
+        orphans.filter(|(token, _)| seen.insert(token.clone())).map(|(_, orphan)| orphan).collect()
+    }
+
+    /// The last refused use of a refresh token of a grant that an earlier request had exchanged for another: the two
+    /// requests' workers and moments.
+    pub(crate) fn reuse(&self, grant: usize) -> Option<Reuse> {
+        let pages = self.pages();
+        let of_grant = |exchange: &&Exchange| {
+            exchange.presented.as_ref().and_then(|token| pages.lineage.get(token)) == Some(&grant)
+        };
+        let again = pages.exchanges.iter().filter(of_grant).rfind(|again| {
+            let first = |first: &&Exchange| {
+                first.at < again.at && first.presented == again.presented && first.issued.is_some()
+            };
+            again.issued.is_none() && pages.exchanges.iter().find(first).is_some()
+        })?;
+        let first = pages
+            .exchanges
+            .iter()
+            .find(|first| first.presented == again.presented && first.issued.is_some())?;
+        Some(Reuse {
+            first: first.from.worker,
+            first_at: first.at,
+            again: again.from.worker,
+            again_at: again.at,
+        })
     }
 
     /// Whether no request has come yet.
@@ -184,10 +258,12 @@ mod tests {
     }
 
     fn enter(book: &Book, millis: u64, presented: &str, status: u16, issued: Option<&str>) {
-        let number = book.open(at(millis), 1, Some(presented.to_owned()));
+        let number = book.open(at(millis), FROM, Some(presented.to_owned()));
         book.answered(number, Some(status), issued.map(str::to_owned));
-        book.close(number, Fate::Sent);
+        book.close(number, at(millis), Fate::Sent);
     }
+
+    const FROM: From = From { worker: 1, port: 4711 };
 
     fn book() -> Book {
         Book::new(&["a0".to_owned(), "b0".to_owned()])
@@ -216,6 +292,9 @@ mod tests {
         enter(&book, 4, "a1", 400, None);
         let sums = book.sums(Duration::from_secs(2));
         assert_eq!((sums.consumed_uses, sums.refusals), (2, 4));
+        let reuse = book.reuse(0).unwrap();
+        assert_eq!((reuse.first_at, reuse.again_at), (at(0), at(2)));
+        assert_eq!(book.reuse(1), None);
     }
 
     #[test]
@@ -242,28 +321,32 @@ mod tests {
     fn a_request_is_open_until_it_is_over() {
         let book = book();
         assert!(book.is_empty() && book.is_quiet());
-        let number = book.open(at(0), 4711, Some("b0".to_owned()));
+        let number = book.open(at(0), FROM, Some("b0".to_owned()));
         assert!(book.is_open(number) && !book.is_quiet());
-        assert_eq!((book.last_on(4711), book.last_on(1)), (Some(number), None));
-        book.close(number, Fate::Dropped);
+        let another = From { worker: 2, port: 4711 };
+        assert_eq!((book.last_on(FROM), book.last_on(another)), (Some(number), None));
+        book.close(number, at(1), Fate::Dropped);
         assert!(!book.is_open(number) && book.is_quiet());
         assert_eq!(book.sums(Duration::from_secs(2)).dropped, 1);
     }
 
     #[test]
-    fn a_successor_is_an_orphan_unless_it_was_used_or_is_held() {
+    fn a_successor_is_an_orphan_unless_it_was_used_or_is_held_or_came_a_second_time() {
         let book = book();
         enter(&book, 0, "a0", 200, Some("a1"));
         enter(&book, 1, "a1", 200, Some("a2"));
         enter(&book, 2, "b0", 200, Some("b1"));
         enter(&book, 3, "b0", 400, None);
-        let orphans = |numbers: &[usize], held: &[&str]| {
+        let orphans = |held: &[&str]| {
             let held: Vec<String> = held.iter().map(|token| (*token).to_owned()).collect();
-            book.orphans(numbers, held.iter())
+            book.orphans(held.iter()).iter().map(|orphan| orphan.grant).collect::<Vec<_>>()
         };
-        assert_eq!(orphans(&[0, 1, 2, 3], &["a2"]), 1, "b1");
-        assert_eq!(orphans(&[2, 2], &[]), 1, "one request is counted once");
-        assert_eq!(orphans(&[0], &[]), 0, "a1 was used");
-        assert_eq!(orphans(&[2, 3], &["b1"]), 0);
+        assert_eq!(orphans(&["a2"]), [1], "b1");
+        assert_eq!(orphans(&[]), [0, 1], "a2 is not held, and a1 was used");
+        assert_eq!(orphans(&["a2", "b1"]), [0; 0]);
+        enter(&book, 4, "b0", 200, Some("b1"));
+        assert_eq!(orphans(&["a2"]), [1], "the same token is one orphan");
+        enter(&book, 5, "b0", 200, Some("b2"));
+        assert_eq!(orphans(&["a2", "b2"]), [0; 0], "another answer to b0 arrived");
     }
 }

@@ -5,8 +5,9 @@ use grantry_races::Fallible;
 const USAGE: &str = "usage:
   races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
   races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
+  races torture [--kills N] [--seed S] [--quick]
   races scenarios
-  races worker-naive seed|run|show --store DIR [--callers M]
+  races worker-naive|worker-grantry seed|run|show --store DIR [--callers M]
 a contestant C is \"NAME=PROGRAM ARGUMENT...\", or the name of one of this program's workers
 --peers adds every kind of the program race-worker in benches/peers
 a scenario S is for example \"strict-revoke 4 processes 30 grants 2 s tokens 10 s 50 kills 2 % drops\"";
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Run { options: Options, json: bool },
     /// Races, a table for each scenario.
     Table(Options),
+    /// The house's own under kills, with a verdict.
+    Torture(Torture),
     /// The names of the table's scenarios.
     Scenarios,
 }
@@ -29,8 +32,34 @@ pub(crate) struct Options {
     pub(crate) seed: Option<u64>,
 }
 
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Torture {
+    pub(crate) kills: Option<usize>,
+    pub(crate) seed: Option<u64>,
+    pub(crate) quick: bool,
+}
+
+impl Torture {
+    fn parse(mut words: impl Iterator<Item = String>) -> Fallible<Self> {
+        let mut torture = Self::default();
+        while let Some(word) = words.next() {
+            let mut next = || words.next().ok_or(USAGE);
+            match word.as_str() {
+                "--kills" => torture.kills = Some(next()?.parse()?),
+                "--seed" => torture.seed = Some(next()?.parse()?),
+                "--quick" => torture.quick = true,
+                _ => return Err(USAGE.into()),
+            }
+        }
+        Ok(torture)
+    }
+}
+
 impl Command {
     pub(crate) fn parse(first: &str, mut words: impl Iterator<Item = String>) -> Fallible<Self> {
+        if first == "torture" {
+            return Ok(Self::Torture(Torture::parse(words)?));
+        }
         let (mut options, mut json) = (Options::default(), false);
         while let Some(word) = words.next() {
             let mut next = || words.next().ok_or(USAGE);
@@ -68,6 +97,13 @@ mod tests {
         );
         let Command::Table(options) = read.unwrap() else { panic!("another command") };
         assert_eq!((options.contestants.len(), options.scenarios.len(), options.seed), (2, 1, Some(7)));
+    }
+
+    #[test]
+    fn the_torture_has_options_of_its_own() {
+        let read = parse("torture", &["--quick", "--kills", "40", "--seed", "9"]).unwrap();
+        assert_eq!(read, Command::Torture(Torture { kills: Some(40), seed: Some(9), quick: true }));
+        assert!(parse("torture", &["--json"]).is_err());
     }
 
     #[test]

@@ -3,16 +3,23 @@
 use std::env;
 
 use grantry_races::worker::{Arguments, serve};
-use grantry_races::{Contestant, Fallible, Naive};
+use grantry_races::{Contestant, Database, Fallible, Grantry, Naive};
 
 use crate::command_line::Options;
 
 /// What a command begins with under which this program is a worker itself; the name of the worker follows.
 pub(crate) const WORKER: &str = "worker-";
 
-/// The workers of this program, by what `worker-` is followed by. A name without a program means one of these.
-const OWN: [&str; 1] = [NAIVE];
+/// The contestants of this program: the name, what `worker-` is followed by, and the server that the store is on. A name
+/// without a program means one of these.
+const OWN: [(&str, &str, Option<Database>); 4] = [
+    (NAIVE, NAIVE, None),
+    ("grantry-sqlite", GRANTRY, None),
+    ("grantry-postgres", GRANTRY, Some(Database::Postgres)),
+    ("grantry-redis", GRANTRY, Some(Database::Redis)),
+];
 const NAIVE: &str = "naive";
+const GRANTRY: &str = "grantry";
 
 /// The kinds of the program `race-worker` in `benches/peers`.
 const PEERS: [&str; 5] =
@@ -22,6 +29,7 @@ const PEERS: [&str; 5] =
 pub(crate) async fn work(name: &str, words: impl Iterator<Item = String>) -> Fallible<()> {
     match name {
         NAIVE => serve::<Naive>(Arguments::parse(words)?).await,
+        GRANTRY => serve::<Grantry>(Arguments::parse(words)?).await,
         _ => Err(format!("there is no worker {name} here").into()),
     }
 }
@@ -29,7 +37,7 @@ pub(crate) async fn work(name: &str, words: impl Iterator<Item = String>) -> Fal
 /// Those that were named, in their order, and then the peers; all of this program's own if there are none.
 pub(crate) fn contestants(options: &Options) -> Fallible<Vec<Contestant>> {
     let named: Fallible<Vec<Contestant>> = match (&options.contestants[..], &options.peers) {
-        ([], None) => OWN.into_iter().map(own).collect(),
+        ([], None) => OWN.iter().map(own).collect(),
         (named, _) => named.iter().map(|text| named_by(text)).collect(),
     };
     let mut contestants = named?;
@@ -39,21 +47,23 @@ pub(crate) fn contestants(options: &Options) -> Fallible<Vec<Contestant>> {
     Ok(contestants)
 }
 
-fn named_by(text: &str) -> Fallible<Contestant> {
-    match OWN.into_iter().find(|name| *name == text) {
-        Some(name) => own(name),
+/// One of this program's own by its name, or any with its program.
+pub(crate) fn named_by(text: &str) -> Fallible<Contestant> {
+    match OWN.iter().find(|(name, ..)| *name == text) {
+        Some(known) => own(known),
         None => Contestant::parse(text),
     }
 }
 
-fn own(name: &str) -> Fallible<Contestant> {
+fn own((name, worker, database): &(&str, &str, Option<Database>)) -> Fallible<Contestant> {
     let program = env::current_exe()?.to_string_lossy().into_owned();
-    Ok(Contestant { name: name.to_owned(), command: vec![program, format!("{WORKER}{name}")] })
+    let command = vec![program, format!("{WORKER}{worker}")];
+    Ok(Contestant { name: (*name).to_owned(), command, database: *database })
 }
 
 fn peer(program: &str, kind: &str) -> Contestant {
     let words = [program, "--kind", kind];
-    Contestant { name: kind.to_owned(), command: words.map(str::to_owned).to_vec() }
+    Contestant { name: kind.to_owned(), command: words.map(str::to_owned).to_vec(), database: None }
 }
 
 #[cfg(test)]

@@ -8,13 +8,20 @@
 //! ```text
 //! races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
 //! races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
+//! races torture [--kills N] [--seed N] [--quick]
 //! races scenarios
 //! ```
 //!
 //! A contestant `C` is `NAME=PROGRAM ARGUMENT...`, or the name of one of this program's own workers, which take part if
 //! nobody is named. `--peers` adds every kind of the program `race-worker`, which is built in `benches/peers`.
 //! A scenario `S` is a [`Scenario`]'s name, such as `strict-revoke 4 processes 30 grants 2 s tokens 10 s 50 kills`.
-//! `table` prints Markdown for the documentation, a table for each scenario; `run` reports after each race.
+//! `table` prints Markdown for the documentation, a table for each scenario; `run` reports after each race, with the
+//! reason for each lost grant. `torture` (`cargo xtask torture`) lets the house's own contestants race under kills, lost
+//! answers and restarts of their stores, and fails where a grant is lost on a server that forgives, or where neither a
+//! kill nor a dropped answer explains by name why one was lost.
+//!
+//! The contestants `grantry-sqlite`, `grantry-postgres` and `grantry-redis` keep the grants in a vault and renew them by
+//! custody. The driver starts the server that the store is on, and tells its URL.
 //!
 //! # How a worker is spoken to
 //!
@@ -38,8 +45,11 @@
 //! }
 //! ```
 //!
+//! Where the driver has started a server for the store, `database` is its URL; otherwise it is `null`.
+//!
 //! The client authenticates by `client_secret_basic` at `token_endpoint` and nowhere else: a request that goes past
-//! the driver's relay is found out. `rotation` and `grace_ms` are what the provider's documentation would tell. The
+//! the driver's relay is found out. A process with the environment variable `RACES_TOKEN_ENDPOINT` asks there instead: by
+//! the port the driver knows which process a request came from. `rotation` and `grace_ms` are what the provider's documentation would tell. The
 //! callers of a grant ask from its moment in `begins` on, in milliseconds of Unix time; the moments are spread over one
 //! lifetime, so that not all tokens expire at once.
 //!
@@ -70,6 +80,10 @@
 //! then it gets SIGKILL, and another one starts at once. What it had received and not yet kept is known at the end:
 //! [`Report::successors_killed`].
 //!
+//! A lost grant is put down to a kill or to a dropped answer only if the answer with its successor was one that was
+//! dropped, or one of a worker that was killed within half a second of it, and nobody ever used or kept that successor.
+//! Every other loss is unexplained, and [`Report::losses`] says who used which token after whom.
+//!
 //! # Invariants
 //!
 //! * Everything is on 127.0.0.1 and listens on ports that the system chose.
@@ -80,8 +94,11 @@
 //! * No token is printed, but by `show`, whose output the driver reads.
 
 mod book;
+mod custody;
+mod database;
 mod gate;
 mod kill_plan;
+mod losses;
 mod message;
 mod naive;
 mod process;
@@ -93,6 +110,8 @@ mod server;
 mod sockets;
 pub mod worker;
 
+pub use custody::Grantry;
+pub use database::Database;
 pub use grantry_tests::Fallible;
 pub use kill_plan::{Kill, kill_plan};
 pub use naive::Naive;

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod contestants;
+mod torture;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -48,10 +49,14 @@ async fn act() -> Fallible<()> {
                         Report::table(std::slice::from_ref(&report))
                     ))?;
                     tell_oddities(&report)?;
+                    for loss in &report.losses {
+                        print(&format!("* {loss}\n"))?;
+                    }
                 }
             }
             Ok(())
         }
+        Command::Torture(options) => torture::torture(&options, options.seed.unwrap_or_else(new_seed)).await,
         Command::Table(options) => {
             let (contestants, seed) = (contestants(&options)?, seed(&options));
             for scenario in scenarios(&options, &SCENARIOS)? {
@@ -61,7 +66,7 @@ async fn act() -> Fallible<()> {
                     tell_oddities(&report)?;
                     reports.push(report);
                 }
-                print(&format!("### {scenario}\n\nSeed {seed}.\n\n{}\n", Report::table(&reports)))?;
+                print(&format!("### {scenario}\n\nSeed {seed}.\n\n{}\n", Report::narrow_table(&reports)))?;
             }
             Ok(())
         }
@@ -76,11 +81,13 @@ fn scenarios(options: &Options, otherwise: &[&str]) -> Fallible<Vec<Scenario>> {
 
 /// A new one each time unless it is given; reports show it.
 fn seed(options: &Options) -> u64 {
-    options.seed.unwrap_or_else(|| {
-        let mut bytes = [0; 4];
-        SystemEntropy.fill(&mut bytes);
-        u32::from_le_bytes(bytes).into()
-    })
+    options.seed.unwrap_or_else(new_seed)
+}
+
+fn new_seed() -> u64 {
+    let mut bytes = [0; 4];
+    SystemEntropy.fill(&mut bytes);
+    u32::from_le_bytes(bytes).into()
 }
 
 /// What the table has no room for, on standard error.

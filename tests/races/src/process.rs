@@ -11,8 +11,8 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::Fallible;
 use crate::sockets::{Connection, connections};
+use crate::{Database, Fallible};
 
 /// How many different errors of a contestant are kept, to be shown.
 const KEPT_ERRORS: usize = 20;
@@ -31,6 +31,15 @@ pub struct Contestant {
     pub name: String,
     /// The program and its first arguments, such as `--kind`.
     pub command: Vec<String>,
+    /// The server that its store is on, which the driver starts.
+    pub database: Option<Database>,
+}
+
+/// What one process is started with, besides what all have.
+#[derive(Default)]
+struct With<'a> {
+    arguments: &'a [String],
+    token_endpoint: Option<&'a str>,
 }
 
 impl Contestant {
@@ -44,17 +53,18 @@ impl Contestant {
         if name.is_empty() || command.is_empty() {
             return Err("a contestant has a name and a program".into());
         }
-        Ok(Self { name: name.to_owned(), command })
+        Ok(Self { name: name.to_owned(), command, database: None })
     }
 
-    fn start(&self, command: &str, store: &Path, more: &[String]) -> Fallible<Child> {
+    fn start(&self, command: &str, store: &Path, with: &With<'_>) -> Fallible<Child> {
         let (program, arguments) = self.command.split_first().ok_or("a contestant without a program")?;
         let child = Command::new(program)
             .args(arguments)
             .arg(command)
             .arg("--store")
             .arg(store)
-            .args(more)
+            .args(with.arguments)
+            .envs(with.token_endpoint.map(|url| ("RACES_TOKEN_ENDPOINT", url)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -64,7 +74,7 @@ impl Contestant {
 
     /// Runs `seed` or `show` to its end, with this text as its standard input; gives its standard output.
     pub(crate) fn run_to_end(&self, command: &str, store: &Path, input: &str) -> Fallible<String> {
-        let mut child = self.start(command, store, &[])?;
+        let mut child = self.start(command, store, &With::default())?;
         if let Some(mut stdin) = child.stdin.take() {
             // It may not want to read: its status says whether that was wrong.
             let _ = stdin.write_all(input.as_bytes());
@@ -129,25 +139,36 @@ pub(crate) struct Worker {
     child: Child,
     input: Option<ChildStdin>,
     listener: Option<JoinHandle<()>>,
+    /// Where the relay waits for this process alone.
+    port: u16,
 }
 
 impl Worker {
-    /// Starts `run`, and listens to what it says.
-    pub(crate) fn start(of: &Contestant, store: &Path, callers: usize, said: &Said) -> Fallible<Self> {
-        let mut child = of.start("run", store, &["--callers".to_owned(), callers.to_string()])?;
+    /// Starts `run` with the port of its relay, and listens to what it says.
+    pub(crate) fn start(
+        of: &Contestant,
+        store: &Path,
+        callers: usize,
+        port: u16,
+        said: &Said,
+    ) -> Fallible<Self> {
+        let arguments = ["--callers".to_owned(), callers.to_string()];
+        let token_endpoint = format!("http://127.0.0.1:{port}/token");
+        let with = With { arguments: &arguments, token_endpoint: Some(&token_endpoint) };
+        let mut child = of.start("run", store, &with)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let said = said.clone();
         let listener = output.map(|output| std::thread::spawn(move || listen(output, &said)));
-        Ok(Self { child, input, listener })
+        Ok(Self { child, input, listener, port })
     }
 
-    /// Holds the process still and gives its connections to a port; [`kill`](Self::kill) follows.
-    pub(crate) fn freeze(&self, port: u16) -> Vec<Connection> {
+    /// Holds the process still and gives its connections to its relay; [`kill`](Self::kill) follows.
+    pub(crate) fn freeze(&self) -> Vec<Connection> {
         if let Ok(Some(process)) = i32::try_from(self.child.id()).map(Pid::from_raw) {
             // It may have ended by itself: then it has no connections.
             let _ = kill_process(process, Signal::STOP);
         }
-        connections(self.child.id(), port)
+        connections(self.child.id(), self.port)
     }
 
     /// SIGKILL; gives whether there was still somebody to kill.

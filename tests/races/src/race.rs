@@ -6,15 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Clock, SystemClock};
+use grantry_core::{Clock, Instant, SystemClock};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::book::Book;
+use crate::book::{Book, From};
+use crate::database::Running;
+use crate::losses::{Cause, cause, reused, took};
 use crate::process::{Contestant, Said, Worker};
 use crate::relay::{Relay, Road};
 use crate::server::Servers;
-use crate::sockets::Connection;
 use crate::worker::{GrantSeed, Seed, Terms};
 use crate::{Fallible, Report, Scenario, kill_plan};
 
@@ -33,7 +34,7 @@ const QUIET_WITHIN: Duration = Duration::from_secs(10);
 /// # Errors
 /// A server or a worker does not start, or a worker does not keep to the protocol.
 pub async fn race(contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fallible<Report> {
-    let course = Course::lay(scenario, seed).await?;
+    let course = Course::lay(contestant, scenario, seed).await?;
     let store = tempfile::tempdir()?;
     let seeds = serde_json::to_string(&course.seed())?;
     contestant.run_to_end("seed", store.path(), &seeds)?;
@@ -49,6 +50,8 @@ struct Course {
     scenario: Scenario,
     servers: Servers,
     relay: Relay,
+    /// The server that the contestant's store is on.
+    database: Option<Running>,
 }
 
 /// What happened to the processes.
@@ -57,18 +60,23 @@ struct Ran {
     said: Said,
     kills: u64,
     in_flight: u64,
-    /// The last requests of killed workers on each of their connections, by their numbers in the book.
-    last: Vec<usize>,
+    restarts: u64,
+    /// When which worker was held still, to be killed.
+    killed: HashMap<usize, Instant>,
     misbehaved: u64,
 }
 
 impl Course {
-    async fn lay(scenario: &Scenario, seed: u64) -> Fallible<Self> {
+    async fn lay(contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fallible<Self> {
         let servers = Servers::start(scenario, seed).await?;
         let road = Road { latency: scenario.latency, dropped_per_mille: scenario.drops_per_mille, seed };
         let book = Arc::new(Book::new(&servers.first));
         let relay = Relay::start(servers.token_endpoint, road, book).await?;
-        Ok(Self { scenario: *scenario, servers, relay })
+        let database = match contestant.database {
+            Some(database) => Some(Running::start(database).await?),
+            None => None,
+        };
+        Ok(Self { scenario: *scenario, servers, relay, database })
     }
 
     fn seed(&self) -> Seed {
@@ -85,6 +93,7 @@ impl Course {
             issuer: servers.issuer.clone(),
             token_endpoint: format!("http://127.0.0.1:{}/token", self.relay.port()),
             resource: servers.resource.clone(),
+            database: self.database.as_ref().map(|database| database.url.clone()),
             rotation: self.scenario.server.policy().to_owned(),
             grace_ms: u64::try_from(self.scenario.server.grace().as_millis()).unwrap_or(u64::MAX),
             names,
@@ -96,32 +105,47 @@ impl Course {
     async fn run(&self, contestant: &Contestant, store: &Path, seed: u64) -> Fallible<Ran> {
         let scenario = &self.scenario;
         let mut ran = Ran::default();
-        let start = |said: &Said| Worker::start(contestant, store, scenario.callers, said);
-        let mut workers =
-            (0..scenario.processes).map(|_| start(&ran.said)).collect::<Fallible<Vec<Worker>>>()?;
+        let start = async |number: usize, said: Said| {
+            let port = self.relay.open(number).await?;
+            Worker::start(contestant, store, scenario.callers, port, &said)
+        };
+        let mut workers = Vec::new();
+        for number in 1..=scenario.processes {
+            workers.push((number, start(number, ran.said.clone()).await?));
+        }
+        let mut started = scenario.processes;
         // A worker that never asks is one whose callers get nothing, and the report will show it.
         let _ = tokio::time::timeout(READY_WITHIN, self.wait_for(|book| !book.is_empty())).await;
         let clock = SystemClock::new();
         let began = clock.now();
+        let restarts = self
+            .database
+            .clone()
+            .map(|database| tokio::spawn(database.restart(seed, scenario.restarts, scenario.lasts)));
         for kill in kill_plan(seed, scenario.kills, scenario.processes, scenario.lasts) {
             sleep(kill.after.saturating_sub(clock.now().since(began))).await;
-            let Some(worker) = workers.get_mut(kill.victim) else { continue };
-            let connections = worker.freeze(self.relay.port());
-            let last = |c: &Connection| Some((self.relay.book().last_on(c.port)?, c.unread));
-            let last: Vec<(usize, bool)> = connections.iter().filter_map(last).collect();
-            let busy = last.iter().any(|(number, unread)| *unread || self.relay.book().is_open(*number));
+            let Some((number, worker)) = workers.get_mut(kill.victim) else { continue };
+            let connections = worker.freeze();
+            let frozen = clock.now();
+            let last = |port| self.relay.book().last_on(From { worker: *number, port });
+            let is_open = |port| last(port).is_some_and(|last| self.relay.book().is_open(last));
+            let busy = connections.iter().any(|c| c.unread || is_open(c.port));
             if worker.kill()? {
                 ran.kills += 1;
                 ran.in_flight += u64::from(busy);
-                ran.last.extend(last.into_iter().map(|(number, _)| number));
+                ran.killed.insert(*number, frozen);
             } else {
                 ran.misbehaved += 1;
             }
-            *worker = start(&ran.said)?;
+            started += 1;
+            (*number, *worker) = (started, start(started, ran.said.clone()).await?);
         }
         sleep(scenario.lasts.saturating_sub(clock.now().since(began))).await;
-        workers.iter_mut().for_each(Worker::tell_to_stop);
-        for mut worker in workers {
+        if let Some(restarts) = restarts {
+            ran.restarts = restarts.await??;
+        }
+        workers.iter_mut().for_each(|(_, worker)| worker.tell_to_stop());
+        for (_, mut worker) in workers {
             ran.misbehaved += u64::from(!worker.wait().await?);
         }
         Ok(ran)
@@ -150,13 +174,34 @@ impl Course {
         if sums.requests != self.servers.token_requests()? {
             return Err("a token request has gone past the relay".into());
         }
-        let (mut lost, mut revoked) = (0, 0);
+        let orphans = book.orphans(held.values().flatten());
+        let (mut lost, mut revoked, mut unexplained) = (0, 0, 0);
+        let (mut by_kill, mut by_drop, mut losses) = (0, 0, Vec::new());
         for grant in 0..self.scenario.grants {
             let of_store = held.get(&name(grant)).map(Vec::as_slice).unwrap_or_default();
             if self.any_live(of_store)? {
                 continue;
             }
             lost += 1;
+            losses.push(match cause(grant, &orphans, &ran.killed) {
+                Cause::Dropped => {
+                    by_drop += 1;
+                    format!("{}: the answer with its successor was dropped", name(grant))
+                }
+                Cause::Killed(after) => {
+                    by_kill += 1;
+                    let after = after.as_millis();
+                    format!(
+                        "{}: its worker was killed {after} ms after the answer with its successor",
+                        name(grant)
+                    )
+                }
+                Cause::Unexplained(what) => {
+                    unexplained += 1;
+                    let reuse = book.reuse(grant).map(|reuse| reused(&reuse, &ran.killed));
+                    format!("{}: unexplained: {what}{}", name(grant), reuse.unwrap_or_default())
+                }
+            });
             revoked += u64::from(!self.any_live(&book.tokens_of(grant))?);
         }
         let (presented, wrong_presentations) = self.servers.presentations()?;
@@ -166,6 +211,10 @@ impl Course {
             seed,
             grants: u64::try_from(self.scenario.grants)?,
             grants_lost: lost,
+            lost_by_kill: by_kill,
+            lost_by_drop: by_drop,
+            lost_unexplained: unexplained,
+            losses,
             families_revoked: revoked,
             token_requests: sums.requests,
             expiries: sums.expiries,
@@ -175,7 +224,10 @@ impl Course {
             answers_dropped: sums.dropped,
             kills: ran.kills,
             kills_in_flight: ran.in_flight,
-            successors_killed: book.orphans(&ran.last, held.values().flatten()),
+            restarts: ran.restarts,
+            successors_killed: orphans.iter().fold(0, |sum, orphan| {
+                sum + u64::from(matches!(took(orphan, &ran.killed), Cause::Killed(_)))
+            }),
             presented,
             wrong_presentations,
             caller_errors: ran.said.errors(),

@@ -2,9 +2,10 @@
 //!
 //! One relay for every server, so that the same things are counted and go wrong everywhere.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use grantry_core::{Clock, SystemClock};
@@ -14,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::book::{Book, Fate};
+use crate::book::{Book, Fate, From, NOBODY};
 use crate::message::Message;
 
 /// What happens to requests on their way.
@@ -37,27 +38,44 @@ impl Road {
     }
 }
 
-/// A relay on a loopback port. Dropping it closes the port and every connection.
-#[derive(Debug)]
+/// A relay, with a loopback port for each worker. Dropping it closes the ports and every connection.
 pub(crate) struct Relay {
+    way: Arc<Way>,
+    /// Where a worker comes that was told of none of its own.
     port: u16,
-    book: Arc<Book>,
-    task: JoinHandle<()>,
+    tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Drop for Relay {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks().iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Relay")
+            .field("port", &self.port)
+            .field("book", &self.way.book)
+            .finish_non_exhaustive()
     }
 }
 
 impl Relay {
     /// Relays to a token endpoint's address, and keeps the book.
     pub(crate) async fn start(upstream: SocketAddr, road: Road, book: Arc<Book>) -> io::Result<Self> {
+        let way = Arc::new(Way { upstream, road, book, clock: SystemClock::new() });
+        let mut relay = Self { way, port: 0, tasks: Mutex::default() };
+        relay.port = relay.open(NOBODY).await?;
+        Ok(relay)
+    }
+
+    /// Opens a port for a worker.
+    pub(crate) async fn open(&self, worker: usize) -> io::Result<u16> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
-        let way = Arc::new(Way { upstream, road, book: Arc::clone(&book), clock: SystemClock::new() });
-        let task = tokio::spawn(async move {
+        let way = Arc::clone(&self.way);
+        self.tasks().push(tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 tokio::select! {
@@ -65,7 +83,9 @@ impl Relay {
                         Ok((stream, from)) => {
                             let way = Arc::clone(&way);
                             // Whatever ends a connection stands in the book already.
-                            connections.spawn(async move { way.connection(stream, from.port()).await.ok() });
+                            connections.spawn(async move {
+                                way.connection(stream, From { worker, port: from.port() }).await.ok()
+                            });
                         }
                         // Out of descriptors: some will be free again.
                         Err(_) => sleep(Duration::from_millis(10)).await,
@@ -73,8 +93,12 @@ impl Relay {
                     Some(_) = connections.join_next() => {}
                 }
             }
-        });
-        Ok(Self { port, book, task })
+        }));
+        Ok(port)
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -82,7 +106,7 @@ impl Relay {
     }
 
     pub(crate) fn book(&self) -> &Book {
-        &self.book
+        &self.way.book
     }
 }
 
@@ -94,25 +118,26 @@ struct Way {
 }
 
 impl Way {
-    async fn connection(&self, mut client: TcpStream, port: u16) -> io::Result<()> {
+    async fn connection(&self, mut client: TcpStream, from: From) -> io::Result<()> {
         client.set_nodelay(true)?;
         while let Some(request) = Message::read(&mut client).await? {
             let presented = Form::parse(request.body()).expose("refresh_token").map(str::to_owned);
-            let number = self.book.open(self.clock.now(), port, presented);
+            let number = self.book.open(self.clock.now(), from, presented);
             sleep(self.road.latency / 2).await;
             // The server gets what was sent, whether or not the client is still there.
             let Ok(Some(answer)) = self.ask(&request).await else {
-                self.book.close(number, Fate::Gone);
+                self.book.close(number, self.clock.now(), Fate::Gone);
                 return Ok(());
             };
             self.book.answered(number, answer.status(), issued(&answer));
             if self.road.drops(number) {
-                self.book.close(number, Fate::Dropped);
+                self.book.close(number, self.clock.now(), Fate::Dropped);
                 return client.set_zero_linger();
             }
             sleep(self.road.latency / 2).await;
             let written = client.write_all(answer.bytes()).await;
-            self.book.close(number, if written.is_ok() { Fate::Sent } else { Fate::Gone });
+            let now = self.clock.now();
+            self.book.close(number, now, if written.is_ok() { Fate::Sent } else { Fate::Gone });
             written?;
         }
         Ok(())

@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 /// The heads of the columns, in the order of [`Report::cells`].
-const HEADS: [&str; 14] = [
+const HEADS: [&str; 16] = [
     "contestant",
     "grants lost",
+    "unexplained",
     "families revoked",
     "token requests",
     "per expiry",
@@ -14,11 +15,16 @@ const HEADS: [&str; 14] = [
     "answers dropped",
     "kills",
     "in flight",
+    "restarts",
     "successors killed",
     "presented",
     "401 at the resource",
     "callers' errors",
 ];
+
+/// The heads of [`Report::narrow_table`].
+const NARROW_HEADS: [&str; 8] =
+    ["contestant", "lost", "by kill", "by drop", "unexplained", "per expiry", "reuses", "errors"];
 
 /// The figures of one contestant in one race. All but the callers' errors are what the servers saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
@@ -34,6 +40,15 @@ pub struct Report {
     pub grants: u64,
     /// Grants of which the store holds no live refresh token at the end.
     pub grants_lost: u64,
+    /// Of those, how many whose successor was in an answer that was received by, or on its way to, a worker that was
+    /// killed at that moment.
+    pub lost_by_kill: u64,
+    /// And in an answer that was dropped.
+    pub lost_by_drop: u64,
+    /// And those that neither explains: the contestant's own mistakes.
+    pub lost_unexplained: u64,
+    /// Each lost grant by its name, with the reason.
+    pub losses: Vec<String>,
     /// Grants of which no refresh token at all is live any more.
     pub families_revoked: u64,
     /// Requests to the token endpoint.
@@ -52,6 +67,8 @@ pub struct Report {
     pub kills: u64,
     /// Of those, how many had a token request under way, or an answer that they had not read.
     pub kills_in_flight: u64,
+    /// How many times the server that the store is on was killed and started again.
+    pub restarts: u64,
     /// Refresh tokens that died with a killed worker: the server had issued them to it, or did so afterwards, and
     /// they neither were ever used nor are in the store. Their parents are consumed, so nobody who has only the store
     /// can go on. One kill may take several.
@@ -75,10 +92,11 @@ impl Report {
     }
 
     /// What stands in a row of a table, by column.
-    fn cells(&self) -> [String; 14] {
+    fn cells(&self) -> [String; 16] {
         [
             self.contestant.clone(),
             format!("{} of {}", self.grants_lost, self.grants),
+            self.lost_unexplained.to_string(),
             self.families_revoked.to_string(),
             self.token_requests.to_string(),
             format!("{:.2}", self.requests_per_expiry),
@@ -87,6 +105,7 @@ impl Report {
             self.answers_dropped.to_string(),
             self.kills.to_string(),
             self.kills_in_flight.to_string(),
+            self.restarts.to_string(),
             self.successors_killed.to_string(),
             self.presented.to_string(),
             self.wrong_presentations.to_string(),
@@ -96,21 +115,44 @@ impl Report {
 
     /// An aligned table of reports, in Markdown: a row of heads and one for each.
     pub fn table(reports: &[Self]) -> String {
-        let mut rows = vec![HEADS.map(str::to_owned)];
-        rows.extend(reports.iter().map(Self::cells));
-        let widths: Vec<usize> = (0..HEADS.len())
-            .map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
-            .collect();
-        let mut lines: Vec<String> = rows.iter().map(|row| line(row, &widths)).collect();
-        let rule: Vec<String> = widths
-            .iter()
-            .enumerate()
-            // Names to the left, figures to the right.
-            .map(|(column, width)| "-".repeat(width + 1) + if column == 0 { "-" } else { ":" })
-            .collect();
-        lines.insert(1, format!("|{}|", rule.join("|")));
-        lines.join("\n") + "\n"
+        let mut rows = vec![HEADS.map(str::to_owned).to_vec()];
+        rows.extend(reports.iter().map(|report| report.cells().to_vec()));
+        aligned(&rows)
     }
+
+    /// The same with the columns that a reader compares by.
+    pub fn narrow_table(reports: &[Self]) -> String {
+        let mut rows = vec![NARROW_HEADS.map(str::to_owned).to_vec()];
+        rows.extend(reports.iter().map(|report| {
+            vec![
+                report.contestant.clone(),
+                report.grants_lost.to_string(),
+                report.lost_by_kill.to_string(),
+                report.lost_by_drop.to_string(),
+                report.lost_unexplained.to_string(),
+                format!("{:.2}", report.requests_per_expiry),
+                report.consumed_uses.to_string(),
+                report.caller_errors.to_string(),
+            ]
+        }));
+        aligned(&rows)
+    }
+}
+
+fn aligned(rows: &[Vec<String>]) -> String {
+    let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| cell.chars().count());
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> =
+        (0..columns).map(|column| rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect();
+    let mut lines: Vec<String> = rows.iter().map(|row| line(row, &widths)).collect();
+    let rule: Vec<String> = widths
+        .iter()
+        .enumerate()
+        // Names to the left, figures to the right.
+        .map(|(column, width)| "-".repeat(width + 1) + if column == 0 { "-" } else { ":" })
+        .collect();
+    lines.insert(1, format!("|{}|", rule.join("|")));
+    lines.join("\n") + "\n"
 }
 
 fn line(cells: &[String], widths: &[usize]) -> String {
@@ -133,6 +175,8 @@ mod tests {
         assert_eq!(widths.len(), 4);
         assert!(widths.iter().all(|width| *width == widths[0]), "{table}");
         assert!(table.contains(" 1099511627776 |"), "{table}");
+        let narrow = Report::narrow_table(&[Report::default()]);
+        assert!(narrow.lines().all(|line| line.chars().count() < 100), "{narrow}");
     }
 
     #[test]

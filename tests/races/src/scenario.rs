@@ -45,7 +45,7 @@ const SERVERS: [(&str, Server); 7] = [
 /// A race: the server, and how many ask it for how long.
 ///
 /// Its name says everything, and parsing the name gives it back. What is not named is as in this example, where
-/// kills and drops are none:
+/// kills, restarts and drops are none:
 ///
 /// ```
 /// use grantry_races::Scenario;
@@ -77,6 +77,8 @@ pub struct Scenario {
     pub lasts: Duration,
     /// How many times a worker is killed and started again.
     pub kills: usize,
+    /// How many times the server that the store is on is killed and started again, where there is one.
+    pub restarts: usize,
     /// Of a thousand answers of the token endpoint, how many are lost.
     pub drops_per_mille: u32,
 }
@@ -88,6 +90,12 @@ impl Server {
             Self::OidcProvider => "strict-revoke",
             Self::Testkit(_) => name_of(self),
         }
+    }
+
+    /// Whether it answers a used refresh token with a live one, at once at least: then no answer that is lost has to lose
+    /// a grant.
+    pub fn forgives(self) -> bool {
+        matches!(self, Self::Testkit(Rotation::Grace { .. } | Rotation::KeepOld | Rotation::None))
     }
 
     /// For how long it accepts a used refresh token.
@@ -119,7 +127,8 @@ impl fmt::Display for InvalidScenario {
         }
         write!(
             f,
-            "), then any of: N processes, N callers, N grants, N s tokens, N ms latency, N s, N kills, N % drops; \
+            "), then any of: N processes, N callers, N grants, N s tokens, N ms latency, N s, N kills, N restarts, \
+             N % drops; \
              not understood at {:?}",
             self.word
         )
@@ -145,6 +154,7 @@ impl FromStr for Scenario {
             latency: Duration::from_millis(10),
             lasts: Duration::from_secs(10),
             kills: 0,
+            restarts: 0,
             drops_per_mille: 0,
         };
         while let Some((word, after)) = rest.split_first() {
@@ -156,6 +166,7 @@ impl FromStr for Scenario {
                 ["callers" | "caller", ..] if many > 0 => ({ scenario.callers = many }, 1),
                 ["grants" | "grant", ..] if many > 0 => ({ scenario.grants = many }, 1),
                 ["kills" | "kill", ..] => ({ scenario.kills = many }, 1),
+                ["restarts" | "restart", ..] => ({ scenario.restarts = many }, 1),
                 ["%", "drops", ..] if number <= 100 => ({ scenario.drops_per_mille = number * 10 }, 2),
                 ["ms", "latency", ..] => ({ scenario.latency = Duration::from_millis(number.into()) }, 2),
                 ["s", "tokens", ..] if many > 0 => ({ scenario.lifetime = seconds }, 2),
@@ -184,6 +195,9 @@ impl fmt::Display for Scenario {
         if self.kills > 0 {
             write!(f, " {} kills", self.kills)?;
         }
+        if self.restarts > 0 {
+            write!(f, " {} restarts", self.restarts)?;
+        }
         if self.drops_per_mille > 0 {
             write!(f, " {} % drops", self.drops_per_mille / 10)?;
         }
@@ -205,9 +219,12 @@ mod tests {
 
     #[test]
     fn each_word_changes_what_it_names() {
-        let scenario: Scenario =
-            "none 1 process 1 caller 1 grant 5 s tokens 0 ms latency 7 s 1 kill 3 % drops".parse().unwrap();
+        let scenario =
+            "none 1 process 1 caller 1 grant 5 s tokens 0 ms latency 7 s 1 kill 2 restarts 3 % drops";
+        let scenario: Scenario = scenario.parse().unwrap();
         assert_eq!((scenario.processes, scenario.callers, scenario.grants, scenario.kills), (1, 1, 1, 1));
+        assert_eq!(scenario.restarts, 2);
+        assert_eq!(scenario.to_string().parse::<Scenario>().unwrap(), scenario);
         assert_eq!((scenario.lifetime.as_secs(), scenario.lasts.as_secs()), (5, 7));
         assert_eq!((scenario.latency, scenario.drops_per_mille), (Duration::ZERO, 30));
     }

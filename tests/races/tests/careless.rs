@@ -4,7 +4,8 @@ use grantry_races::{Contestant, Fallible, Report, Scenario, race};
 
 async fn careless(scenario: &str) -> Fallible<Report> {
     let program = env!("CARGO_BIN_EXE_races").to_owned();
-    let contestant = Contestant { name: "careless".into(), command: vec![program, "worker-naive".into()] };
+    let contestant =
+        Contestant { name: "careless".into(), command: vec![program, "worker-naive".into()], database: None };
     let scenario: Scenario = scenario.parse()?;
     let report = race(&contestant, &scenario, 7).await?;
     assert_eq!(report.misbehaved, 0, "{report:?}");

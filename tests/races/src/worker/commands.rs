@@ -11,6 +11,9 @@ use tokio::task::JoinSet;
 use super::callers::{Tally, call, say};
 use super::{Contestant, Outcome, Seed, Terms};
 
+/// The environment variable with a worker's own token endpoint: so the driver knows whose requests come in.
+const TOKEN_ENDPOINT: &str = "RACES_TOKEN_ENDPOINT";
+
 const USAGE: &str = "usage: [--kind KIND] seed|run|show --store DIR [--callers M]";
 
 /// A worker's command line.
@@ -70,7 +73,11 @@ pub async fn serve<C: Contestant>(arguments: Arguments) -> Outcome<()> {
             C::seed(&store, &seed).await
         }
         Command::Run => {
-            let terms = Arc::new(Terms::read(&store)?);
+            let mut terms = Terms::read(&store)?;
+            if let Ok(own) = std::env::var(TOKEN_ENDPOINT) {
+                terms.token_endpoint = own;
+            }
+            let terms = Arc::new(terms);
             let contestant = Arc::new(C::open(&store, &terms).await?);
             run(contestant, terms, callers).await
         }

@@ -27,6 +27,9 @@ pub struct Terms {
     /// What the server does with a used refresh token, as a provider's documentation would tell it:
     /// `strict-revoke`, `strict`, `grace-same`, `grace-reissue`, `keep-old` or `none`.
     pub rotation: String,
+    /// The URL of the server that the driver started for the store, where this contestant has one.
+    #[serde(default)]
+    pub database: Option<String>,
     /// How long a used refresh token is accepted, in milliseconds; 0 without a grace period.
     pub grace_ms: u64,
     /// The names of the grants.
