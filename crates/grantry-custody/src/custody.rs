@@ -17,6 +17,7 @@ use crate::lifeboat::Lifeboat;
 use crate::protocol::AttemptId;
 use crate::revocation::Queue;
 use crate::services::Services;
+use crate::store_clock::StoreClock;
 use crate::tasks::Tasks;
 
 /// When callers may have a token whose refresh token the store does not have yet, because it does not answer.
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     grants: Mutex<HashMap<GrantKey, Weak<Inner>>>,
     /// How often lifeboats and open intents are looked at.
     pub(crate) look_every: Duration,
+    /// The store's clock, as far as it is believed.
+    pub(crate) store_clock: StoreClock,
     /// One adoption at a time.
     pub(crate) adopting: tokio::sync::Mutex<()>,
 }
@@ -149,6 +152,7 @@ impl CustodyBuilder {
             services: Services::default(),
             queue: Queue::default(),
             look_every: self.look_every,
+            store_clock: StoreClock::default(),
             tasks: Tasks::default(),
             grants: Mutex::default(),
             adopting: tokio::sync::Mutex::default(),

@@ -61,6 +61,7 @@ mod secret_rotation;
 mod services;
 mod spoken;
 mod standing_codec;
+mod store_clock;
 mod stored_grant;
 mod tasks;
 mod usage;

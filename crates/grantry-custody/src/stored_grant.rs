@@ -1,7 +1,7 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
+    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, StoreTime, Target, Timestamp, TokenSet,
 };
 use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
 
@@ -17,6 +17,8 @@ pub(crate) struct StoredGrant {
     /// The boot clock before the store was asked, and after it had answered.
     pub(crate) asked: Instant,
     pub(crate) answered: Instant,
+    /// What is believed of the store's clock.
+    pub(crate) believed: StoreTime,
 }
 
 impl StoredGrant {
@@ -29,7 +31,8 @@ impl StoredGrant {
             standing: standing(&self.stored)?,
             lineage: self.stored.version.lineage(),
             generation: self.stored.version.generation(),
-            now: self.stored.version.read_at(),
+            now: self.believed,
+            stamp: self.stored.version.read_at(),
             access_expires: self.stored.access_token(target).map(|kept| kept.expires),
         })
     }

@@ -38,8 +38,14 @@ pub(super) fn protocol(printed: &Printed) {
     };
     print.the("Standing", &standing);
 
-    let snapshot =
-        Snapshot { standing: Standing::new(Some(token)), lineage, generation: 1, now, access_expires: None };
+    let snapshot = Snapshot {
+        standing: Standing::new(Some(token)),
+        lineage,
+        generation: 1,
+        now,
+        stamp: now,
+        access_expires: None,
+    };
     print.the("Snapshot", &snapshot);
     let asked = Asked { attempt, replacing: None, resolves: false };
     print.the("Asked", &asked);

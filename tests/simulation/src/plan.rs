@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) outages: bool,
     /// Whether the store fails over and loses the last commits.
     pub(crate) failover: bool,
+    /// Whether the store's clock leaps ahead, as one does that crashed.
+    pub(crate) clock_leaps: bool,
     /// Whether wall clocks jump and machines sleep.
     pub(crate) clock_jumps: bool,
     /// Whether disks are full for a while.
@@ -72,6 +74,7 @@ impl Plan {
             doubtful_writes: some(10),
             outages: maybe(2),
             failover: maybe(8),
+            clock_leaps: maybe(4),
             clock_jumps: maybe(3),
             full_disks: maybe(4),
         }
@@ -80,7 +83,7 @@ impl Plan {
     /// Whether nothing goes wrong in it.
     pub(crate) fn is_calm(&self) -> bool {
         self.lost + self.doubled + self.crashes + self.stalls + self.doubtful_writes == 0
-            && !(self.outages || self.failover || self.clock_jumps || self.full_disks)
+            && !(self.outages || self.failover || self.clock_leaps || self.clock_jumps || self.full_disks)
     }
 
     /// Whether the server brings back an answer that was lost.

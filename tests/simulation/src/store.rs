@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) struct Disk {
     state: Mutex<State>,
     hints: Hints,
     clock: ManualClock,
+    /// By how much its clock is ahead of the world's, in nanoseconds.
+    ahead: AtomicU64,
     /// Whether it answers.
     pub(crate) is_down: AtomicBool,
 }
@@ -45,6 +47,7 @@ impl Disk {
             state: Mutex::default(),
             hints: Hints::default(),
             clock,
+            ahead: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
         })
     }
@@ -53,6 +56,11 @@ impl Disk {
     pub(crate) fn replicate(&self) {
         let mut state = self.lock();
         state.replicated = state.records.clone();
+    }
+
+    /// Its clock leaps ahead.
+    pub(crate) fn leap(&self, by: Duration) {
+        self.ahead.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Everything since the last replication is lost.
@@ -68,7 +76,7 @@ impl Disk {
     }
 
     fn now(&self) -> StoreTime {
-        StoreTime::from_nanos(self.clock.now().as_nanos())
+        StoreTime::from_nanos(self.clock.now().as_nanos() + self.ahead.load(Ordering::Relaxed))
     }
 }
 

@@ -232,6 +232,10 @@ impl World {
                     wall.before(day)
                 });
             }
+            if plan.clock_leaps && fate.dice.below(120) == 0 {
+                fate.trace.fault("store clock leap");
+                self.disk.leap(Duration::from_millis(fate.dice.below(4_000)));
+            }
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
                 self.disk.fail_over();

@@ -93,7 +93,7 @@ impl Snapshot {
             token: candidate.map(|candidate| candidate.token),
             first_sent: doubt.map_or(self.now, |doubt| doubt.first_sent),
             sends: doubt.map_or(0, |doubt| doubt.sends).saturating_add(1),
-            lease_until: self.now.after(terms.lease),
+            lease_until: self.stamp.after(terms.lease),
         };
         standing.intent = Some(intent);
         Decision::Redeem(Claim { standing, intent, send_within })
@@ -121,10 +121,18 @@ impl Snapshot {
         if self.now < last_chance { Err(last_chance) } else { Ok(most) }
     }
 
+    /// Whether an owner has left something that the next attempt would have to find out.
+    pub fn is_left(&self, terms: &Terms) -> bool {
+        let mut standing = self.standing.clone();
+        standing.lapse(self.now, terms);
+        standing.intent.is_none() && standing.verdict.is_none() && standing.is_in_doubt()
+    }
+
     /// Whether the stored access token is fit at this moment.
     pub fn holds_fit_access_token(&self) -> bool {
         match self.access_expires {
-            Some(Some(expires)) => self.now < expires,
+            // An access token may be over; by the later of the two readings it is not used any more.
+            Some(Some(expires)) => self.stamp < expires,
             Some(None) => true,
             None => false,
         }

@@ -85,8 +85,10 @@ pub struct Snapshot {
     pub lineage: LineageId,
     /// How many renewals lie behind it.
     pub generation: u64,
-    /// The store's clock when it was read.
+    /// The store's clock when it was read, as far as this process believes it: what others wrote is judged by it.
     pub now: StoreTime,
+    /// The store's clock when it was read, as it said: what is written is in it. Never earlier than `now`.
+    pub stamp: StoreTime,
     /// When the stored access token expires: `None` without one, `Some(None)` where the server did not say.
     pub access_expires: Option<Option<StoreTime>>,
 }

@@ -4,6 +4,7 @@ mod annals;
 mod heartbeat;
 mod orphan;
 mod outcome;
+mod reading;
 mod waiting;
 
 use std::panic::AssertUnwindSafe;
@@ -53,6 +54,8 @@ pub(crate) struct Voyage {
     /// The token set of the answer, until callers have it.
     fresh: Option<TokenSet>,
     failure: Option<Failure>,
+    /// Whether it has looked into the lifeboats of the dead.
+    has_adopted: bool,
     /// Whether this attempt tried to send a request.
     was_sent: bool,
     salvaged: Option<RefreshToken>,
@@ -105,6 +108,7 @@ impl Voyage {
             brought: None,
             fresh: None,
             failure: None,
+            has_adopted: false,
             was_sent: false,
             salvaged: None,
             secret_added: None,
@@ -132,6 +136,7 @@ impl Voyage {
             brought: Some(brought),
             fresh: None,
             failure: None,
+            has_adopted: false,
             was_sent: false,
             salvaged: None,
             secret_added: None,
@@ -185,40 +190,6 @@ impl Voyage {
             }
             effects = redemption.step(event.unwrap_or(Event::OutOfPatience));
         }
-    }
-
-    async fn read(&mut self) -> Event {
-        let Some(renewing) = &self.renewing else { return Event::NotRead };
-        self.waiting.watch(renewing);
-        let asked = self.grant.custody.clock.now();
-        let read = match renewing.grant().await {
-            // What was lost is in this process, or in a lifeboat: it is written again on top of what is there.
-            Err(error) if Renewing::is_rollback(&error) => renewing.grant_after_rollback().await,
-            other => other,
-        };
-        let answered = self.grant.custody.clock.now();
-        match read {
-            Ok(Some(stored)) => {
-                let stored = StoredGrant { stored, asked, answered };
-                self.is_gone = false;
-                let snapshot = stored.snapshot(&self.grant.target);
-                self.stored = Some(stored);
-                match snapshot {
-                    Ok(snapshot) => Event::Read(snapshot),
-                    Err(error) => self.not_read(error),
-                }
-            }
-            Ok(None) => {
-                self.is_gone = true;
-                Event::Gone
-            }
-            Err(error) => self.not_read(error),
-        }
-    }
-
-    fn not_read(&mut self, error: Error) -> Event {
-        self.store_error = Some(error);
-        Event::NotRead
     }
 
     async fn write(&mut self, change: &Change) -> Event {

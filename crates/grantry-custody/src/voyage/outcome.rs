@@ -1,5 +1,7 @@
 //! How an attempt ends: for whoever asked, for the audit trail, for those who watch.
 
+use std::time::Duration;
+
 use grantry_core::{
     AccessToken, Diagnosis, Error, ErrorKind, Event as News, Failure, Instant, Party, Retry, Stage,
     StoreTime, TokenSet,
@@ -73,19 +75,19 @@ impl Voyage {
             }
             // A server that does not mind a second try: the first one's failure says more.
             End::InDoubt(None) if self.grant.is_repeatable() && failure.is_some() => {
-                failure.unwrap_or_else(|| Failure::unknown(in_doubt(None, None)))
+                failure.unwrap_or_else(|| Failure::unknown(in_doubt(None, None, None)))
             }
             End::InDoubt(at) => self.in_doubt(at, failure),
             End::Again => self.in_doubt(None, failure),
             End::Busy(until) => {
-                let error =
-                    Error::new(ErrorKind::InDoubt, Stage::Wait, "another process is renewing this grant")
-                        .with_diagnosis(again_soon());
-                let mut failure = Failure::unsent(error);
-                if let Some(at) = self.local(until) {
-                    failure.error = failure.error.with_retry_at(at);
-                }
-                failure
+                let at = self.local(until);
+                let wait = at.map(|at| at.since(self.grant.custody.clock.now()));
+                let fact = "another process is renewing this grant";
+                let error = Error::new(ErrorKind::InDoubt, Stage::Wait, fact).with_diagnosis(again(wait));
+                Failure::unsent(match at {
+                    Some(at) => error.with_retry_at(at),
+                    None => error,
+                })
             }
             End::Refused(verdict) => self.refused(verdict, failure),
             _ => with_sent(Failure::refused(gone(&self.grant.key)), was_sent),
@@ -94,7 +96,9 @@ impl Voyage {
 
     fn in_doubt(&self, at: Option<StoreTime>, failure: Option<Failure>) -> Failure {
         let sent = failure.is_some();
-        let error = in_doubt(at.and_then(|at| self.local(at)), failure.map(|failure| failure.error));
+        let at = at.and_then(|at| self.local(at));
+        let wait = at.map(|at| at.since(self.grant.custody.clock.now()));
+        let error = in_doubt(at, wait, failure.map(|failure| failure.error));
         with_sent(Failure::unknown(error), sent)
     }
 
@@ -123,7 +127,7 @@ impl Voyage {
 
     pub(super) fn local(&self, at: StoreTime) -> Option<Instant> {
         let stored = self.stored.as_ref()?;
-        Some(at.to_local(stored.stored.version.read_at(), stored.answered))
+        Some(at.to_local(stored.believed, stored.answered))
     }
 
     fn tell(&self, end: End) {
@@ -164,9 +168,9 @@ fn public(set: &TokenSet, generation: u64) -> Option<TokenSet> {
     public.build().ok()
 }
 
-fn in_doubt(at: Option<Instant>, cause: Option<Error>) -> Error {
+fn in_doubt(at: Option<Instant>, wait: Option<Duration>, cause: Option<Error>) -> Error {
     let fact = "whether the refresh token was spent is not known";
-    let mut error = Error::new(ErrorKind::InDoubt, Stage::Token, fact).with_diagnosis(again_soon());
+    let mut error = Error::new(ErrorKind::InDoubt, Stage::Token, fact).with_diagnosis(again(wait));
     if let Some(cause) = cause {
         error = error.with_source(cause);
     }
@@ -176,8 +180,10 @@ fn in_doubt(at: Option<Instant>, cause: Option<Error>) -> Error {
     }
 }
 
-fn again_soon() -> Diagnosis {
-    Diagnosis::new(Party::AuthorizationServer, "nothing to do: it is found out by itself", Retry::Now)
+/// After that time, if one is known: whoever asks at once learns nothing more.
+fn again(wait: Option<Duration>) -> Diagnosis {
+    let retry = wait.filter(|wait| !wait.is_zero()).map_or(Retry::Now, Retry::After);
+    Diagnosis::new(Party::AuthorizationServer, "nothing to do: it is found out by itself", retry)
 }
 
 fn gone(key: &grantry_core::GrantKey) -> Error {

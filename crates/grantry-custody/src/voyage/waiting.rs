@@ -53,7 +53,7 @@ impl Voyage {
         }
         let Some(stored) = &self.stored else { return Event::Woken };
         // Both readings were taken around the same moment; by the later one the lease is certainly over.
-        let until = until.to_local(stored.stored.version.read_at(), stored.answered);
+        let until = until.to_local(stored.believed, stored.answered);
         let hint = self.waiting.hint.take();
         // Without hints the record is looked at more often, and not by all at the same moment.
         let most = if hint.is_some() { POLL } else { self.grant.custody.jitter(POLL / 5) };

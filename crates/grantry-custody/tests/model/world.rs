@@ -519,6 +519,7 @@ impl World {
             lineage: LINEAGE,
             generation: self.record.generation,
             now: at(self.now),
+            stamp: at(self.now),
             access_expires: Some(Some(at(self.record.access_expires))),
         }
     }
