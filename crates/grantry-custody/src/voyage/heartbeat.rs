@@ -33,20 +33,19 @@ impl<'a> Heartbeat<'a> {
                 () = tokio::time::sleep(self.grant.terms.lease / 3) => {}
             }
             let beat = async {
-                match &mut theirs {
+                let beaten = match &mut theirs {
                     Some(theirs) => self.beat(theirs).await,
                     None => self.beat(&mut stored.stored).await,
-                }
+                };
+                if beaten { None } else { self.renewing.grant().await.ok().flatten() }
             };
             // A store that hangs must not keep the answer waiting.
-            let beaten = tokio::select! {
+            let found = tokio::select! {
                 biased;
                 done = &mut work => return done,
-                beaten = beat => beaten,
+                found = beat => found,
             };
-            if !beaten {
-                theirs = self.renewing.grant().await.ok().flatten();
-            }
+            theirs = found.or(theirs);
         }
     }
 

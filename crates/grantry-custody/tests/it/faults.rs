@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Attempt, Clock, ErrorKind, Grant, GrantKey};
-use grantry_custody::Release;
+use async_trait::async_trait;
+use grantry_core::{Attempt, Clock, ErrorKind, Failure, Grant, GrantKey, TokenSet};
+use grantry_custody::{FolderLifeboat, Lifeboat, Release};
 use grantry_testkit::{Endpoint, Fault};
+use grantry_vault::access::Principal;
 
 use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, kind};
 
@@ -161,4 +163,46 @@ async fn with_the_store_down_nothing_is_sent() {
     let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
     assert!(!failure.sent, "{failure:?}");
     assert_eq!(world.requests(), 0);
+}
+
+/// Brings its answer after ten seconds: longer than the lease.
+#[derive(Debug)]
+struct Slow(Arc<dyn Grant>);
+
+#[async_trait]
+impl Grant for Slow {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let answer = self.0.obtain(attempt).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        answer
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_while_a_lease_is_extended_does_not_keep_the_answer_from_the_lifeboat() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica_with(Arc::new(Slow(world.redemption())), Release::default()).await;
+    let other = world.vault().await.as_principal(Principal::system_renewal()).tenant("acme").unwrap();
+    let call = tokio::spawn(async move { replica.grant.obtain(Attempt::first()).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Somebody else writes, so that the lease cannot be extended without reading; and reading hangs.
+    let renewing = other.renew("crm", "user-17").await.unwrap();
+    let stands = renewing.grant().await.unwrap().unwrap();
+    renewing.store(stands.value, &stands.version, stands.version.generation()).await.unwrap();
+    world.store.set_hanging(true);
+    tokio::time::sleep(Duration::from_secs(15)).await;
+    // The sync of the disk takes its time in this world, not in that one.
+    let left = std::fs::read_dir(world.lifeboats()).unwrap().next().unwrap().unwrap().path();
+    let copy = tempfile::tempdir().unwrap();
+    let mut aboard = 0;
+    for _ in 0..100 {
+        std::fs::copy(&left, copy.path().join("dead.lifeboat")).unwrap();
+        aboard = FolderLifeboat::open(copy.path()).unwrap().adopt().await.unwrap().len();
+        if aboard > 0 {
+            break;
+        }
+        tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(20))).await.unwrap();
+    }
+    assert_eq!(aboard, 1, "what was received is on the disk");
+    call.abort();
 }

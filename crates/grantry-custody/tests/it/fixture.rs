@@ -44,11 +44,17 @@ pub(crate) struct Replica {
 pub(crate) struct ShakyVault {
     inner: MemoryVault,
     is_down: Mutex<bool>,
+    hangs: Mutex<bool>,
 }
 
 impl ShakyVault {
     pub(crate) fn set_down(&self, is_down: bool) {
         *self.is_down.lock().unwrap() = is_down;
+    }
+
+    /// Whether reading a record never ends.
+    pub(crate) fn set_hanging(&self, hangs: bool) {
+        *self.hangs.lock().unwrap() = hangs;
     }
 
     fn check(&self) -> Result<(), VaultError> {
@@ -64,6 +70,10 @@ impl ShakyVault {
 impl Vault for ShakyVault {
     async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
         self.check()?;
+        let hangs = *self.hangs.lock().unwrap();
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         self.inner.load(key).await
     }
     async fn store(
@@ -129,6 +139,7 @@ impl World {
         let store = Arc::new(ShakyVault {
             inner: MemoryVault::with_clock(clock.clone()),
             is_down: Mutex::new(false),
+            hangs: Mutex::new(false),
         });
         let world = Self { server, clock, store, folder: tempfile::tempdir().unwrap(), rotation };
         let consented =
