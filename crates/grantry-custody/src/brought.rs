@@ -8,16 +8,25 @@ use zeroize::Zeroizing;
 
 use crate::protocol::{Intent, Proceeds};
 
-const FORMAT: u8 = 1;
+/// The format of an answer that could be used, and of one from which a refresh token was salvaged.
+const USABLE: u8 = 1;
+const SALVAGED: u8 = 2;
 
 /// An answer's tokens, and where they belong.
 #[derive(Clone)]
 pub(crate) struct Brought {
     pub(crate) proceeds: Proceeds,
     pub(crate) refresh_token: Option<RefreshToken>,
-    pub(crate) access_token: AccessToken,
-    pub(crate) granted: Scope,
     pub(crate) obtained: StoreTime,
+    /// `None` where the answer could not be used.
+    pub(crate) access: Option<BroughtAccess>,
+}
+
+/// The access token of an answer.
+#[derive(Clone)]
+pub(crate) struct BroughtAccess {
+    pub(crate) token: AccessToken,
+    pub(crate) granted: Scope,
     pub(crate) expires: Option<StoreTime>,
 }
 
@@ -27,6 +36,7 @@ impl Brought {
         lineage: LineageId,
         intent: &Intent,
         successor: Option<&RefreshToken>,
+        usable: bool,
     ) -> Proceeds {
         Proceeds {
             lineage,
@@ -34,45 +44,56 @@ impl Brought {
             epoch: intent.epoch,
             parent: intent.token,
             successor: successor.map(Fingerprint::of),
+            usable,
         }
     }
 
     /// In bytes; the line of descent is beside them, in the seal.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let refresh_token = self.refresh_token.as_ref().map_or(0, |token| token.expose().len());
-        let mut to = FieldWriter::with_room(
-            refresh_token + self.access_token.expose().len() + self.granted.as_str().len() + 160,
-        );
-        to.byte(FORMAT);
+        let length = |access: &BroughtAccess| access.token.expose().len() + access.granted.as_str().len();
+        let tokens = self.refresh_token.as_ref().map_or(0, |token| token.expose().len())
+            + self.access.as_ref().map_or(0, length);
+        let mut to = FieldWriter::with_room(tokens + 160);
+        to.byte(if self.access.is_some() { USABLE } else { SALVAGED });
         to.bytes(&self.proceeds.attempt);
         to.number(self.proceeds.epoch);
         to.option(self.proceeds.parent, |to, parent| to.bytes(parent.as_bytes()));
         to.option(self.refresh_token.as_ref(), |to, token| to.text(token.expose()));
-        to.text(self.access_token.expose());
-        to.text(self.granted.as_str());
+        if let Some(access) = &self.access {
+            to.text(access.token.expose());
+            to.text(access.granted.as_str());
+        }
         to.store_time(self.obtained);
-        to.option(self.expires, FieldWriter::store_time);
+        if let Some(access) = &self.access {
+            to.option(access.expires, FieldWriter::store_time);
+        }
         Zeroizing::new(to.as_bytes().to_vec())
     }
 
     /// From the bytes of a lifeboat; `None` where they are of another format.
     pub(crate) fn decode(lineage: LineageId, bytes: &[u8]) -> Option<Self> {
         let mut from = FieldReader::new(bytes);
-        from.byte().filter(|format| *format == FORMAT)?;
+        let usable = match from.byte()? {
+            USABLE => true,
+            SALVAGED => false,
+            _ => return None,
+        };
         let attempt = from.bytes()?.try_into().ok()?;
         let epoch = from.number()?;
         let parent = from.option(|from| Some(Fingerprint::from_bytes(from.bytes()?.try_into().ok()?)))?;
         let refresh_token = from.option(|from| from.text().map(RefreshToken::new))?;
         let successor = refresh_token.as_ref().map(Fingerprint::of);
-        let brought = Self {
-            proceeds: Proceeds { lineage, attempt, epoch, parent, successor },
-            refresh_token,
-            access_token: AccessToken::new(from.text()?),
-            granted: Scope::parse(from.text()?).ok()?,
-            obtained: from.store_time()?,
-            expires: from.option(FieldReader::store_time)?,
+        let proceeds = Proceeds { lineage, attempt, epoch, parent, successor, usable };
+        let (obtained, access) = if usable {
+            let token = AccessToken::new(from.text()?);
+            let granted = Scope::parse(from.text()?).ok()?;
+            let obtained = from.store_time()?;
+            let expires = from.option(FieldReader::store_time)?;
+            (obtained, Some(BroughtAccess { token, granted, expires }))
+        } else {
+            (from.store_time()?, None)
         };
-        from.is_at_end().then_some(brought)
+        from.is_at_end().then_some(Self { proceeds, refresh_token, obtained, access })
     }
 }
 
@@ -86,29 +107,38 @@ impl fmt::Debug for Brought {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_was_brought_comes_back_from_a_lifeboat_and_half_of_it_does_not() {
-        let lineage = LineageId::from_bytes([1; 16]);
+    fn brought(access: Option<BroughtAccess>) -> Brought {
         let successor = RefreshToken::new("successor");
-        let brought = Brought {
+        Brought {
             proceeds: Proceeds {
-                lineage,
+                lineage: LineageId::from_bytes([1; 16]),
                 attempt: [2; 16],
                 epoch: 3,
                 parent: Some(Fingerprint::of(&RefreshToken::new("parent"))),
                 successor: Some(Fingerprint::of(&successor)),
+                usable: access.is_some(),
             },
             refresh_token: Some(successor),
-            access_token: AccessToken::new("access"),
-            granted: Scope::parse("a b").unwrap(),
             obtained: StoreTime::from_nanos(4),
+            access,
+        }
+    }
+
+    #[test]
+    fn what_was_brought_comes_back_from_a_lifeboat_and_half_of_it_does_not() {
+        let access = BroughtAccess {
+            token: AccessToken::new("access"),
+            granted: Scope::parse("a b").unwrap(),
             expires: Some(StoreTime::from_nanos(5)),
         };
-        let bytes = brought.encode();
-        let read = Brought::decode(lineage, &bytes).unwrap();
-        assert_eq!(read.proceeds, brought.proceeds);
-        assert_eq!(read.refresh_token.unwrap().expose(), "successor");
-        assert_eq!((read.access_token.expose(), read.expires), ("access", brought.expires));
-        assert!((0..bytes.len()).all(|length| Brought::decode(lineage, &bytes[..length]).is_none()));
+        for brought in [brought(Some(access)), brought(None)] {
+            let (lineage, bytes) = (brought.proceeds.lineage, brought.encode());
+            let read = Brought::decode(lineage, &bytes).unwrap();
+            assert_eq!(read.proceeds, brought.proceeds);
+            assert_eq!(read.refresh_token.unwrap().expose(), "successor");
+            let parts = |access: &BroughtAccess| (access.token.expose().to_owned(), access.expires);
+            assert_eq!(read.access.as_ref().map(parts), brought.access.as_ref().map(parts));
+            assert!((0..bytes.len()).all(|length| Brought::decode(lineage, &bytes[..length]).is_none()));
+        }
     }
 }

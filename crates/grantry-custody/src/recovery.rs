@@ -69,7 +69,8 @@ impl Shared {
         // A store that does not answer is asked again the next time.
         tokio::select! {
             biased;
-            ended = landed => matches!(ended.end, End::Fresh | End::Gone) && !ended.stays_aboard,
+            // What was only salvaged is in doubt, wherever it is.
+            ended = landed => matches!(ended.end, End::Fresh | End::Gone | End::InDoubt(_)) && !ended.stays_aboard,
             () = tokio::time::sleep(self.look_every / 6) => false,
         }
     }

@@ -77,14 +77,13 @@ impl StoredGrant {
         &self,
         change: &Change,
         brought: Option<&Brought>,
-        salvaged: Option<&RefreshToken>,
         target: &Target,
         wall: Timestamp,
         chronicle: &Chronicle,
     ) -> Result<GrantRecord, Error> {
         let arrived = brought.and_then(|brought| brought.refresh_token.as_ref());
         let find = |token: Fingerprint| {
-            let new = arrived.into_iter().chain(salvaged).find(|new| Fingerprint::of(new) == token);
+            let new = arrived.into_iter().find(|new| Fingerprint::of(new) == token);
             new.or_else(|| self.refresh_token(token)).cloned().ok_or_else(|| {
                 Error::internal("the record was to name a refresh token that is nowhere at hand")
             })
@@ -99,11 +98,11 @@ impl StoredGrant {
                 record = record.with_refresh_token(find(current.token)?, wall);
             }
         }
-        if let Some(brought) = brought.filter(|_| change.access) {
-            let mut kept =
-                StoredAccessToken::new(target.clone(), brought.access_token.clone(), brought.obtained)
-                    .granted(brought.granted.clone());
-            if let Some(expires) = brought.expires {
+        let access = brought.and_then(|brought| Some((brought.obtained, brought.access.as_ref()?)));
+        if let Some((obtained, access)) = access.filter(|_| change.access) {
+            let mut kept = StoredAccessToken::new(target.clone(), access.token.clone(), obtained)
+                .granted(access.granted.clone());
+            if let Some(expires) = access.expires {
                 kept = kept.expiring(expires);
             }
             record = record.with_access_token(kept);

@@ -135,7 +135,11 @@ impl Standing {
     pub(super) fn lapse(&mut self, now: StoreTime, terms: &Terms) {
         let Some(intent) = self.intent.filter(|intent| intent.lease_until <= now) else { return };
         self.intent = None;
-        let settled = intent.lease_until.after(terms.allowance);
+        self.doubt(&intent, intent.lease_until.after(terms.allowance));
+    }
+
+    /// Nobody knows how an attempt ended; from `settled` on nobody can come back any more with what it brought.
+    pub(super) fn doubt(&mut self, intent: &Intent, settled: StoreTime) {
         let doubt = Doubt { first_sent: intent.first_sent, sends: intent.sends, settled };
         if let Some(candidate) = intent.token.and_then(|token| self.held_mut(token)) {
             candidate.add_doubt(doubt);
