@@ -8,9 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::protocol::{Intent, Proceeds};
 
-/// The format of an answer that could be used, and of one from which a refresh token was salvaged.
-const USABLE: u8 = 1;
-const SALVAGED: u8 = 2;
+const FORMAT: u8 = 2;
 
 /// An answer's tokens, and where they belong.
 #[derive(Clone)]
@@ -18,7 +16,7 @@ pub(crate) struct Brought {
     pub(crate) proceeds: Proceeds,
     pub(crate) refresh_token: Option<RefreshToken>,
     pub(crate) obtained: StoreTime,
-    /// `None` where the answer could not be used.
+    /// `None` where there is none that could be used.
     pub(crate) access: Option<BroughtAccess>,
 }
 
@@ -54,45 +52,38 @@ impl Brought {
         let tokens = self.refresh_token.as_ref().map_or(0, |token| token.expose().len())
             + self.access.as_ref().map_or(0, length);
         let mut to = FieldWriter::with_room(tokens + 160);
-        to.byte(if self.access.is_some() { USABLE } else { SALVAGED });
+        to.byte(FORMAT);
+        to.byte(u8::from(self.proceeds.usable));
         to.bytes(&self.proceeds.attempt);
         to.number(self.proceeds.epoch);
         to.option(self.proceeds.parent, |to, parent| to.bytes(parent.as_bytes()));
         to.option(self.refresh_token.as_ref(), |to, token| to.text(token.expose()));
-        if let Some(access) = &self.access {
+        to.store_time(self.obtained);
+        to.option(self.access.as_ref(), |to, access| {
             to.text(access.token.expose());
             to.text(access.granted.as_str());
-        }
-        to.store_time(self.obtained);
-        if let Some(access) = &self.access {
             to.option(access.expires, FieldWriter::store_time);
-        }
+        });
         Zeroizing::new(to.as_bytes().to_vec())
     }
 
     /// From the bytes of a lifeboat; `None` where they are of another format.
     pub(crate) fn decode(lineage: LineageId, bytes: &[u8]) -> Option<Self> {
         let mut from = FieldReader::new(bytes);
-        let usable = match from.byte()? {
-            USABLE => true,
-            SALVAGED => false,
-            _ => return None,
-        };
+        from.byte().filter(|format| *format == FORMAT)?;
+        let usable = from.byte()? == 1;
         let attempt = from.bytes()?.try_into().ok()?;
         let epoch = from.number()?;
         let parent = from.option(|from| Some(Fingerprint::from_bytes(from.bytes()?.try_into().ok()?)))?;
         let refresh_token = from.option(|from| from.text().map(RefreshToken::new))?;
         let successor = refresh_token.as_ref().map(Fingerprint::of);
         let proceeds = Proceeds { lineage, attempt, epoch, parent, successor, usable };
-        let (obtained, access) = if usable {
+        let obtained = from.store_time()?;
+        let access = from.option(|from| {
             let token = AccessToken::new(from.text()?);
             let granted = Scope::parse(from.text()?).ok()?;
-            let obtained = from.store_time()?;
-            let expires = from.option(FieldReader::store_time)?;
-            (obtained, Some(BroughtAccess { token, granted, expires }))
-        } else {
-            (from.store_time()?, None)
-        };
+            Some(BroughtAccess { token, granted, expires: from.option(FieldReader::store_time)? })
+        })?;
         from.is_at_end().then_some(Self { proceeds, refresh_token, obtained, access })
     }
 }

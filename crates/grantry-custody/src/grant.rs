@@ -12,6 +12,7 @@ use grantry_vault::TenantVault;
 use tokio::sync::oneshot;
 
 use crate::custody::Shared;
+use crate::keepsake::Keepsake;
 use crate::lifetimes::Lifetimes;
 use crate::protocol::{Asked, Redemption, Terms};
 use crate::revocation::Revoker;
@@ -40,6 +41,8 @@ pub(crate) struct Inner {
     pub(crate) revoker: Option<Arc<dyn Revoker>>,
     /// Uses that the record does not tell of yet.
     pub(crate) meter: Meter,
+    /// What a store that goes back would lose.
+    pub(crate) keepsake: Keepsake,
     /// Whether somebody resolves its doubts at this moment.
     pub(crate) resolves: AtomicBool,
     /// The serial of the token that was given out last, and the generation that it is of: a source does not keep that.
@@ -125,6 +128,7 @@ impl CustodyGrantBuilder {
             lifetimes: self.lifetimes,
             revoker: self.revoker,
             meter: Meter::default(),
+            keepsake: Keepsake::default(),
             resolves: AtomicBool::new(false),
             given: Mutex::default(),
         }))

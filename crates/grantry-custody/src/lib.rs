@@ -51,6 +51,7 @@ mod diagnosis;
 mod grant;
 mod health;
 mod history;
+mod keepsake;
 mod lifeboat;
 mod lifetimes;
 pub mod protocol;

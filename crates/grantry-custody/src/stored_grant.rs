@@ -1,14 +1,15 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, StoreTime, Target, Timestamp, TokenSet,
+    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
 };
 use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
 
-use crate::brought::Brought;
+use crate::brought::{Brought, BroughtAccess};
 use crate::chronicle::Chronicle;
-use crate::protocol::{Change, Snapshot, Standing, Verdict};
+use crate::protocol::{AttemptId, Change, Proceeds, Snapshot, Standing, Verdict};
 use crate::standing_codec::{self, UnreadableStanding};
+use crate::store_clock::Believed;
 
 /// A record as it was read, with the local readings around the moment of reading.
 #[derive(Debug, Clone)]
@@ -18,7 +19,7 @@ pub(crate) struct StoredGrant {
     pub(crate) asked: Instant,
     pub(crate) answered: Instant,
     /// What is believed of the store's clock.
-    pub(crate) believed: StoreTime,
+    pub(crate) believed: Believed,
 }
 
 impl StoredGrant {
@@ -31,7 +32,8 @@ impl StoredGrant {
             standing: standing(&self.stored)?,
             lineage: self.stored.version.lineage(),
             generation: self.stored.version.generation(),
-            now: self.believed,
+            now: self.believed.now,
+            reachable_since: self.believed.reachable_since,
             stamp: self.stored.version.read_at(),
             access_expires: self.stored.access_token(target).map(|kept| kept.expires),
         })
@@ -57,6 +59,30 @@ impl StoredGrant {
             set = set.expires(local(expires));
         }
         set.build().ok()
+    }
+
+    /// What the record holds of its newest successor, as if it had just been brought; `None` for a grant that was never
+    /// rotated.
+    pub(crate) fn as_brought(&self, target: &Target) -> Option<Brought> {
+        let standing = standing(&self.stored).ok()?;
+        let current = standing.current.filter(|current| current.proven)?;
+        let proceeds = Proceeds {
+            lineage: self.stored.version.lineage(),
+            attempt: AttemptId::default(),
+            epoch: current.epoch,
+            parent: Some(standing.parent?),
+            successor: Some(current.token),
+            usable: true,
+        };
+        let refresh_token = Some(self.refresh_token(current.token)?.clone());
+        let kept = self.stored.access_token(target);
+        let access = kept.map(|kept| BroughtAccess {
+            token: AccessToken::new(kept.token.expose()),
+            granted: kept.granted.clone(),
+            expires: kept.expires,
+        });
+        let obtained = kept.map_or(self.stored.version.read_at(), |kept| kept.obtained);
+        Some(Brought { proceeds, refresh_token, obtained, access })
     }
 
     /// A moment of this process on the store's clock, no later than it is.

@@ -61,6 +61,7 @@ impl Snapshot {
             standing.verdict = None;
         }
         self.let_others_finish(&mut standing, proceeds, terms);
+        standing.epoch = standing.epoch.max(proceeds.epoch);
         standing.forget(&proceeds.attempt);
         if standing == self.standing && !access {
             return Landing::Done;
@@ -131,6 +132,12 @@ impl Standing {
         }
         let sibling = Candidate::proven(successor, proceeds.epoch);
         match self.current {
+            // The record knows of no such attempt: the store went back by more than one, and holds an ancestor.
+            Some(_) if self.epoch < proceeds.epoch => {
+                self.current = Some(sibling);
+                self.parent = Some(parent);
+                self.others.clear();
+            }
             // Of two children of one token the later attempt's is the one that the server has seen last.
             Some(current) if self.parent == Some(parent) && current.epoch < proceeds.epoch => {
                 self.current = Some(sibling);

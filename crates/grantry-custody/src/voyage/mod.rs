@@ -64,6 +64,8 @@ pub(crate) struct Voyage {
     stays_aboard: bool,
     /// Whether the record was gone when it was read last.
     is_gone: bool,
+    /// Whether the store had gone back behind what this process had seen when it was read last.
+    is_rolled_back: bool,
     /// Why the store did not do what it was asked.
     store_error: Option<Error>,
     /// What the attempt is to replace.
@@ -112,6 +114,7 @@ impl Voyage {
             secret_added: None,
             stays_aboard: false,
             is_gone: false,
+            is_rolled_back: false,
             store_error: None,
             replacing,
             claimed_at: now,
@@ -139,6 +142,7 @@ impl Voyage {
             secret_added: None,
             stays_aboard: false,
             is_gone: false,
+            is_rolled_back: false,
             store_error: None,
             replacing: None,
             claimed_at: now,
@@ -176,6 +180,7 @@ impl Voyage {
                         None
                     }
                     Effect::Finish(end) => {
+                        self.remember();
                         self.finish(end);
                         let at = match end {
                             End::InDoubt(Some(at)) | End::Busy(at) => self.local(at),
@@ -224,6 +229,7 @@ impl Voyage {
             }
             Err(error) => {
                 self.grant.meter.give_back(used);
+                self.grant.custody.store_clock.failed();
                 if self.brought.is_some() {
                     self.grant.tell(&News::custody_at_risk(self.grant.key.clone(), self.aboard));
                 }

@@ -127,7 +127,7 @@ impl Voyage {
 
     pub(super) fn local(&self, at: StoreTime) -> Option<Instant> {
         let stored = self.stored.as_ref()?;
-        Some(at.to_local(stored.believed, stored.answered))
+        Some(at.to_local(stored.believed.now, stored.answered))
     }
 
     fn tell(&self, end: End) {

@@ -581,6 +581,7 @@ impl World {
             generation: self.record.generation,
             now: at(self.now),
             stamp: at(self.now),
+            reachable_since: at(0),
             access_expires: Some(Some(at(self.record.access_expires))),
         }
     }
