@@ -185,6 +185,9 @@ impl Grant for CustodyGrant {
 impl Inner {
     /// The generation of a token set, where it is known. What is not known may be replaced by whatever is stored.
     fn generation_of(&self, held: &TokenSet) -> Option<u64> {
+        if held.generation() > 0 {
+            return Some(held.generation());
+        }
         let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
         given.filter(|(serial, _)| *serial == held.token().serial()).map(|(_, generation)| generation)
     }
