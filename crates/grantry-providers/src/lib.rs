@@ -67,7 +67,7 @@ pub use template::Template;
 /// ```
 pub fn find(name: &str) -> Option<&'static Preset> {
     let is = |other: &&str| other.eq_ignore_ascii_case(name);
-    catalogue().find(|preset| is(&preset.name) || preset.aliases.iter().any(|alias| is(alias)))
+    catalogue().find(|preset| is(&preset.name) || preset.aliases.iter().any(is))
 }
 
 /// Every preset, by file and name.
