@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use grantry_core::{ErrorKind, Lifetime, Pkce, Rotation};
-use grantry_providers::{ALL, Flow, Preset, catalogue, find, microsoft, okta, okta_custom};
+use grantry_providers::{ALL, Flow, Form, Preset, catalogue, find, microsoft, okta, okta_custom};
 
 const HOSTILE: &[&str] = &[
     "evil.example/",
@@ -148,6 +148,41 @@ fn no_insert_into_any_preset_leads_elsewhere() {
                     assert!(!said.contains(insert) || insert.len() < 3, "{error}");
                     assert_eq!(expected, parameter.expected);
                 }
+            }
+        }
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_is_inserted_stays_in_its_place(
+        value in "[ -~]{0,40}|\\PC{0,20}|https://[a-z.@:/?#-]{0,30}|[a-z-]{1,12}(\\.[a-z-]{1,14}){0,3}",
+        end in "(\\.(my\\.)?(salesforce\\.com|myshopify\\.com|zendesk\\.com))?/?",
+    ) {
+        let value = format!("{value}{end}");
+        for (preset, parameter) in catalogue().flat_map(|p| p.parameters.iter().map(move |q| (p, q))) {
+            let Ok(checked) = parameter.check(&value) else { continue };
+            proptest::prop_assert_eq!(&parameter.check(&checked).unwrap(), &checked, "one form");
+            let given = |other: &'static str| if other == parameter.name { value.as_str() } else { good(other) };
+            let values: Vec<(&str, &str)> = preset.parameters.iter().map(|p| (p.name, given(p.name))).collect();
+            let server = preset.server(&values).unwrap();
+            let url = server.token_endpoint();
+            let host = url.host_str().unwrap();
+            proptest::prop_assert_eq!(
+                (url.scheme(), url.port(), url.query(), url.fragment(), url.username(), url.password()),
+                ("https", None, None, None, "", None)
+            );
+            let template = preset.token_endpoint.as_str();
+            proptest::prop_assert_eq!(url.as_str().split('/').count(), template.split('/').count());
+            match parameter.form {
+                Form::Host { homes, custom: false, .. } | Form::Origin { homes } => {
+                    let is_below = |home: &&str| host.ends_with(&format!(".{home}"));
+                    proptest::prop_assert!(homes.iter().any(is_below), "{}", host);
+                }
+                Form::Choice(words) => {
+                    proptest::prop_assert!(words.iter().any(|(_, known)| *known == host), "{}", host);
+                }
+                _ => {}
             }
         }
     }
