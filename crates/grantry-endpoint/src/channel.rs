@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use grantry_core::presenting::proof_nonce;
 use grantry_core::{
     AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Event, Instant,
-    Observer, Party, Retry, Stage,
+    Observer, Origin, Party, ProofRequest, Retry, Stage,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::answer::{Refusal, may_be_told, retry_after};
+use crate::answer::{Refusal, may_be_told, names_error, retry_after};
 use crate::assertion::Assertion;
+use crate::dpop::proof_header;
 use crate::form::Form;
 use crate::quiet::{inside, quietly};
 use crate::server_clock::{Changed, ServerClock};
-use crate::{Answer, Client, Request, Transport, TransportFailure};
+use crate::{Answer, Client, Dpop, DpopKey, DpopProvers, Request, Transport, TransportFailure};
 
 /// What token, revocation and introspection requests have in common.
 #[derive(Debug)]
@@ -28,7 +30,11 @@ pub(crate) struct Channel {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) server_clock: ServerClock,
+    pub(crate) server_clock: Arc<ServerClock>,
+    pub(crate) dpop: Option<Dpop>,
+    /// The key of requests that have none of their own.
+    pub(crate) dpop_key: Option<DpopKey>,
+    pub(crate) provers: DpopProvers,
     pub(crate) learned: Learned,
 }
 
@@ -73,9 +79,45 @@ impl Channel {
         &self,
         stage: Stage,
         url: &Url,
-        mut form: Form,
+        form: Form,
         deadline: Option<Instant>,
     ) -> Result<Exchange, Error> {
+        self.post_once(stage, url, form, deadline, None).await
+    }
+
+    /// The same with a proof of possession, if there is a key to prove. Where the server answers that it wants a nonce in
+    /// it, which says that it did nothing else (RFC 9449 section 8), the form is posted once more, with the nonce.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post): what the server refused before it got the nonce is as good as not sent.
+    pub(crate) async fn post_proving(
+        &self,
+        stage: Stage,
+        url: &Url,
+        form: Form,
+        deadline: Option<Instant>,
+        key: Option<&DpopKey>,
+    ) -> Result<Exchange, Error> {
+        let Some(key) = key else {
+            return self.post_once(stage, url, form, deadline, None).await;
+        };
+        let first = self.post_once(stage, url, form.clone(), deadline, Some(key)).await?;
+        if !first.result.as_ref().is_ok_and(wants_nonce) {
+            return Ok(first);
+        }
+        let second = self.post_once(stage, url, form, deadline, Some(key)).await?;
+        Ok(Exchange { skew: second.skew.or(first.skew), ..second })
+    }
+
+    async fn post_once(
+        &self,
+        stage: Stage,
+        url: &Url,
+        mut form: Form,
+        deadline: Option<Instant>,
+        key: Option<&DpopKey>,
+    ) -> Result<Exchange, Error> {
+        let origin = key.map(|_| Origin::of(url)).transpose()?;
         let mut request = Request::new(Method::POST, url.clone())
             .with_header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .with_header(ACCEPT, HeaderValue::from_static("application/json"));
@@ -89,6 +131,12 @@ impl Channel {
                 }
             }
             None => form.add("client_id", self.client.id().as_str()),
+        }
+        if let (Some(key), Some(origin)) = (key, &origin) {
+            let target = format!("{origin}{}", url.path());
+            let asked = ProofRequest::new(&Method::POST, &target, origin);
+            let proof = self.provers.of(key.clone()).prove_to_issuer(asked, stage).await?;
+            request = request.with_header(proof_header(), proof);
         }
         request = request.with_body(form.into_body());
         if self.learned.covers(url) {
@@ -123,6 +171,9 @@ impl Channel {
             }
         });
         quietly(|| drop(span));
+        if let (Some(origin), Some(head)) = (&origin, head) {
+            self.provers.saw_answer(origin, head.headers());
+        }
         let skew = head.and_then(|head| self.server_clock.measure(head.headers(), self.clock.wall()));
         Ok(Exchange { sent, result, credential: used, skew })
     }
@@ -188,6 +239,11 @@ impl Channel {
             ErrorKind::InvalidClient if self.refused(exchange) => {
                 error = error.with_diagnosis(next_may_succeed());
             }
+            _ if refusal.names("use_dpop_nonce") => error = error.with_diagnosis(nonce_loop()),
+            _ if refusal.names("invalid_dpop_proof") => {
+                let may_succeed = exchange.skew.is_some() && self.server_clock.excuses();
+                error = error.with_diagnosis(if may_succeed { next_may_succeed() } else { unproven() });
+            }
             ErrorKind::InvalidAnswer if answer.status() == StatusCode::UNAUTHORIZED => {
                 error = error.with_diagnosis(unauthorized_by_whom());
             }
@@ -218,6 +274,13 @@ impl Channel {
     }
 }
 
+/// Whether the server did nothing but ask for a nonce, and names one.
+fn wants_nonce(answer: &Answer) -> bool {
+    matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+        && proof_nonce(answer.headers()).is_some()
+        && names_error(answer, "use_dpop_nonce")
+}
+
 /// The diagnosis of `invalid_client` while the client has something else to try.
 fn next_may_succeed() -> Diagnosis {
     Diagnosis::new(
@@ -227,6 +290,29 @@ fn next_may_succeed() -> Diagnosis {
     )
     .cause("the client secret was exchanged at the server")
     .cause("this machine's clock differs from the server's")
+}
+
+/// The diagnosis of a server that asks for a nonce when it has got one.
+fn nonce_loop() -> Diagnosis {
+    Diagnosis::new(
+        Party::AuthorizationServer,
+        "have the server accept the nonce that it named last (RFC 9449 section 8)",
+        Retry::After(Duration::from_secs(60)),
+    )
+    .cause("its replicas do not share their nonces")
+    .cause("it asks for a nonce and names none")
+}
+
+/// The diagnosis of a proof that was refused.
+fn unproven() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "see that the server is reached by the very URL that it knows itself by, and takes the key's algorithm",
+        Retry::Never,
+    )
+    .cause("a proxy in front of the server changes the URL, and the proof names the one that was asked")
+    .cause("the server does not take the algorithm: try another (`dpop_signing_alg_values_supported`)")
+    .cause("the grant is bound to another key")
 }
 
 /// The diagnosis of a 401 that is no OAuth answer.

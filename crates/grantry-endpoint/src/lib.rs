@@ -66,6 +66,7 @@ mod client_authentication;
 mod device_authorization_request;
 mod device_codes;
 mod discovery;
+mod dpop;
 mod failure;
 mod form;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -92,6 +93,7 @@ pub use client_authentication::ClientAuthentication;
 pub use device_authorization_request::DeviceAuthorizationRequest;
 pub use device_codes::{DeviceCodes, VerificationUri};
 pub use discovery::{Discovered, Discovery};
+pub use dpop::{Dpop, DpopKey, DpopProvers};
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
 pub use id_token::IdToken;

@@ -38,6 +38,12 @@ impl Prover for Unproven {
     }
 
     fn saw_nonce(&self, _origin: &Origin, _nonce: &str) {}
+
+    fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+
+    fn private_key(&self) -> Option<PrivateKey> {
+        None
+    }
 }
 
 pub(super) fn token_set() -> TokenSet {

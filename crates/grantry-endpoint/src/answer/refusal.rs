@@ -34,6 +34,11 @@ impl Refusal {
         Self::unknown(ErrorKind::InvalidAnswer, fact)
     }
 
+    /// Whether this is the code.
+    pub(crate) fn names(&self, code: &str) -> bool {
+        self.oauth_code.as_ref().is_some_and(|named| named.as_str() == code)
+    }
+
     /// Adds a refresh token that was found in the answer.
     pub(crate) fn with_salvaged(self, salvaged: Option<RefreshToken>) -> Self {
         Self { salvaged, ..self }
@@ -69,11 +74,15 @@ pub(super) fn of_members(
         "temporarily_unavailable" => {
             (ErrorKind::Unavailable, Consumed::No, "the server says that it is unavailable for a while")
         }
-        "unauthorized_client"
-        | "unsupported_grant_type"
-        | "invalid_request"
-        | "invalid_dpop_proof"
-        | "use_dpop_nonce" => (ErrorKind::Refused, Consumed::No, "the server refused the request"),
+        "unauthorized_client" | "unsupported_grant_type" | "invalid_request" | "invalid_dpop_proof" => {
+            (ErrorKind::Refused, Consumed::No, "the server refused the request")
+        }
+        // After it has got one, or where it names none: the next attempt may be luckier.
+        "use_dpop_nonce" => (
+            ErrorKind::InvalidAnswer,
+            Consumed::No,
+            "the server asks for a nonce and does not accept the one it named",
+        ),
         // A code of the server's own: with these statuses it is the status that counts.
         _ if matches!(status.as_u16(), 408 | 425 | 429) => {
             return Some(named(by_status(status, ""), code, members, server));

@@ -10,7 +10,7 @@ use grantry_core::{
 use super::TokenEndpoint;
 use crate::channel::{Channel, Learned};
 use crate::server_clock::ServerClock;
-use crate::{Client, Transport};
+use crate::{Client, Dpop, DpopProvers, Transport};
 
 /// Builds a [`TokenEndpoint`].
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct TokenEndpointBuilder {
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
     learned: Learned,
+    dpop: Option<Dpop>,
 }
 
 impl TokenEndpointBuilder {
@@ -35,6 +36,7 @@ impl TokenEndpointBuilder {
             entropy: Arc::new(SystemEntropy),
             observer: Arc::new(NoObserver),
             learned: Learned::None,
+            dpop: None,
         }
     }
 
@@ -61,6 +63,13 @@ impl TokenEndpointBuilder {
     /// itself.
     pub fn learned(mut self) -> Self {
         self.learned = Learned::All;
+        self
+    }
+
+    /// Binds the tokens to keys (RFC 9449): every token request carries a proof, and so does every request of the clients
+    /// that present its tokens.
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
         self
     }
 
@@ -93,14 +102,20 @@ impl TokenEndpointBuilder {
                 method.as_str()
             )));
         }
+        let dpop_key = self.dpop.as_ref().map(Dpop::key).transpose()?;
+        let server_clock = Arc::new(ServerClock::default());
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
         Ok(TokenEndpoint(Arc::new(Channel {
+            provers: DpopProvers::by_the_clock_of(Arc::clone(&server_clock), clock, entropy),
+            dpop: self.dpop,
+            dpop_key,
             server: self.server,
             client: self.client,
             transport: self.transport,
             clock: self.clock,
             entropy: self.entropy,
             observer: self.observer,
-            server_clock: ServerClock::default(),
+            server_clock,
             learned: self.learned,
         })))
     }
