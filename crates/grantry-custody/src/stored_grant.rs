@@ -1,14 +1,23 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, StoreTime, Target, Timestamp, TokenSet,
+    AccessToken, Binding, Error, ErrorKind, Instant, RefreshToken, Stage, StoreTime, Target, Timestamp,
+    TokenSet,
 };
-use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
+use grantry_endpoint::{DpopKey, DpopProvers};
+use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken, StoredBinding};
 
 use crate::brought::Brought;
 use crate::chronicle::Chronicle;
 use crate::protocol::{Change, Snapshot, Standing, Verdict};
 use crate::standing_codec::{self, UnreadableStanding};
+
+/// Who makes the proofs for tokens that are kept.
+pub(crate) struct Provers<'a> {
+    pub(crate) of: &'a DpopProvers,
+    /// The key that is in no record.
+    pub(crate) elsewhere: Option<&'a DpopKey>,
+}
 
 /// A record as it was read, with the local readings around the moment of reading.
 #[derive(Debug, Clone)]
@@ -44,7 +53,7 @@ impl StoredGrant {
     }
 
     /// The access token that it holds, as a source gets it.
-    pub(crate) fn token_set(&self, target: &Target) -> Option<TokenSet> {
+    pub(crate) fn token_set(&self, target: &Target, provers: &Provers<'_>) -> Option<TokenSet> {
         let kept = self.stored.access_token(target)?;
         let read_at = self.stored.version.read_at();
         // By the reading before, so that it expires here no later than there.
@@ -52,11 +61,25 @@ impl StoredGrant {
         let access_token = AccessToken::new(kept.token.expose());
         let mut set = TokenSet::builder(access_token, local(kept.obtained))
             .scope(kept.granted.clone())
+            .binding(self.binding(kept.binding, provers)?)
             .generation(self.stored.version.generation());
         if let Some(expires) = kept.expires {
             set = set.expires(local(expires));
         }
         set.build().ok()
+    }
+
+    fn binding(&self, kept: StoredBinding, provers: &Provers<'_>) -> Option<Binding> {
+        let key = match kept {
+            StoredBinding::Bearer => return Some(Binding::Bearer),
+            StoredBinding::Certificate(thumbprint) => return Some(Binding::Certificate(thumbprint)),
+            StoredBinding::Proof => match self.stored.proof_key() {
+                Some(kept) => DpopKey::from_private_key(kept).ok()?,
+                None => provers.elsewhere?.clone(),
+            },
+            _ => return None,
+        };
+        Some(Binding::Proof(provers.of.prover(key)))
     }
 
     /// A moment of this process on the store's clock, no later than it is.
@@ -99,10 +122,16 @@ impl StoredGrant {
                 record = record.with_refresh_token(find(current.token)?, wall);
             }
         }
+        let proof_key = brought.and_then(|brought| brought.proof_key.as_ref());
+        // The key of what does not take the place of what is held serves only where there was none.
+        if let Some(key) = proof_key.filter(|_| change.access || record.proof_key().is_none()) {
+            record = record.with_proof_key(key.clone());
+        }
         if let Some(brought) = brought.filter(|_| change.access) {
             let mut kept =
                 StoredAccessToken::new(target.clone(), brought.access_token.clone(), brought.obtained)
-                    .granted(brought.granted.clone());
+                    .granted(brought.granted.clone())
+                    .bound(brought.binding);
             if let Some(expires) = brought.expires {
                 kept = kept.expiring(expires);
             }
