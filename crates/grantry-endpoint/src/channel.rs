@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantry_core::presenting::proof_nonce;
 use grantry_core::{
     AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Event, Instant,
-    Observer, Origin, Party, ProofRequest, Retry, Stage,
+    Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -31,6 +31,8 @@ pub(crate) struct Channel {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) server_clock: Arc<ServerClock>,
+    /// What access tokens are bound to, if they are bound to a certificate.
+    pub(crate) certificate: Option<Thumbprint>,
     pub(crate) dpop: Option<Dpop>,
     /// The key of requests that have none of their own.
     pub(crate) dpop_key: Option<DpopKey>,

@@ -294,6 +294,9 @@ impl TokenEndpoint {
             }
             None => {}
         }
+        if let (false, Some(certificate)) = (granted.bound, self.0.certificate) {
+            set = set.binding(Binding::Certificate(certificate));
+        }
         if let Some(lifetime) = granted.expires_in {
             set = set.expires(sent.after(lifetime));
         }
