@@ -79,10 +79,11 @@ pub use grantry_custody as custody;
 #[cfg(feature = "device-authorization")]
 pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
-    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IdToken, IntrospectionEndpoint,
-    IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest, Redeemed, RefreshTokenGrant,
-    RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint,
-    TokenEndpointBuilder, TokenRequest, Transport, TransportCause, TransportFailure,
+    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, Dpop, DpopKey, DpopProvers,
+    IdToken, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest,
+    Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
+    RevocationEndpoint, TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport, TransportCause,
+    TransportFailure,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};

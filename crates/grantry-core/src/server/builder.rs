@@ -301,7 +301,10 @@ impl AuthorizationServerBuilder {
             ("revocation endpoint for mutual TLS", &self.mtls_revocation_endpoint),
             ("introspection endpoint for mutual TLS", &self.mtls_introspection_endpoint),
             ("device authorization endpoint for mutual TLS", &self.mtls_device_authorization_endpoint),
-            ("pushed authorization request endpoint for mutual TLS", &self.mtls_pushed_authorization_request_endpoint),
+            (
+                "pushed authorization request endpoint for mutual TLS",
+                &self.mtls_pushed_authorization_request_endpoint,
+            ),
         ] {
             optional(what, url)?;
         }

@@ -44,17 +44,18 @@ pub(super) fn configure(
             config.dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
         // The machine has no root certificates: http to loopback works, every handshake fails.
-        Err(_) if roots.is_empty() => {
-            config.with_root_certificates(rustls::RootCertStore::empty())
-        }
+        Err(_) if roots.is_empty() => config.with_root_certificates(rustls::RootCertStore::empty()),
         Err(_) => return Err(refuse()),
     };
     let mut config = match identity {
         None => config.with_no_client_auth(),
         Some(pem) => {
-            let refuse = || Error::configuration("the client certificate and its private key do not belong together");
+            let refuse =
+                || Error::configuration("the client certificate and its private key do not belong together");
             let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-            let (Ok(chain), Ok(key)) = (chain, PrivateKeyDer::from_pem_slice(pem)) else { return Err(refuse()) };
+            let (Ok(chain), Ok(key)) = (chain, PrivateKeyDer::from_pem_slice(pem)) else {
+                return Err(refuse());
+            };
             config.with_client_auth_cert(chain, key).map_err(|_| refuse())?
         }
     };
