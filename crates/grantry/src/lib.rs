@@ -31,6 +31,7 @@
 //! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization` |
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
+//! | have tokens that are worth nothing to a thief | [`Dpop`], [`manual::binding`] |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
@@ -39,7 +40,7 @@
 //! # Features
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
-//! `tower`, `middleware` add what they are named for, as do `authorization-code`, `device-authorization` and
+//! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
 //! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
