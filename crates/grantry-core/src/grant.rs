@@ -9,7 +9,8 @@ use crate::{Error, Instant, PrivateKey, RefreshToken, TokenSet};
 
 /// Obtains token sets: one flow, or a wrapper around one.
 ///
-/// **One call sends at most one token request.** The source decides when to try again.
+/// **One call sends at most one token request**, and the same once more where the server asks for a nonce in its proof
+/// (RFC 9449 section 8). The source decides when to try again.
 ///
 /// **Cancel-safety**: none is needed. A source runs each call as a task of its own to the end; an
 /// implementation may rely on not being dropped while the runtime lives. **Concurrency**: a source makes one

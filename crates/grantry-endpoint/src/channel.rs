@@ -65,6 +65,8 @@ impl Learned {
 pub(crate) struct Exchange {
     pub(crate) sent: Instant,
     pub(crate) result: Result<Answer, TransportFailure>,
+    /// Whether it carried a proof of possession.
+    proved: bool,
     /// The number of the credential that went along.
     credential: Option<usize>,
     /// What the server's clock showed, if that is new.
@@ -177,7 +179,7 @@ impl Channel {
             self.provers.saw_answer(origin, head.headers());
         }
         let skew = head.and_then(|head| self.server_clock.measure(head.headers(), self.clock.wall()));
-        Ok(Exchange { sent, result, credential: used, skew })
+        Ok(Exchange { sent, result, proved: key.is_some(), credential: used, skew })
     }
 
     /// What an exchange taught that somebody may want to know: told when nothing can be lost any more.
@@ -229,8 +231,15 @@ impl Channel {
     ) -> Error {
         let secrets: Vec<&str> = self.client.secrets().chain(secrets.iter().copied()).collect();
         let told = |code: &&Zeroizing<String>| may_be_told(code, &self.server, &secrets);
-        let mut error =
-            Error::new(refusal.kind, stage, refusal.fact.as_str()).with_status(answer.status().as_u16());
+        let wants_another_nonce = exchange.proved && refusal.names("use_dpop_nonce");
+        let (kind, fact) = match wants_another_nonce {
+            // The next attempt may be luckier.
+            true => {
+                (ErrorKind::InvalidAnswer, "the server asks for another nonce than the one that it named")
+            }
+            false => (refusal.kind, refusal.fact.as_str()),
+        };
+        let mut error = Error::new(kind, stage, fact).with_status(answer.status().as_u16());
         if let Some(code) = refusal.oauth_code.as_ref().filter(told) {
             error = error.with_oauth_code(code);
         }
@@ -241,7 +250,12 @@ impl Channel {
             ErrorKind::InvalidClient if self.refused(exchange) => {
                 error = error.with_diagnosis(next_may_succeed());
             }
-            _ if refusal.names("use_dpop_nonce") => error = error.with_diagnosis(nonce_loop()),
+            _ if wants_another_nonce => error = error.with_diagnosis(nonce_loop()),
+            _ if refusal.names("use_dpop_nonce")
+                || (refusal.names("invalid_dpop_proof") && !exchange.proved) =>
+            {
+                error = error.with_diagnosis(proof_wanted());
+            }
             _ if refusal.names("invalid_dpop_proof") => {
                 let may_succeed = exchange.skew.is_some() && self.server_clock.excuses();
                 error = error.with_diagnosis(if may_succeed { next_may_succeed() } else { unproven() });
@@ -303,6 +317,16 @@ fn nonce_loop() -> Diagnosis {
     )
     .cause("its replicas do not share their nonces")
     .cause("it asks for a nonce and names none")
+}
+
+/// The diagnosis of a server that wants proofs of a client that makes none.
+fn proof_wanted() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "bind the tokens to a key (RFC 9449): build the endpoint with `dpop`",
+        Retry::Never,
+    )
+    .cause("the client is registered for bound tokens (`dpop_bound_access_tokens`), or the server binds all")
 }
 
 /// The diagnosis of a proof that was refused.

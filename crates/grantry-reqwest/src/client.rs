@@ -75,7 +75,8 @@ impl AuthorizedClient {
 
     /// The same with a certificate of its own for mutual TLS (RFC 8705): a PEM text with the certificate (and those
     /// between it and its root) and its private key. Every connection presents it, and a token that is bound to it goes
-    /// over this client; one that is bound to another is refused. It has no effect over http.
+    /// over this client; one that is bound to another is refused. It has no effect over http, nor on a builder with a TLS
+    /// configuration of its own (`tls_backend_preconfigured`): the server then refuses the token.
     ///
     /// # Errors
     /// As [`from_builder`](Self::from_builder), and of kind `Configuration` where the text cannot be used.

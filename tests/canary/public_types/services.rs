@@ -14,8 +14,8 @@ use grantry_refresh::{
 };
 use grantry_reqwest::{AuthorizeMiddleware, AuthorizedClient};
 use grantry_testkit::{
-    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment,
-    Nonces, ProofPolicy, ProtectedResource, RawAnswer, RawServer, ReceivedRequest, RegisteredClient, ResponseIssuer,
+    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment, Nonces,
+    ProofPolicy, ProtectedResource, RawAnswer, RawServer, ReceivedRequest, RegisteredClient, ResponseIssuer,
     ResponseState, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant, TestServer,
 };
 use grantry_tower::{AuthorizeLayer, ClonedBodies, EmptyBodies, NoBodies};

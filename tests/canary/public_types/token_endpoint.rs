@@ -10,9 +10,9 @@ use grantry_core::{
     Attempt, AuthorizationServer, Entropy, Origin, PrivateKey, Scope, SystemClock, SystemEntropy,
 };
 use grantry_endpoint::{
-    Answer, Client, ClientAuthentication, DeviceAuthorizationRequest, Dpop, DpopKey, DpopProvers, HttpTransport, IdToken, PushedAuthorizationRequest,
-    RefreshTokenRedemption, Request, TokenEndpoint, TokenRequest, Transport, TransportCause,
-    TransportFailure,
+    Answer, Client, ClientAuthentication, DeviceAuthorizationRequest, Dpop, DpopKey, DpopProvers,
+    HttpTransport, IdToken, PushedAuthorizationRequest, RefreshTokenRedemption, Request, TokenEndpoint,
+    TokenRequest, Transport, TransportCause, TransportFailure,
 };
 use http::StatusCode;
 
@@ -161,7 +161,8 @@ pub(super) async fn bound(to: &Printed) {
         (200, body.to_string())
     };
     let endpoint = answering([tokens("DPoP"), tokens("Bearer"), refusal("use_dpop_nonce")]);
-    let request = || TokenRequest::new("refresh_token").parameter("refresh_token", CANARY).dpop_key(key.clone());
+    let request =
+        || TokenRequest::new("refresh_token").parameter("refresh_token", CANARY).dpop_key(key.clone());
     to.print("grantry_endpoint::TokenRequest", &request());
     let set = endpoint.request(request(), Attempt::first().bound_to(&kept)).await.unwrap();
     to.print("grantry_core::TokenSet", &set);

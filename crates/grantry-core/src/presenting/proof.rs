@@ -1,6 +1,6 @@
 //! Proofs of possession on resource requests (RFC 9449 sections 7 and 9).
 
-use http::header::DATE;
+use http::header::{AGE, DATE};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::{AccessToken, Binding, Error, Origin, ProofRequest, Token};
@@ -41,7 +41,8 @@ pub fn remember_answer(token: &Token, origin: &Origin, headers: &HeaderMap) {
     if let Some(nonce) = proof_nonce(headers) {
         prover.saw_nonce(origin, nonce);
     }
-    if let Some(date) = headers.get(DATE) {
+    // Where a cache answered, the date is that of its copy.
+    if let Some(date) = headers.get(DATE).filter(|_| !headers.contains_key(AGE)) {
         prover.saw_date(origin, date);
     }
 }

@@ -74,15 +74,11 @@ pub(super) fn of_members(
         "temporarily_unavailable" => {
             (ErrorKind::Unavailable, Consumed::No, "the server says that it is unavailable for a while")
         }
-        "unauthorized_client" | "unsupported_grant_type" | "invalid_request" | "invalid_dpop_proof" => {
-            (ErrorKind::Refused, Consumed::No, "the server refused the request")
-        }
-        // After it has got one, or where it names none: the next attempt may be luckier.
-        "use_dpop_nonce" => (
-            ErrorKind::InvalidAnswer,
-            Consumed::No,
-            "the server asks for a nonce and does not accept the one it named",
-        ),
+        "unauthorized_client"
+        | "unsupported_grant_type"
+        | "invalid_request"
+        | "invalid_dpop_proof"
+        | "use_dpop_nonce" => (ErrorKind::Refused, Consumed::No, "the server refused the request"),
         // A code of the server's own: with these statuses it is the status that counts.
         _ if matches!(status.as_u16(), 408 | 425 | 429) => {
             return Some(named(by_status(status, ""), code, members, server));

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-
 use grantry_core::{
     AccessToken, Attempt, Binding, ErrorKind, Origin, ProofRequest, Prover, RefreshToken, Scope, Timestamp,
 };
@@ -82,7 +81,9 @@ async fn req_e14_the_refresh_token_of_a_public_client_is_bound_and_that_of_a_con
             authority.settings_mut().rotation = grantry_core::Rotation::KeepOld;
         });
         let endpoint = endpoint(&server, client, Some(Dpop::es256()));
-        let refresh = |token: &RefreshToken| TokenRequest::new("refresh_token").parameter("refresh_token", token.expose());
+        let refresh = |token: &RefreshToken| {
+            TokenRequest::new("refresh_token").parameter("refresh_token", token.expose())
+        };
         let key = DpopKey::generate(Algorithm::Es256).unwrap();
         let first = endpoint.request(refresh(&seeded).dpop_key(key.clone()), Attempt::first()).await.unwrap();
         let second = first.refresh_token().unwrap().clone();
@@ -111,9 +112,15 @@ async fn case() -> Case {
     let client = RegisteredClient::with_secret("billing", "s3cret");
     let server = TestServer::builder().client(client).start().await.unwrap();
     let resource = ProtectedResource::start(&server).await.unwrap();
-    let set = endpoint(&server, "billing", Some(Dpop::es256())).request(request(), Attempt::first()).await.unwrap();
+    let set =
+        endpoint(&server, "billing", Some(Dpop::es256())).request(request(), Attempt::first()).await.unwrap();
     let Binding::Proof(prover) = set.token().binding() else { panic!("not bound") };
-    Case { resource, token: AccessToken::new(set.token().expose()), prover: Arc::clone(prover), _server: server }
+    Case {
+        resource,
+        token: AccessToken::new(set.token().expose()),
+        prover: Arc::clone(prover),
+        _server: server,
+    }
 }
 
 impl Case {
@@ -162,7 +169,8 @@ async fn a_resource_takes_a_bound_token_with_its_own_proof_once_and_with_no_othe
     let clock = ManualClock::new();
     clock.set_wall(Timestamp::from_unix_seconds(1));
     let stranger = DpopKey::generate(Algorithm::Es256).unwrap();
-    let provers = DpopProvers::new(Arc::new(grantry_core::SystemClock::new()), Arc::new(SeededEntropy::new(1)));
+    let provers =
+        DpopProvers::new(Arc::new(grantry_core::SystemClock::new()), Arc::new(SeededEntropy::new(1)));
     let stranger = Case { prover: provers.prover(stranger.clone()), ..case().await };
     let theirs = stranger.proof(&Method::GET, "/orders", &stranger.token).await;
     assert_eq!(stranger.get("DPoP", &[&theirs]).await.0, 401);

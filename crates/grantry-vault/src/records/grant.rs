@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use grantry_core::{AccessToken, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint, Timestamp};
+use grantry_core::{
+    AccessToken, Binding, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint, Timestamp,
+};
 use zeroize::Zeroizing;
 
 use super::{Content, Reader, Writer};
@@ -167,6 +169,20 @@ impl GrantRecord {
         }
         self.proof_key = Some(key);
         self
+    }
+
+    /// Sets the key that a token set was bound to, as a consent brought it. Nothing changes where it is bound to none, or to
+    /// one that never leaves its place.
+    #[must_use]
+    pub fn with_key_of(self, binding: &Binding) -> Self {
+        let key = match binding {
+            Binding::Proof(prover) => prover.private_key(),
+            _ => None,
+        };
+        match key {
+            Some(key) => self.with_proof_key(key),
+            None => self,
+        }
     }
 
     /// Sets the state of its renewal, in the bytes of whoever renews it.

@@ -48,7 +48,7 @@
 //! with no other. So keys are exchanged one consent after the other, and never under a grant that lives.
 //!
 //! Where grants are kept in the vault, the key lies in the grant's own record, sealed with it: what was just consented to is
-//! put there by `GrantRecord::with_proof_key`, and custody does the rest. Every replica that reads the record proves with
+//! put there by `GrantRecord::with_key_of(token_set.token().binding())`, and custody does the rest. Every replica that reads the record proves with
 //! that key. Without a vault keep it beside the refresh token:
 //!
 //! ```
