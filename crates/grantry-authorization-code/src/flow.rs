@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{Diagnosis, Error, GrantKey, Retry, Target};
-use grantry_endpoint::{PushedAuthorizationRequest, TokenEndpoint};
+use grantry_endpoint::{DpopKey, PushedAuthorizationRequest, TokenEndpoint};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -84,12 +84,13 @@ impl AuthorizationCode {
     /// not expire by itself.
     ///
     /// # Errors
-    /// Of the pushed request alone; begin again, which spends nothing.
+    /// Of the pushed request, and where no key can be made that the tokens would be bound to; begin again, which spends
+    /// nothing.
     pub async fn begin(
         &self,
         user_agent: &UserAgentBinding,
     ) -> Result<(RedirectUrl, PendingAuthorization), Error> {
-        let pending = self.pending(user_agent);
+        let pending = self.pending(user_agent, self.endpoint.new_dpop_key()?);
         let parameters = self.parameters(&pending);
         let client = self.endpoint.client().id().as_str();
         let (url, expires) = if self.pushed {
@@ -138,13 +139,14 @@ impl AuthorizationCode {
             && pending.redirect_uri == *self.redirect_uri
     }
 
-    fn pending(&self, user_agent: &UserAgentBinding) -> PendingAuthorization {
+    fn pending(&self, user_agent: &UserAgentBinding, dpop_key: Option<DpopKey>) -> PendingAuthorization {
         let (server, entropy) = (self.endpoint.server(), &**self.endpoint.entropy());
         let clock = self.endpoint.clock();
         PendingAuthorization {
             state: Random::new(entropy),
             verifier: Verifier::new(entropy),
             nonce: self.nonce.then(|| Random::new(entropy)),
+            dpop_key,
             user_agent: user_agent.hash(),
             issuer: server.issuer().map(str::to_owned),
             token_endpoint: server.token_endpoint().as_str().to_owned(),
@@ -174,6 +176,10 @@ impl AuthorizationCode {
         }
         all.push(plain("code_challenge", &pending.verifier.challenge()));
         all.push(plain("code_challenge_method", pkce::METHOD));
+        if let Some(key) = &pending.dpop_key {
+            // So that the code is worth nothing without the key either (RFC 9449 section 10).
+            all.push(plain("dpop_jkt", key.thumbprint()));
+        }
         all.extend(self.fixed.iter().cloned());
         all
     }

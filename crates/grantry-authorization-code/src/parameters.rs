@@ -21,6 +21,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("nonce", "the flow makes it: use nonce()"),
     ("code_challenge", "the flow makes it, new for each request"),
     ("code_challenge_method", "the flow sets it itself, to S256"),
+    ("dpop_jkt", "the flow sends it where the endpoint binds tokens to keys"),
     ("code_verifier", "it is for the token endpoint alone"),
     ("resource", "use resource()"),
     ("prompt", "use prompt()"),

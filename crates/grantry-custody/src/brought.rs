@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use grantry_core::{AccessToken, RefreshToken, Scope, StoreTime};
-use grantry_vault::{FieldReader, FieldWriter, Fingerprint, LineageId};
+use grantry_core::{AccessToken, Binding, PrivateKey, RefreshToken, Scope, StoreTime, Thumbprint};
+use grantry_vault::{FieldReader, FieldWriter, Fingerprint, LineageId, StoredBinding};
 use zeroize::Zeroizing;
 
 use crate::protocol::{Intent, Proceeds};
@@ -26,6 +26,9 @@ pub(crate) struct BroughtAccess {
     pub(crate) token: AccessToken,
     pub(crate) granted: Scope,
     pub(crate) expires: Option<StoreTime>,
+    pub(crate) binding: StoredBinding,
+    /// The key that they are bound to, where it may be kept.
+    pub(crate) proof_key: Option<PrivateKey>,
 }
 
 impl Brought {
@@ -46,12 +49,24 @@ impl Brought {
         }
     }
 
+    /// How a token's binding is kept, and the key beside it.
+    pub(crate) fn bound(binding: &Binding) -> (StoredBinding, Option<PrivateKey>) {
+        match binding {
+            Binding::Proof(prover) => (StoredBinding::Proof, prover.private_key()),
+            Binding::Certificate(thumbprint) => (StoredBinding::Certificate(*thumbprint), None),
+            _ => (StoredBinding::Bearer, None),
+        }
+    }
+
     /// In bytes; the line of descent is beside them, in the seal.
     pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
-        let length = |access: &BroughtAccess| access.token.expose().len() + access.granted.as_str().len();
+        let length = |access: &BroughtAccess| {
+            let key = access.proof_key.as_ref().map_or(0, |key| key.expose().len());
+            access.token.expose().len() + access.granted.as_str().len() + key
+        };
         let tokens = self.refresh_token.as_ref().map_or(0, |token| token.expose().len())
             + self.access.as_ref().map_or(0, length);
-        let mut to = FieldWriter::with_room(tokens + 160);
+        let mut to = FieldWriter::with_room(tokens + 220);
         to.byte(FORMAT);
         to.byte(u8::from(self.proceeds.usable));
         to.bytes(&self.proceeds.attempt);
@@ -59,11 +74,7 @@ impl Brought {
         to.option(self.proceeds.parent, |to, parent| to.bytes(parent.as_bytes()));
         to.option(self.refresh_token.as_ref(), |to, token| to.text(token.expose()));
         to.store_time(self.obtained);
-        to.option(self.access.as_ref(), |to, access| {
-            to.text(access.token.expose());
-            to.text(access.granted.as_str());
-            to.option(access.expires, FieldWriter::store_time);
-        });
+        to.option(self.access.as_ref(), |to, access| access.encode(to));
         Zeroizing::new(to.as_bytes().to_vec())
     }
 
@@ -79,12 +90,40 @@ impl Brought {
         let successor = refresh_token.as_ref().map(Fingerprint::of);
         let proceeds = Proceeds { lineage, attempt, epoch, parent, successor, usable };
         let obtained = from.store_time()?;
-        let access = from.option(|from| {
-            let token = AccessToken::new(from.text()?);
-            let granted = Scope::parse(from.text()?).ok()?;
-            Some(BroughtAccess { token, granted, expires: from.option(FieldReader::store_time)? })
-        })?;
+        let access = from.option(BroughtAccess::decode)?;
         from.is_at_end().then_some(Self { proceeds, refresh_token, obtained, access })
+    }
+}
+
+impl BroughtAccess {
+    fn encode(&self, to: &mut FieldWriter) {
+        to.text(self.token.expose());
+        to.text(self.granted.as_str());
+        to.option(self.expires, FieldWriter::store_time);
+        let (kind, thumbprint) = match &self.binding {
+            StoredBinding::Certificate(thumbprint) => (3, Some(thumbprint)),
+            StoredBinding::Proof => (2, None),
+            _ => (1, None),
+        };
+        to.byte(kind);
+        to.option(thumbprint, |to, thumbprint| to.bytes(&thumbprint.0));
+        to.option(self.proof_key.as_ref(), |to, key| to.text(key.expose()));
+    }
+
+    fn decode(from: &mut FieldReader<'_>) -> Option<Self> {
+        let token = AccessToken::new(from.text()?);
+        let granted = Scope::parse(from.text()?).ok()?;
+        let expires = from.option(FieldReader::store_time)?;
+        let kind = from.byte()?;
+        let thumbprint = from.option(|from| from.bytes()?.try_into().ok())?;
+        let binding = match (kind, thumbprint) {
+            (1, None) => StoredBinding::Bearer,
+            (2, None) => StoredBinding::Proof,
+            (3, Some(thumbprint)) => StoredBinding::Certificate(Thumbprint(thumbprint)),
+            _ => return None,
+        };
+        let proof_key = from.option(|from| from.text().map(PrivateKey::new))?;
+        Some(Self { token, granted, expires, binding, proof_key })
     }
 }
 
@@ -117,17 +156,29 @@ mod tests {
 
     #[test]
     fn what_was_brought_comes_back_from_a_lifeboat_and_half_of_it_does_not() {
-        let access = BroughtAccess {
+        let access = |binding, key: Option<&str>| BroughtAccess {
             token: AccessToken::new("access"),
             granted: Scope::parse("a b").unwrap(),
             expires: Some(StoreTime::from_nanos(5)),
+            binding,
+            proof_key: key.map(PrivateKey::new),
         };
-        for brought in [brought(Some(access)), brought(None)] {
+        let accesses = [
+            None,
+            Some(access(StoredBinding::Bearer, None)),
+            Some(access(StoredBinding::Proof, Some("a key"))),
+            Some(access(StoredBinding::Proof, None)),
+            Some(access(StoredBinding::Certificate(Thumbprint([9; 32])), None)),
+        ];
+        for brought in accesses.map(brought) {
             let (lineage, bytes) = (brought.proceeds.lineage, brought.encode());
             let read = Brought::decode(lineage, &bytes).unwrap();
             assert_eq!(read.proceeds, brought.proceeds);
             assert_eq!(read.refresh_token.unwrap().expose(), "successor");
-            let parts = |access: &BroughtAccess| (access.token.expose().to_owned(), access.expires);
+            let parts = |access: &BroughtAccess| {
+                let key = access.proof_key.as_ref().map(|key| key.expose().to_owned());
+                (access.token.expose().to_owned(), access.expires, access.binding, key)
+            };
             assert_eq!(read.access.as_ref().map(parts), brought.access.as_ref().map(parts));
             assert!((0..bytes.len()).all(|length| Brought::decode(lineage, &bytes[..length]).is_none()));
         }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use grantry_core::{
     Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, Rotation, Stage, Target, TokenSet,
 };
+use grantry_endpoint::DpopKey;
 use grantry_vault::TenantVault;
 use tokio::sync::oneshot;
 
@@ -39,6 +40,8 @@ pub(crate) struct Inner {
     pub(crate) terms: Terms,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) revoker: Option<Arc<dyn Revoker>>,
+    /// What tokens are bound to, where no record holds it.
+    pub(crate) dpop_key: Option<DpopKey>,
     /// Uses that the record does not tell of yet.
     pub(crate) meter: Meter,
     /// What a store that goes back would lose.
@@ -59,6 +62,7 @@ pub struct CustodyGrantBuilder {
     terms: Terms,
     lifetimes: Lifetimes,
     revoker: Option<Arc<dyn Revoker>>,
+    dpop_key: Option<DpopKey>,
 }
 
 impl CustodyGrantBuilder {
@@ -72,6 +76,7 @@ impl CustodyGrantBuilder {
             terms,
             lifetimes: Lifetimes::default(),
             revoker: None,
+            dpop_key: None,
         }
     }
 
@@ -101,6 +106,12 @@ impl CustodyGrantBuilder {
         Self { revoker: Some(Arc::new(revoker)), ..self }
     }
 
+    /// The key in an HSM or a KMS that its tokens are bound to (RFC 9449). A key that was made here is kept in the record, and
+    /// need not be named.
+    pub fn dpop_key(self, key: DpopKey) -> Self {
+        Self { dpop_key: Some(key), ..self }
+    }
+
     /// Checks the terms. The record need not be there yet.
     ///
     /// # Errors
@@ -127,6 +138,7 @@ impl CustodyGrantBuilder {
             terms: self.terms,
             lifetimes: self.lifetimes,
             revoker: self.revoker,
+            dpop_key: self.dpop_key,
             meter: Meter::default(),
             keepsake: Keepsake::default(),
             resolves: AtomicBool::new(false),

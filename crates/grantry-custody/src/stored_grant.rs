@@ -1,15 +1,23 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
+    AccessToken, Binding, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
 };
-use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
+use grantry_endpoint::{DpopKey, DpopProvers};
+use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken, StoredBinding};
 
 use crate::brought::{Brought, BroughtAccess};
 use crate::chronicle::Chronicle;
 use crate::protocol::{AttemptId, Change, Proceeds, Snapshot, Standing, Verdict};
 use crate::standing_codec::{self, UnreadableStanding};
 use crate::store_clock::Believed;
+
+/// Who makes the proofs for tokens that are kept.
+pub(crate) struct Provers<'a> {
+    pub(crate) of: &'a DpopProvers,
+    /// The key that is in no record.
+    pub(crate) elsewhere: Option<&'a DpopKey>,
+}
 
 /// A record as it was read, with the local readings around the moment of reading.
 #[derive(Debug, Clone)]
@@ -46,7 +54,7 @@ impl StoredGrant {
     }
 
     /// The access token that it holds, as a source gets it.
-    pub(crate) fn token_set(&self, target: &Target) -> Option<TokenSet> {
+    pub(crate) fn token_set(&self, target: &Target, provers: &Provers<'_>) -> Option<TokenSet> {
         let kept = self.stored.access_token(target)?;
         let read_at = self.stored.version.read_at();
         // By the reading before, so that it expires here no later than there.
@@ -54,6 +62,7 @@ impl StoredGrant {
         let access_token = AccessToken::new(kept.token.expose());
         let mut set = TokenSet::builder(access_token, local(kept.obtained))
             .scope(kept.granted.clone())
+            .binding(self.binding(kept.binding, provers)?)
             .generation(self.stored.version.generation());
         if let Some(expires) = kept.expires {
             set = set.expires(local(expires));
@@ -80,9 +89,24 @@ impl StoredGrant {
             token: AccessToken::new(kept.token.expose()),
             granted: kept.granted.clone(),
             expires: kept.expires,
+            binding: kept.binding,
+            proof_key: self.stored.proof_key().cloned(),
         });
         let obtained = kept.map_or(self.stored.version.read_at(), |kept| kept.obtained);
         Some(Brought { proceeds, refresh_token, obtained, access })
+    }
+
+    fn binding(&self, kept: StoredBinding, provers: &Provers<'_>) -> Option<Binding> {
+        let key = match kept {
+            StoredBinding::Bearer => return Some(Binding::Bearer),
+            StoredBinding::Certificate(thumbprint) => return Some(Binding::Certificate(thumbprint)),
+            StoredBinding::Proof => match self.stored.proof_key() {
+                Some(kept) => DpopKey::from_private_key(kept).ok()?,
+                None => provers.elsewhere?.clone(),
+            },
+            _ => return None,
+        };
+        Some(Binding::Proof(provers.of.prover(key)))
     }
 
     /// A moment of this process on the store's clock, no later than it is.
@@ -125,9 +149,15 @@ impl StoredGrant {
             }
         }
         let access = brought.and_then(|brought| Some((brought.obtained, brought.access.as_ref()?)));
+        let proof_key = access.and_then(|(_, access)| access.proof_key.as_ref());
+        // The key of what does not take the place of what is held serves only where there was none.
+        if let Some(key) = proof_key.filter(|_| change.access || record.proof_key().is_none()) {
+            record = record.with_proof_key(key.clone());
+        }
         if let Some((obtained, access)) = access.filter(|_| change.access) {
             let mut kept = StoredAccessToken::new(target.clone(), access.token.clone(), obtained)
-                .granted(access.granted.clone());
+                .granted(access.granted.clone())
+                .bound(access.binding);
             if let Some(expires) = access.expires {
                 kept = kept.expiring(expires);
             }

@@ -31,6 +31,7 @@
 //! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization` |
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
+//! | have tokens that are worth nothing to a thief | [`Dpop`], [`manual::binding`] |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
@@ -39,7 +40,7 @@
 //! # Features
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
-//! `tower`, `middleware` add what they are named for, as do `authorization-code`, `device-authorization` and
+//! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
 //! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
@@ -80,11 +81,11 @@ pub use grantry_custody as custody;
 #[cfg(feature = "device-authorization")]
 pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
-    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, FurtherParameters, IdToken,
-    IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest, Redeemed,
-    RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
-    RevocationEndpoint, TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport, TransportCause,
-    TransportFailure,
+    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, Dpop, DpopKey, DpopProvers,
+    FurtherParameters, IdToken, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept,
+    PushedAuthorizationRequest, Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder,
+    RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint, TokenEndpointBuilder,
+    TokenRequest, Transport, TransportCause, TransportFailure,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};

@@ -18,14 +18,16 @@ use grantry_endpoint::{
     KeepError, Keeper, Kept, RefreshTokenGrant, Request, RevocationEndpoint, TokenEndpoint, TokenRequest,
     TransportCause, TransportFailure,
 };
-use grantry_jose::{Algorithm, HeaderMembers, HmacKey, JoseHeader, SignError, SigningKey, VerifyingKey};
+use grantry_jose::{
+    Algorithm, HeaderMembers, HmacKey, JoseHeader, ProofKey, SignError, SigningKey, VerifyingKey,
+};
 use grantry_testkit::{RawAnswer, RawServer};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
 
 use super::Printed;
 use crate::rows;
-use crate::secrets::{CANARY, client_secret, private_key};
+use crate::secrets::{CANARY, client_secret, private_jwk, private_key};
 
 /// A prover that would show its key.
 #[derive(Debug)]
@@ -38,6 +40,12 @@ impl Prover for Unproven {
     }
 
     fn saw_nonce(&self, _origin: &Origin, _nonce: &str) {}
+
+    fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+
+    fn private_key(&self) -> Option<PrivateKey> {
+        None
+    }
 }
 
 pub(super) fn token_set() -> TokenSet {
@@ -152,6 +160,9 @@ pub(super) async fn jose(to: &Printed) {
     to.print("grantry_jose::VerifyingKey", &key.verifying_key());
     to.print("grantry_jose::HmacKey", &HmacKey::new(client_secret()).unwrap());
     to.print("grantry_jose::Jwk", &key.public_jwk());
+    to.print("grantry_jose::ProofKey", &ProofKey::from_jwk(private_jwk()).unwrap());
+    let encoded = HeaderMembers::new().jwk(key.public_jwk()).encode(Algorithm::EdDsa).unwrap();
+    to.print("grantry_jose::EncodedHeader", &encoded);
     to.print("grantry_jose::HeaderMembers", &HeaderMembers::new().typ("JWT").jwk(key.public_jwk()));
     to.print("grantry_jose::JoseHeader", &JoseHeader::peek(&jwt).unwrap());
     to.print("grantry_jose::Algorithm", &Algorithm::Hs256);
@@ -172,6 +183,8 @@ pub(super) async fn jose(to: &Printed) {
         to.print("grantry_jose::KeyError", &VerifyingKey::from_pem(&text).unwrap_err());
         let jwk =
             format!(r#"{{"kty":"OKP","crv":"Ed25519","d":{text:?},"x":{text:?},"{CANARY}":"{CANARY}"}}"#);
+        to.print("grantry_jose::KeyError", &ProofKey::from_jwk(&jwk).unwrap_err());
+        to.print("grantry_jose::KeyError", &grantry_jose::certificate_thumbprint(&jwk).unwrap_err());
         to.print("grantry_jose::KeyError", &SigningKey::from_jwk(jwk).unwrap_err());
     }
     to.print("grantry_jose::KeyError", &HmacKey::new(CANARY).unwrap_err());

@@ -21,6 +21,9 @@ impl AuthorizationCode {
         for resource in &pending.resources {
             request = request.resource(resource);
         }
+        if let Some(key) = &pending.dpop_key {
+            request = request.dpop_key(key.clone());
+        }
         if let Some(key) = &self.key {
             request = request.key(key.clone());
         }

@@ -25,6 +25,12 @@ pub struct AuthorizationServerBuilder {
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) pushed_authorization_request_endpoint: Option<String>,
     pub(super) jwks_uri: Option<String>,
+    pub(super) mtls_token_endpoint: Option<String>,
+    pub(super) mtls_revocation_endpoint: Option<String>,
+    pub(super) mtls_introspection_endpoint: Option<String>,
+    pub(super) mtls_device_authorization_endpoint: Option<String>,
+    pub(super) mtls_pushed_authorization_request_endpoint: Option<String>,
+    pub(super) dpop_algorithms: Vec<String>,
     pub(super) names_itself_in_responses: bool,
     pub(super) requires_pushed_requests: bool,
     pub(super) methods: Vec<ClientAuthenticationMethod>,
@@ -83,6 +89,12 @@ impl AuthorizationServerBuilder {
             device_authorization_endpoint: None,
             pushed_authorization_request_endpoint: None,
             jwks_uri: None,
+            mtls_token_endpoint: None,
+            mtls_revocation_endpoint: None,
+            mtls_introspection_endpoint: None,
+            mtls_device_authorization_endpoint: None,
+            mtls_pushed_authorization_request_endpoint: None,
+            dpop_algorithms: Vec::new(),
             names_itself_in_responses: false,
             requires_pushed_requests: false,
             methods: Vec::new(),
@@ -124,6 +136,16 @@ impl AuthorizationServerBuilder {
         pushed_authorization_request_endpoint,
         /// Where the server publishes its keys.
         jwks_uri,
+        /// The token endpoint's URL for clients with a certificate (RFC 8705 section 5, `mtls_endpoint_aliases`).
+        mtls_token_endpoint,
+        /// The revocation endpoint's URL for clients with a certificate.
+        mtls_revocation_endpoint,
+        /// The introspection endpoint's URL for clients with a certificate.
+        mtls_introspection_endpoint,
+        /// The device authorization endpoint's URL for clients with a certificate.
+        mtls_device_authorization_endpoint,
+        /// The pushed authorization request endpoint's URL for clients with a certificate.
+        mtls_pushed_authorization_request_endpoint,
         /// The provider's name.
         provider,
         /// The prefix of the provider's own error codes.
@@ -140,6 +162,12 @@ impl AuthorizationServerBuilder {
     /// Whether it accepts authorization requests only if they were pushed (RFC 9126 section 5).
     pub fn require_pushed_authorization_requests(mut self, required: bool) -> Self {
         self.requires_pushed_requests = required;
+        self
+    }
+
+    /// The algorithms of the proofs that it takes (RFC 9449 section 5.1, `dpop_signing_alg_values_supported`).
+    pub fn dpop_algorithms<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.dpop_algorithms = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -269,6 +297,27 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// The same facts with the endpoints that clients with a certificate use in the place of the others, where there are
+    /// any (RFC 8705 section 5).
+    pub(super) fn with_mtls_aliases(mut self) -> Self {
+        let swap = |endpoint: &mut Option<String>, alias: &Option<String>| {
+            if alias.is_some() {
+                endpoint.clone_from(alias);
+            }
+        };
+        if let Some(alias) = &self.mtls_token_endpoint {
+            self.token_endpoint.clone_from(alias);
+        }
+        swap(&mut self.revocation_endpoint, &self.mtls_revocation_endpoint);
+        swap(&mut self.introspection_endpoint, &self.mtls_introspection_endpoint);
+        swap(&mut self.device_authorization_endpoint, &self.mtls_device_authorization_endpoint);
+        swap(
+            &mut self.pushed_authorization_request_endpoint,
+            &self.mtls_pushed_authorization_request_endpoint,
+        );
+        self
+    }
+
     /// Checks every URL.
     ///
     /// # Errors
@@ -308,6 +357,18 @@ impl AuthorizationServerBuilder {
             return Err(crate::Error::configuration(format!(
                 "the parameter {name} of an answer holds a token, which goes its own way: keep other parameters only"
             )));
+        }
+        for (what, url) in [
+            ("token endpoint for mutual TLS", &self.mtls_token_endpoint),
+            ("revocation endpoint for mutual TLS", &self.mtls_revocation_endpoint),
+            ("introspection endpoint for mutual TLS", &self.mtls_introspection_endpoint),
+            ("device authorization endpoint for mutual TLS", &self.mtls_device_authorization_endpoint),
+            (
+                "pushed authorization request endpoint for mutual TLS",
+                &self.mtls_pushed_authorization_request_endpoint,
+            ),
+        ] {
+            optional(what, url)?;
         }
         let token_endpoint = endpoint("token endpoint", &self.token_endpoint)?;
         Ok(AuthorizationServer { facts: Box::new(self), token_endpoint, endpoints })

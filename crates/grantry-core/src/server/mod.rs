@@ -58,6 +58,20 @@ impl AuthorizationServer {
         (*self.facts).clone()
     }
 
+    /// The same server as a client with a certificate reaches it: by the endpoints that it has for mutual TLS, and by the
+    /// others where it has none (RFC 8705 section 5).
+    ///
+    /// # Errors
+    /// None, as far as is known: every URL was checked when the facts were built.
+    pub fn for_mutual_tls(&self) -> Result<Self, crate::Error> {
+        self.to_builder().with_mtls_aliases().build()
+    }
+
+    /// The algorithms of the proofs that it takes (RFC 9449 section 5.1); empty where they are not known.
+    pub fn dpop_algorithms(&self) -> impl Iterator<Item = &str> {
+        self.facts.dpop_algorithms.iter().map(String::as_str)
+    }
+
     /// The token endpoint (RFC 6749 section 3.2).
     pub fn token_endpoint(&self) -> &Url {
         &self.token_endpoint
@@ -288,6 +302,11 @@ mod tests {
             start().device_authorization_endpoint(http),
             start().pushed_authorization_request_endpoint(http),
             start().jwks_uri(http),
+            start().mtls_token_endpoint(http),
+            start().mtls_revocation_endpoint(http),
+            start().mtls_introspection_endpoint(http),
+            start().mtls_device_authorization_endpoint(http),
+            start().mtls_pushed_authorization_request_endpoint(http),
         ] {
             assert!(build(builder).is_err());
         }
@@ -324,6 +343,23 @@ mod tests {
             assert_eq!((diagnosis.party(), diagnosis.retry()), (usual.party(), usual.retry()));
         }
         assert_eq!(server.explain(error().with_provider_code("X12")).diagnosis(), usual);
+    }
+
+    #[test]
+    fn req_c11_a_client_with_a_certificate_uses_the_aliases_and_what_has_none_as_it_is() {
+        let server = AuthorizationServer::builder("https://a.example/t")
+            .revocation_endpoint("https://a.example/r")
+            .introspection_endpoint("https://a.example/i")
+            .mtls_token_endpoint("https://mtls.a.example/t")
+            .mtls_introspection_endpoint("https://mtls.a.example/i")
+            .build()
+            .unwrap();
+        assert_eq!(server.token_endpoint().as_str(), "https://a.example/t");
+        let mutual = server.for_mutual_tls().unwrap();
+        assert_eq!(mutual.token_endpoint().as_str(), "https://mtls.a.example/t");
+        assert_eq!(mutual.introspection_endpoint().unwrap().as_str(), "https://mtls.a.example/i");
+        assert_eq!(mutual.revocation_endpoint().unwrap().as_str(), "https://a.example/r");
+        assert_eq!(mutual.for_mutual_tls().unwrap(), mutual);
     }
 
     #[test]

@@ -249,8 +249,13 @@ impl Voyage {
         }
         let mut attempt =
             Attempt::replace_if_any(self.replacing.as_ref()).send_before(self.claimed_at.after(within));
+        let proof_key = stored.stored.proof_key().cloned();
         if let Some(refresh_token) = &refresh_token {
             attempt = attempt.redeem(refresh_token);
+            // What is bound to a key is redeemed with that key, however old it is (RFC 9449 section 5).
+            if let Some(proof_key) = &proof_key {
+                attempt = attempt.bound_to(proof_key);
+            }
         }
         self.was_sent = true;
         let inner = Arc::clone(&self.grant.inner);
@@ -275,6 +280,7 @@ impl Voyage {
         };
         let lineage = stored.stored.version.lineage();
         let token = set.token();
+        let (binding, proof_key) = Brought::bound(token.binding());
         let brought = Brought {
             proceeds: Brought::proceeds(lineage, &intent, set.refresh_token(), true),
             refresh_token: set.refresh_token().cloned(),
@@ -283,6 +289,8 @@ impl Voyage {
                 token: grantry_core::AccessToken::new(token.expose()),
                 granted: token.scope().clone(),
                 expires: token.expires().map(|expires| stored.store_time(expires)),
+                binding,
+                proof_key,
             }),
         };
         let proceeds: Proceeds = brought.proceeds;

@@ -12,6 +12,7 @@
 //! | know when tokens are renewed, and what an outage means for callers | [`renewal`] |
 //! | exchange a client secret, sign with a key, leave the key in an HSM | [`client_authentication`] |
 //! | put tokens on requests; redirects, 401 and 403, streamed bodies | [`requests`] |
+//! | bind tokens to a key or a certificate, so that a stolen one is worth nothing | [`binding`] |
 //! | act on an error | [`errors`] |
 //! | know what is protected, and what is not | [`security`] |
 //! | see it at work: events, health, traces, metrics | [`observing`] |
@@ -68,6 +69,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod binding;
 pub mod client_authentication;
 pub mod custody;
 pub mod errors;
