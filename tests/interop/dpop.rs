@@ -1,6 +1,6 @@
 //! Tokens that are bound to keys (RFC 9449), as a certified server judges the proofs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use grantry::{
@@ -51,7 +51,7 @@ impl TokenSource for Held {
         Ok(self.token.clone())
     }
     fn reject(&self, _refused: &Token) {
-        *self.refused.lock().unwrap() += 1;
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     }
 }
 
@@ -62,7 +62,7 @@ async fn userinfo(server: &OidcProvider, token: &Token) -> Fallible<(u16, u32)> 
     let api =
         AuthorizedClient::from_builder(reqwest::Client::builder(), Arc::clone(&held), [server.issuer()])?;
     let answer = api.get(server.url("/me?with=query")).send().await?;
-    let refused = *held.refused.lock().unwrap();
+    let refused = *held.refused.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((answer.status().as_u16(), refused))
 }
 
@@ -134,7 +134,7 @@ struct Shelf(Mutex<Vec<RefreshToken>>);
 #[async_trait]
 impl Keeper for Shelf {
     async fn keep(&self, kept: Kept<'_>) -> Result<(), KeepError> {
-        self.0.lock().unwrap().push(kept.refresh_token.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(kept.refresh_token.clone());
         Ok(())
     }
 }

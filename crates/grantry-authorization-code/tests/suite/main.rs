@@ -4,6 +4,7 @@
 mod any_response;
 #[cfg(test)]
 mod begin;
+#[cfg(test)]
 mod bound;
 #[cfg(test)]
 mod bytes;
