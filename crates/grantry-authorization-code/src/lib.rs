@@ -94,4 +94,4 @@ pub use unfinished::Unfinished;
 pub use user_agent::UserAgentBinding;
 
 /// Where it goes wrong between `begin` and the token endpoint.
-const STAGE: grantry_core::Stage = grantry_core::Stage::Token;
+const STAGE: grantry_core::Stage = grantry_core::Stage::Authorize;
