@@ -137,6 +137,11 @@ impl AuthorizationCode {
             && pending.redirect_uri == *self.redirect_uri
     }
 
+    #[cfg(feature = "loopback")]
+    pub(crate) fn is_form_post(&self) -> bool {
+        self.fixed.iter().any(|(name, value)| name == "response_mode" && value.as_str() == "form_post")
+    }
+
     fn pending(&self, user_agent: &UserAgentBinding) -> PendingAuthorization {
         let (server, entropy) = (self.endpoint.server(), &**self.endpoint.entropy());
         let clock = self.endpoint.clock();

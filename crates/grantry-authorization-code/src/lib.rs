@@ -66,6 +66,9 @@ mod callback;
 mod codes;
 mod flow;
 mod granted;
+#[cfg(feature = "loopback")]
+mod loopback;
+mod page;
 mod parameters;
 mod pending;
 mod pending_in_memory;
@@ -85,6 +88,11 @@ pub use callback::Callback;
 pub use codes::AuthorizationCodes;
 pub use flow::AuthorizationCode;
 pub use granted::{Granted, Nonce};
+#[cfg(feature = "browser")]
+pub use loopback::open_browser;
+#[cfg(feature = "loopback")]
+pub use loopback::{Loopback, LoopbackBuilder};
+pub use page::Page;
 pub use pending::PendingAuthorization;
 pub use pending_in_memory::PendingInMemory;
 pub use pending_key::PendingKey;
