@@ -8,6 +8,8 @@ mod begin;
 mod bytes;
 #[cfg(test)]
 mod exchange;
+#[cfg(feature = "loopback")]
+mod loopback;
 #[cfg(test)]
 mod mix_up;
 #[cfg(test)]
