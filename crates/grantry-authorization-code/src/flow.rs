@@ -137,8 +137,8 @@ impl AuthorizationCode {
             && pending.redirect_uri == *self.redirect_uri
     }
 
-    #[cfg(feature = "loopback")]
-    pub(crate) fn is_form_post(&self) -> bool {
+    /// Whether the response comes as a form ([`form_post`](AuthorizationCodeBuilder::form_post)).
+    pub fn is_form_post(&self) -> bool {
         self.fixed.iter().any(|(name, value)| name == "response_mode" && value.as_str() == "form_post")
     }
 

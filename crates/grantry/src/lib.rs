@@ -40,7 +40,7 @@
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
 //! `tower`, `middleware` add what they are named for, as do `authorization-code`, `device-authorization` and
-//! `token-exchange`; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
+//! `token-exchange`; `loopback` adds the login of a program on the person's machine, and `browser` opens one; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
 //! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
@@ -54,7 +54,11 @@ mod client_credentials;
 mod credential;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod discover;
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+mod keep_granted;
 pub mod manual;
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+mod pending_in_vault;
 
 #[cfg(feature = "client-credentials")]
 pub use client_credentials::{ClientCredentialsSource, Server, client_credentials};
@@ -108,6 +112,11 @@ pub use grantry_tower::{Authorize, AuthorizeLayer};
 pub use grantry_vault as vault;
 #[cfg(feature = "sqlite")]
 pub use grantry_vault_sqlite::SqliteVault;
+
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+pub use keep_granted::keep_granted;
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+pub use pending_in_vault::PendingInVault;
 
 /// Makes rustls on ring the process's default, if nothing else is yet.
 ///
