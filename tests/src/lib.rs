@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows grantry; the tests themselves use the facade as a user would.
 
+pub mod chromium;
 pub mod moto;
 mod oidc_provider;
 pub mod postgres;

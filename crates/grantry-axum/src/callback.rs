@@ -39,6 +39,10 @@ async fn take(inner: &Arc<Inner>, parts: &Parts) -> Result<(Outcome, Option<Head
     if requests::is_in_advance(&parts.headers) || requests::is_no_navigation(&parts.headers) {
         return Err(Outcome::OnlyLooking.into());
     }
+    if parts.uri.query().is_none() && cookies::has_finished_one(&parts.headers) {
+        // The page takes the query out of the address bar; this is what loading it again asks for.
+        return Err(Outcome::AlreadyFinished.into());
+    }
     let callback =
         Callback::from_query(parts.uri.query().unwrap_or_default()).map_err(Outcome::NoResponse)?;
     let binding = cookies::binding(&parts.headers).ok_or(Outcome::AnotherBrowser)?;

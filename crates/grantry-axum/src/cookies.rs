@@ -28,6 +28,11 @@ pub(crate) fn has_finished(headers: &HeaderMap, key: &PendingKey) -> bool {
     one(headers, DONE).is_some_and(|done| done == key.to_string())
 }
 
+/// Whether it finished any.
+pub(crate) fn has_finished_one(headers: &HeaderMap) -> bool {
+    one(headers, DONE).is_some()
+}
+
 /// Remembers which login it was. The key tells nobody anything: it is a hash of what only this browser knows.
 pub(crate) fn set_finished(key: &PendingKey) -> Option<HeaderValue> {
     secret(format!("{DONE}={key}; Max-Age={REMEMBERED}; {ATTRIBUTES}"))

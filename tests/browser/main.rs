@@ -1,0 +1,5 @@
+//! A person logs in, in a real browser, on the pages of a real authorization server. Each test starts its own.
+
+mod gateway;
+mod person;
+mod program;
