@@ -147,6 +147,9 @@ mod tests {
     const DENY: &str = r#"
         [licenses]
         allow = ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"]
+        [[licenses.exceptions]]
+        crate = "webdriver"
+        allow = ["MPL-2.0"]
         [[bans.deny]]
         crate = "oauth2"
         wrappers = ["grantry-endpoint"]
@@ -184,6 +187,13 @@ mod tests {
         let packages = r#"{"name": "a", "version": "1.0.0", "license": "GPL-3.0"}, {"name": "b", "version": "2.0.0"},
                           {"name": "c", "license": "MIT"}"#;
         assert_eq!(offences(packages, ""), ["a 1.0.0", "b 2.0.0"]);
+    }
+
+    #[test]
+    fn an_exception_is_for_one_package() {
+        let packages = r#"{"name": "webdriver", "license": "MPL-2.0"}, {"name": "a", "version": "1.0.0", "license": "MPL-2.0"},
+                          {"name": "webdriver", "version": "2.0.0", "license": "GPL-3.0"}"#;
+        assert_eq!(offences(packages, ""), ["a 1.0.0", "webdriver 2.0.0"]);
     }
 
     #[test]
