@@ -95,7 +95,10 @@ async fn req_b08_b18_a_person_connects_an_account_and_the_cookie_comes_along_fro
     let cookie = person.cookie("__Host-grantry").await.unwrap();
     assert_eq!(cookie.value().len(), 43);
     assert_eq!((cookie.secure(), cookie.http_only()), (Some(true), Some(true)));
-    assert_eq!((cookie.same_site().map(|site| site.to_string()).as_deref(), cookie.path()), (Some("Lax"), Some("/")));
+    assert_eq!(
+        (cookie.same_site().map(|site| site.to_string()).as_deref(), cookie.path()),
+        (Some("Lax"), Some("/"))
+    );
     assert_eq!(person.ask("return document.cookie").await.unwrap(), "");
 
     person.reload().await.unwrap();

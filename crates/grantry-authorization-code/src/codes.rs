@@ -107,7 +107,9 @@ impl AuthorizationCodes {
     ) -> Result<RedirectUrl, Error> {
         let flow = self.flow(name).ok_or_else(no_such_name)?;
         if note.len() > LONGEST_NOTE {
-            return Err(Error::configuration("the note is longer than 512 bytes: keep it elsewhere, by a name"));
+            return Err(Error::configuration(
+                "the note is longer than 512 bytes: keep it elsewhere, by a name",
+            ));
         }
         let (redirect, pending) = flow.begin(user_agent).await?;
         self.keep(name, note, flow, &pending).await?;

@@ -121,7 +121,10 @@ impl Page {
 impl fmt::Debug for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The text may be a stranger's.
-        f.debug_struct("Page").field("status", &self.status).field("title", &self.title).finish_non_exhaustive()
+        f.debug_struct("Page")
+            .field("status", &self.status)
+            .field("title", &self.title)
+            .finish_non_exhaustive()
     }
 }
 

@@ -50,7 +50,8 @@ async fn take(inner: &Arc<Inner>, parts: &Parts) -> Result<(Outcome, Option<Head
     if cookies::has_finished(&parts.headers, &key) {
         return Err(Outcome::AlreadyFinished.into());
     }
-    let person = inner.people.person(parts).await.map_err(|response| Ended::ByTheApplication(Box::new(response)))?;
+    let person =
+        inner.people.person(parts).await.map_err(|response| Ended::ByTheApplication(Box::new(response)))?;
     let request = Returned { person, binding, callback, path: parts.uri.path().to_owned() };
     // A browser that goes away must not take the tokens along.
     let inner = Arc::clone(inner);

@@ -64,13 +64,17 @@ mod tests {
     fn one_cookie_is_found_among_others_and_two_are_none() {
         let value = "abcdefghijklmnopqrstuvwx";
         let whole = format!("{BINDING}={value}");
-        for lines in [vec![whole.as_str()], vec!["a=b; c=d", whole.as_str()], vec![&format!("a=b;{whole} ; c=d")]] {
+        for lines in
+            [vec![whole.as_str()], vec!["a=b; c=d", whole.as_str()], vec![&format!("a=b;{whole} ; c=d")]]
+        {
             assert_eq!(binding(&headers(&lines)).unwrap().expose(), value, "{lines:?}");
         }
         let short = format!("{BINDING}=short");
         let twice = format!("{whole}; {whole}");
         let other = format!("X{whole}");
-        for lines in [vec![], vec![short.as_str()], vec![twice.as_str()], vec![&whole, &whole], vec![other.as_str()]] {
+        for lines in
+            [vec![], vec![short.as_str()], vec![twice.as_str()], vec![&whole, &whole], vec![other.as_str()]]
+        {
             assert!(binding(&headers(&lines)).is_none(), "{lines:?}");
         }
     }

@@ -81,7 +81,8 @@ impl VaultKeeper {
 #[async_trait]
 impl GrantKeeper for VaultKeeper {
     async fn keep(&self, person: &Person, service: &str, granted: Granted) -> Result<(), Error> {
-        let tenant = self.vault.tenant(person.tenant().as_str()).map_err(|e| Error::configuration(e.to_string()))?;
+        let tenant =
+            self.vault.tenant(person.tenant().as_str()).map_err(|e| Error::configuration(e.to_string()))?;
         let account = person.account().as_str();
         grantry::keep_granted(&tenant, service, account, &granted, &*self.clock).await.map(drop)
     }

@@ -82,8 +82,8 @@ mod cookies;
 mod keeping;
 mod logins;
 mod outcome;
-mod people;
 mod pending;
+mod people;
 mod requests;
 mod start;
 

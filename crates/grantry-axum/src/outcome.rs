@@ -78,9 +78,11 @@ impl Outcome {
                 "Another person",
                 "This login was begun by somebody else. Log in to the application as that person, or begin again.",
             ),
-            Self::NoResponse(_) => {
-                (400, "Not a login", "This address was cut off or changed on its way. Begin again in the application.")
-            }
+            Self::NoResponse(_) => (
+                400,
+                "Not a login",
+                "This address was cut off or changed on its way. Begin again in the application.",
+            ),
             Self::UnknownService => (404, "No such service", "There is nothing of this name to connect."),
             Self::Busy(_) => {
                 (503, "Busy", "Too many people are logging in just now. Wait a minute and begin again.")

@@ -34,7 +34,8 @@ impl PendingPlace {
         match &self.0 {
             Place::Shared(store) => Ok(Arc::clone(store)),
             Place::Vault(vault) => {
-                let tenant = vault.tenant(tenant.as_str()).map_err(|e| Error::configuration(e.to_string()))?;
+                let tenant =
+                    vault.tenant(tenant.as_str()).map_err(|e| Error::configuration(e.to_string()))?;
                 Ok(Arc::new(PendingInVault::new(tenant)))
             }
         }

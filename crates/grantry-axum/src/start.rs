@@ -46,7 +46,8 @@ async fn begin(inner: &Inner, service: &str, parts: &Parts) -> Result<Response<B
     if inner.codes.flow(service).is_none() {
         return Err(Outcome::UnknownService.into());
     }
-    let person = inner.people.person(parts).await.map_err(|response| Ended::ByTheApplication(Box::new(response)))?;
+    let person =
+        inner.people.person(parts).await.map_err(|response| Ended::ByTheApplication(Box::new(response)))?;
     // The same value for all that one browser begins, so that several windows get along. It says nothing about who the
     // person is: that is kept with each login.
     let known = cookies::binding(&parts.headers);

@@ -228,7 +228,9 @@ mod tests {
         };
         let active = (1, TenantKey::generate(&SystemEntropy));
         let keys = TenantKeys::new(active, Vec::new(), clock.now(), Duration::from_secs(60), clock);
-        for (text, is_remembered) in [("-/audit/-/writer/0", false), ("acme/pending/-/a", false), ("acme/grant/crm/a", true)] {
+        for (text, is_remembered) in
+            [("-/audit/-/writer/0", false), ("acme/pending/-/a", false), ("acme/grant/crm/a", true)]
+        {
             let key = RecordKey::parse(text).unwrap();
             let lineage = LineageId::generate(&SystemEntropy);
             let draft = Draft { lineage, generation: 0, content: b"\x01" };

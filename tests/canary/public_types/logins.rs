@@ -42,7 +42,9 @@ pub(super) async fn logins(to: &Printed) {
         .as_principal(me);
     vault.create_tenant("acme").await.unwrap();
     let acme = vault.tenant("acme").unwrap();
-    acme.keep_pending(CANARY, Zeroizing::new(CANARY.into()), std::time::Duration::from_secs(60)).await.unwrap();
+    acme.keep_pending(CANARY, Zeroizing::new(CANARY.into()), std::time::Duration::from_secs(60))
+        .await
+        .unwrap();
     to.print("grantry::PendingInVault", &PendingInVault::new(acme));
 
     let keeper = VaultKeeper::new(vault.clone());

@@ -228,7 +228,8 @@ async fn redeem(
         // Nobody listens for the response any more.
         Some(_) => {
             let said = unfinished.error.diagnosis();
-            let own = Diagnosis::new(said.party(), "begin again, in a while; nothing was spent", said.retry());
+            let own =
+                Diagnosis::new(said.party(), "begin again, in a while; nothing was spent", said.retry());
             let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
             Unfinished::over(unfinished.error.with_diagnosis(own))
         }

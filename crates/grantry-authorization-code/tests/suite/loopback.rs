@@ -75,8 +75,7 @@ async fn req_b08_the_response_is_accepted_once_and_all_who_bring_it_see_the_same
     login.server.inject(Endpoint::Token, Fault::delay(Duration::from_millis(300)));
     let back = login.person().await;
     let wrong = back.replace("state=", "state=x");
-    let (one, two, three) =
-        tokio::join!(login.browser(&back), login.browser(&back), login.browser(&wrong));
+    let (one, two, three) = tokio::join!(login.browser(&back), login.browser(&back), login.browser(&wrong));
     assert!(status(&one) == 200 && one == two, "{one} {two}");
     assert_eq!(status(&three), 400);
     assert_eq!(login.server.ledger().count(Endpoint::Token), 1);
@@ -90,7 +89,8 @@ async fn req_b08_the_response_is_accepted_once_and_all_who_bring_it_see_the_same
 async fn what_is_fetched_in_advance_takes_nothing_away() {
     let login = Login::start().await;
     let back = login.person().await;
-    for line in ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"]
+    for line in
+        ["Sec-Purpose: prefetch", "Sec-Purpose: prefetch;prerender", "Purpose: prefetch", "X-Moz: prefetch"]
     {
         let seen = login.raw(&login.request(&back, line)).await;
         assert_eq!(status(&seen), 503, "{line}");

@@ -8,6 +8,7 @@ mod begin;
 mod bytes;
 #[cfg(test)]
 mod exchange;
+#[cfg(test)]
 #[cfg(feature = "loopback")]
 mod loopback;
 #[cfg(test)]

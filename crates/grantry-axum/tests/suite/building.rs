@@ -46,7 +46,8 @@ async fn names_paths_and_redirect_uris_have_to_fit() {
     }
     let posting = flow(&server, &clock).form_post().build().unwrap();
     assert!(builder().service("crm", posting).build().is_err());
-    let twice = builder().service("crm", at(&server, &clock, CALLBACK)).service("crm", at(&server, &clock, CALLBACK));
+    let twice =
+        builder().service("crm", at(&server, &clock, CALLBACK)).service("crm", at(&server, &clock, CALLBACK));
     assert!(twice.build().is_err());
 }
 

@@ -49,11 +49,14 @@ async fn req_b04_256_logins_at_once_on_one_router_do_not_mix_the_people_up() {
         app.server.with_authority(|a, _| a.settings_mut().decision = person);
         returning.push((browser, app.server.visit(&location).await.unwrap()));
     }
-    let cookies: BTreeSet<_> = returning.iter().map(|(browser, _)| browser.cookies["__Host-grantry"].clone()).collect();
+    let cookies: BTreeSet<_> =
+        returning.iter().map(|(browser, _)| browser.cookies["__Host-grantry"].clone()).collect();
     assert_eq!(cookies.len(), 256);
-    let finished = join_all(returning.into_iter().map(|(mut browser, back)| {
-        tokio::spawn(async move { browser.load(&back).await.status })
-    }))
+    let finished = join_all(
+        returning
+            .into_iter()
+            .map(|(mut browser, back)| tokio::spawn(async move { browser.load(&back).await.status })),
+    )
     .await;
     assert!(finished.into_iter().all(|status| status.unwrap() == StatusCode::OK));
 

@@ -12,7 +12,9 @@ async fn req_b08_a_browser_is_bound_by_a_host_cookie_and_sent_to_the_server() {
     assert_eq!(sent.status, StatusCode::SEE_OTHER);
     assert!(sent.location().starts_with(app.server.issuer().as_str()), "{}", sent.location());
     let cookie = sent.headers["set-cookie"].to_str().unwrap();
-    assert!(cookie.starts_with("__Host-grantry=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"));
+    assert!(
+        cookie.starts_with("__Host-grantry=") && cookie.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax")
+    );
     assert_eq!(sent.headers["cache-control"], "no-store");
     assert_eq!(sent.headers["referrer-policy"], "no-referrer");
     assert!(sent.body.is_empty());
@@ -62,7 +64,8 @@ async fn what_only_looks_begins_nothing() {
         assert_eq!((seen.status.as_u16(), title(&seen)), (503, "One moment"), "{header:?}");
     }
     assert!(store.is_empty() && browser.cookies.is_empty());
-    let page_load = [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-site", "same-site")];
+    let page_load =
+        [("sec-fetch-mode", "navigate"), ("sec-fetch-dest", "document"), ("sec-fetch-site", "same-site")];
     assert_eq!(browser.send("GET", "/oauth/start/crm", &page_load).await.status, StatusCode::SEE_OTHER);
     assert_eq!(store.len(), 1);
 }
@@ -75,7 +78,11 @@ async fn a_service_that_is_not_there_and_methods_that_are_not() {
     assert_eq!((seen.status.as_u16(), title(&seen)), (404, "No such service"));
     for url in ["/oauth/start/crm", "/oauth/callback?code=a&state=b", "/oauth/callback/crm"] {
         for method in ["POST", "HEAD", "PUT", "OPTIONS", "DELETE"] {
-            assert_eq!(browser.send(method, url, &[]).await.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {url}");
+            assert_eq!(
+                browser.send(method, url, &[]).await.status,
+                StatusCode::METHOD_NOT_ALLOWED,
+                "{method} {url}"
+            );
         }
     }
     assert_eq!(browser.load("/oauth/start/").await.status, StatusCode::NOT_FOUND);
@@ -85,8 +92,12 @@ async fn a_service_that_is_not_there_and_methods_that_are_not() {
 #[tokio::test]
 async fn a_store_that_is_full_or_away_is_told_before_anybody_is_sent_off() {
     let app = App::with(|_, server, clock| {
-        grantry_axum::Logins::builder(Sessions, Refusing, grantry_axum::PendingPlace::shared(std::sync::Arc::new(Full)))
-            .service("crm", flow(server, clock).build().unwrap())
+        grantry_axum::Logins::builder(
+            Sessions,
+            Refusing,
+            grantry_axum::PendingPlace::shared(std::sync::Arc::new(Full)),
+        )
+        .service("crm", flow(server, clock).build().unwrap())
     })
     .await;
     let mut browser = app.browser("acme/ada");

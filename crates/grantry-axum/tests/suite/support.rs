@@ -162,7 +162,8 @@ impl Browser {
     pub(crate) fn request(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Request<Body> {
         let mut request = Request::builder().method(method).uri(url).header("x-user", &self.user);
         if !self.cookies.is_empty() {
-            let pairs: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let pairs: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(COOKIE, pairs.join("; "));
         }
         for (name, value) in headers {

@@ -19,9 +19,14 @@ async fn goes_on(login: Login) {
 async fn other_methods_than_get() {
     let login = Login::start().await;
     let back = login.person().await;
-    for (method, body) in
-        [("POST", "code=a&state=b"), ("OPTIONS", ""), ("PUT", "x"), ("HEAD", ""), ("DELETE", ""), ("TRACE", "")]
-    {
+    for (method, body) in [
+        ("POST", "code=a&state=b"),
+        ("OPTIONS", ""),
+        ("PUT", "x"),
+        ("HEAD", ""),
+        ("DELETE", ""),
+        ("TRACE", ""),
+    ] {
         let text = format!(
             "{method} {back} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
             login.address,

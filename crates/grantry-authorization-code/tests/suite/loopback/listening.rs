@@ -14,7 +14,8 @@ use crate::support::{endpoint, test_server};
 #[cfg(target_os = "linux")]
 fn listening_at(port: u16) -> Vec<String> {
     let port = format!(":{port:04X}");
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let tables =
+        ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let mut found = Vec::new();
     for line in tables.iter().flat_map(|table| table.lines()) {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -102,8 +103,7 @@ async fn a_flow_that_would_not_come_back_here_is_refused_before_anybody_is_invit
     assert_eq!(unfinished.error.kind(), ErrorKind::Configuration);
 
     let loopback = Loopback::listen().await.unwrap();
-    let posting =
-        AuthorizationCode::builder(facts(), loopback.redirect_uri()).form_post().build().unwrap();
+    let posting = AuthorizationCode::builder(facts(), loopback.redirect_uri()).form_post().build().unwrap();
     let unfinished = loopback.login(&posting, |_| panic!("nobody is invited")).await.unwrap_err();
     assert_eq!(unfinished.error.kind(), ErrorKind::Configuration);
 }

@@ -34,9 +34,10 @@ impl Login {
         let endpoint = endpoint(facts, server.transport(), &clock);
         let flow = AuthorizationCode::builder(endpoint, redirect_uri).scope("read").build().unwrap();
         let (tell, told) = tokio::sync::oneshot::channel();
-        let task = tokio::spawn(async move {
-            loopback.login(&flow, |url| tell.send(url.to_owned()).unwrap()).await
-        });
+        let task =
+            tokio::spawn(
+                async move { loopback.login(&flow, |url| tell.send(url.to_owned()).unwrap()).await },
+            );
         let url = told.await.unwrap();
         Self { server: Arc::new(server), address: authority.parse().unwrap(), url, task }
     }
