@@ -10,7 +10,8 @@
 //! | finish in another process than began | [`PendingAuthorizations`], [`PendingInMemory`] |
 //! | connect several servers at one redirect URI | [`AuthorizationCodes`] |
 //! | keep the request out of the browser | [`AuthorizationCodeBuilder::pushed`] |
-//! | show what went wrong | [`Unfinished`] |
+//! | have a person log in to a program on their own machine | `Loopback` (feature `loopback`) |
+//! | show what went wrong | [`Unfinished`], [`Page`] |
 //!
 //! Here against a server of the testkit, in whose place a person would be:
 //!
@@ -45,6 +46,11 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! `loopback` adds `Loopback`, the redirect URI of a program on the person's own machine; `browser` adds `open_browser`,
+//! which opens the system's browser.
+//!
 //! # Invariants
 //!
 //! * There is no request without a code challenge by S256, no implicit grant and no password grant.
@@ -59,7 +65,10 @@
 //! * No error, `Debug` or event holds a code, a verifier, a state, a nonce, or a text that a server sent, but for
 //!   error codes of `[a-z0-9_]`; [`Unfinished::said`] is the one place for its text.
 //! * No clock and no randomness but those of the [`TokenEndpoint`](grantry_endpoint::TokenEndpoint). No timers and
-//!   no runtime of its own.
+//!   no runtime of its own, but for `Loopback`, which needs tokio.
+//! * `Loopback` listens on the loopback interface only, from `listen` until its login ends or its future is dropped, and
+//!   spawns nothing. What is no response of its login neither ends it nor reaches the token endpoint.
+//! * A [`Page`] loads nothing, is not stored, and shows no text unescaped.
 
 mod builder;
 mod callback;

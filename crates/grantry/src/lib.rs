@@ -28,7 +28,7 @@
 //! | start from an issuer or a provider instead of URLs | [`discover`], [`providers`] |
 //! | put tokens on reqwest or tower requests | `AuthorizedClient`, `AuthorizeLayer` |
 //! | say when to renew and what an outage means | [`RefreshPolicy`], [`Fallback`] |
-//! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization` |
+//! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization`, [`manual::logins`] |
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
 //! | find one source among a million | [`Directory`] |
