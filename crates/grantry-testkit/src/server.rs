@@ -83,6 +83,7 @@ impl TestServer {
             .device_authorization_endpoint(facts.device_authorization_endpoint)
             .authorization_response_iss_parameter(settings.advertises_response_issuer)
             .require_pushed_authorization_requests(settings.requires_pushed_requests)
+            .pkce_s256(true)
             .revocation_endpoint(facts.revocation_endpoint)
             .introspection_endpoint(facts.introspection_endpoint)
             .client_authentication_methods(METHODS)

@@ -65,7 +65,7 @@ async fn fill(stream: &mut TcpStream) -> Result<Head, Unusable> {
     loop {
         if read.len() == read.capacity() {
             // By hand, so that no copy of a code stays behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(read.capacity() * 4));
+            let mut larger = Zeroizing::new(Vec::with_capacity((read.capacity() * 4).min(LONGEST + 1)));
             larger.extend_from_slice(&read);
             read = larger;
         }

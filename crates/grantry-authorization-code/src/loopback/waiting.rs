@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::{
     response,
 };
 
-/// How many connections are read at once. Another one takes the place of the oldest.
+/// How many connections are open at once. Another one takes the place of the oldest, whatever becomes of that.
 const MOST_CONNECTIONS: usize = 1_024;
 /// How many wait for the outcome, besides the one that brought the code.
 const MOST_WATCHERS: usize = 16;
@@ -31,6 +32,8 @@ const MOST_WATCHERS: usize = 16;
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(2)];
 /// A machine that was suspended notices within this time, since tokio's timers stood still meanwhile.
 const SLICE: Duration = Duration::from_secs(5);
+/// Between a connection that could not be accepted and the next attempt.
+const BREATH: Duration = Duration::from_millis(10);
 
 /// Waits for the response. Everything that is under way is part of this future, and ends with it.
 pub(super) async fn wait(
@@ -46,7 +49,7 @@ pub(super) async fn wait(
         flow: flow.clone(),
         user_agent: Arc::new(user_agent),
         tasks: FuturesUnordered::new(),
-        reading: BTreeMap::new(),
+        open: BTreeMap::new(),
         number: 0,
         watchers: Vec::new(),
         host: loopback.host,
@@ -54,7 +57,14 @@ pub(super) async fn wait(
     };
     let outcome = loop {
         tokio::select! {
-            stream = accept(&loopback.listeners) => desk.read(stream),
+            accepted = accept(&loopback.listeners) => match accepted {
+                Ok(stream) => desk.read(stream),
+                // Out of descriptors: who has waited longest, and said least, makes room.
+                Err(_) => {
+                    desk.drop_oldest();
+                    sleep(BREATH).await;
+                }
+            },
             Some(done) = desk.tasks.next() => if let Some(outcome) = desk.take(done) {
                 break outcome;
             },
@@ -73,8 +83,9 @@ type Task = Pin<Box<dyn Future<Output = Done> + Send>>;
 /// What one of the futures under way brought.
 enum Done {
     Read(u64, TcpStream, Result<Head, Unusable>),
+    Answered(u64),
     Redeemed(Box<Result<Granted, Unfinished>>),
-    Nothing,
+    Dropped,
 }
 
 struct Desk {
@@ -84,8 +95,8 @@ struct Desk {
     flow: AuthorizationCode,
     user_agent: Arc<UserAgentBinding>,
     tasks: FuturesUnordered<Task>,
-    /// The connections that are being read, the oldest first.
-    reading: BTreeMap<u64, AbortHandle>,
+    /// The connections that are being read or answered, the oldest first.
+    open: BTreeMap<u64, AbortHandle>,
     number: u64,
     /// Who brought the code.
     watchers: Vec<TcpStream>,
@@ -95,38 +106,51 @@ struct Desk {
 
 impl Desk {
     fn read(&mut self, mut stream: TcpStream) {
-        if self.reading.len() >= MOST_CONNECTIONS
-            && let Some((_, oldest)) = self.reading.pop_first()
-        {
-            oldest.abort();
+        if self.open.len() >= MOST_CONNECTIONS {
+            self.drop_oldest();
         }
         let number = self.number;
         self.number += 1;
-        let (reading, handle) = abortable(async move {
+        self.attend(number, async move {
             let head = head::read(&mut stream).await;
             Done::Read(number, stream, head)
         });
-        self.reading.insert(number, handle);
-        self.tasks.push(Box::pin(async move { reading.await.unwrap_or(Done::Nothing) }));
+    }
+
+    /// Goes on with a connection, until it is done or has to make room.
+    fn attend(&mut self, number: u64, work: impl Future<Output = Done> + Send + 'static) {
+        let (work, handle) = abortable(work);
+        self.open.insert(number, handle);
+        self.tasks.push(Box::pin(async move { work.await.unwrap_or(Done::Dropped) }));
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((_, oldest)) = self.open.pop_first() {
+            oldest.abort();
+        }
     }
 
     /// The outcome, if this was it.
     fn take(&mut self, done: Done) -> Option<Result<Granted, Unfinished>> {
         let (number, stream, head) = match done {
-            Done::Nothing => return None,
+            Done::Dropped => return None,
+            Done::Answered(number) => {
+                self.open.remove(&number);
+                return None;
+            }
             Done::Redeemed(outcome) => return Some(*outcome),
             Done::Read(number, stream, head) => (number, stream, head),
         };
-        self.reading.remove(&number);
+        self.open.remove(&number);
         let answer = match head {
             Err(None) => return None,
             Err(Some(status)) => Answer::new(stray(status)),
             Ok(head) => match self.check(&head) {
                 Err(answer) => answer,
-                Ok(callback) => return self.bring(stream, callback),
+                Ok(callback) => return self.bring(number, stream, callback),
             },
         };
-        self.answer(stream, answer);
+        self.answer(number, stream, answer);
         None
     }
 
@@ -150,14 +174,19 @@ impl Desk {
     }
 
     /// A response. If it is that of this login its code is redeemed, once.
-    fn bring(&mut self, stream: TcpStream, callback: Callback) -> Option<Result<Granted, Unfinished>> {
+    fn bring(
+        &mut self,
+        number: u64,
+        stream: TcpStream,
+        callback: Callback,
+    ) -> Option<Result<Granted, Unfinished>> {
         let Some(pending) = self.pending.take() else {
             // It is being redeemed. Only who knows the state is told of it.
             let is_ours = callback.state.as_ref().is_some_and(|state| *state == self.state);
             if is_ours && self.watchers.len() < MOST_WATCHERS {
                 self.watchers.push(stream);
             } else {
-                self.answer(stream, Answer::new(stray(if is_ours { 503 } else { 400 })));
+                self.answer(number, stream, Answer::new(stray(if is_ours { 503 } else { 400 })));
             }
             return None;
         };
@@ -166,7 +195,7 @@ impl Desk {
                 let mut unfinished = refused.of(pending);
                 if let Some(again) = unfinished.again.take() {
                     self.pending = Some(*again);
-                    self.answer(stream, Answer::new(stray(400)));
+                    self.answer(number, stream, Answer::new(stray(400)));
                     return None;
                 }
                 self.watchers.push(stream);
@@ -183,11 +212,11 @@ impl Desk {
         }
     }
 
-    fn answer(&self, stream: TcpStream, answer: Answer) {
-        self.tasks.push(Box::pin(async move {
+    fn answer(&mut self, number: u64, stream: TcpStream, answer: Answer) {
+        self.attend(number, async move {
             answer::send(stream, answer).await;
-            Done::Nothing
-        }));
+            Done::Answered(number)
+        });
     }
 
     /// Tells those who brought the code, for as long as answers may take.
@@ -204,7 +233,7 @@ impl Desk {
 
 impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Desk").field("reading", &self.reading.len()).finish_non_exhaustive()
+        f.debug_struct("Desk").field("open", &self.open.len()).finish_non_exhaustive()
     }
 }
 
@@ -236,15 +265,10 @@ async fn redeem(
     })
 }
 
-async fn accept(listeners: &[TcpListener]) -> TcpStream {
-    loop {
-        let accepting = listeners.iter().map(|listener| Box::pin(listener.accept()));
-        if let (Ok((stream, _)), ..) = select_all(accepting).await {
-            return stream;
-        }
-        // Out of descriptors, or gone already: the others go on meanwhile.
-        sleep(Duration::from_millis(10)).await;
-    }
+async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+    let accepting = listeners.iter().map(|listener| Box::pin(listener.accept()));
+    let (accepted, ..) = select_all(accepting).await;
+    accepted.map(|(stream, _)| stream)
 }
 
 async fn until(flow: &AuthorizationCode, expires: Instant) {

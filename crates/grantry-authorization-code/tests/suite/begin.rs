@@ -146,3 +146,23 @@ fn req_c21_a_server_that_needs_what_nobody_named_is_refused_when_the_flow_is_bui
     assert!(AuthorizationCode::builder(plain.clone(), REDIRECT_URI).build().is_ok());
     assert!(AuthorizationCode::builder(plain, REDIRECT_URI).pushed().build().is_err());
 }
+
+#[tokio::test]
+async fn req_b07_a_server_that_does_not_announce_pkce_is_refused_where_that_is_asked_for() {
+    let case = Case::new();
+    let announcing = |s256: Option<bool>| {
+        let start = AuthorizationServer::builder("https://as.example/token")
+            .authorization_endpoint("https://as.example/authorize");
+        let facts = s256.into_iter().fold(start, |facts, s256| facts.pkce_s256(s256)).build().unwrap();
+        AuthorizationCode::builder(endpoint(facts, case.server.transport(), &case.clock), REDIRECT_URI)
+    };
+    assert!(announcing(Some(true)).announced_pkce().build().is_ok());
+    assert!(announcing(None).build().is_ok());
+    for refused in
+        [announcing(None).announced_pkce(), announcing(Some(false)), announcing(Some(false)).announced_pkce()]
+    {
+        let error = refused.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("PKCE"), "{error}");
+    }
+}

@@ -120,6 +120,7 @@ async fn req_b13_c21_what_the_metadata_says_is_obeyed() {
         let found = Discovery::new(case.server.issuer(), transport).unwrap().discover().await.unwrap();
         assert_eq!(found.server().require_pushed_authorization_requests(), says);
         assert_eq!(found.server().authorization_response_iss_parameter(), says);
+        assert_eq!(found.server().pkce_s256(), Some(true));
         let client = Client::new(CLIENT, ClientAuthentication::secret_basic(SECRET)).unwrap();
         let endpoint = found.endpoint(client).build().unwrap();
         let flow = AuthorizationCode::builder(endpoint, REDIRECT_URI).build().unwrap();

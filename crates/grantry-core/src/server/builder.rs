@@ -24,6 +24,7 @@ pub struct AuthorizationServerBuilder {
     pub(super) jwks_uri: Option<String>,
     pub(super) names_itself_in_responses: bool,
     pub(super) requires_pushed_requests: bool,
+    pub(super) pkce_s256: Option<bool>,
     pub(super) methods: Vec<ClientAuthenticationMethod>,
     pub(super) client_credentials_methods: Option<Vec<ClientAuthenticationMethod>>,
     pub(super) rotation: Rotation,
@@ -76,6 +77,7 @@ impl AuthorizationServerBuilder {
             jwks_uri: None,
             names_itself_in_responses: false,
             requires_pushed_requests: false,
+            pkce_s256: None,
             methods: Vec::new(),
             client_credentials_methods: None,
             rotation: Rotation::UNKNOWN,
@@ -125,6 +127,12 @@ impl AuthorizationServerBuilder {
     /// Whether it accepts authorization requests only if they were pushed (RFC 9126 section 5).
     pub fn require_pushed_authorization_requests(mut self, required: bool) -> Self {
         self.requires_pushed_requests = required;
+        self
+    }
+
+    /// Whether it says that it checks code challenges by S256 (RFC 8414 section 2, `code_challenge_methods_supported`).
+    pub fn pkce_s256(mut self, supported: bool) -> Self {
+        self.pkce_s256 = Some(supported);
         self
     }
 

@@ -104,6 +104,12 @@ impl AuthorizationServer {
         self.facts.requires_pushed_requests
     }
 
+    /// Whether it says that it checks code challenges by S256 (RFC 8414 section 2); `None` where it does not say, as many
+    /// do that check them all the same.
+    pub fn pkce_s256(&self) -> Option<bool> {
+        self.facts.pkce_s256
+    }
+
     /// The client authentication methods it accepts; empty where they are not known.
     pub fn client_authentication_methods(&self) -> &[ClientAuthenticationMethod] {
         &self.facts.methods

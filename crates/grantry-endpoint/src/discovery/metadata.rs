@@ -16,6 +16,7 @@ struct Metadata {
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     require_pushed_authorization_requests: Option<bool>,
+    code_challenge_methods_supported: Option<Vec<String>>,
 }
 
 /// Reads the document of this very issuer.
@@ -54,10 +55,34 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
         let known = names.iter().filter_map(|name| ClientAuthenticationMethod::from_name(name));
         server = server.client_authentication_methods(known);
     }
+    if let Some(methods) = found.code_challenge_methods_supported {
+        server = server.pkce_s256(methods.iter().any(|method| method == "S256"));
+    }
     // Both default to false (RFC 9207 section 3, RFC 9126 section 5).
     let names_itself = found.authorization_response_iss_parameter_supported.unwrap_or(false);
     server = server.authorization_response_iss_parameter(names_itself);
     let requires_pushed = found.require_pushed_authorization_requests.unwrap_or(false);
     server = server.require_pushed_authorization_requests(requires_pushed);
     server.build().map_err(|_| "an endpoint in the metadata is not an https URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn req_b07_what_is_said_of_pkce_is_told_from_what_is_not_said() {
+        for (said, s256) in [
+            ("", None),
+            (r#","code_challenge_methods_supported":["plain","S256"]"#, Some(true)),
+            (r#","code_challenge_methods_supported":["plain"]"#, Some(false)),
+            (r#","code_challenge_methods_supported":["s256"]"#, Some(false)),
+            (r#","code_challenge_methods_supported":[]"#, Some(false)),
+            (r#","code_challenge_methods_supported":null"#, None),
+        ] {
+            let body =
+                format!(r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t"{said}}}"#);
+            assert_eq!(read(body.as_bytes(), "https://as.example").unwrap().pkce_s256(), s256, "{said}");
+        }
+    }
 }
