@@ -196,11 +196,13 @@ impl AuthorizationCodeBuilder {
             redirect_uri: self.redirect_uri.into(),
             target,
             fixed,
+            beginning: std::sync::Arc::default(),
             nonce,
             pushed,
             lifetime: self.lifetime,
             key: self.key,
-        })
+        }
+        .with_beginning())
     }
 
     fn target(&self) -> Result<Target, Error> {
