@@ -12,6 +12,7 @@ mod figure;
 mod grants;
 mod hits;
 mod keyed;
+mod logins;
 mod million;
 mod outage;
 mod postgres;
@@ -39,7 +40,7 @@ fn main() {
     }
 
     let mut report = Report::default();
-    let suites: [(&str, Suite); 16] = [
+    let suites: [(&str, Suite); 17] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
@@ -47,6 +48,7 @@ fn main() {
         ("renewal", renewal::steady),
         ("outage", outage::run),
         ("proof", proof::run),
+        ("logins", logins::run),
         ("sealing", sealing::run),
         ("sqlite", sqlite::run),
         ("postgres", postgres::run),

@@ -11,6 +11,9 @@ mod bytes;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+#[cfg(feature = "loopback")]
+mod loopback;
+#[cfg(test)]
 mod mix_up;
 #[cfg(test)]
 mod no_secret_shows;
