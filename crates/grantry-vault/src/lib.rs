@@ -27,6 +27,7 @@
 //! | to | read |
 //! |---|---|
 //! | keep and read credentials | [`SealedVault`], [`TenantVault`] |
+//! | keep what waits for a person, for one of all replicas to take | [`TenantVault::keep_pending`] |
 //! | say who may do what | [`access`] |
 //! | see what was done, and prove that nobody changed the trail | [`audit`] |
 //! | rotate keys, and erase a tenant | [`RotationPolicy`], [`PrincipalVault`] |

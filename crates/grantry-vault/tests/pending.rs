@@ -4,12 +4,17 @@
 mod support;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use grantry_core::ErrorKind;
+use async_trait::async_trait;
+use grantry_core::{ErrorKind, StoreTime};
 use grantry_vault::access::{AccessPolicy, Principal};
 use grantry_vault::audit::MemorySink;
-use grantry_vault::{MemoryVault, RotationPolicy, SealedVault};
+use grantry_vault::{
+    MemoryVault, Page, Precondition, RecordKey, RecordKind, RecordPrefix, Revision, RotationPolicy,
+    SealedRecord, SealedVault, StoredRecord, Vault, VaultError, Watch,
+};
 use support::{HandClock, builder, everything, key, me, opened};
 use zeroize::Zeroizing;
 
@@ -115,4 +120,71 @@ async fn who_may_not_create_grants_may_keep_and_take_nothing() {
     assert_eq!(error.kind(), ErrorKind::AccessDenied);
     assert_eq!(acme.take_pending("n4me").await.unwrap_err().kind(), ErrorKind::AccessDenied);
     assert_eq!(acme.sweep_pending().await.unwrap_err().kind(), ErrorKind::AccessDenied);
+}
+
+/// A store that loses the answer of its next write, done or not.
+#[derive(Debug)]
+struct LosesAnswers {
+    inner: MemoryVault,
+    /// 0: none, 1: the write is done, 2: it is not.
+    next: AtomicU8,
+}
+
+#[async_trait]
+impl Vault for LosesAnswers {
+    async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
+        self.inner.load(key).await
+    }
+    async fn store(
+        &self,
+        key: &RecordKey,
+        record: SealedRecord,
+        when: Precondition,
+    ) -> Result<Revision, VaultError> {
+        let next = if key.kind() == RecordKind::Pending { self.next.swap(0, Ordering::SeqCst) } else { 0 };
+        match next {
+            0 => self.inner.store(key, record, when).await,
+            1 => {
+                self.inner.store(key, record, when).await?;
+                Err(VaultError::in_doubt("the answer was lost"))
+            }
+            _ => Err(VaultError::in_doubt("the request was lost")),
+        }
+    }
+    async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
+        self.inner.remove(key, revision).await
+    }
+    async fn list(
+        &self,
+        prefix: &RecordPrefix,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Page, VaultError> {
+        self.inner.list(prefix, after, limit).await
+    }
+    async fn now(&self) -> Result<StoreTime, VaultError> {
+        self.inner.now().await
+    }
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.inner.watch()
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_loses_an_answer_gives_it_to_one_at_most_and_loses_nothing_that_it_kept() {
+    let backend = Arc::new(LosesAnswers { inner: MemoryVault::new(), next: AtomicU8::new(0) });
+    let here = opened(Arc::clone(&backend), &["acme"]).await;
+    let acme = here.tenant("acme").unwrap();
+    // Done, and nobody said so: the write is recognised by its own bytes.
+    backend.next.store(1, Ordering::SeqCst);
+    acme.keep_pending("kept", bytes("x"), MINUTES).await.unwrap();
+    backend.next.store(1, Ordering::SeqCst);
+    assert!(acme.take_pending("kept").await.unwrap().is_some());
+    assert_eq!(acme.take_pending("kept").await.unwrap(), None);
+    // Perhaps on its way still: nobody gets it, until it is clear that it was not done.
+    acme.keep_pending("doubted", bytes("x"), MINUTES).await.unwrap();
+    backend.next.store(2, Ordering::SeqCst);
+    assert_eq!(acme.take_pending("doubted").await.unwrap_err().kind(), ErrorKind::Storage);
+    assert!(acme.take_pending("doubted").await.unwrap().is_some());
+    assert_eq!(acme.take_pending("doubted").await.unwrap(), None);
 }
