@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use grantry_core::TokenSource;
+use grantry_client_credentials::ClientCredentials;
+use grantry_core::{GrantKey, TokenSource};
+use grantry_endpoint::{ClientAuthentication, Dpop, HttpTransport, TokenEndpoint};
+use grantry_refresh::{ManagedSource, Profile, Scheduler};
 use grantry_reqwest::{AuthorizedClient, SendAuthorized};
-use grantry_testkit::{Endpoint, Fault, ProtectedResource};
+use grantry_testkit::{Endpoint, Fault, Nonces, ProtectedResource};
 use grantry_tower::{AuthorizeLayer, ClonedBodies};
 use http::Request;
 use http_body_util::Full;
@@ -112,4 +115,67 @@ async fn a_warm_source_makes_no_token_request_for_a_hundred_calls() {
     }
     assert_eq!(server.ledger().count(Endpoint::Token), 1);
     assert_eq!(resource.ledger().count(Endpoint::Resource), 100);
+}
+
+/// A source of tokens that are bound to a key.
+fn bound(server: &grantry_testkit::TestServer) -> Arc<ManagedSource> {
+    let client =
+        grantry_endpoint::Client::new("billing", ClientAuthentication::secret_basic("a client secret"));
+    let transport = Arc::new(HttpTransport::new().unwrap());
+    let endpoint = TokenEndpoint::builder(server.authorization_server().unwrap(), client.unwrap(), transport);
+    let endpoint = endpoint.dpop(Dpop::es256()).build().unwrap();
+    let grant = Arc::new(ClientCredentials::builder(endpoint).build().unwrap());
+    let profile = Profile::builder(server.token_endpoint(), "billing", &Scheduler::new()).build();
+    ManagedSource::new(GrantKey::new("acme", "orders", "bound").unwrap(), grant, &profile)
+}
+
+#[tokio::test]
+async fn req_e12_a_nonce_that_a_resource_asks_for_costs_one_more_request_and_no_token_request() {
+    for way in ["reqwest", "tower"] {
+        // Per call: the first is asked for a nonce; with `EachOnce` every answer names the next one.
+        for (nonces, requests) in [(Nonces::None, 3), (Nonces::Steady, 4), (Nonces::EachOnce, 4)] {
+            let server = server().await;
+            let resource = ProtectedResource::start(&server).await.unwrap();
+            resource.want_nonces(nonces);
+            let source = bound(&server);
+            for _ in 0..3 {
+                let status = match way {
+                    "reqwest" => {
+                        let _ = client();
+                        let builder = reqwest::Client::builder();
+                        let api =
+                            AuthorizedClient::from_builder(builder, source.clone(), [resource.origin()]);
+                        let request = api.unwrap().post(resource.url("/orders?x=1")).body("an order");
+                        request.send().await.unwrap().status()
+                    }
+                    _ => {
+                        let inner: Client<_, Full<Bytes>> =
+                            Client::builder(TokioExecutor::new()).build_http();
+                        let layer = AuthorizeLayer::new(source.clone(), [resource.origin()]).unwrap();
+                        let request = Request::post(resource.url("/orders?x=1")).body(Full::from("an order"));
+                        let service = layer.replaying(ClonedBodies).layer(inner);
+                        service.oneshot(request.unwrap()).await.unwrap().status()
+                    }
+                };
+                assert_eq!(status, 200, "{way}, {nonces:?}");
+            }
+            assert_eq!(resource.ledger().count(Endpoint::Resource), requests, "{way}, {nonces:?}");
+            assert_eq!(server.ledger().count(Endpoint::Token), 1, "{way}, {nonces:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn req_e12_a_resource_that_is_never_content_with_a_nonce_gets_two_requests_a_call() {
+    let server = server().await;
+    let resource = ProtectedResource::start(&server).await.unwrap();
+    resource.want_nonces(Nonces::NeverContent);
+    let api = AuthorizedClient::new(client(), bound(&server), [resource.origin()]).unwrap();
+    for call in 1..=5_u64 {
+        let error = api.get(resource.url("/")).send().await.unwrap_err();
+        let grantry_reqwest::Error::Token(error) = error else { panic!("{error}") };
+        assert_eq!(error.oauth_code(), Some("use_dpop_nonce"));
+        assert_eq!(resource.ledger().count(Endpoint::Resource), 2 * call);
+    }
+    assert_eq!(server.ledger().count(Endpoint::Token), 1);
 }

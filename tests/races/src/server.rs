@@ -60,7 +60,7 @@ impl Servers {
             }
             Server::OidcProvider => {
                 let access_ttl = u32::try_from(scenario.lifetime.as_secs())?;
-                let server = OidcProvider::start(Settings { access_ttl, rotate: true })?;
+                let server = OidcProvider::start(Settings { access_ttl, ..Settings::default() })?;
                 let first = (0..scenario.grants).map(|_| server.refresh_token()).collect::<Fallible<_>>()?;
                 Ok(Self {
                     client_id: "refreshing",

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use grantry_core::presenting::prove;
-use grantry_core::{AccessToken, Attempt, Binding, Clock, Grant, Origin, PrivateKey, Scope, Token};
+use grantry_core::{
+    AccessToken, Attempt, Binding, Clock, Failure, Grant, Origin, PrivateKey, Scope, Thumbprint, Token,
+    TokenSet,
+};
 use grantry_custody::Release;
 use grantry_endpoint::{Client, ClientAuthentication, Dpop, DpopKey, RefreshTokenRedemption, TokenEndpoint};
-use grantry_jose::{Algorithm, JoseHeader};
+use grantry_jose::{Algorithm, JoseHeader, SigningKey};
 use grantry_testkit::{Moment, Nonces, ProofPolicy, RegisteredClient, SeededGrant};
 use grantry_vault::{GrantRecord, StoredBinding};
 
@@ -38,11 +42,15 @@ async fn consented() -> (World, DpopKey) {
 }
 
 fn redemption(world: &World) -> Arc<dyn Grant> {
+    redemption_by(world, Dpop::ed25519())
+}
+
+fn redemption_by(world: &World, dpop: Dpop) -> Arc<dyn Grant> {
     let client = Client::new(PUBLIC, ClientAuthentication::none()).unwrap();
     let server = world.server.authorization_server().unwrap();
     let transport = world.server.transport().with_latency(Duration::from_millis(50));
     let endpoint = TokenEndpoint::builder(server, client, Arc::new(transport));
-    let endpoint = endpoint.clock(Arc::new(world.clock.clone())).dpop(Dpop::ed25519()).build().unwrap();
+    let endpoint = endpoint.clock(Arc::new(world.clock.clone())).dpop(dpop).build().unwrap();
     Arc::new(RefreshTokenRedemption::new(endpoint).key(key()))
 }
 
@@ -144,4 +152,62 @@ async fn req_e14_a_grant_that_is_bound_at_its_first_renewal_keeps_the_key_of_tha
     let stored = acme.reveal_grant("crm", "user-17").await.unwrap().unwrap();
     assert_eq!(stored.proof_key().unwrap().expose(), keys[0]);
     assert!(world.is_alive().await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_in_no_record_is_named_where_the_grant_is_opened() {
+    let (world, _) = consented().await;
+    let signing = SigningKey::generate_es256().unwrap();
+    let hsm = DpopKey::of_signer(signing.clone(), &signing.public_jwk()).unwrap();
+    let vault = world.vault().await;
+    let acme = vault.as_principal(admin()).tenant("acme").unwrap();
+    let stored = acme.reveal_grant("crm", "user-17").await.unwrap().unwrap();
+    let now = world.clock.wall();
+    let record = GrantRecord::new(now).with_refresh_token(stored.refresh_token().unwrap().clone(), now);
+    acme.replace_grant("crm", "user-17", record, Some(&stored.version)).await.unwrap();
+
+    let one =
+        world.replica_with(redemption_by(&world, Dpop::with_key(hsm.clone())), Release::default()).await;
+    one.grant.obtain(Attempt::first()).await.unwrap();
+    let stored = acme.reveal_grant("crm", "user-17").await.unwrap().unwrap();
+    assert!(stored.proof_key().is_none());
+    assert_eq!(stored.access_tokens()[0].binding, StoredBinding::Proof);
+
+    let inner = || redemption_by(&world, Dpop::with_key(hsm.clone()));
+    let other = world.replica_with(inner(), Release::default()).await;
+    let unnamed = other.grant.obtain(Attempt::first()).await.unwrap_err();
+    assert!(unnamed.error.to_string().contains("dpop_key"), "{}", unnamed.error);
+    let named = other.custody.grant(key(), inner()).rotation(STRICT).dpop_key(hsm.clone()).build().unwrap();
+    let found = named.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(proved_here(found.token()).await, hsm.thumbprint());
+}
+
+#[tokio::test(start_paused = true)]
+async fn req_c12_a_token_that_is_bound_to_a_certificate_stays_so_in_the_store() {
+    /// Brings a token that is bound to a certificate.
+    #[derive(Debug)]
+    struct Certified(Arc<dyn Grant>);
+
+    #[async_trait]
+    impl Grant for Certified {
+        async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+            let set = self.0.obtain(attempt).await?;
+            let token = set.token();
+            TokenSet::builder(AccessToken::new(token.expose()), set.obtained())
+                .expires(token.expires().unwrap())
+                .refresh_token(set.refresh_token().unwrap().clone())
+                .binding(Binding::Certificate(Thumbprint([7; 32])))
+                .build()
+                .map_err(|_| Failure::unsent(grantry_core::Error::internal("it was a token before")))
+        }
+    }
+    let world = World::new(STRICT).await;
+    let inner = || Arc::new(Certified(world.redemption()));
+    let one = world.replica_with(inner(), Release::default()).await;
+    let other = world.replica_with(inner(), Release::default()).await;
+    one.grant.obtain(Attempt::first()).await.unwrap();
+    let found = other.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(world.requests(), 1);
+    let Binding::Certificate(bound) = found.token().binding() else { panic!("not bound") };
+    assert_eq!(*bound, Thumbprint([7; 32]));
 }

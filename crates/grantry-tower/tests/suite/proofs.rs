@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantry_core::{Binding, Error, ErrorKind, Origin, PrivateKey, ProofRequest, Prover};
+use grantry_core::{Binding, Error, ErrorKind, Origin, PrivateKey, ProofRequest, Prover, Thumbprint};
 use grantry_tower::AuthorizeLayer;
 use http::{HeaderValue, Request};
 use http_body_util::Empty;
@@ -101,4 +101,22 @@ async fn req_e12_a_server_that_always_wants_another_nonce_is_an_error() {
     let error = result.unwrap_err();
     assert!(matches!(error, grantry_tower::Error::Token(error) if error.kind() == ErrorKind::InvalidAnswer));
     assert_eq!(sent.len(), 2);
+}
+
+#[tokio::test]
+async fn req_c12_a_certificate_bound_token_passes_a_service_with_that_certificate_and_no_other() {
+    let bound = Thumbprint([7; 32]);
+    for (identity, passes) in [(Some(bound), true), (Some(Thumbprint([8; 32])), false), (None, false)] {
+        let upstream = Upstream::new(|_| answer(200));
+        let source = TestSource::bound(Binding::Certificate(bound));
+        let origins = ["https://api.example.com"];
+        let layer = match identity {
+            Some(identity) => AuthorizeLayer::with_identity(source, origins, identity).unwrap(),
+            None => AuthorizeLayer::new(source, origins).unwrap(),
+        };
+        let request = Request::get("https://api.example.com/a").body(Empty::<Bytes>::new()).unwrap();
+        let result = layer.layer(upstream.clone()).oneshot(request).await;
+        assert_eq!(result.is_ok(), passes, "{identity:?}");
+        assert_eq!(upstream.seen().len(), usize::from(passes), "{identity:?}");
+    }
 }
