@@ -51,11 +51,11 @@ impl Brought {
 
     /// How a token's binding is kept, and the key beside it.
     pub(crate) fn bound(binding: &Binding) -> (StoredBinding, Option<PrivateKey>) {
-        match binding {
-            Binding::Proof(prover) => (StoredBinding::Proof, prover.private_key()),
-            Binding::Certificate(thumbprint) => (StoredBinding::Certificate(*thumbprint), None),
-            _ => (StoredBinding::Bearer, None),
-        }
+        let key = match binding {
+            Binding::Proof(prover) => prover.private_key(),
+            _ => None,
+        };
+        (binding.into(), key)
     }
 
     /// In bytes; the line of descent is beside them, in the seal.

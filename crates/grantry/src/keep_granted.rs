@@ -4,8 +4,9 @@ use grantry_authorization_code::Granted;
 use grantry_core::{AccessToken, Clock, Error, ErrorKind, Stage, Target};
 use grantry_vault::{GrantRecord, RecordVersion, StoredAccessToken, TenantVault};
 
-/// How often another writer may come first.
-const ATTEMPTS: usize = 8;
+/// How often another writer may come first: each time it has got what it wanted, so this only bounds a store that is out of
+/// its mind.
+const ATTEMPTS: usize = 1_000;
 
 /// Keeps what a person consented to as the grant of this service and account, in place of an earlier one. It begins a new
 /// line of descent, so a renewal of the earlier one that is still under way does not come back. From here on `custody`
@@ -29,12 +30,13 @@ pub async fn keep_granted(
     let token = tokens.token();
     let obtained = store.before(now.since(tokens.obtained()));
     let access_token = AccessToken::new(token.expose());
-    let mut kept =
-        StoredAccessToken::new(Target::default(), access_token, obtained).granted(token.scope().clone());
+    let mut kept = StoredAccessToken::new(Target::default(), access_token, obtained)
+        .granted(token.scope().clone())
+        .bound(token.binding().into());
     if let Some(expires) = token.expires() {
         kept = kept.expiring(store.after(expires.since(now)));
     }
-    let mut record = GrantRecord::new(wall).with_access_token(kept);
+    let mut record = GrantRecord::new(wall).with_key_of(token.binding()).with_access_token(kept);
     if let Some(refresh_token) = tokens.refresh_token() {
         record = record.with_refresh_token(refresh_token.clone(), wall);
     }

@@ -87,6 +87,7 @@ async fn one_browser_may_begin_many_and_finish_them_in_any_order() {
         tokio::spawn(async move { window.load(&back).await.status })
     }))
     .await;
-    assert!(finished.into_iter().all(|status| status.unwrap() == StatusCode::OK));
+    let finished: Vec<StatusCode> = finished.into_iter().map(Result::unwrap).collect();
+    assert_eq!(finished, [StatusCode::OK; 16]);
     assert_eq!(app.token_requests(), 16);
 }

@@ -78,6 +78,17 @@ pub enum StoredBinding {
     Certificate(Thumbprint),
 }
 
+impl From<&Binding> for StoredBinding {
+    /// What is kept of a token's binding. The key of proofs is kept beside it: [`GrantRecord::with_key_of`].
+    fn from(binding: &Binding) -> Self {
+        match binding {
+            Binding::Proof(_) => Self::Proof,
+            Binding::Certificate(thumbprint) => Self::Certificate(*thumbprint),
+            _ => Self::Bearer,
+        }
+    }
+}
+
 impl StoredAccessToken {
     /// A token for a target, whose request was sent at `obtained` on the store's clock.
     pub fn new(target: Target, token: AccessToken, obtained: StoreTime) -> Self {
