@@ -57,7 +57,8 @@ pub struct AuthorizationCode {
     pub(crate) authorization_endpoint: Url,
     pub(crate) redirect_uri: Arc<str>,
     pub(crate) target: Target,
-    /// What every request says besides: response mode, prompt, login hint, extra parameters.
+    /// What every request says besides: response mode, prompt, login hint, extra parameters, and what the server's
+    /// facts name.
     pub(crate) fixed: Parameters,
     pub(crate) nonce: bool,
     pub(crate) pushed: bool,
@@ -191,10 +192,14 @@ fn not_pushed(error: Error) -> Error {
 }
 
 impl AuthorizationCode {
-    /// The values of parameters that may be secrets: all but those of which every value is known.
+    /// The values of parameters that may be secrets: all but those of which every value is known, and the server's
+    /// facts.
     pub(crate) fn added(&self) -> impl Iterator<Item = &str> {
-        let public = |name: &str| ["prompt", "response_mode"].contains(&name);
-        let added = self.fixed.iter().filter(move |(name, _)| !public(name));
+        let facts = self.endpoint.server().authorization_parameters();
+        let public = move |name: &str, value: &str| {
+            ["prompt", "response_mode"].contains(&name) || facts.iter().any(|(n, v)| n == name && v == value)
+        };
+        let added = self.fixed.iter().filter(move |(name, value)| !public(name, value));
         added.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 }

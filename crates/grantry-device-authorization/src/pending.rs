@@ -120,6 +120,7 @@ impl PendingDevice {
             token_set: redeemed.token_set,
             requested: self.requested,
             id_token: redeemed.id_token,
+            further: redeemed.further,
         }
     }
 }

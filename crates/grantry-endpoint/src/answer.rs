@@ -23,7 +23,7 @@ pub(crate) use retry_after::retry_after;
 pub(crate) use salvage::salvage;
 pub(crate) use seconds::seconds;
 
-use crate::Answer;
+use crate::{Answer, FurtherParameters};
 
 /// What a token endpoint answered. A refusal comes with the refresh token that the answer holds beside it.
 pub(crate) fn read(
@@ -55,7 +55,9 @@ fn understand(answer: &Answer, server: &AuthorizationServer, wanted: Wanted) -> 
         return Err(by_status(status, "which is no OAuth answer"));
     }
     let unusable = |fact: &'static str| Refusal::unknown(ErrorKind::InvalidAnswer, fact);
-    Granted::from_members(&members.map_err(unusable)?, server, wanted).map_err(unusable)
+    let granted = Granted::from_members(&members.map_err(unusable)?, server, wanted).map_err(unusable)?;
+    let further = FurtherParameters::read(answer.expose_body(), server.kept_parameters());
+    Ok(Granted { further, ..granted })
 }
 
 /// Why an answer of another endpoint is no success.

@@ -195,7 +195,7 @@ impl Channel {
             ErrorKind::InvalidGrant | ErrorKind::InvalidScope => self.accepted(exchange),
             _ => {}
         }
-        self.with_wait(error, Some(answer))
+        self.with_wait(self.server.explain(error), Some(answer))
     }
 
     /// Adds the server's `Retry-After`, where trying again can help at all.

@@ -68,6 +68,7 @@ mod device_codes;
 mod discovery;
 mod failure;
 mod form;
+mod further_parameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod http_transport;
 mod id_token;
@@ -92,6 +93,7 @@ pub use client_authentication::ClientAuthentication;
 pub use device_authorization_request::DeviceAuthorizationRequest;
 pub use device_codes::{DeviceCodes, VerificationUri};
 pub use discovery::{Discovered, Discovery};
+pub use further_parameters::FurtherParameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
 pub use id_token::IdToken;

@@ -19,7 +19,7 @@ use crate::answer::{self, Granted, Refusal, Wanted};
 use crate::channel::{Channel, Exchange};
 use crate::form::Form;
 use crate::quiet::quietly;
-use crate::{Answer, Client, IdToken, IssuedToken, TokenRequest, Transport, failure};
+use crate::{Answer, Client, FurtherParameters, IdToken, IssuedToken, TokenRequest, Transport, failure};
 
 /// A client at an authorization server's token endpoint: what every flow sends its requests through.
 ///
@@ -52,6 +52,8 @@ pub struct Redeemed {
     /// What the access token is, where the answer of a token exchange says so (RFC 8693 section 2.2.1), such as
     /// `urn:ietf:params:oauth:token-type:access_token`: at most 256 visible characters of ASCII.
     pub issued_token_type: Option<String>,
+    /// What else the answer said and the server's facts say to keep, such as `instance_url`.
+    pub further: FurtherParameters,
 }
 
 /// What a token request came to, and what it brought, if anything.
@@ -179,8 +181,9 @@ impl TokenEndpoint {
         let Asked { result, mut news } = self.exchange(&request, attempt, Wanted::AccessToken).await;
         let result = result.and_then(|(mut granted, exchange)| {
             let (id_token, issued_token_type) = (granted.id_token.take(), granted.issued_token_type.take());
+            let further = std::mem::take(&mut granted.further);
             let token_set = self.token_set(granted, &request, &exchange, attempt, &mut news)?;
-            Ok(Redeemed { token_set, id_token, issued_token_type })
+            Ok(Redeemed { token_set, id_token, issued_token_type, further })
         });
         if let Err(failure) = &result {
             self.trace(&request, failure);
@@ -318,6 +321,7 @@ impl fmt::Debug for Redeemed {
             .field("token_set", &self.token_set)
             .field("id_token", &self.id_token)
             .field("issued_token_type", &self.issued_token_type.is_some())
+            .field("further", &self.further)
             .finish()
     }
 }

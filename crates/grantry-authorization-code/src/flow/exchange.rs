@@ -31,6 +31,7 @@ impl AuthorizationCode {
                 issuer: pending.issuer,
                 id_token: redeemed.id_token,
                 nonce: pending.nonce.map(|nonce| Nonce(nonce.text())),
+                further: redeemed.further,
             }),
             Err(failure) if !failure.sent => Err(Unfinished::again(unsent(failure.error), pending)),
             Err(failure) => Err(spent(failure)),

@@ -1,6 +1,6 @@
 //! The metadata document (RFC 8414 section 2).
 
-use grantry_core::{AuthorizationServer, ClientAuthenticationMethod};
+use grantry_core::{AuthorizationServer, ClientAuthenticationMethod, Pkce};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,6 +14,7 @@ struct Metadata {
     pushed_authorization_request_endpoint: Option<String>,
     jwks_uri: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     require_pushed_authorization_requests: Option<bool>,
 }
@@ -53,6 +54,10 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
     if let Some(names) = found.token_endpoint_auth_methods_supported {
         let known = names.iter().filter_map(|name| ClientAuthenticationMethod::from_name(name));
         server = server.client_authentication_methods(known);
+    }
+    // Many servers that check challenges leave the list out, so its absence says nothing.
+    if found.code_challenge_methods_supported.is_some_and(|methods| methods.iter().any(|m| m == "S256")) {
+        server = server.pkce(Pkce::Supported);
     }
     // Both default to false (RFC 9207 section 3, RFC 9126 section 5).
     let names_itself = found.authorization_response_iss_parameter_supported.unwrap_or(false);
