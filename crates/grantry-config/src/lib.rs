@@ -1,5 +1,6 @@
 //! The JSON configuration of grantry.
 
+mod changes;
 mod config;
 mod desk;
 mod excerpt;
@@ -16,6 +17,7 @@ mod presets;
 mod read;
 mod registration;
 mod resolve;
+mod schema;
 mod sections;
 mod service;
 mod source;
@@ -23,12 +25,14 @@ mod surroundings;
 mod system;
 mod table;
 
+pub use changes::{ConfigChanges, ServiceChange, ServiceId};
 pub use config::{Completeness, Config, Loaded, TenantConfig};
 pub use fields::Provenance;
 pub use finding::{ConfigErrors, Finding, FindingKind, Severity};
 pub use flow::{ChosenFlow, Flow};
 pub use place::Place;
 pub use registration::{Located, Registration, SecretText};
+pub use schema::json_schema;
 pub use sections::{AuditSection, KeyProviderSection, KeysSection, StoreSection, TokenSection, VaultSection};
 pub use service::{Missing, Parameters, ServerConfig, ServiceConfig};
 pub use source::Source;

@@ -1,6 +1,7 @@
 //! Which flow is meant, and what it needs.
 
 use grantry_core::Scope;
+use grantry_providers::Preset;
 
 use super::Resolving;
 use super::missing::Needs;
@@ -8,14 +9,14 @@ use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
 use crate::flow::{ChosenFlow, Flow};
-use crate::presets::Provider;
+use crate::presets;
 
 impl Resolving<'_> {
     pub(super) fn flow(
         &mut self,
         name: &str,
         fields: &Fields,
-        provider: Option<&Provider>,
+        preset: Option<&Preset>,
         scope: &Scope,
         needs: &mut Needs,
     ) -> Option<ChosenFlow> {
@@ -24,12 +25,13 @@ impl Resolving<'_> {
             self.unused_by(flow, fields);
             return Some(ChosenFlow { flow, because: "the configuration says so".into(), configured: true });
         }
-        let Some(provider) = provider else {
+        let scopes: Vec<&str> = scope.tokens().collect();
+        let has_redirect_uri = fields.find("redirectUri").is_some();
+        let chosen = preset.and_then(|preset| presets::flow_for(preset, &scopes, has_redirect_uri));
+        let Some((flow, because)) = chosen else {
             needs.add("flow", "nothing says how tokens are obtained");
             return None;
         };
-        let scopes: Vec<&str> = scope.tokens().collect();
-        let (flow, because) = provider.flow_for(&scopes, fields.find("redirectUri").is_some());
         let what = format!("{} uses the flow {flow}: {because}", crate::read::quoted(name));
         let at = fields.find("provider").map_or(fields.at, |found| found.at);
         self.desk.tell(Draft::note(FindingKind::Chosen, at, what));

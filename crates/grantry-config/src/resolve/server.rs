@@ -1,6 +1,7 @@
 //! The authorization server: what the configuration says of it, over what the preset knows.
 
 use grantry_core::{AuthorizationServer, AuthorizationServerBuilder};
+use grantry_providers::Preset;
 
 use super::Resolving;
 use super::missing::Needs;
@@ -9,7 +10,8 @@ use crate::fields::Fields;
 use crate::finding::FindingKind;
 use crate::flow::Flow;
 use crate::nearest::nearest;
-use crate::presets::{self, Provider};
+use crate::place::At;
+use crate::presets;
 use crate::service::ServerConfig;
 
 /// Keys of endpoints besides the token endpoint, and how a server takes them.
@@ -30,33 +32,33 @@ struct Urls {
 }
 
 impl Resolving<'_> {
-    pub(super) fn provider(&mut self, fields: &Fields) -> Option<&'static Provider> {
+    pub(super) fn preset(&mut self, fields: &Fields) -> Option<&'static Preset> {
         let line = self.some_text(fields, "provider")?;
-        let provider = presets::find(line.text);
-        if provider.is_none() {
+        let preset = grantry_providers::find(line.text);
+        if preset.is_none() {
             let known = presets::names();
             let draft = Draft::error(FindingKind::InvalidValue, line.at, "there is no preset of that name")
                 .nearest(nearest(line.text, known.iter().copied()))
                 .expected(format!("one of {}; any other server is described by its URLs", known.join(", ")));
             self.desk.tell(draft);
         }
-        provider
+        preset
     }
 
     pub(super) fn server(
         &mut self,
         fields: &Fields,
-        provider: Option<&'static Provider>,
+        preset: Option<&'static Preset>,
         needs: &mut Needs,
     ) -> ServerConfig {
         self.instance_url(fields);
         let urls = self.urls(fields, needs);
-        let start = match provider {
-            Some(provider) => self.of_preset(fields, provider, &urls, needs),
+        let start = match preset {
+            Some(preset) => self.of_preset(fields, preset, &urls, needs),
             None => urls.token.clone().map(AuthorizationServer::builder),
         };
         let Some(start) = start else {
-            return self.without_token_url(fields, provider, &urls, needs);
+            return self.without_token_url(fields, preset, &urls, needs);
         };
         let with_urls = urls.others.into_iter().fold(start, |to, (_, set, url)| set(to, url));
         match with_urls.build() {
@@ -94,26 +96,68 @@ impl Resolving<'_> {
     fn of_preset(
         &mut self,
         fields: &Fields,
-        provider: &'static Provider,
+        preset: &'static Preset,
         urls: &Urls,
         needs: &mut Needs,
     ) -> Option<AuthorizationServerBuilder> {
+        let has_token_url = fields.find("tokenUrl").is_some();
         let mut values = Vec::new();
-        for name in provider.parameters() {
-            let by_key = fields.text(name).map(|line| (line.text, line.at));
-            let by_name = || fields.text_map("providerParams").find(|(other, _)| *other == name);
-            match by_key.or_else(|| by_name().map(|(_, (at, written))| (written.text.as_str(), *at))) {
-                Some(value) => values.push((name, value)),
-                None if urls.token.is_some() || fields.find("tokenUrl").is_some() => {}
-                None => needs.add(name, "the provider's URLs are made of it"),
+        let mut sound = true;
+        for parameter in preset.parameters {
+            let Some((value, at)) = value_of(fields, parameter.name) else {
+                if parameter.default.is_none() && !has_token_url {
+                    needs.add(parameter.name, "the provider's URLs are made of it");
+                    sound = false;
+                }
+                continue;
+            };
+            match parameter.check(value) {
+                Ok(_) => values.push((parameter.name, value)),
+                Err(why) if has_token_url => {
+                    let what = format!("what the preset knows of other endpoints is left out: {why}");
+                    self.desk.tell(Draft::warning(FindingKind::Doubtful, at, what));
+                }
+                Err(why) => {
+                    self.refuse(FindingKind::InvalidValue, at, why.to_string());
+                    sound = false;
+                }
             }
         }
-        let given: Vec<(&str, &str)> = values.iter().map(|(name, (text, _))| (*name, *text)).collect();
-        match (provider.server(&given), &urls.token) {
-            (Ok(server), None) => Some(server.to_builder()),
-            (Ok(server), Some(token)) => Some(server.to_builder().token_endpoint(token)),
-            (Err(_), Some(token)) => Some(AuthorizationServer::builder(token).provider(provider.name)),
-            (Err(_), None) => None,
+        self.unknown_params(fields, preset);
+        let server = match &urls.token {
+            Some(token) => preset.server_at(token, &values),
+            None if sound && !has_token_url => preset.server(&values),
+            None => return None,
+        };
+        match server {
+            Ok(server) => Some(server.to_builder()),
+            Err(why) => {
+                self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
+                None
+            }
+        }
+    }
+
+    /// Names in `providerParams` that neither the preset nor a URL of the configuration has.
+    fn unknown_params(&mut self, fields: &Fields, preset: &Preset) {
+        let known: Vec<&str> = preset.parameters.iter().map(|parameter| parameter.name).collect();
+        for (name, (at, _)) in fields.text_map("providerParams") {
+            let in_url = |found: &crate::fields::Found| {
+                found.key.name.ends_with("Url")
+                    && fields
+                        .text(found.key.name)
+                        .is_some_and(|line| line.text.contains(&format!("{{{name}}}")))
+            };
+            if known.contains(&name.as_str()) || fields.found.iter().any(in_url) {
+                continue;
+            }
+            let what = format!("{} takes no {}", preset.title, crate::read::quoted(name));
+            let draft = Draft::error(FindingKind::UnknownKey, *at, what)
+                .nearest(nearest(name, known.iter().copied()));
+            self.desk.tell(match known.as_slice() {
+                [] => draft.expected("nothing here: its URLs are the same for every customer"),
+                known => draft.expected(known.join(", ")),
+            });
         }
     }
 
@@ -121,7 +165,7 @@ impl Resolving<'_> {
     fn without_token_url(
         &mut self,
         fields: &Fields,
-        provider: Option<&'static Provider>,
+        preset: Option<&'static Preset>,
         urls: &Urls,
         needs: &mut Needs,
     ) -> ServerConfig {
@@ -144,7 +188,7 @@ impl Resolving<'_> {
                 ServerConfig::Discover { issuer }
             }
             None => {
-                if provider.is_none() {
+                if preset.is_none() {
                     needs.add(
                         "tokenUrl",
                         "nothing says where tokens come from; a provider or an issuer would do as well",
@@ -188,4 +232,13 @@ impl Resolving<'_> {
             Some(Flow::ClientCredentials) | None => {}
         }
     }
+}
+
+/// A value for the provider's URLs, by a key of its own or among `providerParams`.
+fn value_of<'f>(fields: &'f Fields, name: &str) -> Option<(&'f str, At)> {
+    let by_key = fields.text(name).map(|line| (line.text, line.at));
+    by_key.or_else(|| {
+        let (_, (at, written)) = fields.text_map("providerParams").find(|(other, _)| *other == name)?;
+        Some((written.text.as_str(), *at))
+    })
 }

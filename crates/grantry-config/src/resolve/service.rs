@@ -7,16 +7,17 @@ use super::missing::Needs;
 use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
+use crate::presets;
 use crate::service::{ServerConfig, ServiceConfig};
 
 impl Resolving<'_> {
     /// Understands a service's fields, with what the defaults say laid under them.
     pub(crate) fn service(&mut self, name: &ServiceName, fields: &Fields) -> ServiceConfig {
         let mut needs = Needs::default();
-        let provider = self.provider(fields);
-        let server = self.server(fields, provider, &mut needs);
+        let preset = self.preset(fields);
+        let server = self.server(fields, preset, &mut needs);
         let scope = self.scope(fields);
-        let flow = self.flow(name.as_str(), fields, provider, &scope, &mut needs);
+        let flow = self.flow(name.as_str(), fields, preset, &scope, &mut needs);
         let meant = flow.as_ref().map(crate::flow::ChosenFlow::flow);
         let known = match &server {
             ServerConfig::Known(server) => Some(&**server),
@@ -24,11 +25,11 @@ impl Resolving<'_> {
         };
         Self::needs_of_flow(meant, fields, &server, &mut needs);
         let registration = self.registration(fields, known, meant, &mut needs);
-        let ignored = provider.is_some_and(crate::presets::Provider::ignores_pkce);
+        let ignored = preset.is_some_and(presets::ignores_pkce);
         let service = ServiceConfig {
             name: name.clone(),
             place: self.place(fields.at),
-            provider: provider.map(|provider| provider.name),
+            provider: preset.map(|preset| preset.name),
             redirect_uri: self.redirect_uri(fields),
             resources: self.resources(fields),
             parameters: self.parameters(fields),

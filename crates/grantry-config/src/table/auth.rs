@@ -31,13 +31,14 @@ pub(crate) static AUTH: Section = Section {
         text("tenantId", "The tenant at the provider; it takes the place of {tenantId} in URLs.")
             .also(&["tenant", "directoryId"]),
         text("instanceUrl", "The customer's own host at the provider; it takes the place of {instanceUrl} in URLs.")
-            .also(&["instance", "host"]),
-        text("domain", "The customer's domain at the provider, such as acme or acme.okta.com."),
+    ,        text("domain", "The customer's domain at the provider, such as acme or acme.okta.com."),
         key(
             "providerParams",
             Shape::TextMap,
-            "What else the provider's URLs are made of, by the names that its preset uses.",
-        ),
+            "What else the provider's URLs are made of, by the names that its preset uses: shop, subdomain, instance, \
+             host, serverId, dataCenter, country.",
+        )
+        .also(&["shop", "subdomain", "instance", "host", "serverId", "dataCenter", "country"]),
         text("issuer", "The issuer identifier (RFC 8414). Alone it is enough: the server's metadata has the rest.")
             .also(&["issuerUrl", "discoveryUrl"]),
         text("tokenUrl", "The token endpoint.").also(&["token_endpoint", "tokenEndpoint", "accessTokenUrl"]),
