@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::excerpt::Excerpt;
+use crate::excerpt::{Excerpt, visible};
 use crate::finding::{Finding, FindingKind, Severity};
 use crate::place::{At, Place, Span};
 use crate::source::SourceText;
@@ -120,11 +120,20 @@ impl Desk {
             severity: draft.severity,
             kind: draft.kind,
             place: draft.at.and_then(|at| self.place(at)),
-            what: draft.what,
-            expected: draft.expected,
+            what: printable(draft.what),
+            expected: draft.expected.map(printable),
             nearest: draft.nearest,
             also: draft.also.and_then(|(what, at)| Some((what, self.place(at)?))),
             excerpt,
         }
+    }
+}
+
+/// Names of files and what other crates say of a name may hold anything: nothing of it moves a terminal's cursor.
+fn printable(text: Cow<'static, str>) -> Cow<'static, str> {
+    if text.chars().all(|c| visible(c) == c) {
+        text
+    } else {
+        text.chars().map(visible).collect::<String>().into()
     }
 }

@@ -98,7 +98,7 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 /// One character for one: none that moves the cursor, turns the line around, or cannot be seen.
-fn visible(character: char) -> char {
+pub(crate) fn visible(character: char) -> char {
     match character {
         '\t' => ' ',
         '\u{feff}'

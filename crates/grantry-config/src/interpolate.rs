@@ -66,7 +66,7 @@ impl Resolver<'_> {
                 (Ok(_), Some(default)) => resolved.push(default, Provenance::Literal),
                 (Ok(None), None) => {
                     let what = format!("the environment variable {name} is not set");
-                    let expected = "it set, or a value for the case that it is not: ${NAME:-value}";
+                    let expected = "it to be set, or what to take where it is not: ${NAME:-value}";
                     desk.tell(Draft::error(FindingKind::Unresolved, at, what).expected(expected));
                     resolved.sound = false;
                 }

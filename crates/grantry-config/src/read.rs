@@ -52,7 +52,8 @@ impl Reader<'_> {
     fn member(&mut self, section: &'static Section, member: Member<'_>, fields: &mut Fields) {
         let name = member.key.as_str();
         let Some(key) = section.key(name) else {
-            if !name.is_empty() || !matches!(member.value.value, Json::Broken) {
+            // What has no value may be one itself.
+            if !matches!(member.value.value, Json::Broken) {
                 self.unknown_key(section, name, member.key_span);
             }
             return;

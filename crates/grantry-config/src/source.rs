@@ -84,9 +84,6 @@ impl SourceText {
         Self { name: name.into(), text, lines, characters }
     }
 
-    pub(crate) fn name(&self) -> &Arc<str> {
-        &self.name
-    }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text

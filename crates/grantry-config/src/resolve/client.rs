@@ -84,7 +84,7 @@ impl Resolving<'_> {
         let (literal, file) = (fields.text(key), fields.text(file_key));
         if let (Some(line), Some(file)) = (literal, file) {
             let what = format!("{file_key} and {key} are both there: keep one of them");
-            self.contradiction(file.at, what, key, line.at);
+            self.contradiction(file.at, what, format!("{key} is"), line.at);
             return None;
         }
         let (secret, line) = match (literal, file) {
@@ -144,7 +144,7 @@ impl Resolving<'_> {
         for key in unused {
             if let Some(found) = fields.find(key) {
                 let what = format!("clientAuthentication is {}, which has no use for {key}", line.text);
-                self.contradiction(line.at, what, key, found.key_at);
+                self.contradiction(line.at, what, format!("{key} is"), found.key_at);
             }
         }
     }

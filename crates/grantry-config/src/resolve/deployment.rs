@@ -69,7 +69,7 @@ impl Resolving<'_> {
             let only = found.key.only;
             if !only.is_empty() && !only.contains(&kind.text) {
                 let what = format!("{} belongs to the type {}", found.key.name, only.join(" or "));
-                self.contradiction(found.key_at, what, "another type", kind.at);
+                self.contradiction(found.key_at, what, "the type is", kind.at);
             }
         }
         Some(kind)

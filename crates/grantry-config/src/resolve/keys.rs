@@ -78,7 +78,7 @@ impl Resolving<'_> {
             }
             (Some(first), Some(second)) => {
                 let what = format!("{} and {} both name the token", first.key.name, second.key.name);
-                self.contradiction(second.key_at, what, first.key.name, first.key_at);
+                self.contradiction(second.key_at, what, format!("{} is", first.key.name), first.key_at);
                 return None;
             }
             (Some(_), None) => {}
@@ -97,7 +97,7 @@ impl Resolving<'_> {
     fn transit(&mut self, fields: &Fields, kind: Line<'_>) -> Option<KeyProviderSection> {
         if let (Some(token), Some(file)) = (fields.find("token"), fields.find("tokenFile")) {
             let what = "tokenFile and token are both there: keep one of them";
-            self.contradiction(file.key_at, what, "token", token.key_at);
+            self.contradiction(file.key_at, what, "token is", token.key_at);
         }
         let key = self.needed(fields, "key", kind);
         if fields.find("address").is_none() {

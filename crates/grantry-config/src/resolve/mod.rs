@@ -16,6 +16,7 @@ mod server;
 mod service;
 mod urls;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -49,7 +50,7 @@ impl Resolving<'_> {
         &mut self,
         at: At,
         what: impl Into<String>,
-        other: &'static str,
+        other: impl Into<Cow<'static, str>>,
         other_at: At,
     ) {
         self.desk.tell(Draft::error(FindingKind::Contradiction, at, what.into()).also(other, other_at));
