@@ -7,6 +7,8 @@ use crate::source::SourceText;
 const WIDEST: usize = 100;
 /// How many characters are shown before the marked ones, where the line is longer.
 const BEFORE: usize = 40;
+/// How many bytes of a line are looked at, before the marked ones and from there on.
+const REACH: usize = 1024;
 /// What stands for a hidden value.
 const HIDDEN: &str = "[hidden]";
 
@@ -25,18 +27,21 @@ impl Excerpt {
     /// values that are known to be no secrets, in their order.
     pub(crate) fn cut(source: &SourceText, span: Span, veiled: &[Span], shown: &[u32]) -> Self {
         let line = source.line_around(span.start());
-        let mut drawn = Drawn::default();
-        let mut at = line.start();
-        let first = veiled.partition_point(|veil| veil.end() <= line.start());
-        for veil in veiled.iter().skip(first).take_while(|veil| veil.start() < line.end()) {
-            if shown.binary_search(&veil.start).is_ok() || veil.start() < at && veil.end() <= at {
+        // A line may be as long as a file: no more of it is looked at than can be shown.
+        let begin = line.start().max(boundary(source.as_str(), span.start().saturating_sub(REACH)));
+        let end = line.end().min(boundary(source.as_str(), span.start().saturating_add(REACH)));
+        let mut drawn = Drawn { goes_on: (begin > line.start(), end < line.end()), ..Drawn::default() };
+        let mut at = begin;
+        let first = veiled.partition_point(|veil| veil.end() <= begin);
+        for veil in veiled.iter().skip(first).take_while(|veil| veil.start() < end) {
+            if shown.binary_search(&veil.start).is_ok() || veil.end() <= at {
                 continue;
             }
             drawn.plain(source, at, veil.start().max(at), span);
             drawn.hidden(*veil, span);
-            at = veil.end().min(line.end()).max(at);
+            at = veil.end();
         }
-        drawn.plain(source, at, line.end(), span);
+        drawn.plain(source, at, end, span);
         drawn.into_excerpt()
     }
 }
@@ -47,6 +52,8 @@ struct Drawn {
     characters: Vec<char>,
     from: Option<usize>,
     to: usize,
+    /// Whether the line has more before and behind what is drawn.
+    goes_on: (bool, bool),
 }
 
 impl Drawn {
@@ -80,10 +87,11 @@ impl Drawn {
         let end = self.characters.iter().rposition(|c| !c.is_whitespace()).map_or(0, |last| last + 1);
         let from = self.from.unwrap_or(end);
         let marked = self.to.saturating_sub(from).max(1);
-        let begin = if end > WIDEST { from.saturating_sub(BEFORE) } else { 0 };
+        let is_long = end > WIDEST || self.goes_on.0;
+        let begin = if is_long { from.saturating_sub(BEFORE) } else { 0 };
         let shown: String = self.characters.iter().take(end).skip(begin).take(WIDEST).collect();
-        let ahead = if begin > 0 { "..." } else { "" };
-        let behind = if end > begin + WIDEST { "..." } else { "" };
+        let ahead = if begin > 0 || self.goes_on.0 { "..." } else { "" };
+        let behind = if end > begin + WIDEST || self.goes_on.1 { "..." } else { "" };
         Excerpt {
             text: format!("{ahead}{shown}{behind}"),
             before: from - begin + ahead.len(),

@@ -1,6 +1,6 @@
 //! Loading, step by step: read, parse, lay over each other, understand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,9 @@ use crate::table::ROOT;
 /// The most bytes of a source: more than a hundred thousand services.
 const MOST_OF_A_SOURCE: usize = 48 * 1024 * 1024;
 
+/// The text of a source; it is zeroized when the last owner drops it.
+type Text = Arc<Zeroizing<String>>;
+
 pub(crate) fn load(
     sources: Vec<Source>,
     surroundings: &dyn Surroundings,
@@ -38,7 +41,7 @@ pub(crate) fn load(
         layers.extend(layer(&mut desk, &source, number, surroundings));
     }
     let merged = merge(&mut desk, layers);
-    let parts = understand(&mut desk, surroundings, &folders, &merged, completeness);
+    let parts = understand(&mut desk, surroundings, &folders, merged, completeness);
     let (errors, rest): (Vec<Finding>, Vec<Finding>) =
         desk.finish().into_iter().partition(|finding| finding.severity() == Severity::Error);
     let (warnings, notes) = rest.into_iter().partition(|finding| finding.severity() == Severity::Warning);
@@ -58,11 +61,11 @@ fn layer(desk: &mut Desk, source: &Source, number: u32, surroundings: &dyn Surro
         Err(why) => {
             let what = format!("the configuration {} cannot be used: {why}", name.escape_debug());
             desk.tell(Draft::error(FindingKind::Unreadable, None, what));
-            desk.sources.push(on_desk(&name, Zeroizing::default(), false));
+            desk.sources.push(on_desk(&name, Arc::default(), false));
             return None;
         }
     };
-    let document_text = text.clone();
+    let document_text = Arc::clone(&text);
     desk.sources.push(on_desk(&name, text, readable_by_all));
     if writable_by_all {
         let what = format!("everybody on this machine may write the configuration {}", name.escape_debug());
@@ -83,20 +86,17 @@ fn layer(desk: &mut Desk, source: &Source, number: u32, surroundings: &dyn Surro
     Reader { desk, source: number, resolver }.section(&ROOT, root, at)
 }
 
-fn on_desk(name: &str, text: Zeroizing<String>, readable_by_all: bool) -> OnDesk {
+fn on_desk(name: &str, text: Text, readable_by_all: bool) -> OnDesk {
     OnDesk { text: SourceText::new(name, text), readable_by_all, veiled: Vec::new(), shown: Vec::new() }
 }
 
 /// The text, and whether everybody may read and write it.
-fn text_of(
-    source: &Source,
-    surroundings: &dyn Surroundings,
-) -> Result<(Zeroizing<String>, bool, bool), Unreadable> {
+fn text_of(source: &Source, surroundings: &dyn Surroundings) -> Result<(Text, bool, bool), Unreadable> {
     match &source.0 {
         Origin::Text { text, .. } if text.len() > MOST_OF_A_SOURCE => {
             Err(Unreadable::TooLarge { most: MOST_OF_A_SOURCE })
         }
-        Origin::Text { text, .. } => Ok((text.clone(), false, false)),
+        Origin::Text { text, .. } => Ok((Arc::clone(text), false, false)),
         Origin::File(path) => {
             let mut content = surroundings.file(path, MOST_OF_A_SOURCE)?;
             let text = String::from_utf8(std::mem::take(&mut *content.bytes)).map_err(|error| {
@@ -104,7 +104,7 @@ fn text_of(
                 drop(Zeroizing::new(error.into_bytes()));
                 Unreadable::NotText
             })?;
-            Ok((Zeroizing::new(text), content.readable_by_all, content.writable_by_all))
+            Ok((Arc::new(Zeroizing::new(text)), content.readable_by_all, content.writable_by_all))
         }
     }
 }
@@ -165,24 +165,37 @@ fn understand(
     desk: &mut Desk,
     surroundings: &dyn Surroundings,
     folders: &[PathBuf],
-    merged: &Fields,
+    mut merged: Fields,
     completeness: Completeness,
 ) -> Parts {
     let mut resolving = Resolving { desk, surroundings, folders };
-    let defaults = merged.section("defaults");
     let mut parts = Parts::default();
-    let base: BTreeMap<&str, Fields> =
-        merged.map("services").map(|(name, fields)| (name.as_str(), over(defaults, fields))).collect();
-    for (name, fields) in &base {
-        if let Some((name, service)) = resolving.checked(name, fields, completeness) {
+    let services = match take(&mut merged, "services").map(|found| found.value) {
+        Some(Value::Map(services)) => services,
+        _ => BTreeMap::new(),
+    };
+    let defaults = merged.section("defaults");
+    // What tenants have in another way is laid over this once more.
+    let of_tenants: BTreeSet<&str> = merged
+        .map("tenants")
+        .flat_map(|(_, tenant)| tenant.map("services"))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let mut shared = BTreeMap::new();
+    for (name, own) in services {
+        let fields = over(defaults, own);
+        if let Some((name, service)) = resolving.checked(&name, &fields, completeness) {
             parts.services.insert(name, service);
+        }
+        if of_tenants.contains(name.as_str()) {
+            shared.insert(name, fields);
         }
     }
     for (tenant, fields) in merged.map("tenants") {
         let Some(tenant) = resolving.tenant_name(tenant, fields.at) else { continue };
         let mut services = BTreeMap::new();
         for (name, own) in fields.map("services") {
-            let fields = over(base.get(name.as_str()).or(defaults), own);
+            let fields = over(shared.get(name).or(defaults), own.clone());
             services.extend(resolving.checked(name, &fields, completeness));
         }
         parts.tenants.insert(tenant, TenantConfig { services });
@@ -195,14 +208,14 @@ fn understand(
 }
 
 /// The fields, laid over those that hold for all.
-fn over(under: Option<&Fields>, fields: &Fields) -> Fields {
+fn over(under: Option<&Fields>, fields: Fields) -> Fields {
     match under {
         Some(under) => {
             let mut all = under.clone();
-            all.overlay(fields.clone());
+            all.overlay(fields);
             all
         }
-        None => fields.clone(),
+        None => fields,
     }
 }
 

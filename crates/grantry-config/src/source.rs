@@ -15,7 +15,7 @@ pub struct Source(pub(crate) Origin);
 #[derive(Clone)]
 pub(crate) enum Origin {
     File(PathBuf),
-    Text { name: String, text: Zeroizing<String> },
+    Text { name: String, text: Arc<Zeroizing<String>> },
 }
 
 impl Source {
@@ -26,7 +26,7 @@ impl Source {
 
     /// A text, and how errors call it. What `${file:...}` names in it is relative to the working directory.
     pub fn text(name: impl Into<String>, text: impl Into<String>) -> Self {
-        Self(Origin::Text { name: name.into(), text: Zeroizing::new(text.into()) })
+        Self(Origin::Text { name: name.into(), text: Arc::new(Zeroizing::new(text.into())) })
     }
 
     /// What errors call it.
@@ -62,7 +62,7 @@ const STEP: usize = 1024;
 /// The text of a source, with what it takes to tell line and column of a byte at once, in the longest line too.
 pub(crate) struct SourceText {
     name: Arc<str>,
-    text: Zeroizing<String>,
+    text: Arc<Zeroizing<String>>,
     /// Where lines begin.
     lines: Vec<usize>,
     /// How many characters begin before each step; empty where every character is a byte.
@@ -70,7 +70,7 @@ pub(crate) struct SourceText {
 }
 
 impl SourceText {
-    pub(crate) fn new(name: &str, text: Zeroizing<String>) -> Self {
+    pub(crate) fn new(name: &str, text: Arc<Zeroizing<String>>) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
         let mut characters = Vec::new();
@@ -83,7 +83,6 @@ impl SourceText {
         }
         Self { name: name.into(), text, lines, characters }
     }
-
 
     pub(crate) fn as_str(&self) -> &str {
         &self.text
@@ -135,7 +134,8 @@ mod tests {
     use super::*;
 
     fn at(text: &str, byte: usize) -> (u32, u32) {
-        let place = SourceText::new("t", Zeroizing::new(text.to_owned())).place(Span::new(byte, byte));
+        let place =
+            SourceText::new("t", Arc::new(Zeroizing::new(text.to_owned()))).place(Span::new(byte, byte));
         (place.line(), place.column())
     }
 
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn columns_in_a_long_line_are_those_that_counting_gives() {
         let text: String = "aé€😀\n x".chars().cycle().take(9000).collect();
-        let source = SourceText::new("t", Zeroizing::new(text.clone()));
+        let source = SourceText::new("t", Arc::new(Zeroizing::new(text.clone())));
         for (byte, _) in text.char_indices().step_by(7) {
             let place = source.place(Span::new(byte, byte));
             let before = &text[..byte];
