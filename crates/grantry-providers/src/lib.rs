@@ -45,7 +45,17 @@ mod template;
 pub use flow::{ChosenFlow, DefaultFlow, Flow};
 pub use parameter::{Form, Parameter};
 pub use preset::Preset;
-pub use presets::*;
+pub use presets::{
+    AIRTABLE, ALL, ASANA, ATLASSIAN, AUTH0, BITBUCKET, BOX, DISCORD, DOCUSIGN, DOCUSIGN_DEMO, DROPBOX,
+    EXACT_ONLINE, GITHUB, GITHUB_OAUTH_APP, GITLAB, GOOGLE, GOOGLE_TESTING, HUBSPOT, LINEAR, LINKEDIN,
+    MAILCHIMP, MICROSOFT, MIRO, OKTA, OKTA_CUSTOM, PIPEDRIVE, QUICKBOOKS, SALESFORCE, SALESFORCE_SANDBOX,
+    SERVICENOW, SHOPIFY, SLACK, SPOTIFY, STRIPE, TWITCH, TWITTER, XERO, ZENDESK, ZOHO, ZOOM, airtable, asana,
+    atlassian, auth0, bitbucket, box_com, discord, docusign, docusign_demo, dropbox, exact_online, github,
+    github_oauth_app, gitlab, gitlab_at, google, google_testing, hubspot, linear, linkedin, mailchimp,
+    microsoft, miro, okta, okta_custom, pipedrive, quickbooks, salesforce, salesforce_my_domain,
+    salesforce_sandbox, servicenow, shopify, slack, spotify, stripe, twitch, twitter, xero, zendesk, zoho,
+    zoom,
+};
 pub use template::Template;
 
 /// The preset of this name, or of this alias; case does not count.
@@ -57,7 +67,7 @@ pub use template::Template;
 /// ```
 pub fn find(name: &str) -> Option<&'static Preset> {
     let is = |other: &&str| other.eq_ignore_ascii_case(name);
-    catalogue().find(|preset| is(&preset.name) || preset.aliases.iter().any(|alias| is(alias)))
+    catalogue().find(|preset| is(&preset.name) || preset.aliases.iter().any(is))
 }
 
 /// Every preset, by file and name.

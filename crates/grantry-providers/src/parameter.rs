@@ -26,9 +26,9 @@ pub struct Parameter {
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Form {
-    /// A host by its name, without scheme, port and path; or the label before `homes[0]` alone.
+    /// A host by its name, without scheme, port and path; or the label before the first of the homes alone.
     Host {
-        /// The provider's own domains. They are no customer's host by themselves.
+        /// The provider's own domains, below which customers have their hosts.
         homes: &'static [&'static str],
         /// Whether a host may be anywhere else, because customers have domains of their own.
         custom: bool,
@@ -113,9 +113,12 @@ fn host(
     custom: bool,
     mistakes: &[(&str, &'static str)],
 ) -> Result<String, &'static str> {
-    let Some(home) = homes.first() else { return Err("the preset knows no host") };
     if !lower.contains('.') {
-        return if is_label(lower) { Ok(format!("{lower}.{home}")) } else { Err(mistake(value)) };
+        return match homes.first() {
+            _ if !is_label(lower) => Err(mistake(value)),
+            Some(home) => Ok(format!("{lower}.{home}")),
+            None => Err("give the whole host"),
+        };
     }
     if !is_host_name(lower) {
         return Err(mistake(value));
@@ -246,6 +249,15 @@ mod tests {
         ] {
             refused(&host, value, words);
         }
+    }
+
+    #[test]
+    fn a_host_at_nobodys_home_is_given_whole() {
+        let host = parameter(Form::Host { homes: &[], custom: true, mistakes: &[] });
+        assert_eq!(host.check("GitLab.example.com").unwrap(), "gitlab.example.com");
+        refused(&host, "gitlab", "give the whole host");
+        refused(&host, "localhost", "give the whole host");
+        refused(&host, "10.0.0.1", "no address");
     }
 
     #[test]

@@ -9,9 +9,9 @@ use grantry_core::presenting::{self, AllowedOrigins, Challenges, Tried};
 use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, Binding,
     ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, Diagnosis, Error, ErrorAlias,
-    ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party, PrivateKey,
-    ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime,
-    SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
+    ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party,
+    Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName,
+    Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
@@ -118,6 +118,8 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::Lifetime", &Lifetime::Unknown);
     to.print("grantry_core::AssertionAudience", &AssertionAudience::Issuer);
     to.print("grantry_core::ErrorAlias", &ErrorAlias { status: 400, code: "x", means: "invalid_grant" });
+    to.print("grantry_core::ErrorCause", &ErrorCause { code: "x", cause: "it ended" });
+    to.print("grantry_core::Pkce", &Pkce::Unknown);
     let named = format!("https://user:{CANARY}@as.example.com/").parse().unwrap();
     let unfit = grantry_core::check_endpoint("endpoint", &named).unwrap_err();
     to.print("grantry_core::InvalidEndpoint", &unfit);

@@ -132,6 +132,12 @@ pub(super) fn wrappers(to: &Printed) {
 
     to.print("grantry_providers::Preset", &grantry_providers::OKTA);
     to.print("grantry_providers::Template", &grantry_providers::OKTA.token_endpoint);
+    to.print("grantry_providers::Parameter", &grantry_providers::OKTA.parameters[0]);
+    to.print("grantry_providers::Form", &grantry_providers::OKTA.parameters[0].form);
+    to.print("grantry_providers::DefaultFlow", &grantry_providers::OKTA.default_flow);
+    let chosen = grantry_providers::OKTA.flow_for(&[CANARY], true);
+    to.print("grantry_providers::ChosenFlow", &chosen);
+    to.print("grantry_providers::Flow", &chosen.flow);
 }
 
 pub(super) async fn testkit(to: &Printed) {

@@ -57,6 +57,8 @@ pub(super) fn answering<const N: usize>(answers: [(u16, String); N]) -> TokenEnd
         .authorization_endpoint(format!("{ISSUER}/authorize"))
         .device_authorization_endpoint(format!("{ISSUER}/device"))
         .pushed_authorization_request_endpoint(format!("{ISSUER}/par"))
+        .authorization_parameters([("api_key", CANARY)])
+        .kept_parameters(["instance_url"])
         .build()
         .unwrap();
     let client = Client::new("client", ClientAuthentication::secret_basic(client_secret())).unwrap();
@@ -72,6 +74,7 @@ pub(super) fn tokens() -> (u16, String) {
     let body = serde_json::json!({
         "access_token": CANARY, "token_type": "Bearer", "expires_in": 60, "refresh_token": CANARY,
         "id_token": CANARY, "scope": "a", "issued_token_type": format!("urn:{CANARY}"),
+        "instance_url": format!("https://{CANARY}.example.com"),
     });
     (200, body.to_string())
 }
@@ -130,6 +133,8 @@ pub(super) async fn asked(to: &Printed) {
     let redeemed = endpoint.redeem(request(), Attempt::first()).await.unwrap();
     assert!(redeemed.id_token.is_some() && redeemed.issued_token_type.is_some());
     to.print("grantry_endpoint::Redeemed", &redeemed);
+    assert!(redeemed.further.text("instance_url").unwrap().contains(CANARY));
+    to.print("grantry_endpoint::FurtherParameters", &redeemed.further);
     to.print("grantry_endpoint::IdToken", &IdToken::new(CANARY));
     let issued = endpoint.issue(request(), Attempt::first()).await.unwrap();
     assert_eq!(issued.expose(), CANARY);

@@ -16,7 +16,8 @@ pub const ATLASSIAN: Preset = Preset {
     verified: "2026-11-25",
     unverified: &[
         "client authentication: posting the secret is known to work, other methods are not",
-        "whether it checks the code challenge: sending one is known to work, and not supported officially",
+        "whether it checks the code challenge: sending one is known to work, and not supported \
+         officially",
         "an endpoint for revocation: left out",
         "the usual lifetime of access tokens (3600 s): every answer names it",
     ],
@@ -25,7 +26,8 @@ pub const ATLASSIAN: Preset = Preset {
         "refresh tokens end after 90 days without use, and 365 days after the consent",
         "a refresh token that ended is answered by 403 unauthorized_client",
         "refresh tokens need the scope offline_access",
-        "a token is for the API at https://api.atlassian.com/ex/..., with the cloud id of a site, and not for the site's own host",
+        "a token is for the API at https://api.atlassian.com/ex/..., with the cloud id of a site, and \
+         not for the site's own host",
     ],
     aliases: &["jira", "confluence"],
     authorization_endpoint: Some(Template::new("https://auth.atlassian.com/authorize")),

@@ -19,8 +19,10 @@ pub const AUTH0: Preset = Preset {
         "the issuer, which is a custom domain where there is one: left out",
     ],
     notes: &[
-        "rotation of refresh tokens is a setting of each application; a second use then revokes the family",
-        "a token is for the API that audience names: set it for every request, or the tenant's default is used",
+        "rotation of refresh tokens is a setting of each application; a second use then revokes the \
+         family",
+        "a token is for the API that audience names: set it for every request, or the tenant's \
+         default is used",
         "refresh tokens need the scope offline_access",
     ],
     parameters: &[Parameter {
@@ -44,7 +46,8 @@ const _: () = AUTH0.check();
 /// Auth0 ([`AUTH0`]). `domain` is a host (`acme.eu.auth0.com`, a custom domain) or a tenant's name (`acme`).
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `domain` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `domain` is not usable; the message says what
+/// to change.
 pub fn auth0(domain: &str) -> Result<AuthorizationServer, Error> {
     AUTH0.server(&[("domain", domain)])
 }

@@ -9,6 +9,7 @@ pub const BITBUCKET: Preset = Preset {
     documentation: &["https://support.atlassian.com/bitbucket-cloud/docs/use-oauth-on-bitbucket-cloud/"],
     verified: "2026-11",
     unverified: &[
+        "the URLs and the method, which are known from use and were not read in the documentation",
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it checks the code challenge, though sending one is known to work",
         "what it does with used refresh tokens: taken for strict",

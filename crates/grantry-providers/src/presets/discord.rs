@@ -16,7 +16,8 @@ pub const DISCORD: Preset = Preset {
         "the usual lifetime of access tokens (7 days): every answer names it",
     ],
     notes: &[
-        "its metadata says that it names itself in every authorization response: a response without iss is refused",
+        "its metadata says that it names itself in every authorization response: a response without \
+         iss is refused",
         "client credentials act for the person who owns the application",
     ],
     default_flow: DefaultFlow::ByRedirectUri,

@@ -20,7 +20,8 @@ pub const DOCUSIGN: Preset = Preset {
         "the usual lifetime of access tokens (8 hours): every answer names it",
     ],
     notes: &[
-        "a refresh token lives for 30 days; with the scope extended each use brings one that lives for 30 days more",
+        "a refresh token lives for 30 days; with the scope extended each use brings one that lives \
+         for 30 days more",
         "the host of the API is told by /oauth/userinfo",
     ],
     authorization_endpoint: Some(Template::new("https://account.docusign.com/oauth/auth")),

@@ -13,11 +13,13 @@ pub const EXACT_ONLINE: Preset = Preset {
     ],
     verified: "2026-11",
     unverified: &[
+        "the URLs and the method, which are known from use and were not read in the documentation",
         "client authentication: the Authorization header is known to work, other methods are not",
         "whether it checks the code challenge, though sending one is known to work",
         "what it does with used refresh tokens: taken for strict",
         "an endpoint for revocation: left out",
         "the usual lifetime of access tokens (600 s): every answer names it",
+        "which countries there are",
         "how early a renewal is refused: 30 s before expiry is known to work",
     ],
     notes: &["a renewal is refused until shortly before the access token expires"],
@@ -48,7 +50,8 @@ const _: () = EXACT_ONLINE.check();
 /// Exact Online ([`EXACT_ONLINE`]) in a country: `nl`, `be`, `de`, `fr`, `es`, `uk` or `com`.
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `country` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `country` is not usable; the message says what
+/// to change.
 pub fn exact_online(country: &str) -> Result<AuthorizationServer, Error> {
     EXACT_ONLINE.server(&[("country", country)])
 }

@@ -1,4 +1,4 @@
-//! GitHub: GitHub Apps, whose tokens expire and rotate, and OAuth Apps, whose tokens do neither.
+//! GitHub: its GitHub Apps, whose tokens expire and rotate, and OAuth Apps, whose tokens do neither.
 
 use grantry_core::{
     AuthorizationServer, ClientAuthenticationMethod as Method, Error, ErrorAlias, Lifetime, Rotation,
@@ -7,7 +7,7 @@ use grantry_core::{
 use crate::preset::days;
 use crate::{Preset, Template};
 
-/// GitHub: GitHub Apps, whose tokens expire and rotate, and OAuth Apps, whose tokens do neither.
+/// GitHub, for a GitHub App that acts for a person: tokens expire and refresh tokens rotate.
 pub const GITHUB: Preset = Preset {
     documentation: &[
         "https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens",
@@ -23,8 +23,10 @@ pub const GITHUB: Preset = Preset {
     notes: &[
         "an error comes with status 200",
         "a renewal ends the refresh token and the access token before it",
-        "access tokens live for 8 hours and refresh tokens for 6 months, unless the app opted out of that: then there is no refresh token, and tokens do not expire",
-        "access is revoked by DELETE /applications/{client_id}/grant, which is no endpoint as RFC 7009 has it",
+        "access tokens live for 8 hours and refresh tokens for 6 months, unless the app opted out of \
+         that: then there is no refresh token, and tokens do not expire",
+        "access is revoked by DELETE /applications/{client_id}/grant, which is no endpoint as RFC \
+         7009 has it",
     ],
     authorization_endpoint: Some(Template::new("https://github.com/login/oauth/authorize")),
     client_authentication_methods: &[Method::ClientSecretPost],
@@ -38,11 +40,7 @@ pub const GITHUB: Preset = Preset {
         ErrorAlias { status: 200, code: "bad_verification_code", means: "invalid_grant" },
         ErrorAlias { status: 200, code: "incorrect_client_credentials", means: "invalid_client" },
     ],
-    ..Preset::new(
-        "github",
-        "GitHub, a GitHub App",
-        Template::new("https://github.com/login/oauth/access_token"),
-    )
+    ..Preset::new("github", "GitHub", Template::new("https://github.com/login/oauth/access_token"))
 };
 
 const _: () = GITHUB.check();
@@ -53,11 +51,14 @@ pub const GITHUB_OAUTH_APP: Preset = Preset {
     title: "GitHub, an OAuth App",
     documentation: &["https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps"],
     notes: &[
+        "tokens do not expire, and there are no refresh tokens",
         "an error comes with status 200",
         "an app that opted into expiring tokens behaves as a GitHub App: use that preset for it",
         "access is revoked by DELETE /applications/{client_id}/grant, which is no endpoint as RFC 7009 has it",
     ],
+    rotation: Rotation::None,
     refresh_token_idle_limit: None,
+    old_access_token_dies: false,
     ..GITHUB
 };
 

@@ -23,7 +23,7 @@ pub const GITLAB: Preset = Preset {
         hole: "host",
         title: "the GitLab host",
         expected: "the host of an instance, such as gitlab.example.com, without https:// and path",
-        form: Form::Host { homes: &["gitlab.io"], custom: true, mistakes: &[] },
+        form: Form::Host { homes: &[], custom: true, mistakes: &[] },
         default: Some("gitlab.com"),
     }],
     authorization_endpoint: Some(Template::new("https://{host}/oauth/authorize")),
@@ -49,7 +49,8 @@ pub fn gitlab() -> Result<AuthorizationServer, Error> {
 /// GitLab at a host of your own ([`GITLAB`]), such as `gitlab.example.com`.
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `host` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `host` is not usable; the message says what
+/// to change.
 pub fn gitlab_at(host: &str) -> Result<AuthorizationServer, Error> {
     GITLAB.server(&[("host", host)])
 }

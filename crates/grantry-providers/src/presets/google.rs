@@ -13,14 +13,17 @@ pub const GOOGLE: Preset = Preset {
     ],
     verified: "2026-11",
     unverified: &[
-        "that refresh tokens never change: one that did has been seen, and whatever an answer holds is kept",
+        "that refresh tokens never change: one that did has been seen, and whatever an answer holds \
+         is kept",
         "the usual lifetime of access tokens (3600 s): every answer names it",
         "the issuer: left out",
     ],
     notes: &[
-        "without access_type=offline there is no refresh token, and without prompt=consent only the first consent brings one",
+        "without access_type=offline there is no refresh token, and without prompt=consent only the \
+         first consent brings one",
         "an answer to a refresh leaves the refresh token out, and the one from before stays",
-        "a refresh token ends after 6 months without use, when the person takes the access away, and when the password changes if it holds a scope of Gmail",
+        "a refresh token ends after 6 months without use, when the person takes the access away, and \
+         when the password changes if it holds a scope of Gmail",
         "each person has a limited number of refresh tokens for each client: the oldest ones end",
         "where the application is in testing, refresh tokens end after 7 days: see google_testing",
         "a person may grant a part of the scopes only",

@@ -12,13 +12,16 @@ pub const HUBSPOT: Preset = Preset {
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it checks the code challenge, though sending one is known to work",
         "what it does with used refresh tokens: taken for strict",
-        "that version 3 answers a refresh token that ended as version 1 does, by status BAD_REFRESH_TOKEN",
+        "that version 3 answers a refresh token that ended as version 1 does, by status \
+         BAD_REFRESH_TOKEN",
     ],
     notes: &[
         "access tokens live for 30 minutes",
-        "the refresh token is one for each account that the application is installed in, whoever consented",
+        "the refresh token is one for each account that the application is installed in, whoever \
+         consented",
         "version 1 of the endpoints ends on 2027-02-16",
-        "revoking is DELETE of a URL with the token in it, which is no endpoint as RFC 7009 has it, and leaves access tokens alone",
+        "revoking is DELETE of a URL with the token in it, which is no endpoint as RFC 7009 has it, \
+         and leaves access tokens alone",
     ],
     authorization_endpoint: Some(Template::new("https://app.hubspot.com/oauth/authorize")),
     client_authentication_methods: &[Method::ClientSecretPost],

@@ -16,6 +16,7 @@ pub const LINKEDIN: Preset = Preset {
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it takes notice of a code challenge",
         "what it does with used refresh tokens: taken for strict",
+        "a code of its own for a refresh token that ended: invalid_request, which condemns nothing",
         "an endpoint for revocation: left out",
     ],
     notes: &[

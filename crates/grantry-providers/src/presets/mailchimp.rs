@@ -9,6 +9,7 @@ pub const MAILCHIMP: Preset = Preset {
     documentation: &["https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/"],
     verified: "2026-11",
     unverified: &[
+        "the URLs and the method, which are known from use and were not read in the documentation",
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it checks the code challenge, though sending one is known to work",
         "an endpoint for revocation: left out",

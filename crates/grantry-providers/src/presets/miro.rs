@@ -16,10 +16,12 @@ pub const MIRO: Preset = Preset {
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it checks the code challenge, though sending one is known to work",
         "whether a second use of a refresh token revokes all of its family: taken for yes",
+        "how it answers a refresh token that ended",
         "whether its endpoint for revocation takes a form as RFC 7009 has it: left out",
     ],
     notes: &[
-        "whether tokens expire is chosen when an application is made: then access tokens live for an hour and refresh tokens for 60 days; else they do not expire, and there is no refresh token",
+        "whether tokens expire is chosen when an application is made: then access tokens live for an \
+         hour and refresh tokens for 60 days; else they do not expire, and there is no refresh token",
         "a renewal ends the access token and the refresh token before it",
     ],
     authorization_endpoint: Some(Template::new("https://miro.com/oauth/authorize")),

@@ -5,7 +5,7 @@ mod asana;
 mod atlassian;
 mod auth0;
 mod bitbucket;
-mod box_;
+mod box_com;
 mod discord;
 mod docusign;
 mod dropbox;
@@ -29,7 +29,7 @@ mod slack;
 mod spotify;
 mod stripe;
 mod twitch;
-mod x;
+mod twitter;
 mod xero;
 mod zendesk;
 mod zoho;
@@ -40,7 +40,7 @@ pub use asana::{ASANA, asana};
 pub use atlassian::{ATLASSIAN, atlassian};
 pub use auth0::{AUTH0, auth0};
 pub use bitbucket::{BITBUCKET, bitbucket};
-pub use box_::{BOX, box_};
+pub use box_com::{BOX, box_com};
 pub use discord::{DISCORD, discord};
 pub use docusign::{DOCUSIGN, DOCUSIGN_DEMO, docusign, docusign_demo};
 pub use dropbox::{DROPBOX, dropbox};
@@ -64,7 +64,7 @@ pub use slack::{SLACK, slack};
 pub use spotify::{SPOTIFY, spotify};
 pub use stripe::{STRIPE, stripe};
 pub use twitch::{TWITCH, twitch};
-pub use x::{X, x};
+pub use twitter::{TWITTER, twitter};
 pub use xero::{XERO, xero};
 pub use zendesk::{ZENDESK, zendesk};
 pub use zoho::{ZOHO, zoho};
@@ -108,7 +108,7 @@ pub const ALL: &[&Preset] = &[
     &SPOTIFY,
     &STRIPE,
     &TWITCH,
-    &X,
+    &TWITTER,
     &XERO,
     &ZENDESK,
     &ZOHO,

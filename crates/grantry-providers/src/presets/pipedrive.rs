@@ -9,6 +9,7 @@ pub const PIPEDRIVE: Preset = Preset {
     documentation: &["https://pipedrive.readme.io/docs/marketplace-oauth-authorization"],
     verified: "2026-11",
     unverified: &[
+        "the URLs and the method, which are known from use and were not read in the documentation",
         "client authentication: the Authorization header is known to work, other methods are not",
         "whether it takes notice of a code challenge",
         "what it does with used refresh tokens: taken for strict",

@@ -19,7 +19,8 @@ pub const QUICKBOOKS: Preset = Preset {
         "whether its endpoint for revocation takes a form as RFC 7009 has it: left out",
     ],
     notes: &[
-        "the refresh token changes about once in 24 hours, and an answer that was lost then disconnects the company",
+        "the refresh token changes about once in 24 hours, and an answer that was lost then \
+         disconnects the company",
         "refresh tokens end after 100 days without use, and 5 years after the consent",
         "the company is named by realmId, in the query of the redirect beside the code",
     ],

@@ -18,9 +18,11 @@ pub const SALESFORCE: Preset = Preset {
         "that an answer never holds expires_in: none has been seen that does",
     ],
     notes: &[
-        "an answer has no expires_in: the policy of the session decides, so a token is used until it is refused; say how long it lives with AuthorizationServerBuilder::missing_expires_in",
+        "an answer has no expires_in: the policy of the session decides, so a token is used until it \
+         is refused; say how long it lives with AuthorizationServerBuilder::missing_expires_in",
         "the answer names the instance that the token is for in instance_url, which is kept",
-        "rotation of refresh tokens is a setting of the application; a second use of one then revokes its family",
+        "rotation of refresh tokens is a setting of the application; a second use of one then revokes \
+         its family",
         "a person has 5 pairs of tokens for each application: the oldest ones end",
         "client credentials work at a My Domain only, not at login.salesforce.com",
         "refresh tokens need the scope refresh_token or offline_access",
@@ -80,7 +82,8 @@ pub fn salesforce_sandbox() -> Result<AuthorizationServer, Error> {
 /// `https://acme.my.salesforce.com`.
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `instance_url` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `instance_url` is not usable; the message says
+/// what to change.
 pub fn salesforce_my_domain(instance_url: &str) -> Result<AuthorizationServer, Error> {
     SALESFORCE.server(&[("instanceUrl", instance_url)])
 }

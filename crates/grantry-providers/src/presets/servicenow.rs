@@ -17,9 +17,8 @@ pub const SERVICENOW: Preset = Preset {
         "what it does with used refresh tokens: taken for strict",
         "whether use extends the life of a refresh token: taken for no",
     ],
-    notes: &[
-        "access tokens live for 30 minutes and refresh tokens for 100 days, if the instance says nothing else",
-    ],
+    notes: &["access tokens live for 30 minutes and refresh tokens for 100 days, if the instance says \
+         nothing else"],
     parameters: &[Parameter {
         name: "instance",
         hole: "host",
@@ -41,7 +40,8 @@ const _: () = SERVICENOW.check();
 /// An instance of ServiceNow ([`SERVICENOW`]): its name (`acme`) or host (`acme.service-now.com`).
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `instance` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `instance` is not usable; the message says what
+/// to change.
 pub fn servicenow(instance: &str) -> Result<AuthorizationServer, Error> {
     SERVICENOW.server(&[("instance", instance)])
 }

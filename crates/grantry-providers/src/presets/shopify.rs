@@ -22,7 +22,8 @@ pub const SHOPIFY: Preset = Preset {
         "whether scopes are better joined by commas: spaces are known to work",
     ],
     notes: &[
-        "expiring=1 asks for tokens that live for an hour, with a refresh token; public applications have to from 2027-01-01",
+        "expiring=1 asks for tokens that live for an hour, with a refresh token; public applications \
+         have to from 2027-01-01",
         "a refresh token that was used is accepted until its successor is, for at most 30 days",
         "a refresh token lives for 90 days",
         "sends no token type, and tokens go into a header of its own, X-Shopify-Access-Token",
@@ -50,7 +51,8 @@ const _: () = SHOPIFY.check();
 /// A shop at Shopify ([`SHOPIFY`]): its name (`acme`) or host (`acme.myshopify.com`).
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `shop` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `shop` is not usable; the message says what
+/// to change.
 pub fn shopify(shop: &str) -> Result<AuthorizationServer, Error> {
     SHOPIFY.server(&[("shop", shop)])
 }

@@ -17,13 +17,16 @@ pub const SLACK: Preset = Preset {
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it takes notice of a code challenge",
         "whether a second use of a refresh token revokes all of its family: taken for yes",
-        "which code answers a refresh token that was used: invalid_refresh_token, as another method of this API documents",
+        "which code answers a refresh token that was used: invalid_refresh_token, as another method \
+         of this API documents",
     ],
     notes: &[
         "scopes are joined by commas",
         "an error comes with status 200 and ok: false",
-        "tokens expire after 12 hours where token rotation is switched on, which cannot be undone; else they do not expire, and there is no refresh token",
-        "the token is the bot's; a request for user_scope alone brings a token inside authed_user, which is not read",
+        "tokens expire after 12 hours where token rotation is switched on, which cannot be undone; \
+         else they do not expire, and there is no refresh token",
+        "the token is the bot's; a request for user_scope alone brings a token inside authed_user, \
+         which is not read",
         "what an answer says of team and enterprise lies in objects, and is not kept",
     ],
     authorization_endpoint: Some(Template::new("https://slack.com/oauth/v2/authorize")),

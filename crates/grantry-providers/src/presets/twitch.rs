@@ -16,7 +16,8 @@ pub const TWITCH: Preset = Preset {
         "whether it takes notice of a code challenge",
         "what it does with used refresh tokens: taken for strict",
         "whether its endpoint for revocation takes a form as RFC 7009 has it: left out",
-        "a code of its own for a refresh token that ended: it answers 400 with a text for people, which condemns nothing",
+        "a code of its own for a refresh token that ended: it answers 400 with a text for people, \
+         which condemns nothing",
     ],
     notes: &[
         "scopes are joined by spaces in requests, and are a list in answers",

@@ -19,7 +19,8 @@ pub const ZENDESK: Preset = Preset {
         "the endpoint for revocation, which is DELETE of a token by its id: left out",
     ],
     notes: &[
-        "a client that was made before 2026-04-30 gets tokens that expire, and refresh tokens, only if it asks for expires_in: each request asks for 1800 s",
+        "a client that was made before 2026-04-30 gets tokens that expire, and refresh tokens, only \
+         if it asks for expires_in: each request asks for 1800 s",
         "a renewal deletes the access token and the refresh token before it",
     ],
     parameters: &[Parameter {
@@ -45,7 +46,8 @@ const _: () = ZENDESK.check();
 /// An account at Zendesk ([`ZENDESK`]): its subdomain (`acme`) or host (`acme.zendesk.com`).
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `subdomain` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `subdomain` is not usable; the message says what
+/// to change.
 pub fn zendesk(subdomain: &str) -> Result<AuthorizationServer, Error> {
     ZENDESK.server(&[("subdomain", subdomain)])
 }

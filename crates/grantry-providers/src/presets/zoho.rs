@@ -20,7 +20,8 @@ pub const ZOHO: Preset = Preset {
     ],
     notes: &[
         "scopes are joined by commas",
-        "a token is of one data centre; the redirect names the person's in accounts-server, where the code has to be redeemed",
+        "a token is of one data centre; the redirect names the person's in accounts-server, where the \
+         code has to be redeemed",
         "the refresh token stays as it is, and a person has 20 at most: the oldest ones end",
         "a refresh token brings 10 access tokens in 10 minutes at most",
         "without access_type=offline there is no refresh token",
@@ -57,7 +58,8 @@ const _: () = ZOHO.check();
 /// Zoho ([`ZOHO`]), in a data centre: `com`, `eu`, `in`, `com.au`, `com.cn`, `jp`, `sa` or `ca`.
 ///
 /// # Errors
-/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `data_center` is not usable; the message says what to change.
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) where `data_center` is not usable; the message says what
+/// to change.
 pub fn zoho(data_center: &str) -> Result<AuthorizationServer, Error> {
     ZOHO.server(&[("dataCenter", data_center)])
 }

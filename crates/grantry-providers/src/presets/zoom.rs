@@ -21,7 +21,8 @@ pub const ZOOM: Preset = Preset {
     notes: &[
         "scopes are joined by commas",
         "refresh tokens are replaced at each use, and live for about 90 days",
-        "server-to-server applications use a grant type of Zoom's own (account_credentials), which no flow here has",
+        "server-to-server applications use a grant type of Zoom's own (account_credentials), which no \
+         flow here has",
     ],
     authorization_endpoint: Some(Template::new("https://zoom.us/oauth/authorize")),
     client_authentication_methods: &[Method::ClientSecretBasic],

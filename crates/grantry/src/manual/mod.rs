@@ -8,6 +8,7 @@
 //! | you want to | page |
 //! |---|---|
 //! | get tokens, for one service or for a million accounts | [`sources`] |
+//! | start from a provider, and know what is special about it | [`providers`] |
 //! | know when tokens are renewed, and what an outage means for callers | [`renewal`] |
 //! | exchange a client secret, sign with a key, leave the key in an HSM | [`client_authentication`] |
 //! | put tokens on requests; redirects, 401 and 403, streamed bodies | [`requests`] |
@@ -73,6 +74,7 @@ pub mod errors;
 pub mod extending;
 pub mod faq;
 pub mod observing;
+pub mod providers;
 pub mod renewal;
 pub mod requests;
 pub mod security;

@@ -5,7 +5,7 @@ use grantry_core::{AuthorizationServer, ClientAuthenticationMethod as Method, Er
 use crate::{Preset, Template};
 
 /// X, once Twitter.
-pub const X: Preset = Preset {
+pub const TWITTER: Preset = Preset {
     documentation: &[
         "https://docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code",
         "https://docs.x.com/fundamentals/authentication/oauth-2-0/user-access-token",
@@ -14,6 +14,7 @@ pub const X: Preset = Preset {
     unverified: &[
         "whether a second use of a refresh token revokes all of its family: taken for yes",
         "that refresh tokens work once: seen, and not documented",
+        "a code of its own for a refresh token that ended: invalid_request, which condemns nothing",
         "the endpoint for revocation: left out",
     ],
     notes: &["access tokens live for 2 hours", "refresh tokens need the scope offline.access"],
@@ -25,12 +26,12 @@ pub const X: Preset = Preset {
     ..Preset::new("x", "X", Template::new("https://api.x.com/2/oauth2/token"))
 };
 
-const _: () = X.check();
+const _: () = TWITTER.check();
 
-/// X ([`X`]).
+/// X, once Twitter ([`TWITTER`]).
 ///
 /// # Errors
 /// None in practice: its URLs are fixed.
-pub fn x() -> Result<AuthorizationServer, Error> {
-    X.server(&[])
+pub fn twitter() -> Result<AuthorizationServer, Error> {
+    TWITTER.server(&[])
 }

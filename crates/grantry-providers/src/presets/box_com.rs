@@ -16,7 +16,8 @@ pub const BOX: Preset = Preset {
         "client authentication: posting the secret is known to work, other methods are not",
         "whether it checks the code challenge, though sending one is known to work",
         "whether a second use of a refresh token revokes all of its family: taken for yes",
-        "that a refresh token is accepted until its successor was used, as its support says against the documentation: taken for strict",
+        "that a refresh token is accepted until its successor was used, as its support says against \
+         the documentation: taken for strict",
     ],
     notes: &["a refresh token works once, within 60 days"],
     authorization_endpoint: Some(Template::new("https://account.box.com/api/oauth2/authorize")),
@@ -33,6 +34,6 @@ const _: () = BOX.check();
 ///
 /// # Errors
 /// None in practice: its URLs are fixed.
-pub fn box_() -> Result<AuthorizationServer, Error> {
+pub fn box_com() -> Result<AuthorizationServer, Error> {
     BOX.server(&[])
 }
