@@ -10,6 +10,7 @@ use crate::secrets::Needles;
 use crate::shown::Shown;
 
 mod authorization_code;
+mod config;
 mod custody;
 mod custody_protocol;
 mod device_authorization;
@@ -33,6 +34,7 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     ("grantry_token_exchange", include_str!("../../crates/grantry-token-exchange/src/lib.rs"), &[]),
+    ("grantry_config", include_str!("../../crates/grantry-config/src/lib.rs"), &[]),
     ("grantry_custody", include_str!("../../crates/grantry-custody/src/lib.rs"), &["protocol"]),
     ("grantry_custody::protocol", include_str!("../../crates/grantry-custody/src/protocol/mod.rs"), &[]),
     ("grantry_refresh", include_str!("../../crates/grantry-refresh/src/lib.rs"), &[]),
@@ -54,6 +56,7 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
 /// Traits, and the aliases of types that are printed elsewhere or not ours: there is nothing to print.
 const NOT_TYPES: &[&str] = &[
     "grantry_authorization_code::PendingAuthorizations",
+    "grantry_config::Surroundings",
     "grantry_core::Clock",
     "grantry_core::Entropy",
     "grantry_core::Grant",
@@ -139,6 +142,7 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     vault::audit(&printed).await;
     custody::custody(&printed).await;
     custody_protocol::protocol(&printed);
+    config::config(&printed);
 
     // The suite brings a runtime of its own.
     let suite = printed.clone();

@@ -102,7 +102,7 @@ impl Reader<'_> {
             (Shape::Flag, Json::Flag(flag)) => Some(Value::Flag(flag)),
             (Shape::Whole { unit, most }, Json::Number(digits)) => self.whole(key, digits, unit, most, span),
             (Shape::Flag | Shape::Whole { .. }, Json::Text(text)) if text.as_str().contains("${") => {
-                self.from_text(key, &text, span)
+                self.resolved(key, &text, span)
             }
             (Shape::Texts, Json::List(nodes)) => Some(Value::Texts(self.texts(key, nodes))),
             (Shape::TextMap, Json::Object(members)) => Some(Value::TextMap(self.text_map(key, members))),
@@ -261,7 +261,7 @@ impl Reader<'_> {
     }
 
     /// A number or a flag that comes from a variable or a file.
-    fn from_text(&mut self, key: &'static Key, text: &Text<'_>, span: Span) -> Option<Value> {
+    fn resolved(&mut self, key: &'static Key, text: &Text<'_>, span: Span) -> Option<Value> {
         let written = self.text(key, text, span)?;
         let value = written.text.trim();
         match key.shape {

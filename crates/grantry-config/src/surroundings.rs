@@ -82,7 +82,7 @@ pub enum Unreadable {
 ///
 /// ```
 /// use grantry_config::{Config, FixedSurroundings, Source};
-/// let surroundings = FixedSurroundings::new().variable("CRM_SECRET", "s3cret").file("/run/secrets/pin", "1234\n");
+/// let surroundings = FixedSurroundings::new().with_variable("CRM_SECRET", "s3cret").with_file("/run/secrets/pin", "1234\n");
 /// let text = r#"{"services": {"crm": {"clientId": "billing", "clientSecret": "${CRM_SECRET}"}}}"#;
 /// let loaded = Config::load([Source::text("test", text)], &surroundings)?;
 /// assert!(loaded.config.service("crm").is_some());
@@ -103,28 +103,28 @@ impl FixedSurroundings {
 
     /// Adds a variable.
     #[must_use]
-    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn with_variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.variables.insert(name.into(), Zeroizing::new(value.into()));
         self
     }
 
     /// Adds a file.
     #[must_use]
-    pub fn file(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
+    pub fn with_file(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.into(), Ok(content.into()));
         self
     }
 
     /// Adds a file that cannot be read.
     #[must_use]
-    pub fn unreadable_file(mut self, path: impl Into<PathBuf>, why: Unreadable) -> Self {
+    pub fn with_unreadable_file(mut self, path: impl Into<PathBuf>, why: Unreadable) -> Self {
         self.files.insert(path.into(), Err(why));
         self
     }
 
     /// Lets everybody on the machine read every file.
     #[must_use]
-    pub fn readable_by_all(mut self) -> Self {
+    pub fn with_files_readable_by_all(mut self) -> Self {
         self.open = true;
         self
     }

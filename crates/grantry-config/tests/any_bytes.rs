@@ -24,7 +24,7 @@ const WHOLE: &str = r#"{
 
 /// Everything that could be shown.
 fn shown(bytes: &[u8]) -> String {
-    let surroundings = FixedSurroundings::new().variable("ID", "id").file("c.json", bytes);
+    let surroundings = FixedSurroundings::new().with_variable("ID", "id").with_file("c.json", bytes);
     match Config::load([Source::file("c.json"), Source::text("over", r#"{"auth": {}}"#)], &surroundings) {
         Ok(loaded) => {
             let findings = loaded.warnings.iter().chain(&loaded.notes);

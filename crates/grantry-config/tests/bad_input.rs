@@ -9,7 +9,10 @@ use grantry_config::{Config, ConfigErrors, FindingKind, FixedSurroundings, Loade
 const CANARY: &str = "c4n4ry5f0c1d9e7b";
 
 fn surroundings() -> FixedSurroundings {
-    FixedSurroundings::new().variable("LINE", "id\n").variable("EMPTY", "").file("secret", CANARY)
+    FixedSurroundings::new()
+        .with_variable("LINE", "id\n")
+        .with_variable("EMPTY", "")
+        .with_file("secret", CANARY)
 }
 
 fn load(text: &str) -> Result<Loaded, ConfigErrors> {
@@ -449,9 +452,9 @@ fn all_mistakes_of_a_file_are_told_at_once_in_their_order() {
 #[test]
 fn sources_that_cannot_be_read_are_told_by_name_and_the_others_are_still_looked_at() {
     let surroundings = FixedSurroundings::new()
-        .unreadable_file("pipe.json", Unreadable::NotAFile("a pipe, a device or a socket"))
-        .file("latin.json", b"{\"auth\": {\"clientId\": \"\xe9\"}}".to_vec())
-        .file("bad.json", "{\"vualt\": {}}");
+        .with_unreadable_file("pipe.json", Unreadable::NotAFile("a pipe, a device or a socket"))
+        .with_file("latin.json", b"{\"auth\": {\"clientId\": \"\xe9\"}}".to_vec())
+        .with_file("bad.json", "{\"vualt\": {}}");
     let sources = ["missing.json", "pipe.json", "latin.json", "bad.json"].map(Source::file);
     let errors = Config::load(sources, &surroundings).unwrap_err();
     let texts: Vec<String> = errors.errors().iter().map(ToString::to_string).collect();
@@ -478,14 +481,14 @@ fn secrets_that_stand_there_or_that_all_can_read_draw_a_warning() {
         assert_eq!(accepted(&store).warnings[0].kind(), FindingKind::Exposed, "{store}");
     }
     let open = FixedSurroundings::new()
-        .file("c.json", r#"{"auth": {"clientSecretFile": "secret"}}"#)
-        .file("secret", CANARY)
-        .readable_by_all();
+        .with_file("c.json", r#"{"auth": {"clientSecretFile": "secret"}}"#)
+        .with_file("secret", CANARY)
+        .with_files_readable_by_all();
     let loaded = Config::load([Source::file("c.json")], &open).unwrap();
     assert!(loaded.warnings[0].to_string().contains("everybody on this machine may read the secret"));
     let open = FixedSurroundings::new()
-        .file("c.json", format!(r#"{{"auth": {{"clientSecret": "{CANARY}"}}}}"#))
-        .readable_by_all();
+        .with_file("c.json", format!(r#"{{"auth": {{"clientSecret": "{CANARY}"}}}}"#))
+        .with_files_readable_by_all();
     let loaded = Config::load([Source::file("c.json")], &open).unwrap();
     assert!(loaded.warnings[0].to_string().contains("a file that everybody on this machine may read"));
 }

@@ -13,12 +13,12 @@ use grantry_vault::access::Permission;
 
 fn surroundings() -> FixedSurroundings {
     FixedSurroundings::new()
-        .variable("SECRET", "from the environment")
-        .variable("EMPTY", "")
-        .variable("BUFFER", "120")
-        .variable("YES", "true")
-        .file("/etc/grantry/secrets/crm", "from a file\n")
-        .file("/etc/grantry/key.pem", "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n")
+        .with_variable("SECRET", "from the environment")
+        .with_variable("EMPTY", "")
+        .with_variable("BUFFER", "120")
+        .with_variable("YES", "true")
+        .with_file("/etc/grantry/secrets/crm", "from a file\n")
+        .with_file("/etc/grantry/key.pem", "-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----\n")
 }
 
 #[track_caller]
@@ -78,7 +78,7 @@ fn variables_and_files_are_resolved_within_texts() {
         "c": {"clientSecretFile": "secrets/crm", "refreshToken": {"bufferTime": "${BUFFER}", "enabled": "${YES}"}},
         "d": {"privateKeyFile": "key.pem", "clientAuthentication": "private_key_jwt"}
     }}"#;
-    let surroundings = surroundings().file("/etc/grantry/config.json", text);
+    let surroundings = surroundings().with_file("/etc/grantry/config.json", text);
     let loaded = Config::load([Source::file("/etc/grantry/config.json")], &surroundings).unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
     let registration = |name: &str| loaded.config.service(name).unwrap().registration().clone();

@@ -98,8 +98,8 @@ const SALESFORCE: &str = r#"{
 
 fn surroundings() -> FixedSurroundings {
     FixedSurroundings::new()
-        .variable("MCPIFY_CRM_CLIENT_ID", "xxx")
-        .variable("MCPIFY_CRM_CLIENT_SECRET", "yyy")
+        .with_variable("MCPIFY_CRM_CLIENT_ID", "xxx")
+        .with_variable("MCPIFY_CRM_CLIENT_SECRET", "yyy")
 }
 
 #[track_caller]

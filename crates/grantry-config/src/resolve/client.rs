@@ -166,15 +166,13 @@ impl Registration {
             needs.add_unless_in_vault("clientId", "every request names the client");
         }
         match self.authentication.as_ref().map(|located| *located.value()) {
-            Some(Method::None) => {
-                if flow == Some(Flow::ClientCredentials) {
-                    needs.add("clientAuthentication", "a client that acts for itself has to authenticate");
-                }
+            Some(Method::None) if flow == Some(Flow::ClientCredentials) => {
+                needs.add("clientAuthentication", "a client that acts for itself has to authenticate");
             }
             Some(Method::PrivateKeyJwt) if self.private_key.is_none() => {
                 needs.add_unless_in_vault("privateKey", "private_key_jwt signs with it");
             }
-            Some(Method::PrivateKeyJwt) => {}
+            Some(Method::PrivateKeyJwt | Method::None) => {}
             _ if self.client_secret.is_none() && self.private_key.is_none() => needs.add_unless_in_vault(
                 "clientSecret",
                 "the client authenticates by it; a public client says clientAuthentication none",
