@@ -33,6 +33,7 @@ impl Reader<'_> {
         let span = node.span;
         let members = self.object(section.name, node.value, span)?;
         let mut fields = Fields::new(self.at(at));
+        fields.found.reserve_exact(members.len().min(section.keys.len()));
         for member in members {
             self.member(section, member, &mut fields);
         }

@@ -127,7 +127,8 @@ fn list<'t>(from: &mut Scanner<'t>, depth: usize) -> Json<'t> {
 
 fn object<'t>(from: &mut Scanner<'t>, depth: usize) -> Json<'t> {
     let open = opening(from);
-    let mut members = Vec::new();
+    // Most objects of a configuration are small.
+    let mut members = Vec::with_capacity(8);
     loop {
         from.skip_space();
         if from.stopped || from.take(b'}') {
