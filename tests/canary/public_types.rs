@@ -10,6 +10,7 @@ use crate::secrets::Needles;
 use crate::shown::Shown;
 
 mod authorization_code;
+mod config;
 mod custody;
 mod custody_protocol;
 mod device_authorization;
@@ -34,6 +35,7 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
         &[],
     ),
     ("grantry_token_exchange", include_str!("../../crates/grantry-token-exchange/src/lib.rs"), &[]),
+    ("grantry_config", include_str!("../../crates/grantry-config/src/lib.rs"), &[]),
     ("grantry_custody", include_str!("../../crates/grantry-custody/src/lib.rs"), &["protocol"]),
     ("grantry_custody::protocol", include_str!("../../crates/grantry-custody/src/protocol/mod.rs"), &[]),
     ("grantry_axum", include_str!("../../crates/grantry-axum/src/lib.rs"), &[]),
@@ -59,6 +61,7 @@ const NOT_TYPES: &[&str] = &[
     "grantry_axum::GrantKeeper",
     "grantry_axum::People",
     "grantry_axum::ResultPages",
+    "grantry_config::Surroundings",
     "grantry_core::Clock",
     "grantry_core::Entropy",
     "grantry_core::Grant",
@@ -147,6 +150,7 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     vault::audit(&printed).await;
     custody::custody(&printed).await;
     custody_protocol::protocol(&printed);
+    config::config(&printed);
 
     // The suite brings a runtime of its own.
     let suite = printed.clone();

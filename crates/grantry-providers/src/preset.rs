@@ -175,7 +175,47 @@ impl Preset {
             filled.push((parameter.hole, parameter.fill(value)?));
         }
         let filled: Vec<(&str, &str)> = filled.iter().map(|(hole, value)| (*hole, value.as_str())).collect();
-        self.filled(&filled)
+        self.filled(self.token_endpoint.fill(&filled), &filled)
+    }
+
+    /// The facts, with a token endpoint that the caller knows: for a deployment of the provider elsewhere, or where not
+    /// all values are known. The endpoints that need a value which is missing or not usable are left out.
+    ///
+    /// ```
+    /// let microsoft = grantry_providers::find("microsoft").unwrap();
+    /// let server = microsoft.server_at("https://login.microsoftonline.us/common/oauth2/v2.0/token", &[])?;
+    /// assert_eq!(server.provider(), Some("microsoft"));
+    /// assert!(server.authorization_endpoint().is_none(), "the tenant is not known");
+    /// # Ok::<(), grantry_core::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Configuration`](grantry_core::ErrorKind::Configuration) where it may not be a token endpoint.
+    pub fn server_at(
+        &self,
+        token_endpoint: impl Into<String>,
+        values: &[(&str, &str)],
+    ) -> Result<AuthorizationServer, Error> {
+        let filled: Vec<(&str, String)> = self
+            .parameters
+            .iter()
+            .filter_map(|parameter| {
+                let given = values.iter().find(|(name, _)| *name == parameter.name).map(|(_, value)| *value);
+                Some((parameter.hole, parameter.fill(given.or(parameter.default)?).ok()?))
+            })
+            .collect();
+        let filled: Vec<(&str, &str)> = filled.iter().map(|(hole, value)| (*hole, value.as_str())).collect();
+        let whole = |template: &Template| template.is_filled_by(&filled);
+        let known = Self {
+            issuer: self.issuer.filter(whole),
+            // Who cannot be named by its issuer cannot be told by it.
+            authorization_response_iss_parameter: self.authorization_response_iss_parameter
+                && self.issuer.as_ref().is_some_and(whole),
+            authorization_endpoint: self.authorization_endpoint.filter(whole),
+            revocation_endpoint: self.revocation_endpoint.filter(whole),
+            ..*self
+        };
+        known.filled(token_endpoint.into(), &filled)
     }
 
     /// The flow that is meant where nobody said, and why.
@@ -202,8 +242,8 @@ impl Preset {
     }
 
     /// Fills the holes of the URLs with values that were checked before.
-    fn filled(&self, values: &[(&str, &str)]) -> Result<AuthorizationServer, Error> {
-        let mut server = AuthorizationServer::builder(self.token_endpoint.fill(values))
+    fn filled(&self, token_endpoint: String, values: &[(&str, &str)]) -> Result<AuthorizationServer, Error> {
+        let mut server = AuthorizationServer::builder(token_endpoint)
             .provider(self.name)
             .authorization_response_iss_parameter(self.authorization_response_iss_parameter)
             .authorization_parameters(self.authorization_parameters.iter().copied())

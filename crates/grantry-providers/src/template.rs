@@ -19,6 +19,11 @@ impl Template {
         self.0
     }
 
+    /// Whether the values leave no hole.
+    pub(crate) fn is_filled_by(&self, values: &[(&str, &str)]) -> bool {
+        !self.fill(values).contains('{')
+    }
+
     /// The URL with the holes filled. The values were checked before.
     pub(crate) fn fill(&self, values: &[(&str, &str)]) -> String {
         let mut url = self.0.to_owned();

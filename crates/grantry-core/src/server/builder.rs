@@ -121,6 +121,12 @@ impl AuthorizationServerBuilder {
         }
     }
 
+    /// The token endpoint's URL, in place of the one before.
+    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.token_endpoint = url.into();
+        self
+    }
+
     set! {
         /// The issuer identifier.
         issuer,

@@ -29,6 +29,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("grantry-device-authorization", Floor(2)),
     ("grantry-token-exchange", Floor(2)),
     ("grantry-custody", Floor(2)),
+    ("grantry-config", Floor(2)),
     ("grantry-vault-sqlite", Floor(2)),
     ("grantry-vault-postgres", Floor(2)),
     ("grantry-vault-redis", Floor(2)),

@@ -1,0 +1,205 @@
+//! The client's registration.
+
+use grantry_core::{
+    AuthorizationServer, ClientAuthenticationMethod as Method, ClientId, ClientSecret, PrivateKey,
+};
+
+use super::Resolving;
+use super::missing::Needs;
+use crate::desk::Draft;
+use crate::fields::{Fields, Line, Provenance};
+use crate::finding::FindingKind;
+use crate::flow::Flow;
+use crate::registration::{Located, Registration};
+
+impl Resolving<'_> {
+    pub(super) fn registration(
+        &mut self,
+        fields: &Fields,
+        server: Option<&AuthorizationServer>,
+        flow: Option<Flow>,
+        needs: &mut Needs,
+    ) -> Registration {
+        let authentication = fields.text("clientAuthentication").and_then(|line| {
+            Some(Located::new(Method::from_name(line.text)?, self.place(line.at), line.provenance))
+        });
+        let explicit = authentication.as_ref().map(|located| *located.value());
+        self.contradicting_credentials(fields, explicit);
+        let client_secret = self.secret(fields, "clientSecret", "clientSecretFile").map(|(secret, line)| {
+            Located::new(ClientSecret::new(secret.as_str()), self.place(line.at), line.provenance)
+        });
+        let private_key = self.secret(fields, "privateKey", "privateKeyFile").and_then(|(key, line)| {
+            if !key.starts_with("-----BEGIN ") && !key.trim_start().starts_with('{') {
+                self.invalid(
+                    line.at,
+                    "the private key is neither in PEM nor a JWK",
+                    "-----BEGIN PRIVATE KEY----- ...",
+                );
+                return None;
+            }
+            Some(Located::new(PrivateKey::new(key.as_str()), self.place(line.at), line.provenance))
+        });
+        let known = accepted(server, flow);
+        let method = explicit.or_else(|| preferred(known, client_secret.is_some(), private_key.is_some()));
+        if let (Some(located), Some(line)) = (&authentication, fields.text("clientAuthentication")) {
+            self.look_at_method(*located.value(), known, line);
+        }
+        let registration = Registration {
+            client_id: self.client_id(fields, method),
+            client_secret,
+            private_key,
+            private_key_id: self.some_text(fields, "privateKeyId").map(|line| line.text.to_owned()),
+            signing_algorithm: fields.text("signingAlgorithm").map(|line| line.text.to_owned()),
+            certificate: self.certificate(fields),
+            authentication,
+            method,
+        };
+        registration.tell_needs(flow, needs);
+        registration
+    }
+
+    fn client_id(&mut self, fields: &Fields, method: Option<Method>) -> Option<Located<ClientId>> {
+        let line = self.some_text(fields, "clientId")?;
+        if line.text.trim() != line.text {
+            self.invalid(line.at, "clientId has white space around it", "it as the server issued it");
+            return None;
+        }
+        if line.text.contains(':') && method.is_none_or(|method| method == Method::ClientSecretBasic) {
+            let what =
+                "clientId holds a colon, which client_secret_basic sends as %3A (RFC 6749 section 2.3.1)";
+            let draft = Draft::warning(FindingKind::Doubtful, line.at, what);
+            self.desk
+                .tell(draft.expected("clientAuthentication client_secret_post, if the server refuses that"));
+        }
+        Some(Located::new(ClientId::new(line.text), self.place(line.at), line.provenance))
+    }
+
+    /// A secret that stands there or in a file that is named.
+    fn secret<'f>(
+        &mut self,
+        fields: &'f Fields,
+        key: &'static str,
+        file_key: &'static str,
+    ) -> Option<(zeroize::Zeroizing<String>, Line<'f>)> {
+        let (literal, file) = (fields.text(key), fields.text(file_key));
+        if let (Some(line), Some(file)) = (literal, file) {
+            let what = format!("{file_key} and {key} are both there: keep one of them");
+            self.contradiction(file.at, what, format!("{key} is"), line.at);
+            return None;
+        }
+        let (secret, line) = match (literal, file) {
+            (Some(line), _) => {
+                self.look_at_literal(line);
+                (zeroize::Zeroizing::new(line.text.to_owned()), line)
+            }
+            (None, Some(line)) => (self.file_of(line, true)?, Line { provenance: Provenance::File, ..line }),
+            (None, None) => return None,
+        };
+        if secret.is_empty() {
+            self.invalid(line.at, format!("{} is empty", line.key), "the secret, or the key left out");
+            return None;
+        }
+        // A private key in PEM has lines.
+        let is_odd = |c: char| c.is_control() && !(key == "privateKey" && matches!(c, '\n' | '\r' | '\t'));
+        if secret.chars().any(is_odd) {
+            let what = format!("{} holds a control character, such as a line break at its end", line.key);
+            self.invalid(line.at, what, "it without");
+            return None;
+        }
+        Some((secret, line))
+    }
+
+    /// A secret that stands in a configuration goes wherever the configuration goes.
+    pub(super) fn look_at_literal(&mut self, line: Line<'_>) {
+        if line.provenance != Provenance::Literal || line.text.is_empty() {
+            return;
+        }
+        let open =
+            self.desk.sources.get(line.at.source as usize).is_some_and(|source| source.readable_by_all);
+        let readers = if open { ", in a file that everybody on this machine may read" } else { "" };
+        let what = format!("{} stands in the configuration itself{readers}", line.key);
+        let draft = Draft::warning(FindingKind::Exposed, line.at, what);
+        self.desk
+            .tell(draft.expected("${NAME} from the environment or ${file:path}, or the vault to have it"));
+    }
+
+    fn certificate(&mut self, fields: &Fields) -> Option<String> {
+        let line = self.some_text(fields, "certificateFile")?;
+        let text = self.file_of(line, false)?;
+        if !text.contains("-----BEGIN CERTIFICATE-----") {
+            self.invalid(line.at, "the certificate is not in PEM", "-----BEGIN CERTIFICATE----- ...");
+            return None;
+        }
+        Some(text.as_str().to_owned())
+    }
+
+    fn contradicting_credentials(&mut self, fields: &Fields, method: Option<Method>) {
+        let Some(line) = fields.text("clientAuthentication") else { return };
+        let unused: &[&'static str] = match method {
+            Some(Method::None) => &["clientSecret", "clientSecretFile", "privateKey", "privateKeyFile"],
+            Some(Method::PrivateKeyJwt) => &["clientSecret", "clientSecretFile"],
+            Some(_) => &["privateKey", "privateKeyFile"],
+            None => &[],
+        };
+        for key in unused {
+            if let Some(found) = fields.find(key) {
+                let what = format!("clientAuthentication is {}, which has no use for {key}", line.text);
+                self.contradiction(line.at, what, format!("{key} is"), found.key_at);
+            }
+        }
+    }
+
+    fn look_at_method(&mut self, method: Method, known: &[Method], line: Line<'_>) {
+        if known.is_empty() || known.contains(&method) {
+            return;
+        }
+        let names: Vec<&str> = known.iter().map(|method| method.as_str()).collect();
+        let what = format!("the provider is not known to accept {}", method.as_str());
+        let draft = Draft::warning(FindingKind::Doubtful, line.at, what);
+        self.desk.tell(draft.expected(format!("one of {}", names.join(", "))));
+    }
+}
+
+impl Registration {
+    fn tell_needs(&self, flow: Option<Flow>, needs: &mut Needs) {
+        if self.client_id.is_none() {
+            needs.add_unless_in_vault("clientId", "every request names the client");
+        }
+        match self.authentication.as_ref().map(|located| *located.value()) {
+            Some(Method::None) if flow == Some(Flow::ClientCredentials) => {
+                needs.add("clientAuthentication", "a client that acts for itself has to authenticate");
+            }
+            Some(Method::PrivateKeyJwt) if self.private_key.is_none() => {
+                needs.add_unless_in_vault("privateKey", "private_key_jwt signs with it");
+            }
+            Some(Method::PrivateKeyJwt | Method::None) => {}
+            _ if self.client_secret.is_none() && self.private_key.is_none() => needs.add_unless_in_vault(
+                "clientSecret",
+                "the client authenticates by it; a public client says clientAuthentication none",
+            ),
+            _ => {}
+        }
+    }
+}
+
+/// What the server is known to accept.
+fn accepted(server: Option<&AuthorizationServer>, flow: Option<Flow>) -> &[Method] {
+    server.map_or(&[], |server| match flow {
+        Some(Flow::ClientCredentials) => server.client_credentials_methods(),
+        _ => server.client_authentication_methods(),
+    })
+}
+
+/// The first that the server is known to accept and the credentials are there for; without a list that of RFC 6749.
+fn preferred(known: &[Method], has_secret: bool, has_key: bool) -> Option<Method> {
+    if !has_secret && !has_key {
+        return None;
+    }
+    let fits = |method: &Method| match method {
+        Method::PrivateKeyJwt => has_key,
+        Method::ClientSecretBasic | Method::ClientSecretPost => has_secret,
+        _ => false,
+    };
+    let usual = if has_key { Method::PrivateKeyJwt } else { Method::ClientSecretBasic };
+    Some(known.iter().copied().find(fits).unwrap_or(usual))
+}

@@ -1,0 +1,244 @@
+//! The authorization server: what the configuration says of it, over what the preset knows.
+
+use grantry_core::{AuthorizationServer, AuthorizationServerBuilder};
+use grantry_providers::Preset;
+
+use super::Resolving;
+use super::missing::Needs;
+use crate::desk::Draft;
+use crate::fields::Fields;
+use crate::finding::FindingKind;
+use crate::flow::Flow;
+use crate::nearest::nearest;
+use crate::place::At;
+use crate::presets;
+use crate::service::ServerConfig;
+
+/// Keys of endpoints besides the token endpoint, and how a server takes them.
+type Setter = fn(AuthorizationServerBuilder, String) -> AuthorizationServerBuilder;
+const ENDPOINTS: &[(&str, Setter)] = &[
+    ("issuer", |to, url| to.issuer(url)),
+    ("authorizationUrl", |to, url| to.authorization_endpoint(url)),
+    ("revocationUrl", |to, url| to.revocation_endpoint(url)),
+    ("introspectionUrl", |to, url| to.introspection_endpoint(url)),
+    ("deviceAuthorizationUrl", |to, url| to.device_authorization_endpoint(url)),
+    ("pushedAuthorizationUrl", |to, url| to.pushed_authorization_request_endpoint(url)),
+];
+
+/// URLs of the configuration, checked.
+struct Urls {
+    token: Option<String>,
+    others: Vec<(&'static str, Setter, String)>,
+}
+
+impl Resolving<'_> {
+    pub(super) fn preset(&mut self, fields: &Fields) -> Option<&'static Preset> {
+        let line = self.some_text(fields, "provider")?;
+        let preset = grantry_providers::find(line.text);
+        if preset.is_none() {
+            let known = presets::names();
+            let draft = Draft::error(FindingKind::InvalidValue, line.at, "there is no preset of that name")
+                .nearest(nearest(line.text, known.iter().copied()))
+                .expected(format!("one of {}; any other server is described by its URLs", known.join(", ")));
+            self.desk.tell(draft);
+        }
+        preset
+    }
+
+    pub(super) fn server(
+        &mut self,
+        fields: &Fields,
+        preset: Option<&'static Preset>,
+        needs: &mut Needs,
+    ) -> ServerConfig {
+        self.instance_url(fields);
+        let urls = self.urls(fields, needs);
+        let start = match preset {
+            Some(preset) => self.of_preset(fields, preset, &urls, needs),
+            None => urls.token.clone().map(AuthorizationServer::builder),
+        };
+        let Some(start) = start else {
+            return self.without_token_url(fields, preset, &urls, needs);
+        };
+        let with_urls = urls.others.into_iter().fold(start, |to, (_, set, url)| set(to, url));
+        match with_urls.build() {
+            Ok(server) => ServerConfig::Known(Box::new(server)),
+            Err(why) => {
+                self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
+                ServerConfig::Unknown
+            }
+        }
+    }
+
+    /// The instance is checked by itself, so that a mistake in it is told at its place.
+    fn instance_url(&mut self, fields: &Fields) {
+        if let Some(line) = self.some_text(fields, "instanceUrl")
+            && let Some(url) = self.url(line, line.text)
+            && (url.query().is_some() || !matches!(url.path(), "" | "/"))
+        {
+            self.invalid(line.at, "instanceUrl has a path or a query", "scheme and host alone");
+        }
+    }
+
+    fn urls(&mut self, fields: &Fields, needs: &mut Needs) -> Urls {
+        let mut checked = |key: &str| {
+            let line = self.some_text(fields, key)?;
+            let filled = self.filled(fields, line, needs)?;
+            self.url(line, &filled)?;
+            Some(filled)
+        };
+        let token = checked("tokenUrl");
+        let others = ENDPOINTS.iter().filter_map(|(key, set)| Some((*key, *set, checked(key)?))).collect();
+        Urls { token, others }
+    }
+
+    /// The facts of the preset, with the token endpoint of the configuration if it has one.
+    fn of_preset(
+        &mut self,
+        fields: &Fields,
+        preset: &'static Preset,
+        urls: &Urls,
+        needs: &mut Needs,
+    ) -> Option<AuthorizationServerBuilder> {
+        let has_token_url = fields.find("tokenUrl").is_some();
+        let mut values = Vec::new();
+        let mut sound = true;
+        for parameter in preset.parameters {
+            let Some((value, at)) = value_of(fields, parameter.name) else {
+                if parameter.default.is_none() && !has_token_url {
+                    needs.add(parameter.name, "the provider's URLs are made of it");
+                    sound = false;
+                }
+                continue;
+            };
+            match parameter.check(value) {
+                Ok(_) => values.push((parameter.name, value)),
+                Err(why) if has_token_url => {
+                    let what = format!("what the preset knows of other endpoints is left out: {why}");
+                    self.desk.tell(Draft::warning(FindingKind::Doubtful, at, what));
+                }
+                Err(why) => {
+                    self.refuse(FindingKind::InvalidValue, at, why.to_string());
+                    sound = false;
+                }
+            }
+        }
+        self.unknown_params(fields, preset);
+        let server = match &urls.token {
+            Some(token) => preset.server_at(token, &values),
+            None if sound && !has_token_url => preset.server(&values),
+            None => return None,
+        };
+        match server {
+            Ok(server) => Some(server.to_builder()),
+            Err(why) => {
+                self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
+                None
+            }
+        }
+    }
+
+    /// Names in `providerParams` that neither the preset nor a URL of the configuration has.
+    fn unknown_params(&mut self, fields: &Fields, preset: &Preset) {
+        let known: Vec<&str> = preset.parameters.iter().map(|parameter| parameter.name).collect();
+        for (name, (at, _)) in fields.text_map("providerParams") {
+            let in_url = |found: &crate::fields::Found| {
+                found.key.name.ends_with("Url")
+                    && fields
+                        .text(found.key.name)
+                        .is_some_and(|line| line.text.contains(&format!("{{{name}}}")))
+            };
+            if known.contains(&name.as_str()) || fields.found.iter().any(in_url) {
+                continue;
+            }
+            let what = format!("{} takes no {}", preset.title, crate::read::quoted(name));
+            let draft = Draft::error(FindingKind::UnknownKey, *at, what)
+                .nearest(nearest(name, known.iter().copied()));
+            self.desk.tell(match known.as_slice() {
+                [] => draft.expected("nothing here: its URLs are the same for every customer"),
+                known => draft.expected(known.join(", ")),
+            });
+        }
+    }
+
+    /// The issuer alone is enough; without it something is missing.
+    fn without_token_url(
+        &mut self,
+        fields: &Fields,
+        preset: Option<&'static Preset>,
+        urls: &Urls,
+        needs: &mut Needs,
+    ) -> ServerConfig {
+        let issuer =
+            urls.others.iter().find(|(key, ..)| *key == "issuer").map(|(_, _, issuer)| issuer.clone());
+        if fields.find("tokenUrl").is_some() {
+            // It is there, and was reported.
+            return ServerConfig::Unknown;
+        }
+        match issuer {
+            Some(issuer) => {
+                let other = urls.others.iter().find(|(key, ..)| *key != "issuer");
+                if let Some(found) = other.and_then(|(key, ..)| fields.find(key)) {
+                    let what = format!("{} is there and tokenUrl is not", found.key.name);
+                    let draft = Draft::error(FindingKind::Contradiction, found.key_at, what);
+                    self.desk.tell(
+                        draft.expected("tokenUrl as well, or the issuer alone, whose metadata has the rest"),
+                    );
+                }
+                ServerConfig::Discover { issuer }
+            }
+            None => {
+                if preset.is_none() {
+                    needs.add(
+                        "tokenUrl",
+                        "nothing says where tokens come from; a provider or an issuer would do as well",
+                    );
+                }
+                ServerConfig::Unknown
+            }
+        }
+    }
+
+    /// What the flow needs of the server and of the configuration.
+    pub(super) fn needs_of_flow(
+        flow: Option<Flow>,
+        fields: &Fields,
+        server: &ServerConfig,
+        needs: &mut Needs,
+    ) {
+        let known = match server {
+            ServerConfig::Known(server) => Some(server),
+            ServerConfig::Discover { .. } | ServerConfig::Unknown => None,
+        };
+        match flow {
+            Some(Flow::AuthorizationCode) => {
+                if fields.find("redirectUri").is_none() {
+                    needs.add("redirectUri", "the server sends the person back to it");
+                }
+                if known.is_some_and(|server| server.authorization_endpoint().is_none()) {
+                    needs.add("authorizationUrl", "the person consents there");
+                }
+            }
+            Some(Flow::DeviceAuthorization) => {
+                if known.is_some_and(|server| server.device_authorization_endpoint().is_none()) {
+                    needs.add("deviceAuthorizationUrl", "the device asks there");
+                }
+            }
+            Some(Flow::TokenExchange) => {
+                if fields.find("subjectTokenType").is_none() {
+                    needs.add("subjectTokenType", "the request names what kind of token is exchanged");
+                }
+            }
+            Some(Flow::ClientCredentials) | None => {}
+        }
+    }
+}
+
+/// A value for the provider's URLs, by a key of its own or among `providerParams`.
+fn value_of<'f>(fields: &'f Fields, name: &str) -> Option<(&'f str, At)> {
+    let by_key = fields.text(name).map(|line| (line.text, line.at));
+    by_key.or_else(|| {
+        let (_, (at, written)) = fields.text_map("providerParams").find(|(other, _)| *other == name)?;
+        Some((written.text.as_str(), *at))
+    })
+}
