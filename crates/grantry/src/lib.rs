@@ -31,6 +31,7 @@
 //! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization` |
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
+//! | have all of it from one object, for many tenants and services | `pantry` |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
@@ -55,6 +56,8 @@ mod credential;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod discover;
 pub mod manual;
+#[cfg(feature = "pantry")]
+pub mod pantry;
 
 #[cfg(feature = "client-credentials")]
 pub use client_credentials::{ClientCredentialsSource, Server, client_credentials};
@@ -108,6 +111,8 @@ pub use grantry_tower::{Authorize, AuthorizeLayer};
 pub use grantry_vault as vault;
 #[cfg(feature = "sqlite")]
 pub use grantry_vault_sqlite::SqliteVault;
+#[cfg(feature = "pantry")]
+pub use pantry::Grantry;
 
 /// Makes rustls on ring the process's default, if nothing else is yet.
 ///

@@ -115,6 +115,12 @@ impl AuthorizationServerBuilder {
         provider_code_prefix,
     }
 
+    /// The token endpoint's URL, in the place of the one that it was begun with.
+    pub fn token_endpoint(mut self, url: impl Into<String>) -> Self {
+        self.token_endpoint = url.into();
+        self
+    }
+
     /// Whether it names itself in every authorization response, in the parameter `iss` (RFC 9207 section 3,
     /// `authorization_response_iss_parameter_supported`).
     pub fn authorization_response_iss_parameter(mut self, supported: bool) -> Self {

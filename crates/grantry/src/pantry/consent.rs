@@ -1,0 +1,80 @@
+//! Keeping what a person's consent brought.
+
+use std::sync::Arc;
+
+use grantry_core::{AccessToken, Clock, Error, ErrorKind, Instant, StoreTime, TokenSet};
+use grantry_vault::audit::Outcome;
+use grantry_vault::{GrantRecord, StoredAccessToken};
+
+use super::handles::{GrantName, TenantPantry};
+use super::house::named;
+
+/// How many times a grant that others write at the same moment is read again.
+const MOST_CONFLICTS: u32 = 4;
+
+impl TenantPantry {
+    /// Keeps what a person's consent brought, as a flow returned it, in the place of an earlier consent if there is one.
+    /// Open handles go on with it. Needs `grant.create` and `grant.read`.
+    ///
+    /// The tokens of the earlier consent are not revoked: with some servers that would take the new ones along.
+    ///
+    /// # Errors
+    /// `NotFound` where there is no such service; those of every call of the vault. Nothing was kept then, and the tokens
+    /// are still alive at the server.
+    pub async fn keep_consent(&self, name: impl Into<GrantName>, consent: &TokenSet) -> Result<(), Error> {
+        let key = self.key(&name.into())?;
+        let ready = self.house.ready(key.tenant(), key.service()).await?;
+        let (wall, now) = (self.house.clock.wall(), self.house.clock.now());
+        let store_now = self.store_now(&key).await?;
+        let mut record = GrantRecord::new(wall);
+        if let Some(refresh_token) = consent.refresh_token() {
+            record = record.with_refresh_token(refresh_token.clone(), wall);
+        }
+        let token = consent.token();
+        let stored = |at: Instant| on_store(at, now, store_now);
+        let mut access = StoredAccessToken::new(
+            ready.resolved.target.clone(),
+            AccessToken::new(token.expose()),
+            stored(consent.obtained()),
+        )
+        .granted(token.scope().clone());
+        if let Some(expires) = token.expires() {
+            access = access.expiring(stored(expires));
+        }
+        record = record.with_access_token(access);
+        let mut conflicts = 0;
+        loop {
+            let before = self.vault.grant(key.service(), key.account()).await?;
+            let over = before.as_ref().map(|stored| &stored.version);
+            match self.vault.replace_grant(key.service(), key.account(), record.clone(), over).await {
+                Err(error) if error.kind() == ErrorKind::Conflict && conflicts < MOST_CONFLICTS => {
+                    conflicts += 1
+                }
+                Err(error) => return Err(error),
+                Ok(_) => break,
+            }
+        }
+        let open = self.house.entry(&key);
+        if let Some(entry) = open {
+            entry.begin_anew(&self.house, &Arc::clone(&ready));
+        }
+        Ok(())
+    }
+
+    /// The store's clock.
+    async fn store_now(&self, key: &grantry_core::GrantKey) -> Result<StoreTime, Error> {
+        let vault = self.house.renewal.tenant(key.tenant()).map_err(named)?;
+        let renewing = vault.renew(key.service(), key.account()).await?;
+        let now = renewing.now().await;
+        renewing.finish(match &now {
+            Ok(_) => Outcome::ok(),
+            Err(error) => Outcome::failed(error.kind().as_str()),
+        });
+        now
+    }
+}
+
+/// A moment of this process on the store's clock, where both were read just now.
+fn on_store(at: Instant, now: Instant, store_now: StoreTime) -> StoreTime {
+    if at >= now { store_now.after(at.since(now)) } else { store_now.before(now.since(at)) }
+}
