@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -47,7 +47,7 @@ impl Entry {
     pub(super) fn new(house: &Arc<House>, key: GrantKey, ready: &Arc<Ready>) -> Result<Arc<Self>, Error> {
         let mut failed = None;
         let entry = Arc::new_cyclic(|me| {
-            let state = match Live::new(house, me, &key, ready, None) {
+            let state = match Live::new(house, me, &key, ready, Memory::default()) {
                 Ok(live) => State::Live(live),
                 Err(error) => {
                     failed = Some(error.clone());
@@ -65,23 +65,25 @@ impl Entry {
     /// From now on it is made of this. A token that is still right goes along.
     pub(super) fn renew_by(self: &Arc<Self>, house: &Arc<House>, ready: &Arc<Ready>) {
         let inherited = match &**self.state.load() {
-            State::Live(live) if live.ready.resolved.target == ready.resolved.target => live.outer.held(),
-            _ => None,
+            State::Live(live) if live.ready.resolved.target == ready.resolved.target => {
+                live.outer.memory().clone()
+            }
+            _ => Memory::default(),
         };
         self.make(house, ready, inherited);
     }
 
     /// From now on it is made of this, and what it held is not given out any more.
     pub(super) fn begin_anew(self: &Arc<Self>, house: &Arc<House>, ready: &Arc<Ready>) {
-        self.make(house, ready, None);
+        self.make(house, ready, Memory::default());
     }
 
     /// From now on it gives this out, which was renewed beside it.
     pub(super) fn go_on_with(self: &Arc<Self>, house: &Arc<House>, ready: &Arc<Ready>, set: &TokenSet) {
-        self.make(house, ready, Some(set.clone()));
+        self.make(house, ready, Memory { held: Some(set.clone()), refused: None });
     }
 
-    fn make(self: &Arc<Self>, house: &Arc<House>, ready: &Arc<Ready>, inherited: Option<TokenSet>) {
+    fn make(self: &Arc<Self>, house: &Arc<House>, ready: &Arc<Ready>, inherited: Memory) {
         let before = self.state.load_full();
         let state = match Live::new(house, &Arc::downgrade(self), &self.key, ready, inherited) {
             Ok(live) => State::Live(live),
@@ -107,14 +109,14 @@ impl Live {
         entry: &Weak<Entry>,
         key: &GrantKey,
         ready: &Arc<Ready>,
-        inherited: Option<TokenSet>,
+        inherited: Memory,
     ) -> Result<Self, Error> {
         let custody = Arc::new(ready.custody_grant(house, key)?);
         let outer = Arc::new(Outer {
             house: Arc::downgrade(house),
             entry: Weak::clone(entry),
             ready: Arc::clone(ready),
-            held: Mutex::new(inherited),
+            memory: Mutex::new(inherited),
             source: OnceLock::new(),
             reported: AtomicU64::new(0),
         });
@@ -141,27 +143,43 @@ struct Outer {
     house: Weak<House>,
     entry: Weak<Entry>,
     ready: Arc<Ready>,
-    /// What came last, or what the source before this one had.
-    held: Mutex<Option<TokenSet>>,
+    memory: Mutex<Memory>,
     source: OnceLock<Weak<ManagedSource>>,
     /// How many of the source's hits custody knows of.
     reported: AtomicU64,
 }
 
+/// What has to outlive the exchange of a source by another one.
+#[derive(Clone, Default)]
+struct Memory {
+    /// What came last.
+    held: Option<TokenSet>,
+    /// What a resource server refused last: the vault may still hold it.
+    refused: Option<Token>,
+}
+
 impl Outer {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn held(&self) -> Option<TokenSet> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.memory().held.clone()
     }
 
     fn keep(&self, set: &TokenSet) {
-        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(set.clone());
+        *self.memory() = Memory { held: Some(set.clone()), refused: None };
     }
 
     fn forget(&self, refused: &Token) {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.as_ref().is_some_and(|set| set.token().is_same(refused)) {
-            *held = None;
+        let mut memory = self.memory();
+        if memory.held.as_ref().is_some_and(|set| set.token().is_same(refused)) {
+            *memory = Memory { held: None, refused: Some(refused.clone()) };
         }
+    }
+
+    fn is_refused(&self, set: &TokenSet) -> bool {
+        self.memory().refused.as_ref().is_some_and(|refused| refused.expose() == set.token().expose())
     }
 
     fn take_uses(&self) -> u64 {
@@ -214,6 +232,12 @@ impl Grant for Outer {
         {
             // Nobody has to consent to a client's own tokens: a record that was taken away is made again.
             result = live.custody.obtain(attempt).await;
+        }
+        if let Ok(set) = &result
+            && self.is_refused(set)
+        {
+            // It came from the vault, without a request.
+            result = live.custody.obtain(Attempt::replace(set)).await;
         }
         match result {
             Ok(set) => {
