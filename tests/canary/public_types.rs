@@ -13,6 +13,7 @@ mod authorization_code;
 mod custody;
 mod custody_protocol;
 mod device_authorization;
+mod pantry;
 mod samples;
 mod services;
 mod token_endpoint;
@@ -49,6 +50,7 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
     ("grantry_vault::audit", include_str!("../../crates/grantry-vault/src/audit/mod.rs"), &[]),
     ("grantry_vault::conformance", include_str!("../../crates/grantry-vault/src/conformance/mod.rs"), &[]),
     ("grantry_vault::sealing", include_str!("../../crates/grantry-vault/src/sealing/mod.rs"), &[]),
+    ("grantry::pantry", include_str!("../../crates/grantry/src/pantry/mod.rs"), &[]),
 ];
 
 /// Traits, and the aliases of types that are printed elsewhere or not ours: there is nothing to print.
@@ -108,6 +110,7 @@ pub(crate) async fn in_use(shown: &Shown) {
     custody::custody(&printed).await;
     vault::vault(&printed).await;
     vault::audit(&printed).await;
+    pantry::pantry(&printed).await;
 }
 
 /// The names that begin with a capital in the `pub use` of a `lib.rs`, constants left out.
@@ -139,6 +142,7 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     vault::audit(&printed).await;
     custody::custody(&printed).await;
     custody_protocol::protocol(&printed);
+    pantry::pantry(&printed).await;
 
     // The suite brings a runtime of its own.
     let suite = printed.clone();

@@ -94,8 +94,13 @@ fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
         tokio::select! {
             biased;
             signal = interrupted() => {
-                let ended = session.close().await;
-                signal.and(ended)?;
+                signal?;
+                // Whoever insists does not wait for what was sent.
+                tokio::select! {
+                    biased;
+                    _ = interrupted() => {}
+                    closed = session.close() => closed?,
+                }
                 Ok(ExitCode::from(INTERRUPTED))
             }
             done = commands::run(console, &session, prepared) => {

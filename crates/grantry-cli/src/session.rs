@@ -1,6 +1,7 @@
 //! What a command works with: the vault, and, where tokens are asked for, the pantry.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use grantry::custody::FolderLifeboat;
 use grantry::pantry::{Grantry, TenantPantry};
@@ -15,6 +16,9 @@ use crate::place::Place;
 
 /// Few answers are on their way at once here, and a lifeboat is written in full when it is opened.
 const SEATS: usize = 2;
+
+/// So long does a person wait for a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a command works with. What was opened is closed by [`close`](Session::close), whatever became of the command.
 #[derive(Debug)]
@@ -77,6 +81,7 @@ impl Session {
             .lifeboat(lifeboat)
             .process_name("grantry command")
             .without_rotation()
+            .most_patience(PATIENCE)
             .open()
             .await?;
         let mine = self.pantry.get_or_init(|| pantry).as_principal(me);

@@ -22,15 +22,30 @@ pub(crate) use vault::{AuditCommand, AuditShow, AuditVerify, RotateKeys, ShredTe
 #[command(name = "grantry", version, propagate_version = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
     /// The folder of the vault [default: grantry in the user's data folder]
-    #[arg(long, global = true, env = "GRANTRY_VAULT", hide_env_values = true, value_name = "FOLDER")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        env = "GRANTRY_VAULT",
+        hide_env_values = true,
+        value_name = "FOLDER"
+    )]
     pub(crate) vault: Option<PathBuf>,
     /// The vault's key file [default: grantry.key in the vault's folder]
-    #[arg(long, global = true, env = "GRANTRY_KEY_FILE", hide_env_values = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        env = "GRANTRY_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
     pub(crate) key_file: Option<PathBuf>,
     /// The tenant whose credentials are meant
     #[arg(
         long,
         global = true,
+        help_heading = "Everywhere",
         env = "GRANTRY_TENANT",
         hide_env_values = true,
         value_name = "NAME",
@@ -38,7 +53,7 @@ pub(crate) struct Arguments {
     )]
     pub(crate) tenant: String,
     /// Print JSON, in a form that stays
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
     #[command(subcommand)]
     pub(crate) command: Command,

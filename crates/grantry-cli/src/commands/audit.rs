@@ -41,13 +41,11 @@ pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow)
                 let ended = [text(outcome, "ended"), text(outcome, "kind")];
                 outcomes.insert(text(outcome, "attempt"), ended.join(" ").trim().to_owned());
             }
-            if let Some(entry) = line.get("intent").map(|intent| entry(&line, intent)) {
-                if show.service.is_none() || entry.service == show.service {
-                    entries.push_back(entry);
-                    if entries.len() > most {
-                        entries.pop_front();
-                    }
-                }
+            let entry = line.get("intent").map(|intent| entry(&line, intent));
+            let is_wanted = |entry: &Entry| show.service.is_none() || entry.service == show.service;
+            entries.extend(entry.filter(is_wanted));
+            if entries.len() > most {
+                entries.pop_front();
             }
         }
         match next {

@@ -81,6 +81,7 @@ pub(crate) fn prepare(
             }
         }
         Command::Auth(AuthCommand::Rotate(rotate)) => secret = secret::given(&rotate.secret)?,
+        Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
         _ => {}
     }
     Ok(Some(Prepared { command, secret, private_key }))

@@ -160,7 +160,7 @@ pub(super) async fn rotate_keys(
             report.new_epochs,
             report.resealed,
             report.seen,
-            report.retired_epochs as usize + report.retired_keys.len()
+            report.retired_epochs + report.retired_keys.len() as u64
         ));
         if !report.waiting_keys.is_empty() {
             console.note("keys that were in use wait for 7 days before they are destroyed");
@@ -186,6 +186,26 @@ fn draw(progress: RotationProgress) {
         write!(std::io::stderr(), "\r\u{1b}[K{phase}: {} seen, {} changed", progress.seen, progress.changed);
 }
 
+/// Asks whether that is meant, before anything is opened: nothing can be asked while signals are waited for.
+pub(super) fn confirm(console: &Console, shred: &ShredTenant) -> Result<(), Failed> {
+    if shred.yes {
+        return Ok(());
+    }
+    if !Console::is_interactive() {
+        let fact = "erasing a tenant cannot be undone, and nobody can be asked here";
+        return Err(Failed::usage(fact).with_remedy("add --yes"));
+    }
+    let name = &shred.name;
+    console.note(&format!("this destroys the keys of {name}: nothing of it can ever be opened again"));
+    console.note("its tokens stay valid at their servers: grantry auth remove revokes them first");
+    let mut typed = String::new();
+    let _ = write!(std::io::stderr(), "type the name of the tenant to go on: ");
+    match std::io::stdin().read_line(&mut typed) {
+        Ok(_) if typed.trim() == name => Ok(()),
+        _ => Err(Failed::new(1, "nothing was erased")),
+    }
+}
+
 pub(super) async fn shred_tenant(
     console: &Console,
     session: &Session,
@@ -196,20 +216,6 @@ pub(super) async fn shred_tenant(
     if !tenants(&vault).await?.contains(&tenant) {
         let fact = format!("the tenant {tenant} has nothing in the vault");
         return Err(Failed::new(NOT_FOUND, fact).with_remedy("see who is: grantry vault status"));
-    }
-    if !shred.yes {
-        if !Console::is_interactive() {
-            let fact = "erasing a tenant cannot be undone, and nobody can be asked here";
-            return Err(Failed::usage(fact).with_remedy("add --yes"));
-        }
-        console.note(&format!("this destroys the keys of {tenant}: nothing of it can ever be opened again"));
-        console.note("its tokens stay valid at their servers: grantry auth remove revokes them first");
-        let mut typed = String::new();
-        let _ = write!(std::io::stderr(), "type the name of the tenant to go on: ");
-        let read = std::io::stdin().read_line(&mut typed);
-        if read.is_err() || typed.trim() != tenant.as_str() {
-            return Err(Failed::new(1, "nothing was erased"));
-        }
     }
     vault.erase_tenant(&tenant).await?;
     if console.json {

@@ -1,8 +1,10 @@
 //! Where secrets come from, and where they never go.
 
-use std::process::Stdio;
+use std::time::Duration;
 
-use crate::fixture::{Home, SECRET, server};
+use grantry_testkit::{Endpoint, Fault};
+
+use crate::fixture::{Home, NEW_SECRET, SECRET, server};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_read_from_stdin_a_file_or_the_environment() {
@@ -29,44 +31,19 @@ async fn a_secret_is_read_from_stdin_a_file_or_the_environment() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_that_was_an_argument_is_not_among_those_of_the_running_program() {
-    let home = Home::new();
-    home.run(&["vault", "init"]).await.ends(0);
-    // It waits for the lock of a store that somebody else writes into, so that it can be looked at.
-    let lock = Locked::new(&home);
-    let flags = ["auth", "set", "--service", "crm", "--client-id", "billing", "--client-secret", SECRET];
-    let mut child = home.command(&flags).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let path = format!("/proc/{}/cmdline", child.id().unwrap());
-    let mut hidden = false;
-    for _ in 0..200 {
-        let line = std::fs::read(&path).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).into_owned();
-        if line.contains("--client-secret-env") {
-            assert!(!line.contains(SECRET), "{line}");
-            hidden = true;
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    drop(lock);
-    assert!(hidden, "the program was not started anew");
-    assert!(child.wait().await.unwrap().success());
-}
-
-/// Holds the store's lock.
-struct Locked(std::process::Child);
-
-impl Locked {
-    fn new(home: &Home) -> Self {
-        // The folder without a right to write keeps nobody from a file in it; a process that is stopped does.
-        let sleeping = std::process::Command::new("sleep").arg("0.2").current_dir(home.vault()).spawn();
-        Self(sleeping.unwrap())
-    }
-}
-
-impl Drop for Locked {
-    fn drop(&mut self) {
-        let _ = self.0.wait();
-    }
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    // While the server takes its time, anybody can look at the program.
+    server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)));
+    let flags = ["auth", "rotate", "--service", "crm", "--client-secret", NEW_SECRET];
+    let child = home.command(&flags).spawn().unwrap();
+    server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();
+    let line = std::fs::read(format!("/proc/{}/cmdline", child.id().unwrap())).unwrap();
+    let line = String::from_utf8_lossy(&line).into_owned();
+    assert!(line.contains("--client-secret-env") && !line.contains(NEW_SECRET), "{line}");
+    let output = child.wait_with_output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("warning: other users") && !said.contains(NEW_SECRET), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

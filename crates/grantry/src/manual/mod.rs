@@ -16,6 +16,7 @@
 //! | see it at work: events, health, traces, metrics | [`observing`] |
 //! | keep credentials encrypted, for many tenants; write a store of your own | [`vault`] |
 //! | keep refresh tokens that rotate; run many replicas; know what a lost answer means | [`custody`] |
+//! | have all of it from one object; describe services; change them while they run | [`pantry`] |
 //! | test a service that uses it | [`testing`] |
 //! | replace a part: flow, transport, keeper, clock | [`extending`] |
 //! | know why it is as it is | [`faq`] |
@@ -73,6 +74,7 @@ pub mod errors;
 pub mod extending;
 pub mod faq;
 pub mod observing;
+pub mod pantry;
 pub mod renewal;
 pub mod requests;
 pub mod security;

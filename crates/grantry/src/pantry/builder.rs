@@ -39,6 +39,7 @@ pub struct GrantryBuilder {
     reaper: Option<Reaper>,
     look_every: Option<Duration>,
     concurrent_renewals: usize,
+    most_patience: Option<Duration>,
     observer: Arc<dyn Observer>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -61,6 +62,7 @@ impl GrantryBuilder {
             reaper: None,
             look_every: None,
             concurrent_renewals: 16,
+            most_patience: None,
             observer: Arc::new(NoObserver),
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
@@ -157,6 +159,12 @@ impl GrantryBuilder {
         Self { concurrent_renewals: renewals, ..self }
     }
 
+    /// How long callers wait for a renewal at most, whatever the policy of a service says: for programs that somebody sits
+    /// before.
+    pub fn most_patience(self, patience: Duration) -> Self {
+        Self { most_patience: Some(patience), ..self }
+    }
+
     /// Who is told what happens.
     pub fn observer(self, observer: impl Observer) -> Self {
         Self { observer: Arc::new(observer), ..self }
@@ -230,6 +238,7 @@ impl GrantryBuilder {
             entropy: self.entropy,
             observer: self.observer,
             transports,
+            most_patience: self.most_patience,
             services: Mutex::new(services),
             entries: Mutex::new(HashMap::new()),
             registrations: Mutex::new(HashMap::new()),

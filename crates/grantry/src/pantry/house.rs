@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use grantry_core::{
     ClientSecret, Clock, Diagnosis, Entropy, Error, ErrorKind, GrantKey, Observer, Party, Retry, Stage,
@@ -38,6 +39,7 @@ pub(super) struct House {
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) transports: Transports,
+    pub(super) most_patience: Option<Duration>,
     pub(super) services: Mutex<Services>,
     pub(super) entries: Mutex<HashMap<GrantKey, Arc<Entry>>>,
     pub(super) registrations: Mutex<HashMap<Name, Arc<Registration>>>,

@@ -57,6 +57,8 @@
 
 mod administration;
 mod attributes;
+#[cfg(feature = "authorization-code")]
+mod authorize;
 mod builder;
 mod chores;
 mod consent;
@@ -80,6 +82,8 @@ use grantry_vault::access::Principal;
 
 pub use administration::{Registration, RemovalReport, Renewed, SecretRotated};
 pub use attributes::{ATTRIBUTES, check_attributes};
+#[cfg(feature = "authorization-code")]
+pub use authorize::{Authorize, NotKept, PendingConsent};
 pub use builder::GrantryBuilder;
 pub use handles::{GrantName, PrincipalPantry, TenantPantry};
 pub use service::{Flow, Service, ServiceBuilder};

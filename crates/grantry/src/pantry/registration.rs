@@ -7,7 +7,7 @@ use std::time::Duration;
 use grantry_core::{Clock, Error, GrantKey, Instant};
 use grantry_custody::{CustodyGrant, Lifetimes, NoRevocation, Revoker};
 use grantry_endpoint::{RevocationEndpoint, TokenEndpoint};
-use grantry_refresh::Profile;
+use grantry_refresh::{Fallback, Profile, RefreshPolicy};
 
 use super::house::House;
 use super::resolved::Resolved;
@@ -51,7 +51,7 @@ impl Ready {
         let endpoint = house.endpoint(&resolved, resolved.secrets())?;
         let token_endpoint = resolved.server().token_endpoint().as_str();
         let profile = Profile::builder(token_endpoint, resolved.client_id.as_str(), &house.scheduler)
-            .policy(resolved.parts.policy.clone())
+            .policy(policy(&resolved.parts.policy, house.most_patience)?)
             .observer(Arc::clone(&house.observer))
             .build();
         let looked = Mutex::new(house.clock.now());
@@ -93,6 +93,14 @@ impl Ready {
             None => Arc::new(NoRevocation),
         })
     }
+}
+
+/// A service's policy, with no more patience than everybody may have.
+fn policy(policy: &RefreshPolicy, most: Option<Duration>) -> Result<RefreshPolicy, Error> {
+    let (Some(most), Fallback::Queue { patience }) = (most, policy.fallback()) else {
+        return Ok(policy.clone());
+    };
+    policy.to_builder().fallback(Fallback::Queue { patience: patience.min(most) }).build()
 }
 
 impl fmt::Debug for Ready {

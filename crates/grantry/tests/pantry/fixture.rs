@@ -12,6 +12,8 @@ use zeroize::Zeroizing;
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(3600);
 
+pub(crate) const REDIRECT_URI: &str = "https://app.example.com/callback";
+
 pub(crate) struct World {
     pub(crate) server: TestServer,
     pub(crate) clock: ManualClock,
@@ -23,7 +25,7 @@ impl World {
     pub(crate) fn new() -> Self {
         let clock = ManualClock::following_tokio();
         let server = TestServer::builder()
-            .client(RegisteredClient::with_secret("billing", "s3cret"))
+            .client(RegisteredClient::with_secret("billing", "s3cret").redirect_uri(REDIRECT_URI))
             .rotation(Rotation::Strict { revokes_family: true })
             .token_lifetime(LIFETIME)
             .clock(Arc::new(clock.clone()))

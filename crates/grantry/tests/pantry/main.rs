@@ -4,6 +4,8 @@
 
 mod administering;
 mod changing;
+#[cfg(feature = "authorization-code")]
+mod consenting;
 mod fixture;
 mod opening;
 mod using;
