@@ -83,7 +83,7 @@ impl TenantPantry {
         let state = entry.state.load_full();
         let live = match &*state {
             State::Live(live) => live,
-            State::Gone(why) => return Err(why.clone()),
+            State::Gone(why, _) => return Err(why.clone()),
         };
         let (before, set) = self.renew_by(&live.custody).await.map_err(|failure| failure.error)?;
         entry.go_on_with(&self.house, &live.ready, &set);
@@ -131,9 +131,9 @@ impl TenantPantry {
         how: Revocation,
     ) -> Result<RevocationReport, Error> {
         let grant = match ready {
-            Some(ready) => ready.custody_grant(&self.house, key)?,
+            Some(ready) => self.house.custody_grant(ready, key)?,
             // Nobody knows the server any more: it cannot be asked.
-            None => self.house.custody.grant(key.clone(), Unknown).build()?,
+            None => Arc::new(self.house.custody.grant(key.clone(), Unknown).build()?),
         };
         let report = grant.revoke(&self.vault, how).await?;
         if let (Some(entry), Some(ready)) = (self.house.entry(key), ready) {
@@ -209,8 +209,13 @@ impl TenantPantry {
     ) -> Result<SecretRotated, Error> {
         let key = self.key(&service.as_ref().into())?;
         let ready = self.house.ready(key.tenant(), key.service()).await?;
+        if let Some(place) = &ready.resolved.described_secret {
+            let fact =
+                format!("the client's secret of {} stands in {place}: exchange it there", key.service());
+            return Err(Error::configuration(fact));
+        }
         // Custody learns from it who revokes this service's tokens.
-        let _known = ready.custody_grant(&self.house, &key)?;
+        let _known = self.house.custody_grant(&ready, &key)?;
         let house = Arc::clone(&self.house);
         let prover = AsksTheServer { house, ready: Arc::clone(&ready), key: key.clone() };
         let mut rotation = self.house.custody.rotate_secret(&self.vault, key.service(), prover);

@@ -127,10 +127,12 @@ impl House {
                     !health.renewing
                         && health.last_used.unwrap_or_else(|| self.clock.now().since(live.opened)) >= IDLE
                 }
-                State::Gone(_) => true,
+                State::Gone(..) => true,
             };
             Arc::strong_count(entry) > 1 || !is_idle
         });
+        drop(entries);
+        self.forget_idle(IDLE);
     }
 }
 

@@ -29,8 +29,8 @@ pub(super) struct Entry {
 /// What an entry is made of at this moment.
 pub(super) enum State {
     Live(Live),
-    /// Why there is nothing any more.
-    Gone(Error),
+    /// Why there is nothing any more, and since when.
+    Gone(Error, Instant),
 }
 
 /// The parts of a grant that is open.
@@ -51,7 +51,7 @@ impl Entry {
                 Ok(live) => State::Live(live),
                 Err(error) => {
                     failed = Some(error.clone());
-                    State::Gone(error)
+                    State::Gone(error, house.clock.now())
                 }
             };
             Self { key, state: ArcSwap::from_pointee(state) }
@@ -87,19 +87,17 @@ impl Entry {
         let before = self.state.load_full();
         let state = match Live::new(house, &Arc::downgrade(self), &self.key, ready, inherited) {
             Ok(live) => State::Live(live),
-            Err(error) => State::Gone(error),
+            Err(error) => State::Gone(error, house.clock.now()),
         };
-        if let State::Live(live) = &*before {
-            live.report_use();
+        if let (State::Live(before), State::Live(live)) = (&*before, &state) {
+            // What was not told yet is written with the next renewal, which is the new one's.
+            live.custody.used(before.outer.take_uses());
         }
         self.state.store(Arc::new(state));
     }
 
-    pub(super) fn end(&self, why: Error) {
-        if let State::Live(live) = &**self.state.load() {
-            live.report_use();
-        }
-        self.state.store(Arc::new(State::Gone(why)));
+    pub(super) fn end(&self, why: Error, now: Instant) {
+        self.state.store(Arc::new(State::Gone(why, now)));
     }
 }
 
@@ -196,7 +194,7 @@ impl Outer {
         }
         let state = entry.state.load_full();
         match &*state {
-            State::Gone(why) => Err(Failure::unsent(why.clone())),
+            State::Gone(why, _) => Err(Failure::unsent(why.clone())),
             State::Live(live) if live.ready.resolved.target != self.ready.resolved.target => {
                 Err(Failure::unsent(exchanged()))
             }

@@ -1,6 +1,6 @@
 //! What everything of one pantry shares.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::time::Duration;
 use grantry_core::{
     ClientSecret, Clock, Diagnosis, Entropy, Error, ErrorKind, GrantKey, Observer, Party, Retry, Stage,
 };
-use grantry_custody::Custody;
+use grantry_custody::{Custody, CustodyGrant};
 use grantry_endpoint::{TokenEndpoint, Transport};
 use grantry_refresh::Scheduler;
 use grantry_vault::{PrincipalVault, SealedVault};
@@ -127,7 +127,7 @@ impl House {
             let mut entries = locked(&self.entries);
             match entries.get(key) {
                 Some(entry) => {
-                    if matches!(&**entry.state.load(), State::Gone(_)) {
+                    if matches!(&**entry.state.load(), State::Gone(..)) {
                         entry.renew_by(self, &ready);
                     }
                     Arc::clone(entry)
@@ -199,9 +199,10 @@ impl House {
             },
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 registration.set(None);
-                let why =
-                    if known.is_some() { removed(tenant, service) } else { self.missing(tenant, service) };
-                self.open_entries(&name).iter().for_each(|entry| entry.end(why.clone()));
+                let held = self.open_entries(&name);
+                let was_there = known.is_some() || !held.is_empty();
+                let why = if was_there { removed(tenant, service) } else { self.missing(tenant, service) };
+                held.iter().for_each(|entry| entry.end(why.clone(), self.clock.now()));
                 return Err(why);
             }
             Err(error) => return Err(error),
@@ -229,14 +230,39 @@ impl House {
         Arc::clone(locked(&self.registrations).entry(name.clone()).or_default())
     }
 
-    /// The names of all that is known.
-    pub(super) fn known_names(&self) -> Vec<Name> {
+    /// A grant in custody: the open one, or one that is opened for this once.
+    pub(super) fn custody_grant(&self, ready: &Ready, key: &GrantKey) -> Result<Arc<CustodyGrant>, Error> {
+        let open = self.entry(key).and_then(|entry| match &**entry.state.load() {
+            State::Live(live) => Some(Arc::clone(&live.custody)),
+            State::Gone(..) => None,
+        });
+        match open {
+            Some(open) => Ok(open),
+            None => ready.custody_grant(self, key).map(Arc::new),
+        }
+    }
+
+    /// The names of all that is known or held.
+    pub(super) fn names(&self) -> BTreeSet<Name> {
+        let mut names = self.names_held();
         let registrations = locked(&self.registrations);
-        registrations
-            .iter()
-            .filter(|(_, known)| known.known().is_some())
-            .map(|(name, _)| name.clone())
-            .collect()
+        let known = registrations.iter().filter(|(_, registration)| registration.known().is_some());
+        names.extend(known.map(|(name, _)| name.clone()));
+        names
+    }
+
+    fn names_held(&self) -> BTreeSet<Name> {
+        let name = |key: &GrantKey| (key.tenant().to_owned(), key.service().to_owned());
+        locked(&self.entries).keys().map(name).collect()
+    }
+
+    /// Forgets registrations of which nothing is open and that nobody asked for so long.
+    pub(super) fn forget_idle(&self, idle: Duration) {
+        let (held, now) = (self.names_held(), self.clock.now());
+        locked(&self.registrations).retain(|name, registration| {
+            let is_young = registration.known().is_some_and(|known| now.since(known.looked()) < idle);
+            held.contains(name) || is_young || Arc::strong_count(registration) > 1
+        });
     }
 
     /// The entry of a grant that is open.

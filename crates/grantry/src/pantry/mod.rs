@@ -76,7 +76,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use grantry_core::Error;
+use grantry_core::{Error, ErrorKind};
 use grantry_vault::SealedVault;
 use grantry_vault::access::Principal;
 
@@ -118,12 +118,13 @@ impl Grantry {
         &self.house.vault
     }
 
-    /// Describes other services from now on; those of the vault stay. Handles stay valid: see
-    /// [the module](self#when-a-service-changes). Where one of them cannot be used, nothing changes.
+    /// Describes other services from now on; those of the vault stay. Handles stay valid, also those of services that were
+    /// gone and are back: see [the module](self#when-a-service-changes).
     ///
     /// # Errors
-    /// `Configuration` for two services of one name. What the vault has to say to a service is found out for those that
-    /// are open: the first error is returned, after all others were changed, and that service goes on as it was.
+    /// `Configuration` for two services of one name: nothing changes. Whether a service can be used, together with what the
+    /// vault says of it, is found out for those that are open: the first error is returned, after all others were changed, and
+    /// that service goes on as it was.
     pub async fn replace_services(&self, services: impl IntoIterator<Item = Service>) -> Result<(), Error> {
         self.house.replace_services(Services::new(services)?);
         self.reload().await
@@ -135,11 +136,11 @@ impl Grantry {
     /// The first; that service goes on as it was.
     pub async fn reload(&self) -> Result<(), Error> {
         let mut first = Ok(());
-        for (tenant, service) in self.house.known_names() {
+        for (tenant, service) in self.house.names() {
             let refreshed = self.house.refresh(&tenant, &service).await;
             // That one is gone is no mistake.
             let refreshed = refreshed.or_else(|error| match error.kind() {
-                grantry_core::ErrorKind::Removed => Ok(()),
+                ErrorKind::Removed | ErrorKind::NotFound => Ok(()),
                 _ => Err(error),
             });
             first = first.and(refreshed);
@@ -147,8 +148,8 @@ impl Grantry {
         first
     }
 
-    /// Refuses whatever is asked from now on, waits until what was sent is answered and what was received is stored, and
-    /// leaves nothing running. Cancel-safe: another call goes on.
+    /// Renews nothing from now on, waits until what was sent is answered and what was received is stored, and leaves nothing
+    /// running. Handles give out tokens that are still fit. Cancel-safe: another call goes on.
     ///
     /// # Errors
     /// `AuditUnavailable` where the audit trail could not write its last lines.

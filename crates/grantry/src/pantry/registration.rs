@@ -13,7 +13,7 @@ use super::house::House;
 use super::resolved::Resolved;
 
 /// How old what is known of the vault's registration may be when a renewal begins.
-const MOST_AGE: Duration = Duration::from_secs(300);
+pub(super) const MOST_AGE: Duration = Duration::from_secs(300);
 
 /// Tenant and service.
 pub(super) type Name = (String, String);

@@ -21,6 +21,8 @@ use super::service::{Flow, Parts, Service};
 pub(super) struct Resolved {
     pub(super) parts: Parts,
     pub(super) client_id: ClientId,
+    /// Where its secret stands, if that is not the vault.
+    pub(super) described_secret: Option<String>,
     /// Of everything but the server's facts, secrets included.
     digest: Fingerprint,
     /// What tokens are kept under: one that another client brought, from another server or with other parameters, is not
@@ -50,6 +52,7 @@ impl Resolved {
             (None, None) => return Err(not_found(tenant, name)),
         };
         let place = || described.map_or_else(in_vault, |service| service.place.clone());
+        let described_has = described.is_some() && (!parts.secrets.is_empty() || parts.private_key.is_some());
         if let Some(record) = record {
             if parts.client_id.as_ref().is_some_and(|id| id != record.client_id()) {
                 return Err(Error::configuration(format!(
@@ -59,7 +62,6 @@ impl Resolved {
                 )));
             }
             parts.client_id.get_or_insert_with(|| record.client_id().clone());
-            let described_has = !parts.secrets.is_empty() || parts.private_key.is_some();
             let vault_has = !record.secrets().is_empty() || record.private_key().is_some();
             if described_has && vault_has {
                 return Err(Error::configuration(format!(
@@ -82,7 +84,7 @@ impl Resolved {
         };
         let target = target(&parts, &client_id)?;
         let digest = digest(&parts, &client_id);
-        Ok(Self { parts, client_id, digest, target })
+        Ok(Self { described_secret: described_has.then(place), parts, client_id, digest, target })
     }
 
     /// Whether nothing is different.

@@ -11,6 +11,7 @@ use grantry_vault::access::{Object, Permission, Principal};
 
 use super::entry::{Entry, State, closed};
 use super::house::{House, named};
+use super::registration::MOST_AGE;
 
 /// No epoch of a policy.
 const UNDECIDED: u64 = u64::MAX;
@@ -112,7 +113,7 @@ impl TokenSource for StoredSource {
         }
         match &**self.entry.state.load() {
             State::Live(live) => live.source.ready(),
-            State::Gone(_) => None,
+            State::Gone(..) => None,
         }
     }
 
@@ -122,7 +123,12 @@ impl TokenSource for StoredSource {
             self.decide().await?;
             let state = self.entry.state.load_full();
             let error = match &*state {
-                State::Gone(why) => return Err(why.clone()),
+                State::Gone(_, since) if self.house.clock.now().since(*since) >= MOST_AGE => {
+                    // Somebody may have stored it anew.
+                    self.house.refresh(self.key().tenant(), self.key().service()).await?;
+                    None
+                }
+                State::Gone(why, _) => return Err(why.clone()),
                 State::Live(live) => match live.source.token().await {
                     // A policy that changed while it was waited for holds for this token too.
                     Ok(token) if self.is_decided() => return Ok(token),
@@ -133,7 +139,7 @@ impl TokenSource for StoredSource {
             exchanges += 1;
             let Some(error) = error else {
                 if exchanges > MOST_EXCHANGES {
-                    let fact = "the policy was changed again and again while a token was asked for";
+                    let fact = "policy or service were changed again and again while a token was asked for";
                     return Err(Error::new(ErrorKind::Conflict, Stage::Wait, fact));
                 }
                 continue;

@@ -165,7 +165,7 @@ impl TenantPantry {
             learned.push(service.to_owned());
             // Custody learns from it how long this service's tokens live. One that cannot be used has none to tell.
             if let Ok(ready) = house.ready(tenant, service).await {
-                was_new |= ready.custody_grant(house, &grant.key).is_ok();
+                was_new |= house.custody_grant(&ready, &grant.key).is_ok();
             }
         }
         if was_new {
@@ -183,7 +183,7 @@ impl TenantPantry {
 fn open_grant(key: &GrantKey, state: &State, clock: &dyn Clock) -> OpenGrant {
     let (wall, now) = (clock.wall(), clock.now());
     match state {
-        State::Gone(why) => OpenGrant {
+        State::Gone(why, _) => OpenGrant {
             key: key.clone(),
             condition: None,
             expires: None,

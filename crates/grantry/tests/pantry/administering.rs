@@ -82,6 +82,33 @@ async fn a_secret_is_exchanged_step_by_step_and_handles_go_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_that_is_described_is_exchanged_where_it_stands() {
+    let world = World::new();
+    let pantry = world.open([world.service().described_in("grantry.json, line 4")]).await;
+    let error = acme(&pantry).rotate_secret("crm", Some("n3w".into()), false).await.unwrap_err();
+    assert!(error.to_string().contains("grantry.json, line 4: exchange it there"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn looking_at_an_open_grant_leaves_custody_its_hold_of_it() {
+    let world = World::new();
+    let pantry = world.open([world.service()]).await;
+    let acme = acme(&pantry);
+    let source = acme.source("crm").await.unwrap();
+    source.token().await.unwrap();
+    for _ in 0..3 {
+        assert!(source.ready().is_some());
+    }
+    // Uses that no record tells of yet are known through the grant that is open.
+    world.pass(std::time::Duration::from_secs(61)).await;
+    for _ in 0..2 {
+        let grants = acme.grants(None, 10).await.unwrap();
+        assert!(grants[0].health.usage.calls >= 4, "{:?}", grants[0].health.usage);
+        assert!(grants[0].open.as_ref().unwrap().hits >= 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_secret_is_proven_without_spending_a_persons_consent() {
     let world = World::new();
     let pantry = world.open([]).await;

@@ -58,10 +58,24 @@ async fn a_removed_service_says_so_and_comes_back_to_the_same_handle() {
     assert_eq!(acme(&pantry).source("crm").await.unwrap_err().kind(), ErrorKind::Removed);
     assert_eq!(acme(&pantry).source("another").await.unwrap_err().kind(), ErrorKind::NotFound);
     pantry.replace_services([world.service().build().unwrap()]).await.unwrap();
-    // Whoever asks for it opens it again, for all.
-    acme(&pantry).source("crm").await.unwrap();
     source.token().await.unwrap();
     assert_eq!(world.requests(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_is_stored_anew_is_found_after_a_while() {
+    let world = World::new();
+    let pantry = world.open([]).await;
+    let acme = acme(&pantry);
+    acme.vault().store_client("crm", world.registration("s3cret"), None).await.unwrap();
+    let source = acme.source("crm").await.unwrap();
+    source.token().await.unwrap();
+    acme.remove_service("crm", grantry::custody::Revocation::AtServerThenHere).await.unwrap();
+    assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Removed);
+    acme.vault().store_client("crm", world.registration("s3cret"), None).await.unwrap();
+    assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Removed, "not with each call");
+    world.pass(std::time::Duration::from_secs(300)).await;
+    assert!(world.is_valid(&source.token().await.unwrap()));
 }
 
 #[tokio::test(start_paused = true)]
