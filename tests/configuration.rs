@@ -330,9 +330,9 @@ fn presets_refuse_what_would_lead_elsewhere() {
         refused(domain, grantry_providers::okta(domain), "");
         refused(domain, grantry_providers::okta_custom(domain, "default"), "");
     }
-    refused("an id", grantry_providers::okta_custom("acme", "../default"), "give the id alone");
+    refused("an id", grantry_providers::okta_custom("acme", "../default"), "the id alone");
     for tenant in ["", "contoso", "common/../x", "a b.example.com", "72f988bf"] {
-        refused(tenant, grantry_providers::microsoft(tenant), "expected a directory id such as");
+        refused(tenant, grantry_providers::microsoft(tenant), "Expected a directory id such as");
     }
 }
 

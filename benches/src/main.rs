@@ -14,6 +14,7 @@ mod keyed;
 mod million;
 mod outage;
 mod postgres;
+mod proof;
 mod renewal;
 mod sealing;
 mod sqlite;
@@ -33,13 +34,14 @@ fn main() {
     let peers = after("--peers-json").map(String::as_str);
 
     let mut report = Report::default();
-    let suites: [(&str, Suite); 10] = [
+    let suites: [(&str, Suite); 11] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
         ("herd", renewal::herd),
         ("renewal", renewal::steady),
         ("outage", outage::run),
+        ("proof", proof::run),
         ("sealing", sealing::run),
         ("sqlite", sqlite::run),
         ("postgres", postgres::run),

@@ -130,6 +130,7 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     samples::jose(&printed).await;
     samples::endpoint(&printed).await;
     token_endpoint::asked(&printed).await;
+    token_endpoint::bound(&printed).await;
     authorization_code::authorization_code(&printed).await;
     device_authorization::device_authorization(&printed).await;
     token_exchange::token_exchange(&printed).await;

@@ -22,6 +22,13 @@ pub(crate) fn private_key() -> [u8; 32] {
     seed
 }
 
+/// The same key as a private JWK.
+pub(crate) fn private_jwk() -> String {
+    let public = grantry_jose::SigningKey::from_ed25519_seed(&private_key()).unwrap().public_jwk();
+    let d = grantry_jose::base64url::encode(private_key());
+    format!("{},\"d\":\"{d}\"}}", public.bare().to_json().trim_end_matches('}'))
+}
+
 /// What must not be found anywhere.
 #[derive(Debug, Clone)]
 pub(crate) struct Needles(Vec<String>);

@@ -3,6 +3,7 @@
 
 mod allocations;
 mod requests;
+mod shared_client;
 
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use crate::support::start;
 
 /// As it is registered.
-const REDIRECT_URI: &str = "https://app.example/callback?from=oidc-provider";
+pub(crate) const REDIRECT_URI: &str = "https://app.example/callback?from=oidc-provider";
 
 /// More pages than a login and a consent ever take, so that a walk in circles fails.
 const PAGES: usize = 20;
@@ -40,7 +40,11 @@ pub(crate) struct Browser {
 
 impl Browser {
     pub(crate) fn new(person: Person) -> Fallible<Self> {
-        Ok(Self { transport: HttpTransport::new()?, cookies: BTreeMap::new(), person })
+        Ok(Self::over(HttpTransport::new()?, person))
+    }
+
+    pub(crate) fn over(transport: HttpTransport, person: Person) -> Self {
+        Self { transport, cookies: BTreeMap::new(), person }
     }
 
     /// Walks from the authorization endpoint to the redirect URI, and gives that with what is behind it.
@@ -112,19 +116,26 @@ async fn flow(server: &OidcProvider, client: &str) -> Fallible<AuthorizationCode
         .prompt("consent"))
 }
 
-async fn run(flow: &AuthorizationCode, person: Person) -> Fallible<Result<Done, Unfinished>> {
+pub(crate) async fn run(flow: &AuthorizationCode, person: Person) -> Fallible<Result<Done, Unfinished>> {
+    run_in(Browser::new(person)?, flow).await
+}
+
+pub(crate) async fn run_in(
+    mut browser: Browser,
+    flow: &AuthorizationCode,
+) -> Fallible<Result<Done, Unfinished>> {
     let user_agent = flow.user_agent();
     let (redirect, pending) = flow.begin(&user_agent).await?;
     let location = redirect.into_location()?;
-    let back = Browser::new(person)?.walk(&location).await?;
+    let back = browser.walk(&location).await?;
     let finished = pending.finish(flow, &user_agent, &Callback::from_url(&back)?).await;
     Ok(finished.map(|granted| Done { granted, location: location.to_string(), back }))
 }
 
 #[derive(Debug)]
-struct Done {
-    granted: grantry_authorization_code::Granted,
-    location: String,
+pub(crate) struct Done {
+    pub(crate) granted: grantry_authorization_code::Granted,
+    pub(crate) location: String,
     back: String,
 }
 

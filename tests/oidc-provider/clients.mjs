@@ -111,6 +111,15 @@ export const clients = [
   // A web application that people connect; the second one has to push its requests.
   web('web'),
   web('web-pushing', { require_pushed_authorization_requests: true }),
+  // Its tokens are bound to keys, which the server insists on: a program of a person's own, and a web application.
+  web('desktop', {
+    client_secret: undefined,
+    token_endpoint_auth_method: 'none',
+    application_type: 'native',
+    dpop_bound_access_tokens: true,
+  }),
+  web('web-bound', { dpop_bound_access_tokens: true }),
+  machine('bound', 'client_secret_basic', { client_secret: 'bound-secret', dpop_bound_access_tokens: true }),
   device('tv', { token_endpoint_auth_method: 'none' }),
   device('printer', { token_endpoint_auth_method: 'client_secret_basic', client_secret: 'printer-secret' }),
 ];

@@ -4,17 +4,22 @@
 //
 //   READY {"issuer":"http://127.0.0.1:40123","keys":{"ES256":{"kid":"..","pem":"..","jwk":".."},..}}
 //
-// Environment: ACCESS_TTL (seconds an access token lives, default 3600), ROTATE (0: refresh tokens stay).
+// Environment: ACCESS_TTL (seconds an access token lives, default 3600), ROTATE (0: refresh tokens stay), DPOP_NONCE (1:
+// proofs need the server's nonces), TLS_FOLDER (https and mutual TLS, see tls.mjs).
 // See control.mjs for what a test can ask of it while it runs.
 
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider, errors } from 'oidc-provider';
 import { API, clientKeys, clients, serverKeys } from './clients.mjs';
 import { listen, middleware } from './control.mjs';
 import { Store } from './store.mjs';
+import * as tls from './tls.mjs';
 
 const accessTtl = Number(process.env.ACCESS_TTL ?? 3600);
 const rotate = process.env.ROTATE !== '0';
+const nonces = process.env.DPOP_NONCE === '1';
+const secure = Boolean(process.env.TLS_FOLDER);
 
 /** What an access token may be for: one API takes opaque tokens (and introspects), one takes JWTs. */
 const resources = {
@@ -26,7 +31,7 @@ const ownToken = (ctx, client, token) => client.clientId === token.clientId;
 
 const configuration = {
   adapter: Store,
-  clients,
+  clients: secure ? [...clients, ...tls.clients()] : clients,
   jwks: { keys: serverKeys },
   scopes: ['openid', 'offline_access', 'read', 'write'],
   clientAuthMethods: [
@@ -35,6 +40,7 @@ const configuration = {
     'client_secret_jwt',
     'private_key_jwt',
     'none',
+    ...(secure ? ['tls_client_auth', 'self_signed_tls_client_auth'] : []),
   ],
   enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'ES256', 'RS256', 'PS256', 'EdDSA'] },
   findAccount: (ctx, id) => ({ accountId: id, claims: async () => ({ sub: id }) }),
@@ -55,6 +61,8 @@ const configuration = {
     pushedAuthorizationRequests: { enabled: true },
     deviceFlow: { enabled: true },
     clientCredentials: { enabled: true },
+    dPoP: { enabled: true, nonceSecret: nonces ? randomBytes(32) : undefined, requireNonce: () => nonces },
+    ...(secure ? { mTLS: tls.feature } : {}),
     revocation: { enabled: true, allowedPolicy: ownToken },
     introspection: {
       enabled: true,
@@ -72,13 +80,22 @@ const configuration = {
   },
 };
 
-const server = createServer();
-server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
-  const provider = new Provider(issuer, configuration);
-  provider.on('server_error', (ctx, error) => console.error(error));
-  provider.use(middleware);
-  server.on('request', provider.callback());
-  listen(provider);
-  console.log(`READY ${JSON.stringify({ issuer, keys: clientKeys })}`);
-});
+/** Listens on a loopback port that the system chooses, and gives its origin. */
+function open(server) {
+  return new Promise((opened) => {
+    server.listen(0, '127.0.0.1', () => opened(`${secure ? 'https' : 'http'}://127.0.0.1:${server.address().port}`));
+  });
+}
+
+const server = secure ? tls.makeServer({ mutual: false }) : createServer();
+const mutual = secure ? tls.makeServer({ mutual: true }) : undefined;
+const issuer = await open(server);
+if (mutual) configuration.discovery = { mtls_endpoint_aliases: tls.aliases(await open(mutual)) };
+const provider = new Provider(issuer, configuration);
+provider.on('server_error', (ctx, error) => console.error(error));
+provider.on('grant.error', (ctx, error) => console.error(error.error_detail ?? error.message));
+provider.use(middleware);
+server.on('request', provider.callback());
+mutual?.on('request', provider.callback());
+listen(provider);
+console.log(`READY ${JSON.stringify({ issuer, keys: clientKeys })}`);

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows grantry; the tests themselves use the facade as a user would.
 
+mod certificates;
 pub mod moto;
 mod oidc_provider;
 pub mod postgres;
@@ -9,6 +10,7 @@ pub mod redis;
 mod server;
 pub mod softhsm;
 
+pub use certificates::Certificates;
 pub use oidc_provider::{ClientKey, Fault, OidcProvider, Settings};
 
 /// What a harness returns: whatever kept the server from doing what it should.

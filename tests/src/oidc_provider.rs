@@ -8,8 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Fallible;
 use crate::server::Server;
+use crate::{Certificates, Fallible};
 
 /// Where its program is, with the packages that `cargo xtask install` brings.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/oidc-provider");
@@ -22,11 +22,13 @@ pub struct Settings {
     pub access_ttl: u32,
     /// Whether a refresh token is exchanged for a new one at each use.
     pub rotate: bool,
+    /// Whether proofs of possession need the server's nonces.
+    pub dpop_nonces: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { access_ttl: 3600, rotate: true }
+        Self { access_ttl: 3600, rotate: true, dpop_nonces: false }
     }
 }
 
@@ -86,6 +88,18 @@ impl OidcProvider {
     /// # Errors
     /// Node.js or the packages are missing, or the server does not start; the text says which.
     pub fn start(settings: Settings) -> Fallible<Self> {
+        Self::start_with(settings, None)
+    }
+
+    /// The same over https, with these certificates. It has a second port, which asks clients for certificates.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_secure(settings: Settings, certificates: &Certificates) -> Fallible<Self> {
+        Self::start_with(settings, Some(certificates.folder()))
+    }
+
+    fn start_with(settings: Settings, certificates: Option<&Path>) -> Fallible<Self> {
         if !Path::new(FOLDER).join("node_modules/oidc-provider").exists() {
             return Err("oidc-provider is not installed: `cargo xtask interop` installs it".into());
         }
@@ -94,7 +108,11 @@ impl OidcProvider {
             .arg("server.mjs")
             .current_dir(FOLDER)
             .env("ACCESS_TTL", settings.access_ttl.to_string())
-            .env("ROTATE", if settings.rotate { "1" } else { "0" });
+            .env("ROTATE", if settings.rotate { "1" } else { "0" })
+            .env("DPOP_NONCE", if settings.dpop_nonces { "1" } else { "0" });
+        if let Some(folder) = certificates {
+            command.env("TLS_FOLDER", folder);
+        }
         let (server, ready) = Server::start(&mut command)?;
         Ok(Self { server: Mutex::new(server), ready: serde_json::from_str(&ready)? })
     }

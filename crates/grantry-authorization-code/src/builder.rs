@@ -72,7 +72,7 @@ impl AuthorizationCodeBuilder {
     }
 
     /// What the server is to ask the person (OpenID Connect Core section 3.1.2.1), such as `consent` or
-    /// `select_account`.
+    /// `select_account`. It takes the place of what the server's facts name for every request.
     pub fn prompt(mut self, prompt: impl Into<String>) -> Self {
         self.prompt = Some(prompt.into());
         self
@@ -92,7 +92,8 @@ impl AuthorizationCodeBuilder {
     }
 
     /// Adds a parameter of the server's own, such as `access_type`. It goes into a URL, unless the request is
-    /// pushed.
+    /// pushed. It takes the place of one of this name that the server's facts name for every request
+    /// ([`authorization_parameters`](grantry_core::AuthorizationServer::authorization_parameters)).
     pub fn parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.extra.push((name.into(), Zeroizing::new(value.into())));
         self
@@ -153,7 +154,7 @@ impl AuthorizationCodeBuilder {
             ));
         }
         parameters::check(&self.extra)?;
-        parameters::check_endpoint(&authorization_endpoint, &self.extra)?;
+        parameters::check_of_server(server.authorization_parameters())?;
         let target = self.target()?;
         let nonce = self.nonce || target.scope.contains("openid");
         let mut fixed = self.extra;
@@ -166,6 +167,8 @@ impl AuthorizationCodeBuilder {
         if self.form_post {
             fixed.push(("response_mode".to_owned(), Zeroizing::new("form_post".to_owned())));
         }
+        parameters::add_of_server(&mut fixed, server.authorization_parameters());
+        parameters::check_endpoint(&authorization_endpoint, &fixed)?;
         Ok(AuthorizationCode {
             endpoint: self.endpoint,
             authorization_endpoint,

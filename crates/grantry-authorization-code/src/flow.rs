@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{Diagnosis, Error, GrantKey, Retry, Target};
-use grantry_endpoint::{PushedAuthorizationRequest, TokenEndpoint};
+use grantry_endpoint::{DpopKey, PushedAuthorizationRequest, TokenEndpoint};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -57,7 +57,8 @@ pub struct AuthorizationCode {
     pub(crate) authorization_endpoint: Url,
     pub(crate) redirect_uri: Arc<str>,
     pub(crate) target: Target,
-    /// What every request says besides: response mode, prompt, login hint, extra parameters.
+    /// What every request says besides: response mode, prompt, login hint, extra parameters, and what the server's
+    /// facts name.
     pub(crate) fixed: Parameters,
     pub(crate) nonce: bool,
     pub(crate) pushed: bool,
@@ -83,12 +84,13 @@ impl AuthorizationCode {
     /// not expire by itself.
     ///
     /// # Errors
-    /// Of the pushed request alone; begin again, which spends nothing.
+    /// Of the pushed request, and where no key can be made that the tokens would be bound to; begin again, which spends
+    /// nothing.
     pub async fn begin(
         &self,
         user_agent: &UserAgentBinding,
     ) -> Result<(RedirectUrl, PendingAuthorization), Error> {
-        let pending = self.pending(user_agent);
+        let pending = self.pending(user_agent, self.endpoint.new_dpop_key()?);
         let parameters = self.parameters(&pending);
         let client = self.endpoint.client().id().as_str();
         let (url, expires) = if self.pushed {
@@ -137,13 +139,14 @@ impl AuthorizationCode {
             && pending.redirect_uri == *self.redirect_uri
     }
 
-    fn pending(&self, user_agent: &UserAgentBinding) -> PendingAuthorization {
+    fn pending(&self, user_agent: &UserAgentBinding, dpop_key: Option<DpopKey>) -> PendingAuthorization {
         let (server, entropy) = (self.endpoint.server(), &**self.endpoint.entropy());
         let clock = self.endpoint.clock();
         PendingAuthorization {
             state: Random::new(entropy),
             verifier: Verifier::new(entropy),
             nonce: self.nonce.then(|| Random::new(entropy)),
+            dpop_key,
             user_agent: user_agent.hash(),
             issuer: server.issuer().map(str::to_owned),
             token_endpoint: server.token_endpoint().as_str().to_owned(),
@@ -173,6 +176,10 @@ impl AuthorizationCode {
         }
         all.push(plain("code_challenge", &pending.verifier.challenge()));
         all.push(plain("code_challenge_method", pkce::METHOD));
+        if let Some(key) = &pending.dpop_key {
+            // So that the code is worth nothing without the key either (RFC 9449 section 10).
+            all.push(plain("dpop_jkt", key.thumbprint()));
+        }
         all.extend(self.fixed.iter().cloned());
         all
     }
@@ -191,10 +198,14 @@ fn not_pushed(error: Error) -> Error {
 }
 
 impl AuthorizationCode {
-    /// The values of parameters that may be secrets: all but those of which every value is known.
+    /// The values of parameters that may be secrets: all but those of which every value is known, and the server's
+    /// facts.
     pub(crate) fn added(&self) -> impl Iterator<Item = &str> {
-        let public = |name: &str| ["prompt", "response_mode"].contains(&name);
-        let added = self.fixed.iter().filter(move |(name, _)| !public(name));
+        let facts = self.endpoint.server().authorization_parameters();
+        let public = move |name: &str, value: &str| {
+            ["prompt", "response_mode"].contains(&name) || facts.iter().any(|(n, v)| n == name && v == value)
+        };
+        let added = self.fixed.iter().filter(move |(name, value)| !public(name, value));
         added.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use grantry_core::{RefreshToken, Scope, TokenSet};
-use grantry_endpoint::IdToken;
+use grantry_endpoint::{FurtherParameters, IdToken};
 use zeroize::Zeroizing;
 
 /// The tokens that a person's consent brought, and what was asked for.
@@ -20,6 +20,8 @@ pub struct Granted {
     pub id_token: Option<IdToken>,
     /// The nonce that was sent, and that the ID token has to hold; `None` where none was sent.
     pub nonce: Option<Nonce>,
+    /// What else the answer said and the server's facts say to keep, such as `instance_url`.
+    pub further: FurtherParameters,
 }
 
 impl Granted {

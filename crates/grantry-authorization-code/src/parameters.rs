@@ -21,6 +21,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("nonce", "the flow makes it: use nonce()"),
     ("code_challenge", "the flow makes it, new for each request"),
     ("code_challenge_method", "the flow sets it itself, to S256"),
+    ("dpop_jkt", "the flow sends it where the endpoint binds tokens to keys"),
     ("code_verifier", "it is for the token endpoint alone"),
     ("resource", "use resource()"),
     ("prompt", "use prompt()"),
@@ -49,6 +50,45 @@ pub(crate) fn check(extra: &[(String, Zeroizing<String>)]) -> Result<(), Error> 
         check_value(name, value)?;
     }
     Ok(())
+}
+
+/// Those of the others that may be facts of a server: they say the same in every request.
+const OF_SERVER: [&str; 2] = ["prompt", "response_mode"];
+
+/// Checks the parameters that the server's facts name: none is the flow's own, empty, or there twice.
+pub(crate) fn check_of_server(parameters: &[(String, String)]) -> Result<(), Error> {
+    let others = parameters.iter().filter(|(name, _)| !OF_SERVER.contains(&name.as_str()));
+    let others: Parameters =
+        others.map(|(name, value)| (name.clone(), Zeroizing::new(value.clone()))).collect();
+    check(&others)?;
+    for name in OF_SERVER {
+        let mut those = parameters.iter().filter(|(other, _)| other == name);
+        if let Some((_, value)) = those.next() {
+            check_value(name, value)?;
+        }
+        if those.next().is_some() {
+            return Err(Error::configuration(format!(
+                "the server's facts set the parameter {name} twice: take one of them out"
+            )));
+        }
+    }
+    // Only what comes in the query or as a form is read; a fragment never reaches us (RFC 6749 section 3.1.2).
+    let mode = parameters.iter().find(|(name, _)| name == "response_mode");
+    match mode {
+        Some((_, mode)) if !["query", "form_post"].contains(&mode.as_str()) => Err(Error::configuration(
+            "the server's facts ask for a response mode that this flow does not read: use query or form_post",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Adds the parameters that the server's facts name, but for those that are set already.
+pub(crate) fn add_of_server(to: &mut Parameters, parameters: &[(String, String)]) {
+    for (name, value) in parameters {
+        if !to.iter().any(|(other, _)| other == name) {
+            to.push((name.clone(), Zeroizing::new(value.clone())));
+        }
+    }
 }
 
 /// An empty parameter counts as left out (RFC 6749 section 3.1), which is hardly what was meant.
@@ -118,6 +158,40 @@ mod tests {
         assert!(check(&one("", "x")).is_err() && check(&one("a", "")).is_err());
         assert!(check(&[one("a", "1"), one("a", "2")].concat()).is_err());
         assert!(check(&[one("access_type", "offline"), one("State", "x")].concat()).is_ok());
+    }
+
+    #[test]
+    fn what_the_facts_of_a_server_may_name_for_every_request() {
+        let check = |pairs: &[(&str, &str)]| {
+            let owned: Vec<_> = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            check_of_server(&owned)
+        };
+        for good in [
+            &[("access_type", "offline"), ("prompt", "consent")][..],
+            &[("response_mode", "query")],
+            &[("response_mode", "form_post")],
+            &[],
+        ] {
+            assert!(check(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            &[("state", "x")][..],
+            &[("code_challenge_method", "plain")],
+            &[("redirect_uri", "https://evil.example")],
+            &[("login_hint", "a")],
+            &[("prompt", "")],
+            &[("prompt", "a"), ("prompt", "b")],
+            &[("a", "1"), ("a", "2")],
+            &[("response_mode", "fragment")],
+            &[("", "x")],
+        ] {
+            assert!(check(bad).is_err(), "{bad:?}");
+        }
+        let mut all = one("prompt", "login");
+        let facts =
+            [("prompt", "consent"), ("access_type", "offline")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        add_of_server(&mut all, &facts);
+        assert_eq!(all, [one("prompt", "login"), one("access_type", "offline")].concat());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use grantry_core::{ClientId, Instant, Scope, Timestamp};
+use grantry_endpoint::DpopKey;
 
 use crate::pending_key::PendingKey;
 use crate::pkce::Verifier;
@@ -37,6 +38,8 @@ pub struct PendingAuthorization {
     pub(crate) state: Random,
     pub(crate) verifier: Verifier,
     pub(crate) nonce: Option<Random>,
+    /// What the tokens will be bound to (RFC 9449), if they will be.
+    pub(crate) dpop_key: Option<DpopKey>,
     pub(crate) user_agent: UserAgentHash,
     /// The server that was asked, and the only one that may answer (RFC 9700 section 4.4.2).
     pub(crate) issuer: Option<String>,

@@ -138,6 +138,7 @@ fn read(
             if let Some(code) = refusal::provider_code(callback, prefix, &secrets) {
                 error = error.with_provider_code(&code);
             }
+            let error = flow.endpoint.server().explain(error);
             Err(Refused { error, goes_on: false, said })
         }
     }

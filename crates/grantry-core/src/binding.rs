@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::{HeaderValue, Method};
 
-use crate::{AccessToken, Error, Origin};
+use crate::{AccessToken, Error, Origin, PrivateKey};
 
 /// How an access token is bound to whoever may present it.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +77,7 @@ impl<'a> ProofRequest<'a> {
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use grantry_core::{Error, Origin, ProofRequest, Prover};
+/// use grantry_core::{Error, Origin, PrivateKey, ProofRequest, Prover};
 /// use http::HeaderValue;
 ///
 /// /// Says the same of every request: good for a test, refused by every real server.
@@ -90,6 +90,10 @@ impl<'a> ProofRequest<'a> {
 ///         Ok(HeaderValue::from_static("a.b.c"))
 ///     }
 ///     fn saw_nonce(&self, _origin: &Origin, _nonce: &str) {}
+///     fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+///     fn private_key(&self) -> Option<PrivateKey> {
+///         None
+///     }
 /// }
 /// ```
 #[async_trait]
@@ -100,6 +104,15 @@ pub trait Prover: fmt::Debug + Send + Sync + 'static {
     /// Where the key cannot sign.
     async fn prove(&self, request: ProofRequest<'_>) -> Result<HeaderValue, Error>;
 
-    /// A server named a nonce (RFC 9449 section 8); the newest of an origin goes into its next proof.
+    /// A resource server named a nonce (RFC 9449 section 9); the newest of an origin goes into its next proof, and into
+    /// no other's.
     fn saw_nonce(&self, origin: &Origin, nonce: &str);
+
+    /// A resource server answered with this `Date`: by how much its clock differs from ours, the next proof for it has
+    /// to be dated.
+    fn saw_date(&self, origin: &Origin, date: &HeaderValue);
+
+    /// The key as text, for whoever keeps the grant that is bound to it; `None` where it never leaves its place, such as
+    /// an HSM.
+    fn private_key(&self) -> Option<PrivateKey>;
 }

@@ -125,6 +125,15 @@ pub enum Event {
         /// Whether a lifeboat holds it.
         aboard: bool,
     },
+    /// The authorization server was shown a proof and answered with a bearer token (RFC 9449 section 5), which was taken
+    /// because the endpoint may take one: whoever steals it can use it.
+    #[non_exhaustive]
+    NotBound {
+        /// Whose, where the grant knows it.
+        key: Option<GrantKey>,
+        /// The server's host.
+        server: String,
+    },
     /// A key of the vault should be exchanged soon, or should have been.
     #[non_exhaustive]
     KeyDue {
@@ -154,6 +163,7 @@ impl Event {
             Self::ReauthorizationNeeded { .. } => "reauthorization_needed",
             Self::Revoked { .. } => "revoked",
             Self::CustodyAtRisk { .. } => "custody_at_risk",
+            Self::NotBound { .. } => "not_bound",
             Self::KeyDue { .. } => "key_due",
         }
     }
@@ -223,6 +233,11 @@ impl Event {
     /// See [`Event::CustodyAtRisk`].
     pub fn custody_at_risk(key: GrantKey, aboard: bool) -> Self {
         Self::CustodyAtRisk { key, aboard }
+    }
+
+    /// See [`Event::NotBound`].
+    pub fn not_bound(key: Option<GrantKey>, server: String) -> Self {
+        Self::NotBound { key, server }
     }
 
     /// See [`Event::KeyDue`].

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Error, Instant, RefreshToken, TokenSet};
+use crate::{Error, Instant, PrivateKey, RefreshToken, TokenSet};
 
 /// Obtains token sets: one flow, or a wrapper around one.
 ///
-/// **One call sends at most one token request.** The source decides when to try again.
+/// **One call sends at most one token request**, and the same once more where the server asks for a nonce in its proof
+/// (RFC 9449 section 8). The source decides when to try again.
 ///
 /// **Cancel-safety**: none is needed. A source runs each call as a task of its own to the end; an
 /// implementation may rely on not being dropped while the runtime lives. **Concurrency**: a source makes one
@@ -63,6 +64,7 @@ forward!(Arc, Box);
 pub struct Attempt<'a> {
     replacing: Option<&'a TokenSet>,
     redeeming: Option<&'a RefreshToken>,
+    proof_key: Option<&'a PrivateKey>,
     send_before: Option<Instant>,
 }
 
@@ -88,6 +90,12 @@ impl<'a> Attempt<'a> {
         Self { redeeming: Some(refresh_token), ..self }
     }
 
+    /// The same with the key that the grant is bound to (RFC 9449 section 5): the request is proved with it.
+    #[must_use]
+    pub fn bound_to(self, proof_key: &'a PrivateKey) -> Self {
+        Self { proof_key: Some(proof_key), ..self }
+    }
+
     /// The same, but the request must leave before `deadline` or not at all.
     #[must_use]
     pub fn send_before(self, deadline: Instant) -> Self {
@@ -102,6 +110,11 @@ impl<'a> Attempt<'a> {
     /// The refresh token to be redeemed, where whoever keeps it hands one in.
     pub fn redeeming(&self) -> Option<&'a RefreshToken> {
         self.redeeming
+    }
+
+    /// The key that the grant is bound to, where whoever keeps it hands one in.
+    pub fn proof_key(&self) -> Option<&'a PrivateKey> {
+        self.proof_key
     }
 
     /// When the request must have left, on the boot clock; after that nothing may be sent.

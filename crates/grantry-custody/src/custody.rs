@@ -8,6 +8,7 @@ use std::time::Duration;
 use grantry_core::{
     Clock, Entropy, Error, Event, Grant, GrantKey, NoObserver, Observer, SystemClock, SystemEntropy,
 };
+use grantry_endpoint::DpopProvers;
 use grantry_vault::access::Principal;
 use grantry_vault::{PrincipalVault, SealedVault};
 
@@ -57,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) look_every: Duration,
     /// The store's clock, as far as it is believed.
     pub(crate) store_clock: StoreClock,
+    /// What servers told, for the proofs of tokens that come from the store.
+    pub(crate) provers: DpopProvers,
     /// One adoption at a time.
     pub(crate) adopting: tokio::sync::Mutex<()>,
 }
@@ -141,6 +144,7 @@ impl CustodyBuilder {
     /// `Storage` where the lifeboats cannot be looked at.
     pub async fn open(self) -> Result<Custody, Error> {
         let process = self.process.unwrap_or_else(|| ProcessName::random(self.entropy.as_ref()));
+        let provers = DpopProvers::new(Arc::clone(&self.clock), Arc::clone(&self.entropy));
         let shared = Arc::new(Shared {
             vault: self.vault.as_principal(Principal::system_renewal()),
             lifeboat: self.lifeboat,
@@ -155,6 +159,7 @@ impl CustodyBuilder {
             store_clock: StoreClock::default(),
             tasks: Tasks::default(),
             grants: Mutex::default(),
+            provers,
             adopting: tokio::sync::Mutex::default(),
         });
         shared.adopt_or_say_why().await?;

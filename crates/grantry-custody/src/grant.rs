@@ -8,10 +8,12 @@ use async_trait::async_trait;
 use grantry_core::{
     Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, Rotation, Stage, Target, TokenSet,
 };
+use grantry_endpoint::DpopKey;
 use grantry_vault::TenantVault;
 use tokio::sync::oneshot;
 
 use crate::custody::Shared;
+use crate::keepsake::Keepsake;
 use crate::lifetimes::Lifetimes;
 use crate::protocol::{Asked, Redemption, Terms};
 use crate::revocation::Revoker;
@@ -38,8 +40,12 @@ pub(crate) struct Inner {
     pub(crate) terms: Terms,
     pub(crate) lifetimes: Lifetimes,
     pub(crate) revoker: Option<Arc<dyn Revoker>>,
+    /// What tokens are bound to, where no record holds it.
+    pub(crate) dpop_key: Option<DpopKey>,
     /// Uses that the record does not tell of yet.
     pub(crate) meter: Meter,
+    /// What a store that goes back would lose.
+    pub(crate) keepsake: Keepsake,
     /// Whether somebody resolves its doubts at this moment.
     pub(crate) resolves: AtomicBool,
     /// The serial of the token that was given out last, and the generation that it is of: a source does not keep that.
@@ -56,6 +62,7 @@ pub struct CustodyGrantBuilder {
     terms: Terms,
     lifetimes: Lifetimes,
     revoker: Option<Arc<dyn Revoker>>,
+    dpop_key: Option<DpopKey>,
 }
 
 impl CustodyGrantBuilder {
@@ -69,6 +76,7 @@ impl CustodyGrantBuilder {
             terms,
             lifetimes: Lifetimes::default(),
             revoker: None,
+            dpop_key: None,
         }
     }
 
@@ -98,6 +106,12 @@ impl CustodyGrantBuilder {
         Self { revoker: Some(Arc::new(revoker)), ..self }
     }
 
+    /// The key in an HSM or a KMS that its tokens are bound to (RFC 9449). A key that was made here is kept in the record, and
+    /// need not be named.
+    pub fn dpop_key(self, key: DpopKey) -> Self {
+        Self { dpop_key: Some(key), ..self }
+    }
+
     /// Checks the terms. The record need not be there yet.
     ///
     /// # Errors
@@ -124,7 +138,9 @@ impl CustodyGrantBuilder {
             terms: self.terms,
             lifetimes: self.lifetimes,
             revoker: self.revoker,
+            dpop_key: self.dpop_key,
             meter: Meter::default(),
+            keepsake: Keepsake::default(),
             resolves: AtomicBool::new(false),
             given: Mutex::default(),
         }))
@@ -181,6 +197,9 @@ impl Grant for CustodyGrant {
 impl Inner {
     /// The generation of a token set, where it is known. What is not known may be replaced by whatever is stored.
     fn generation_of(&self, held: &TokenSet) -> Option<u64> {
+        if held.generation() > 0 {
+            return Some(held.generation());
+        }
         let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
         given.filter(|(serial, _)| *serial == held.token().serial()).map(|(_, generation)| generation)
     }

@@ -35,7 +35,8 @@
 //! * Nothing is sent before the record says that it will be; the audit trail, the keys and a seat in the lifeboat come first.
 //! * No caller sees a token before the record or a lifeboat holds what came with it.
 //! * A refresh token is never replaced by an ancestor, nor by one of another line of descent.
-//! * A successor that was received is not given up while its parent is current.
+//! * A successor that was received is not given up while its parent is current, whether its answer could be used or not.
+//! * A store that lost a successor gets it again from every process that has seen it, before anything is sent.
 //! * A grant that was removed or revoked is not brought back.
 //! * A doubt is resolved on a schedule of its own, which no policy of a source can delay.
 //! * A source over custody never holds a refresh token.
@@ -51,6 +52,7 @@ mod diagnosis;
 mod grant;
 mod health;
 mod history;
+mod keepsake;
 mod lifeboat;
 mod lifetimes;
 pub mod protocol;

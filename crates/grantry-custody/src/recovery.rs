@@ -69,7 +69,8 @@ impl Shared {
         // A store that does not answer is asked again the next time.
         tokio::select! {
             biased;
-            ended = landed => matches!(ended.end, End::Fresh | End::Gone) && !ended.stays_aboard,
+            // What was only salvaged is in doubt, wherever it is.
+            ended = landed => matches!(ended.end, End::Fresh | End::Gone | End::InDoubt(_)) && !ended.stays_aboard,
             () = tokio::time::sleep(self.look_every / 6) => false,
         }
     }
@@ -109,9 +110,11 @@ impl Shared {
             let Ok(vault) = self.vault.tenant(tenant.as_str()) else { continue };
             let mut after = None;
             loop {
+                let asked = self.clock.now();
                 let page = match vault.grants_to_renew(after.as_ref(), PAGE).await {
                     Ok(page) => page,
                     Err(error) => {
+                        self.store_clock.failed();
                         tracing::warn!(%tenant, %error, "open intents cannot be looked for");
                         break;
                     }
@@ -120,10 +123,13 @@ impl Shared {
                 after = Some(last.clone());
                 for (key, listed) in page {
                     let Ok(view) = listed else { continue };
+                    self.store_clock.believe(view.version.read_at(), asked, self.clock.now());
                     let Ok((standing, _)) = standing_codec::read(view.renewal()) else { continue };
                     let is_left =
                         standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
-                    if let Some(grant) = self.registered(&key).filter(|_| is_left) {
+                    let Some(grant) = self.registered(&key) else { continue };
+                    // A store that went back is found out by whoever remembers what it lost.
+                    if is_left || grant.keepsake.is_ahead_of(&view.version) {
                         grant.resolve_after(Ended { end: End::Again, at: None, stays_aboard: false });
                     }
                 }

@@ -17,12 +17,22 @@ struct Anchor {
     /// The boot clock before the store was asked.
     asked: Instant,
     believed: StoreTime,
+    /// Since when the store answers; `None` after a failure.
+    reachable_since: Option<StoreTime>,
+}
+
+/// What is believed of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Believed {
+    /// Never later than the reading.
+    pub(crate) now: StoreTime,
+    /// Since when the store answers without a failure in between, as far as this process has noticed.
+    pub(crate) reachable_since: StoreTime,
 }
 
 impl StoreClock {
-    /// What is believed of a reading that was asked for and answered at these moments of the boot clock. Never later than
-    /// the reading.
-    pub(crate) fn believe(&self, read_at: StoreTime, asked: Instant, answered: Instant) -> StoreTime {
+    /// What is believed of a reading that was asked for and answered at these moments of the boot clock.
+    pub(crate) fn believe(&self, read_at: StoreTime, asked: Instant, answered: Instant) -> Believed {
         let mut anchor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let believed = match *anchor {
             None => read_at,
@@ -32,10 +42,18 @@ impl StoreClock {
                 read_at.min(last.believed.after(passed + passed / 8))
             }
         };
+        let reachable_since = anchor.and_then(|last| last.reachable_since).unwrap_or(believed);
         if anchor.is_none_or(|last| last.asked <= asked) {
-            *anchor = Some(Anchor { asked, believed });
+            *anchor = Some(Anchor { asked, believed, reachable_since: Some(reachable_since) });
         }
-        believed
+        Believed { now: believed, reachable_since }
+    }
+
+    /// The store did not answer.
+    pub(crate) fn failed(&self) {
+        if let Some(anchor) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            anchor.reachable_since = None;
+        }
     }
 }
 
@@ -57,19 +75,28 @@ mod tests {
     fn a_clock_that_goes_as_ours_does_is_believed_at_once() {
         let clock = StoreClock::default();
         for second in [100, 101, 160, 4_000] {
-            assert_eq!(clock.believe(store(second + 7), at(second), at(second + 1)), store(second + 7));
+            assert_eq!(clock.believe(store(second + 7), at(second), at(second + 1)).now, store(second + 7));
         }
+    }
+
+    #[test]
+    fn after_a_failure_the_store_is_reachable_from_its_next_answer_on() {
+        let clock = StoreClock::default();
+        let since = |second| clock.believe(store(second), at(second), at(second)).reachable_since;
+        assert_eq!((since(100), since(110)), (store(100), store(100)));
+        clock.failed();
+        assert_eq!((since(120), since(130)), (store(120), store(120)));
     }
 
     #[test]
     fn a_leap_is_caught_up_with_little_by_little() {
         let clock = StoreClock::default();
-        assert_eq!(clock.believe(store(100), at(100), at(100)), store(100));
+        assert_eq!(clock.believe(store(100), at(100), at(100)).now, store(100));
         // A minute ahead from one moment to the next.
-        assert_eq!(clock.believe(store(168), at(108), at(108)), store(109));
+        assert_eq!(clock.believe(store(168), at(108), at(108)).now, store(109));
         let mut believed = store(0);
         for second in 109..800 {
-            believed = clock.believe(store(second + 60), at(second), at(second));
+            believed = clock.believe(store(second + 60), at(second), at(second)).now;
         }
         assert_eq!(believed, store(799 + 60));
     }

@@ -1,14 +1,23 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Error, ErrorKind, Instant, RefreshToken, Stage, StoreTime, Target, Timestamp, TokenSet,
+    AccessToken, Binding, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
 };
-use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken};
+use grantry_endpoint::{DpopKey, DpopProvers};
+use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken, StoredBinding};
 
-use crate::brought::Brought;
+use crate::brought::{Brought, BroughtAccess};
 use crate::chronicle::Chronicle;
-use crate::protocol::{Change, Snapshot, Standing, Verdict};
+use crate::protocol::{AttemptId, Change, Proceeds, Snapshot, Standing, Verdict};
 use crate::standing_codec::{self, UnreadableStanding};
+use crate::store_clock::Believed;
+
+/// Who makes the proofs for tokens that are kept.
+pub(crate) struct Provers<'a> {
+    pub(crate) of: &'a DpopProvers,
+    /// The key that is in no record.
+    pub(crate) elsewhere: Option<&'a DpopKey>,
+}
 
 /// A record as it was read, with the local readings around the moment of reading.
 #[derive(Debug, Clone)]
@@ -18,7 +27,7 @@ pub(crate) struct StoredGrant {
     pub(crate) asked: Instant,
     pub(crate) answered: Instant,
     /// What is believed of the store's clock.
-    pub(crate) believed: StoreTime,
+    pub(crate) believed: Believed,
 }
 
 impl StoredGrant {
@@ -31,7 +40,8 @@ impl StoredGrant {
             standing: standing(&self.stored)?,
             lineage: self.stored.version.lineage(),
             generation: self.stored.version.generation(),
-            now: self.believed,
+            now: self.believed.now,
+            reachable_since: self.believed.reachable_since,
             stamp: self.stored.version.read_at(),
             access_expires: self.stored.access_token(target).map(|kept| kept.expires),
         })
@@ -44,7 +54,7 @@ impl StoredGrant {
     }
 
     /// The access token that it holds, as a source gets it.
-    pub(crate) fn token_set(&self, target: &Target) -> Option<TokenSet> {
+    pub(crate) fn token_set(&self, target: &Target, provers: &Provers<'_>) -> Option<TokenSet> {
         let kept = self.stored.access_token(target)?;
         let read_at = self.stored.version.read_at();
         // By the reading before, so that it expires here no later than there.
@@ -52,11 +62,51 @@ impl StoredGrant {
         let access_token = AccessToken::new(kept.token.expose());
         let mut set = TokenSet::builder(access_token, local(kept.obtained))
             .scope(kept.granted.clone())
+            .binding(self.binding(kept.binding, provers)?)
             .generation(self.stored.version.generation());
         if let Some(expires) = kept.expires {
             set = set.expires(local(expires));
         }
         set.build().ok()
+    }
+
+    /// What the record holds of its newest successor, as if it had just been brought; `None` for a grant that was never
+    /// rotated.
+    pub(crate) fn as_brought(&self, target: &Target) -> Option<Brought> {
+        let standing = standing(&self.stored).ok()?;
+        let current = standing.current.filter(|current| current.proven)?;
+        let proceeds = Proceeds {
+            lineage: self.stored.version.lineage(),
+            attempt: AttemptId::default(),
+            epoch: current.epoch,
+            parent: Some(standing.parent?),
+            successor: Some(current.token),
+            usable: true,
+        };
+        let refresh_token = Some(self.refresh_token(current.token)?.clone());
+        let kept = self.stored.access_token(target);
+        let access = kept.map(|kept| BroughtAccess {
+            token: AccessToken::new(kept.token.expose()),
+            granted: kept.granted.clone(),
+            expires: kept.expires,
+            binding: kept.binding,
+            proof_key: self.stored.proof_key().cloned(),
+        });
+        let obtained = kept.map_or(self.stored.version.read_at(), |kept| kept.obtained);
+        Some(Brought { proceeds, refresh_token, obtained, access })
+    }
+
+    fn binding(&self, kept: StoredBinding, provers: &Provers<'_>) -> Option<Binding> {
+        let key = match kept {
+            StoredBinding::Bearer => return Some(Binding::Bearer),
+            StoredBinding::Certificate(thumbprint) => return Some(Binding::Certificate(thumbprint)),
+            StoredBinding::Proof => match self.stored.proof_key() {
+                Some(kept) => DpopKey::from_private_key(kept).ok()?,
+                None => provers.elsewhere?.clone(),
+            },
+            _ => return None,
+        };
+        Some(Binding::Proof(provers.of.prover(key)))
     }
 
     /// A moment of this process on the store's clock, no later than it is.
@@ -77,14 +127,13 @@ impl StoredGrant {
         &self,
         change: &Change,
         brought: Option<&Brought>,
-        salvaged: Option<&RefreshToken>,
         target: &Target,
         wall: Timestamp,
         chronicle: &Chronicle,
     ) -> Result<GrantRecord, Error> {
         let arrived = brought.and_then(|brought| brought.refresh_token.as_ref());
         let find = |token: Fingerprint| {
-            let new = arrived.into_iter().chain(salvaged).find(|new| Fingerprint::of(new) == token);
+            let new = arrived.into_iter().find(|new| Fingerprint::of(new) == token);
             new.or_else(|| self.refresh_token(token)).cloned().ok_or_else(|| {
                 Error::internal("the record was to name a refresh token that is nowhere at hand")
             })
@@ -99,11 +148,17 @@ impl StoredGrant {
                 record = record.with_refresh_token(find(current.token)?, wall);
             }
         }
-        if let Some(brought) = brought.filter(|_| change.access) {
-            let mut kept =
-                StoredAccessToken::new(target.clone(), brought.access_token.clone(), brought.obtained)
-                    .granted(brought.granted.clone());
-            if let Some(expires) = brought.expires {
+        let access = brought.and_then(|brought| Some((brought.obtained, brought.access.as_ref()?)));
+        let proof_key = access.and_then(|(_, access)| access.proof_key.as_ref());
+        // The key of what does not take the place of what is held serves only where there was none.
+        if let Some(key) = proof_key.filter(|_| change.access || record.proof_key().is_none()) {
+            record = record.with_proof_key(key.clone());
+        }
+        if let Some((obtained, access)) = access.filter(|_| change.access) {
+            let mut kept = StoredAccessToken::new(target.clone(), access.token.clone(), obtained)
+                .granted(access.granted.clone())
+                .bound(access.binding);
+            if let Some(expires) = access.expires {
                 kept = kept.expiring(expires);
             }
             record = record.with_access_token(kept);

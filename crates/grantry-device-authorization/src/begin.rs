@@ -65,8 +65,9 @@ impl DeviceAuthorization {
         for (name, value) in &self.parameters {
             request = request.parameter(name, value.as_str());
         }
+        let dpop_key = self.endpoint.new_dpop_key()?;
         let codes = request.send().await.map_err(not_begun)?;
-        Ok(PendingDevice::new(self, codes))
+        Ok(PendingDevice::new(self, codes, dpop_key))
     }
 
     /// What is asked for.

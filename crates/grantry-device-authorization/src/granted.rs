@@ -1,7 +1,7 @@
 //! What a finished device authorization brought.
 
 use grantry_core::{RefreshToken, Scope, TokenSet};
-use grantry_endpoint::IdToken;
+use grantry_endpoint::{FurtherParameters, IdToken};
 
 /// The tokens that a person's approval brought, and what was asked for.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct DeviceGranted {
     pub requested: Scope,
     /// The ID token, which **nobody has validated**: it says nothing yet of who the person is.
     pub id_token: Option<IdToken>,
+    /// What else the answer said and the server's facts say to keep.
+    pub further: FurtherParameters,
 }
 
 impl DeviceGranted {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use grantry_core::{Attempt, Failure, GrantKey, Instant, RefreshToken, Scope};
-use grantry_endpoint::{DeviceCodes, Redeemed, TokenEndpoint, TokenRequest, VerificationUri};
+use grantry_endpoint::{DeviceCodes, DpopKey, Redeemed, TokenEndpoint, TokenRequest, VerificationUri};
 
 use crate::polling::Pace;
 use crate::{DeviceAuthorization, DeviceGranted, DeviceUnfinished, Waiting};
@@ -23,6 +23,7 @@ pub struct PendingDevice {
     requested: Scope,
     resources: Vec<String>,
     key: Option<GrantKey>,
+    dpop_key: Option<DpopKey>,
     pub(crate) pace: Pace,
     /// Whether an answer was lost that may have held the tokens.
     pub(crate) lost: bool,
@@ -30,7 +31,7 @@ pub struct PendingDevice {
 }
 
 impl PendingDevice {
-    pub(crate) fn new(flow: &DeviceAuthorization, codes: DeviceCodes) -> Self {
+    pub(crate) fn new(flow: &DeviceAuthorization, codes: DeviceCodes, dpop_key: Option<DpopKey>) -> Self {
         let pace = Pace::new(codes.interval(), flow.endpoint.clock().now());
         Self {
             endpoint: flow.endpoint.clone(),
@@ -38,6 +39,7 @@ impl PendingDevice {
             requested: flow.target.scope.clone(),
             resources: flow.target.resources.clone(),
             key: flow.key.clone(),
+            dpop_key,
             pace,
             lost: false,
             salvaged: None,
@@ -109,6 +111,9 @@ impl PendingDevice {
         for resource in &self.resources {
             request = request.resource(resource);
         }
+        if let Some(key) = &self.dpop_key {
+            request = request.dpop_key(key.clone());
+        }
         if let Some(key) = &self.key {
             request = request.key(key.clone());
         }
@@ -120,6 +125,7 @@ impl PendingDevice {
             token_set: redeemed.token_set,
             requested: self.requested,
             id_token: redeemed.id_token,
+            further: redeemed.further,
         }
     }
 }

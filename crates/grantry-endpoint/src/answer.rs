@@ -23,16 +23,17 @@ pub(crate) use retry_after::retry_after;
 pub(crate) use salvage::salvage;
 pub(crate) use seconds::seconds;
 
-use crate::Answer;
+use crate::{Answer, FurtherParameters};
 
 /// What a token endpoint answered. A refusal comes with the refresh token that the answer holds beside it.
 pub(crate) fn read(
     answer: &Answer,
     server: &AuthorizationServer,
     wanted: Wanted,
+    proved: bool,
 ) -> Result<Granted, Refusal> {
     let (status, body) = (answer.status(), answer.expose_body());
-    understand(answer, server, wanted).map_err(|refusal| {
+    understand(answer, server, wanted, proved).map_err(|refusal| {
         // Outside of a success, a verdict says that nothing was given.
         let may_hold_one = status.is_success() || refusal.consumed == Consumed::Unknown;
         let found = if may_hold_one { salvage(status, body, true) } else { None };
@@ -40,7 +41,12 @@ pub(crate) fn read(
     })
 }
 
-fn understand(answer: &Answer, server: &AuthorizationServer, wanted: Wanted) -> Result<Granted, Refusal> {
+fn understand(
+    answer: &Answer,
+    server: &AuthorizationServer,
+    wanted: Wanted,
+    proved: bool,
+) -> Result<Granted, Refusal> {
     let status = answer.status();
     if is_encoded(answer) {
         // We asked for no encoding, and cannot read what is inside.
@@ -55,7 +61,10 @@ fn understand(answer: &Answer, server: &AuthorizationServer, wanted: Wanted) -> 
         return Err(by_status(status, "which is no OAuth answer"));
     }
     let unusable = |fact: &'static str| Refusal::unknown(ErrorKind::InvalidAnswer, fact);
-    Granted::from_members(&members.map_err(unusable)?, server, wanted).map_err(unusable)
+    let granted =
+        Granted::from_members(&members.map_err(unusable)?, server, wanted, proved).map_err(unusable)?;
+    let further = FurtherParameters::read(answer.expose_body(), server.kept_parameters());
+    Ok(Granted { further, ..granted })
 }
 
 /// Why an answer of another endpoint is no success.
@@ -63,6 +72,14 @@ pub(crate) fn refusal(answer: &Answer, server: &AuthorizationServer) -> Refusal 
     let members = Members::parse(answer.expose_body()).ok().filter(|_| !is_encoded(answer));
     let named = members.and_then(|members| refusal::of_members(&members, answer.status(), server));
     named.unwrap_or_else(|| by_status(answer.status(), "which is no OAuth answer"))
+}
+
+/// Whether the answer is an error of this code, and no token beside it.
+pub(crate) fn names_error(answer: &Answer, code: &str) -> bool {
+    let members = Members::parse(answer.expose_body()).ok().filter(|_| !is_encoded(answer));
+    members.is_some_and(|members| {
+        members.access_token.is_absent() && members.error.text().is_some_and(|error| error.as_str() == code)
+    })
 }
 
 /// What a status says by itself, without a body that could be read.

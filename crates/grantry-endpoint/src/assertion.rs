@@ -67,7 +67,7 @@ impl Assertion<'_> {
 }
 
 /// Waits for the key, though not for ever.
-async fn in_time<T>(signing: impl Future<Output = Result<T, SignError>>) -> Result<T, SignError> {
+pub(crate) async fn in_time<T>(signing: impl Future<Output = Result<T, SignError>>) -> Result<T, SignError> {
     let mut signing = pin!(signing);
     // A key in memory is done at once, and needs no timer.
     if let Poll::Ready(done) = poll_fn(|cx| Poll::Ready(signing.as_mut().poll(cx))).await {

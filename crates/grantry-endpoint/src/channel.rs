@@ -3,21 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use grantry_core::presenting::proof_nonce;
 use grantry_core::{
     AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Event, Instant,
-    Observer, Party, Retry, Stage,
+    Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
 
-use crate::answer::{Refusal, may_be_told, retry_after};
+use crate::answer::{Refusal, may_be_told, names_error, retry_after};
 use crate::assertion::Assertion;
+use crate::dpop::proof_header;
 use crate::form::Form;
 use crate::quiet::{inside, quietly};
 use crate::server_clock::{Changed, ServerClock};
-use crate::{Answer, Client, Request, Transport, TransportFailure};
+use crate::{Answer, Client, Dpop, DpopKey, DpopProvers, Request, Transport, TransportFailure};
 
 /// What token, revocation and introspection requests have in common.
 #[derive(Debug)]
@@ -28,7 +30,13 @@ pub(crate) struct Channel {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observer: Arc<dyn Observer>,
-    pub(crate) server_clock: ServerClock,
+    pub(crate) server_clock: Arc<ServerClock>,
+    /// What access tokens are bound to, if they are bound to a certificate.
+    pub(crate) certificate: Option<Thumbprint>,
+    pub(crate) dpop: Option<Dpop>,
+    /// The key of requests that have none of their own.
+    pub(crate) dpop_key: Option<DpopKey>,
+    pub(crate) provers: DpopProvers,
     pub(crate) learned: Learned,
 }
 
@@ -57,6 +65,8 @@ impl Learned {
 pub(crate) struct Exchange {
     pub(crate) sent: Instant,
     pub(crate) result: Result<Answer, TransportFailure>,
+    /// Whether it carried a proof of possession.
+    proved: bool,
     /// The number of the credential that went along.
     credential: Option<usize>,
     /// What the server's clock showed, if that is new.
@@ -73,9 +83,45 @@ impl Channel {
         &self,
         stage: Stage,
         url: &Url,
-        mut form: Form,
+        form: Form,
         deadline: Option<Instant>,
     ) -> Result<Exchange, Error> {
+        self.post_once(stage, url, form, deadline, None).await
+    }
+
+    /// The same with a proof of possession, if there is a key to prove. Where the server answers that it wants a nonce in
+    /// it, which says that it did nothing else (RFC 9449 section 8), the form is posted once more, with the nonce.
+    ///
+    /// # Errors
+    /// As [`post`](Self::post): what the server refused before it got the nonce is as good as not sent.
+    pub(crate) async fn post_proving(
+        &self,
+        stage: Stage,
+        url: &Url,
+        form: Form,
+        deadline: Option<Instant>,
+        key: Option<&DpopKey>,
+    ) -> Result<Exchange, Error> {
+        let Some(key) = key else {
+            return self.post_once(stage, url, form, deadline, None).await;
+        };
+        let first = self.post_once(stage, url, form.clone(), deadline, Some(key)).await?;
+        if !first.result.as_ref().is_ok_and(wants_nonce) {
+            return Ok(first);
+        }
+        let second = self.post_once(stage, url, form, deadline, Some(key)).await?;
+        Ok(Exchange { skew: second.skew.or(first.skew), ..second })
+    }
+
+    async fn post_once(
+        &self,
+        stage: Stage,
+        url: &Url,
+        mut form: Form,
+        deadline: Option<Instant>,
+        key: Option<&DpopKey>,
+    ) -> Result<Exchange, Error> {
+        let origin = key.map(|_| Origin::of(url)).transpose()?;
         let mut request = Request::new(Method::POST, url.clone())
             .with_header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
             .with_header(ACCEPT, HeaderValue::from_static("application/json"));
@@ -89,6 +135,12 @@ impl Channel {
                 }
             }
             None => form.add("client_id", self.client.id().as_str()),
+        }
+        if let (Some(key), Some(origin)) = (key, &origin) {
+            let target = format!("{origin}{}", url.path());
+            let asked = ProofRequest::new(&Method::POST, &target, origin);
+            let proof = self.provers.of(key.clone()).prove_to_issuer(asked, stage).await?;
+            request = request.with_header(proof_header(), proof);
         }
         request = request.with_body(form.into_body());
         if self.learned.covers(url) {
@@ -123,8 +175,11 @@ impl Channel {
             }
         });
         quietly(|| drop(span));
+        if let (Some(origin), Some(head)) = (&origin, head) {
+            self.provers.saw_answer(origin, head.headers());
+        }
         let skew = head.and_then(|head| self.server_clock.measure(head.headers(), self.clock.wall()));
-        Ok(Exchange { sent, result, credential: used, skew })
+        Ok(Exchange { sent, result, proved: key.is_some(), credential: used, skew })
     }
 
     /// What an exchange taught that somebody may want to know: told when nothing can be lost any more.
@@ -176,8 +231,15 @@ impl Channel {
     ) -> Error {
         let secrets: Vec<&str> = self.client.secrets().chain(secrets.iter().copied()).collect();
         let told = |code: &&Zeroizing<String>| may_be_told(code, &self.server, &secrets);
-        let mut error =
-            Error::new(refusal.kind, stage, refusal.fact.as_str()).with_status(answer.status().as_u16());
+        let wants_another_nonce = exchange.proved && refusal.names("use_dpop_nonce");
+        let (kind, fact) = match wants_another_nonce {
+            // The next attempt may be luckier.
+            true => {
+                (ErrorKind::InvalidAnswer, "the server asks for another nonce than the one that it named")
+            }
+            false => (refusal.kind, refusal.fact.as_str()),
+        };
+        let mut error = Error::new(kind, stage, fact).with_status(answer.status().as_u16());
         if let Some(code) = refusal.oauth_code.as_ref().filter(told) {
             error = error.with_oauth_code(code);
         }
@@ -188,6 +250,16 @@ impl Channel {
             ErrorKind::InvalidClient if self.refused(exchange) => {
                 error = error.with_diagnosis(next_may_succeed());
             }
+            _ if wants_another_nonce => error = error.with_diagnosis(nonce_loop()),
+            _ if refusal.names("use_dpop_nonce")
+                || (refusal.names("invalid_dpop_proof") && !exchange.proved) =>
+            {
+                error = error.with_diagnosis(proof_wanted());
+            }
+            _ if refusal.names("invalid_dpop_proof") => {
+                let may_succeed = exchange.skew.is_some() && self.server_clock.excuses();
+                error = error.with_diagnosis(if may_succeed { next_may_succeed() } else { unproven() });
+            }
             ErrorKind::InvalidAnswer if answer.status() == StatusCode::UNAUTHORIZED => {
                 error = error.with_diagnosis(unauthorized_by_whom());
             }
@@ -195,7 +267,7 @@ impl Channel {
             ErrorKind::InvalidGrant | ErrorKind::InvalidScope => self.accepted(exchange),
             _ => {}
         }
-        self.with_wait(error, Some(answer))
+        self.with_wait(self.server.explain(error), Some(answer))
     }
 
     /// Adds the server's `Retry-After`, where trying again can help at all.
@@ -218,6 +290,13 @@ impl Channel {
     }
 }
 
+/// Whether the server did nothing but ask for a nonce, and names one.
+fn wants_nonce(answer: &Answer) -> bool {
+    matches!(answer.status(), StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED)
+        && proof_nonce(answer.headers()).is_some()
+        && names_error(answer, "use_dpop_nonce")
+}
+
 /// The diagnosis of `invalid_client` while the client has something else to try.
 fn next_may_succeed() -> Diagnosis {
     Diagnosis::new(
@@ -227,6 +306,39 @@ fn next_may_succeed() -> Diagnosis {
     )
     .cause("the client secret was exchanged at the server")
     .cause("this machine's clock differs from the server's")
+}
+
+/// The diagnosis of a server that asks for a nonce when it has got one.
+fn nonce_loop() -> Diagnosis {
+    Diagnosis::new(
+        Party::AuthorizationServer,
+        "have the server accept the nonce that it named last (RFC 9449 section 8)",
+        Retry::After(Duration::from_secs(60)),
+    )
+    .cause("its replicas do not share their nonces")
+    .cause("it asks for a nonce and names none")
+}
+
+/// The diagnosis of a server that wants proofs of a client that makes none.
+fn proof_wanted() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "bind the tokens to a key (RFC 9449): build the endpoint with `dpop`",
+        Retry::Never,
+    )
+    .cause("the client is registered for bound tokens (`dpop_bound_access_tokens`), or the server binds all")
+}
+
+/// The diagnosis of a proof that was refused.
+fn unproven() -> Diagnosis {
+    Diagnosis::new(
+        Party::Application,
+        "see that the server is reached by the very URL that it knows itself by, and takes the key's algorithm",
+        Retry::Never,
+    )
+    .cause("a proxy in front of the server changes the URL, and the proof names the one that was asked")
+    .cause("the server does not take the algorithm: try another (`dpop_signing_alg_values_supported`)")
+    .cause("the grant is bound to another key")
 }
 
 /// The diagnosis of a 401 that is no OAuth answer.

@@ -30,6 +30,7 @@ enum Kind {
     None,
     Secrets(ClientAuthenticationMethod, Vec<ClientSecret>),
     Signer(Arc<dyn Signer>),
+    Certificate(ClientAuthenticationMethod),
 }
 
 impl ClientAuthentication {
@@ -63,8 +64,20 @@ impl ClientAuthentication {
         Self(Kind::Signer(Arc::new(signer)))
     }
 
-    /// Adds a secret to try when the ones before it are refused. It does nothing for a public client or a
-    /// private key.
+    /// `tls_client_auth` (RFC 8705 section 2.1): the certificate of the connection, which an authority issued that the server
+    /// trusts. The endpoint's transport has to have one ([`HttpTransportBuilder::identity`](crate::HttpTransportBuilder)).
+    pub fn tls() -> Self {
+        Self(Kind::Certificate(ClientAuthenticationMethod::TlsClientAuth))
+    }
+
+    /// `self_signed_tls_client_auth` (RFC 8705 section 2.2): the certificate of the connection, which is registered with the
+    /// server itself.
+    pub fn self_signed_tls() -> Self {
+        Self(Kind::Certificate(ClientAuthenticationMethod::SelfSignedTlsClientAuth))
+    }
+
+    /// Adds a secret to try when the ones before it are refused. It does nothing for a public client, a
+    /// private key or a certificate.
     #[must_use]
     pub fn or_secret(mut self, secret: impl Into<ClientSecret>) -> Self {
         if let Kind::Secrets(_, secrets) = &mut self.0 {
@@ -82,6 +95,8 @@ impl ClientAuthentication {
         use ClientAuthenticationMethod as Method;
         match self.0 {
             Kind::None => Ok((Method::None, Vec::new())),
+            // The connection says who it is; the request names the client alone.
+            Kind::Certificate(method) => Ok((method, Vec::new())),
             Kind::Signer(signer) => Ok((Method::PrivateKeyJwt, vec![Credential::Signer(signer)])),
             Kind::Secrets(method, secrets) => {
                 let credential = |secret: ClientSecret| {
@@ -112,6 +127,7 @@ impl fmt::Debug for ClientAuthentication {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (method, secrets) = match &self.0 {
             Kind::None => (ClientAuthenticationMethod::None, 0),
+            Kind::Certificate(method) => (*method, 0),
             Kind::Signer(_) => (ClientAuthenticationMethod::PrivateKeyJwt, 0),
             Kind::Secrets(method, secrets) => (*method, secrets.len()),
         };

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use crate::zeroized::append;
 
 /// A form under construction. It may hold secrets and is zeroized when dropped.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Form(Zeroizing<Vec<u8>>);
 
 impl Form {

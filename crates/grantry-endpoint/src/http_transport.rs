@@ -45,6 +45,7 @@ pub struct HttpTransport {
     guarded: reqwest::Client,
     allow_private: bool,
     has_proxy: bool,
+    certificate: Option<grantry_core::Thumbprint>,
 }
 
 impl HttpTransport {
@@ -126,6 +127,10 @@ impl Transport for HttpTransport {
             None => Ok(answer),
             Some(failure) => Err(failure.with_partial(answer)),
         }
+    }
+
+    fn certificate(&self) -> Option<grantry_core::Thumbprint> {
+        self.certificate
     }
 }
 

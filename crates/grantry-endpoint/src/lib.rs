@@ -4,6 +4,7 @@
 //! |---|---|
 //! | send requests, bounded and verified | [`HttpTransport`], or a [`Transport`] of your own |
 //! | say who the client is | [`Client`], [`ClientAuthentication`] |
+//! | bind tokens to a key | [`Dpop`], [`DpopKey`] |
 //! | write a flow | [`TokenEndpoint`], [`TokenRequest`] |
 //! | renew with a refresh token, without custody | [`RefreshTokenGrant`], [`Keeper`] |
 //! | learn a server's endpoints from its issuer | [`Discovery`] |
@@ -41,7 +42,9 @@
 //! * The only crate that names `oauth2`, and that in one file (`answer/granted.rs`): it is given successful
 //!   answers in canonical form. Requests are built here, since `oauth2` knows no assertions, adds the client
 //!   where it does not belong, and copies secrets into plain strings. Its types are on no public item.
-//! * A transport sends a request at most once; a [`TokenEndpoint`] sends at most one request a call.
+//! * A transport sends a request at most once; a [`TokenEndpoint`] sends at most one request a call, and one more where the
+//!   server asks for a nonce in the proof, which says that it did nothing else (RFC 9449 section 8).
+//! * A nonce goes to the server that named it, in the role in which it named it, and to no other.
 //! * Nothing follows a redirect or reads more than 256 KiB of a body. Interim answers (1xx) without end are skipped
 //!   one by one and kept nowhere; the read timeout ends them.
 //! * Nothing waits without a limit but for the [`Keeper`], which may take as long as it needs: no token is given out
@@ -66,8 +69,10 @@ mod client_authentication;
 mod device_authorization_request;
 mod device_codes;
 mod discovery;
+mod dpop;
 mod failure;
 mod form;
+mod further_parameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod http_transport;
 mod id_token;
@@ -92,6 +97,8 @@ pub use client_authentication::ClientAuthentication;
 pub use device_authorization_request::DeviceAuthorizationRequest;
 pub use device_codes::{DeviceCodes, VerificationUri};
 pub use discovery::{Discovered, Discovery};
+pub use dpop::{Dpop, DpopKey, DpopProvers};
+pub use further_parameters::FurtherParameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
 pub use id_token::IdToken;

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 pub use builder::RefreshTokenGrantBuilder;
 
-use crate::{Keeper, TokenEndpoint, TokenRequest};
+use crate::{DpopKey, Keeper, TokenEndpoint, TokenRequest};
 use held::Held;
 
 /// Renews with a refresh token that it holds itself, and has each new one kept before anybody sees what came
@@ -49,6 +49,7 @@ pub struct RefreshTokenGrant {
     narrowed: Option<Scope>,
     resources: Vec<String>,
     key: Option<GrantKey>,
+    dpop_key: Option<DpopKey>,
     /// Held for the whole of an attempt: a refresh token is never redeemed twice at once.
     held: Mutex<Held>,
 }
@@ -98,6 +99,9 @@ impl RefreshTokenGrant {
         }
         for resource in &self.resources {
             request = request.resource(resource);
+        }
+        if let Some(key) = &self.dpop_key {
+            request = request.dpop_key(key.clone());
         }
         match &self.key {
             Some(key) => request.key(key.clone()),

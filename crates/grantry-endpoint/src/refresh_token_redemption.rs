@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use grantry_core::{Attempt, Error, Failure, Grant, GrantKey, Scope, TokenSet};
 
-use crate::{TokenEndpoint, TokenRequest, check_resource};
+use crate::{DpopKey, TokenEndpoint, TokenRequest, check_resource};
 
 /// Redeems the refresh token that each attempt hands in ([`Attempt::redeeming`]), and keeps none.
 ///
@@ -94,6 +94,9 @@ impl Grant for RefreshTokenRedemption {
         }
         if let Some(key) = &self.key {
             request = request.key(key.clone());
+        }
+        if let Some(key) = attempt.proof_key() {
+            request = request.dpop_key(DpopKey::from_private_key(key).map_err(Failure::unsent)?);
         }
         self.endpoint.request(request, attempt).await
     }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
 use grantry_core::{Event, Timestamp};
-use http::HeaderMap;
 use http::header::DATE;
+use http::{HeaderMap, HeaderValue};
 
 /// Less than this is no skew: `Date` counts whole seconds, and answers take time.
 const TOLERATED_SECONDS: i64 = 10;
@@ -46,7 +46,12 @@ impl ServerClock {
     /// Measures with an answer that came just now. Says so when the skew changed. A `Date` that is more than a day
     /// off says nothing.
     pub(crate) fn measure(&self, headers: &HeaderMap, ours: Timestamp) -> Option<Changed> {
-        let measured = date(headers)?.saturating_sub(ours.as_unix_seconds());
+        self.measure_date(headers.get(DATE)?, ours)
+    }
+
+    /// The same with the `Date` alone.
+    pub(crate) fn measure_date(&self, date: &HeaderValue, ours: Timestamp) -> Option<Changed> {
+        let measured = seconds(date)?.saturating_sub(ours.as_unix_seconds());
         if measured.unsigned_abs() > BELIEVED_SECONDS.unsigned_abs() {
             return None;
         }
@@ -69,8 +74,11 @@ impl ServerClock {
 
 /// The answer's `Date` in seconds since 1970.
 pub(crate) fn date(headers: &HeaderMap) -> Option<i64> {
-    let text = headers.get(DATE)?.to_str().ok()?;
-    let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    seconds(headers.get(DATE)?)
+}
+
+fn seconds(date: &HeaderValue) -> Option<i64> {
+    let since = httpdate::parse_http_date(date.to_str().ok()?).ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok()
 }
 

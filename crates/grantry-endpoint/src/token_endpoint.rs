@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{
-    Attempt, AuthorizationServer, Clock, Consumed, Entropy, Error, ErrorKind, Event, Failure, Observer,
-    Stage, Timestamp, TokenSet,
+    Attempt, AuthorizationServer, Binding, Clock, Consumed, Diagnosis, Entropy, Error, ErrorKind, Event,
+    Failure, Observer, Party, Retry, Stage, Timestamp, TokenSet,
 };
 
 use zeroize::Zeroizing;
@@ -19,7 +19,9 @@ use crate::answer::{self, Granted, Refusal, Wanted};
 use crate::channel::{Channel, Exchange};
 use crate::form::Form;
 use crate::quiet::quietly;
-use crate::{Answer, Client, IdToken, IssuedToken, TokenRequest, Transport, failure};
+use crate::{
+    Answer, Client, Dpop, DpopKey, FurtherParameters, IdToken, IssuedToken, TokenRequest, Transport, failure,
+};
 
 /// A client at an authorization server's token endpoint: what every flow sends its requests through.
 ///
@@ -52,6 +54,8 @@ pub struct Redeemed {
     /// What the access token is, where the answer of a token exchange says so (RFC 8693 section 2.2.1), such as
     /// `urn:ietf:params:oauth:token-type:access_token`: at most 256 visible characters of ASCII.
     pub issued_token_type: Option<String>,
+    /// What else the answer said and the server's facts say to keep, such as `instance_url`.
+    pub further: FurtherParameters,
 }
 
 /// What a token request came to, and what it brought, if anything.
@@ -111,6 +115,21 @@ impl TokenEndpoint {
     /// an assertion to it is dated by. No lifetime depends on it.
     pub fn server_time(&self) -> Timestamp {
         self.0.server_clock.now(self.0.clock.wall())
+    }
+
+    /// The key of a grant that begins, where tokens are bound to keys ([`TokenEndpointBuilder::dpop`]); `None` where they
+    /// are not. Its thumbprint goes into the authorization request (`dpop_jkt`, RFC 9449 section 10), and the key itself
+    /// with the token request ([`TokenRequest::dpop_key`]).
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) where the operating system gives no random bytes.
+    pub fn new_dpop_key(&self) -> Result<Option<DpopKey>, Error> {
+        self.0.dpop.as_ref().map(Dpop::key).transpose()
+    }
+
+    /// The key that the request is proved with.
+    fn key_of<'a>(&'a self, request: &'a TokenRequest) -> Option<&'a DpopKey> {
+        request.dpop_key.as_ref().or(self.0.dpop_key.as_ref())
     }
 
     pub(crate) fn channel(&self) -> &Arc<Channel> {
@@ -179,8 +198,9 @@ impl TokenEndpoint {
         let Asked { result, mut news } = self.exchange(&request, attempt, Wanted::AccessToken).await;
         let result = result.and_then(|(mut granted, exchange)| {
             let (id_token, issued_token_type) = (granted.id_token.take(), granted.issued_token_type.take());
+            let further = std::mem::take(&mut granted.further);
             let token_set = self.token_set(granted, &request, &exchange, attempt, &mut news)?;
-            Ok(Redeemed { token_set, id_token, issued_token_type })
+            Ok(Redeemed { token_set, id_token, issued_token_type, further })
         });
         if let Err(failure) = &result {
             self.trace(&request, failure);
@@ -196,7 +216,8 @@ impl TokenEndpoint {
         }
         let channel = &*self.0;
         let (form, url) = (self.form(request), channel.server.token_endpoint());
-        let exchange = match channel.post(Stage::Token, url, form, attempt.deadline()).await {
+        let key = self.key_of(request);
+        let exchange = match channel.post_proving(Stage::Token, url, form, attempt.deadline(), key).await {
             Ok(exchange) => exchange,
             Err(error) => return unsent(error),
         };
@@ -208,7 +229,7 @@ impl TokenEndpoint {
                 failed.salvaged = failed.salvaged.filter(|found| !request.spends(found));
                 Err(failed)
             }
-            Ok(answer) => match answer::read(answer, &channel.server, wanted) {
+            Ok(answer) => match answer::read(answer, &channel.server, wanted, key.is_some()) {
                 Ok(granted) => Ok(granted),
                 Err(refusal) => Err(self.refuse(refusal, answer, request, &exchange)),
             },
@@ -264,6 +285,23 @@ impl TokenEndpoint {
             if request.scope.is_empty() { request.assumed_scope.as_ref() } else { Some(&request.scope) };
         let changed = asked.filter(|asked| **asked != scope && !asked.is_empty()).cloned();
         let mut set = TokenSet::builder(granted.access_token, sent).scope(scope.clone());
+        match self.key_of(request) {
+            Some(key) if granted.bound => {
+                set = set.binding(Binding::Proof(self.0.provers.prover(key.clone())))
+            }
+            Some(_) if !self.0.dpop.as_ref().is_some_and(|dpop| dpop.takes_bearer) => {
+                let found = granted.refresh_token.filter(|found| !request.spends(found));
+                return Err(Failure::unknown(not_bound()).with_salvaged(found));
+            }
+            Some(_) => {
+                let host = self.0.server.token_endpoint().host_str().unwrap_or_default();
+                news.push(Event::not_bound(request.key.clone(), host.to_owned()));
+            }
+            None => {}
+        }
+        if let (false, Some(certificate)) = (granted.bound, self.0.certificate) {
+            set = set.binding(Binding::Certificate(certificate));
+        }
         if let Some(lifetime) = granted.expires_in {
             set = set.expires(sent.after(lifetime));
         }
@@ -311,6 +349,20 @@ impl TokenEndpoint {
     }
 }
 
+/// The error for a bearer token in the place of a bound one (RFC 9449 section 5).
+fn not_bound() -> Error {
+    let fact = "the server was shown a proof, and answered with a token that is not bound to its key";
+    Error::new(ErrorKind::InvalidAnswer, Stage::Token, fact).with_diagnosis(
+        Diagnosis::new(
+            Party::AuthorizationServer,
+            "have the server issue DPoP tokens to this client; or, where bearer tokens will do, say so (`or_bearer`)",
+            Retry::Never,
+        )
+        .cause("the server does not know DPoP (RFC 9449)")
+        .cause("the client is not registered for it (`dpop_bound_access_tokens`)"),
+    )
+}
+
 impl fmt::Debug for Redeemed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The type is a text of the server's, which may have written anything there.
@@ -318,6 +370,7 @@ impl fmt::Debug for Redeemed {
             .field("token_set", &self.token_set)
             .field("id_token", &self.id_token)
             .field("issued_token_type", &self.issued_token_type.is_some())
+            .field("further", &self.further)
             .finish()
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use grantry_core::{Error, GrantKey, RefreshToken, Scope};
 use zeroize::Zeroizing;
 
+use crate::DpopKey;
+
 /// A token request (RFC 6749 section 3.2) without the client's authentication, which the endpoint adds.
 ///
 /// ```
@@ -24,6 +26,7 @@ pub struct TokenRequest {
     pub(crate) assumed_scope: Option<Scope>,
     pub(crate) kept_refresh_token: Option<RefreshToken>,
     pub(crate) key: Option<GrantKey>,
+    pub(crate) dpop_key: Option<DpopKey>,
 }
 
 /// Parameters that are the endpoint's to set.
@@ -46,6 +49,7 @@ impl TokenRequest {
             assumed_scope: None,
             kept_refresh_token: None,
             key: None,
+            dpop_key: None,
         }
     }
 
@@ -84,6 +88,12 @@ impl TokenRequest {
     /// Whose grant it is, for the events.
     pub fn key(mut self, key: GrantKey) -> Self {
         self.key = Some(key);
+        self
+    }
+
+    /// The key that the grant is bound to (RFC 9449 section 5); left out, the endpoint's own is used, if it has one.
+    pub fn dpop_key(mut self, key: DpopKey) -> Self {
+        self.dpop_key = Some(key);
         self
     }
 

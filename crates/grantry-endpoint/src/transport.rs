@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use grantry_core::Thumbprint;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 use zeroize::Zeroizing;
@@ -38,6 +39,11 @@ pub trait Transport: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`TransportFailure`] says whether the request may have reached the server.
     async fn send(&self, request: Request) -> Result<Answer, TransportFailure>;
+
+    /// The client certificate that every TLS connection of it presents (RFC 8705), by its thumbprint.
+    fn certificate(&self) -> Option<Thumbprint> {
+        None
+    }
 }
 
 /// A request, complete but for what HTTP itself adds.

@@ -7,8 +7,8 @@ mod support;
 use std::time::Duration;
 
 use grantry_core::{
-    Attempt, AuthorizationServerBuilder, Consumed, ErrorAlias, ErrorKind, Failure, Lifetime, Retry, Scope,
-    TokenSet,
+    Attempt, AuthorizationServerBuilder, Consumed, ErrorAlias, ErrorCause, ErrorKind, Failure, Lifetime,
+    Retry, Scope, TokenSet,
 };
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, TokenRequest, TransportCause, TransportFailure,
@@ -312,9 +312,26 @@ async fn req_d06_scopes_of_every_shape_are_read() {
         let set = read(answer(200, body)).await.unwrap();
         assert_eq!(set.token().scope().as_str(), granted, "{written}");
     }
-    let comma = server().scope_separator(',');
-    let set = read_by(comma, Ok(answer(200, r#"{"access_token":"at","scope":"b,a"}"#))).await.unwrap();
-    assert_eq!(set.token().scope().as_str(), "a b");
+    for comma in [server().scope_separator(','), server().granted_scope_separator(',')] {
+        let set = read_by(comma, Ok(answer(200, r#"{"access_token":"at","scope":"b,a"}"#))).await.unwrap();
+        assert_eq!(set.token().scope().as_str(), "a b");
+    }
+    // Without such a fact a comma is a character of the scope.
+    let set = read(answer(200, r#"{"access_token":"at","scope":"b,a"}"#)).await.unwrap();
+    assert_eq!(set.token().scope().as_str(), "b,a");
+}
+
+#[tokio::test]
+async fn a_bearer_token_by_another_name_is_taken_from_the_server_that_calls_it_so() {
+    let body = |written: &str| format!(r#"{{"access_token":"at","token_type":"{written}"}}"#);
+    let own = || server().bearer_aliases(["bot", "User"]);
+    for good in ["bot", "BOT", "user", "Bearer"] {
+        assert!(read_by(own(), Ok(answer(200, body(good)))).await.is_ok(), "{good}");
+    }
+    for (facts, bad) in [(own(), "mac"), (own(), "N_A"), (own(), "robot"), (server(), "bot")] {
+        let result = read_by(facts, Ok(answer(200, body(bad)))).await;
+        assert_eq!(seen(&result), (ErrorKind::InvalidAnswer, Unknown, None), "{bad}");
+    }
 }
 
 #[tokio::test]
@@ -365,6 +382,10 @@ async fn a_server_that_says_things_its_own_way_is_understood() {
         r#"{"error":"invalid_grant","error_description":"AADSTS700082: The refresh token has expired"}"#;
     let error = read_by(own(), Ok(answer(400, body))).await.unwrap_err().error;
     assert_eq!(error.provider_code(), Some("AADSTS700082"));
+    let causes = [ErrorCause { code: "AADSTS700082", cause: "it was not used for too long" }];
+    let explained = read_by(own().error_causes(causes), Ok(answer(400, body))).await.unwrap_err().error;
+    assert_eq!(explained.diagnosis().causes().next(), Some("it was not used for too long"));
+    assert_eq!(explained.diagnosis().remedy(), error.diagnosis().remedy());
 }
 
 #[tokio::test]

@@ -12,6 +12,11 @@ pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// The same, behind a text.
+pub(crate) fn encode_onto(text: &mut String, bytes: impl AsRef<[u8]>) {
+    URL_SAFE_NO_PAD.encode_string(bytes, text);
+}
+
 /// The bytes of a text in base64url. Padding, white space, the characters `+` and `/`, and bits left over at the
 /// end are refused, so that no two texts mean the same bytes.
 ///

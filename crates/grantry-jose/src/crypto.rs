@@ -47,6 +47,21 @@ pub(crate) fn verify_hmac_sha256(secret: &[u8], message: &[u8], tag: &[u8]) -> b
     hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, secret), message, tag).is_ok()
 }
 
+/// A new key on P-256, in PKCS#8: `ring` gives the scalar out in no other form.
+pub(crate) fn generate_p256_pkcs8() -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+        .map(|document| Zeroizing::new(document.as_ref().to_vec()))
+        .map_err(|_| KeyError::NoRandomness)
+}
+
+/// 32 random bytes.
+pub(crate) fn random_scalar() -> Result<Zeroizing<[u8; 32]>, KeyError> {
+    let mut scalar = Zeroizing::new([0; 32]);
+    ring::rand::SecureRandom::fill(&SystemRandom::new(), scalar.as_mut_slice())
+        .map_err(|_| KeyError::NoRandomness)?;
+    Ok(scalar)
+}
+
 /// A signature that could not be made.
 #[derive(Debug)]
 pub(crate) struct SigningFailed;
@@ -110,20 +125,18 @@ impl PrivateKey {
 
     /// A new key on P-256.
     pub(crate) fn generate_p256() -> Result<Self, KeyError> {
-        let random = SystemRandom::new();
-        let document = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-            .map_err(|_| KeyError::NoRandomness)?;
-        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, document.as_ref(), &random)
-            .map(Self::P256)
-            .map_err(|_| KeyError::Inconsistent)
+        EcdsaKeyPair::from_pkcs8(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            &generate_p256_pkcs8()?,
+            &SystemRandom::new(),
+        )
+        .map(Self::P256)
+        .map_err(|_| KeyError::Inconsistent)
     }
 
     /// A new key on Ed25519.
     pub(crate) fn generate_ed25519() -> Result<Self, KeyError> {
-        let mut seed = Zeroizing::new([0; 32]);
-        ring::rand::SecureRandom::fill(&SystemRandom::new(), seed.as_mut_slice())
-            .map_err(|_| KeyError::NoRandomness)?;
-        Self::ed25519(seed.as_slice(), None)
+        Self::ed25519(random_scalar()?.as_slice(), None)
     }
 
     /// The public half: an uncompressed point, 32 bytes of Ed25519, or an `RSAPublicKey` (RFC 8017 A.1.1).

@@ -105,7 +105,7 @@ impl SigningKey {
         Self::from_key(PrivateKey::ed25519(seed, None)?)
     }
 
-    fn from_parts(parts: PrivateParts) -> Result<Self, KeyError> {
+    pub(crate) fn from_parts(parts: PrivateParts) -> Result<Self, KeyError> {
         Self::from_key(parts.into_key()?)
     }
 
@@ -172,6 +172,13 @@ impl SigningKey {
         Jwk::new(self.public.clone(), self.key_id.clone(), Some(self.algorithm))
     }
 
+    /// Signs without waiting for anything.
+    pub(crate) fn sign_now(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        self.key
+            .sign(message, self.algorithm == Algorithm::Ps256)
+            .map_err(|_| SignError::new("the key's parts do not belong together, or randomness is missing"))
+    }
+
     /// What verifies its signatures.
     pub fn verifying_key(&self) -> VerifyingKey {
         VerifyingKey::from(self.public_jwk())
@@ -193,9 +200,7 @@ impl Signer for SigningKey {
     }
 
     async fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
-        self.key
-            .sign(message, self.algorithm == Algorithm::Ps256)
-            .map_err(|_| SignError::new("the key's parts do not belong together, or randomness is missing"))
+        self.sign_now(message)
     }
 }
 

@@ -3,7 +3,7 @@
 /// A URL with holes for what differs between customers, such as `https://{host}/oauth2/v1/token`.
 ///
 /// It is checked when this crate is compiled: https, no query or fragment, and every hole is a whole host or a
-/// whole segment of the path, so that what fills it stays there.
+/// whole segment of the path, so that what fills it stays there. The host is in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Template(&'static str);
 
@@ -29,8 +29,8 @@ impl Template {
     }
 }
 
-/// Whether the template begins with `https://`, holds only lower-case letters, digits and `-._/` outside its
-/// holes, and each hole `{name}` stands between `/` and `/` or the end.
+/// Whether the template begins with `https://`, holds only letters, digits and `-._/` outside its holes (in the host
+/// no capital ones), and each hole `{name}` stands between `/` and `/` or the end.
 const fn is_sound(text: &[u8]) -> bool {
     let scheme = b"https://";
     let mut at = 0;
@@ -41,6 +41,7 @@ const fn is_sound(text: &[u8]) -> bool {
         at += 1;
     }
     let mut inside = false;
+    let mut in_path = false;
     let mut before = b'/';
     while at < text.len() {
         let byte = text[at];
@@ -50,6 +51,7 @@ const fn is_sound(text: &[u8]) -> bool {
             b'}' => inside && next == b'/',
             b'a'..=b'z' => true,
             b'0'..=b'9' | b'-' | b'_' => !inside,
+            b'A'..=b'Z' => !inside && in_path,
             // An empty segment would move the host, `..` the path.
             b'.' | b'/' => !inside && before != b'/' && before != b'.',
             _ => false,
@@ -60,6 +62,7 @@ const fn is_sound(text: &[u8]) -> bool {
         if byte == b'{' || byte == b'}' {
             inside = byte == b'{';
         }
+        in_path = in_path || byte == b'/';
         before = byte;
         at += 1;
     }
@@ -72,8 +75,12 @@ mod tests {
 
     #[test]
     fn templates_that_an_insert_could_break_out_of_are_unsound() {
-        for good in ["https://{host}/oauth2/v1/token", "https://a.example/{tenant}/v2.0", "https://a.example"]
-        {
+        for good in [
+            "https://{host}/oauth2/v1/token",
+            "https://a.example/{tenant}/v2.0",
+            "https://a.example",
+            "https://www.a.example/-/oauth/v2/accessToken",
+        ] {
             assert!(is_sound(good.as_bytes()), "{good}");
         }
         for bad in [

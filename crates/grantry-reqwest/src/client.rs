@@ -4,11 +4,11 @@ use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use grantry_core::TokenSource;
 use grantry_core::presenting::AllowedOrigins;
+use grantry_core::{Thumbprint, TokenSource};
 use reqwest::{IntoUrl, Method, Request, Response};
 
-use crate::present::present;
+use crate::present::{Terms, present};
 use crate::redirect::Redirects;
 use crate::{AuthorizedRequestBuilder, Error};
 
@@ -37,6 +37,7 @@ struct Inner {
     source: Box<dyn TokenSource>,
     origins: AllowedOrigins,
     redirects: Redirects,
+    identity: Option<Thumbprint>,
 }
 
 impl AuthorizedClient {
@@ -54,7 +55,7 @@ impl AuthorizedClient {
         origins: impl IntoIterator<Item = O>,
     ) -> Result<Self, grantry_core::Error> {
         let origins = AllowedOrigins::new(origins)?;
-        Ok(Self::with(client, Box::new(source), origins, Redirects::Theirs))
+        Ok(Self::with(client, Box::new(source), origins, Redirects::Theirs, None))
     }
 
     /// Builds the client as well. It follows redirects inside the origin of the request only, at most ten, and
@@ -69,6 +70,37 @@ impl AuthorizedClient {
         source: impl TokenSource,
         origins: impl IntoIterator<Item = O>,
     ) -> Result<Self, grantry_core::Error> {
+        Self::build(builder, source, origins, None)
+    }
+
+    /// The same with a certificate of its own for mutual TLS (RFC 8705): a PEM text with the certificate (and those
+    /// between it and its root) and its private key. Every connection presents it, and a token that is bound to it goes
+    /// over this client; one that is bound to another is refused. It has no effect over http, nor on a builder with a TLS
+    /// configuration of its own (`tls_backend_preconfigured`): the server then refuses the token.
+    ///
+    /// # Errors
+    /// As [`from_builder`](Self::from_builder), and of kind `Configuration` where the text cannot be used.
+    #[cfg(feature = "mutual-tls")]
+    pub fn with_identity<O: AsRef<str>>(
+        builder: reqwest::ClientBuilder,
+        pem: impl AsRef<[u8]>,
+        source: impl TokenSource,
+        origins: impl IntoIterator<Item = O>,
+    ) -> Result<Self, grantry_core::Error> {
+        let unusable =
+            || grantry_core::Error::configuration("the client certificate and its key are not PEM of both");
+        let thumbprint = grantry_jose::certificate_thumbprint(&pem).map_err(|e| unusable().with_source(e))?;
+        // Its error may quote the text.
+        let identity = reqwest::Identity::from_pem(pem.as_ref()).map_err(|_| unusable())?;
+        Self::build(builder.identity(identity), source, origins, Some(Thumbprint(thumbprint)))
+    }
+
+    fn build<O: AsRef<str>>(
+        builder: reqwest::ClientBuilder,
+        source: impl TokenSource,
+        origins: impl IntoIterator<Item = O>,
+        identity: Option<Thumbprint>,
+    ) -> Result<Self, grantry_core::Error> {
         let origins = AllowedOrigins::new(origins)?;
         let is_clear = origins.iter().any(|origin| origin.scheme() == "http");
         let builder = if is_clear { builder.no_proxy() } else { builder };
@@ -80,7 +112,7 @@ impl AuthorizedClient {
             .map_err(|error| {
                 grantry_core::Error::configuration("the HTTP client could not be built").with_source(error)
             })?;
-        Ok(Self::with(client, Box::new(source), origins, Redirects::Ours))
+        Ok(Self::with(client, Box::new(source), origins, Redirects::Ours, identity))
     }
 
     fn with(
@@ -88,8 +120,9 @@ impl AuthorizedClient {
         source: Box<dyn TokenSource>,
         origins: AllowedOrigins,
         redirects: Redirects,
+        identity: Option<Thumbprint>,
     ) -> Self {
-        Self(Arc::new(Inner { client, source, origins, redirects }))
+        Self(Arc::new(Inner { client, source, origins, redirects, identity }))
     }
 
     /// Starts a GET request.
@@ -132,8 +165,9 @@ impl AuthorizedClient {
     /// # Errors
     /// See [`AuthorizedRequestBuilder::send`].
     pub async fn execute(&self, request: Request) -> Result<Response, Error> {
-        let Inner { client, source, origins, redirects } = &*self.0;
-        present(client, source, origins, *redirects, request).await
+        let Inner { client, source, origins, redirects, identity } = &*self.0;
+        let terms = Terms { source, origins, redirects: *redirects, identity: *identity };
+        present(client, terms, request).await
     }
 
     /// The origins that tokens go to.
@@ -147,6 +181,7 @@ impl fmt::Debug for AuthorizedClient {
         f.debug_struct("AuthorizedClient")
             .field("source", &self.0.source)
             .field("origins", &self.0.origins)
+            .field("identity", &self.0.identity)
             .finish_non_exhaustive()
     }
 }

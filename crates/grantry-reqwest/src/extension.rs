@@ -5,7 +5,7 @@ use grantry_core::presenting::AllowedOrigins;
 use reqwest::{RequestBuilder, Response};
 
 use crate::Error;
-use crate::present::present;
+use crate::present::{Terms, present};
 use crate::redirect::Redirects;
 
 /// Sends a request of any `reqwest::Client` with a token. It is implemented for [`RequestBuilder`] and for
@@ -46,7 +46,8 @@ impl SendAuthorized for RequestBuilder {
         origins: &AllowedOrigins,
     ) -> Result<Response, Error> {
         let (client, request) = self.build_split();
-        present(&client, source, origins, Redirects::Theirs, request?).await
+        let terms = Terms { source, origins, redirects: Redirects::Theirs, identity: None };
+        present(&client, terms, request?).await
     }
 }
 

@@ -8,7 +8,7 @@ use reqwest::{Request, Response};
 use reqwest_middleware::{Middleware, Next};
 
 use crate::error::without_query;
-use crate::present::{Carrier, Refused, present};
+use crate::present::{Carrier, Refused, Terms, present};
 use crate::redirect::Redirects;
 
 /// Puts a token on every request that passes through a `reqwest-middleware` stack.
@@ -55,7 +55,9 @@ impl Middleware for AuthorizeMiddleware {
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> reqwest_middleware::Result<Response> {
-        present(Rest { next, extensions }, &self.source, &self.origins, Redirects::Theirs, request).await
+        let (source, origins) = (&self.source, &self.origins);
+        let terms = Terms { source, origins, redirects: Redirects::Theirs, identity: None };
+        present(Rest { next, extensions }, terms, request).await
     }
 }
 

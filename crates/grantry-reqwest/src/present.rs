@@ -2,9 +2,9 @@
 
 use grantry_core::presenting::{
     AllowedOrigins, Answer, Next, Tried, after_answer, check_binding, check_headers, is_another, prove,
-    remember_nonce, token_rejected,
+    remember_answer, token_rejected,
 };
-use grantry_core::{Origin, Token, TokenSource};
+use grantry_core::{Origin, Thumbprint, Token, TokenSource};
 use reqwest::header::{AUTHORIZATION, HeaderName};
 use reqwest::{Request, Response};
 
@@ -13,6 +13,15 @@ use crate::redirect::{self, Redirects};
 
 /// The header of a proof of possession (RFC 9449 section 4.1).
 const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// Whose tokens go where, and over what.
+pub(crate) struct Terms<'a, S: ?Sized> {
+    pub(crate) source: &'a S,
+    pub(crate) origins: &'a AllowedOrigins,
+    pub(crate) redirects: Redirects,
+    /// The certificate that the client was built with.
+    pub(crate) identity: Option<Thumbprint>,
+}
 
 /// Sends one request as it stands: a client, or the rest of a middleware stack.
 pub(crate) trait Carrier: Send {
@@ -42,11 +51,10 @@ impl Carrier for &reqwest::Client {
 /// Sends `request` with a token of `source`, as [`grantry_core::presenting`] has it.
 pub(crate) async fn present<C: Carrier, S: TokenSource + ?Sized>(
     mut carrier: C,
-    source: &S,
-    origins: &AllowedOrigins,
-    redirects: Redirects,
+    terms: Terms<'_, S>,
     mut request: Request,
 ) -> Result<Response, C::Error> {
+    let Terms { source, origins, redirects, identity } = terms;
     let origin = origins.check(request.url()).map_err(Refused)?;
     check_headers(request.headers(), origin).map_err(Refused)?;
     let mut token = take(source).await?;
@@ -55,10 +63,10 @@ pub(crate) async fn present<C: Carrier, S: TokenSource + ?Sized>(
     loop {
         let spare = request.try_clone();
         let sent_to = request.url().clone();
-        authorize(&mut request, &token, origin).await?;
+        authorize(&mut request, &token, origin, identity).await?;
         let answer = carrier.send(request).await?;
         if origin.contains(answer.url()) {
-            remember_nonce(&token, origin, answer.headers());
+            remember_answer(&token, origin, answer.headers());
         }
         if !redirect::is_same(&sent_to, answer.url()) {
             // The client followed a redirect, and nobody can see whether the token was still on the last request:
@@ -111,8 +119,13 @@ async fn take<S: TokenSource + ?Sized>(source: &S) -> Result<Token, Refused> {
     }
 }
 
-async fn authorize(request: &mut Request, token: &Token, origin: &Origin) -> Result<(), Refused> {
-    check_binding(token).map_err(Refused)?;
+async fn authorize(
+    request: &mut Request,
+    token: &Token,
+    origin: &Origin,
+    identity: Option<Thumbprint>,
+) -> Result<(), Refused> {
+    check_binding(token, identity).map_err(Refused)?;
     let proof = prove(token, request.method(), origin, request.url().path()).await.map_err(Refused)?;
     let headers = request.headers_mut();
     if let Some(proof) = proof {

@@ -35,6 +35,7 @@
 //! | have a person consent, deny, or come back with the wrong state | [`TestServer::visit`], [`Settings::decision`] |
 //! | have a person approve a device, or decline | [`TestServer::approve`], [`TestServer::deny`], [`Settings::device_decision`] |
 //! | renew a grant that a person gave | [`SeededGrant`], [`Settings::rotation`] |
+//! | ask for proofs of possession, with nonces | [`Settings::proofs`], [`ProofPolicy`] |
 //! | check what carries which token | [`ProtectedResource`] |
 //! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
 //!
@@ -64,6 +65,7 @@ mod form;
 mod front;
 mod ledger;
 mod memory;
+mod proof;
 mod raw;
 mod request;
 mod resource;
@@ -83,6 +85,7 @@ pub use fault::Fault;
 pub use form::Form;
 pub use ledger::{Entry, Ledger, NotInTime, Outcome};
 pub use memory::InMemoryTransport;
+pub use proof::{Nonces, ProofPolicy};
 pub use raw::{RawAnswer, RawExchange, RawServer};
 pub use request::ReceivedRequest;
 pub use resource::ProtectedResource;

@@ -46,6 +46,14 @@ impl ReceivedRequest {
         self.url.path()
     }
 
+    /// The URL as a proof of possession names it: without query and fragment (RFC 9449 section 4.3).
+    pub(crate) fn target(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        url.into()
+    }
+
     /// The query, as it came, which ought not to hold a secret, but may.
     pub fn expose_query(&self) -> Option<&str> {
         self.url.query()
@@ -66,6 +74,13 @@ impl ReceivedRequest {
         let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_start_matches(' '))
+    }
+
+    /// The token after `DPoP ` in the `Authorization` header, if there is one (RFC 9449 section 7.1).
+    pub fn expose_proved(&self) -> Option<&str> {
+        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("dpop").then(|| token.trim_start_matches(' '))
     }
 
     /// The parameters of a form-encoded body; empty for any other body.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use grantry_core::{AccessToken, Scope};
 use grantry_endpoint::Answer;
@@ -11,9 +11,10 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::authority::Moment;
 use crate::fault::Fault;
 use crate::front::{Bound, Front};
+use crate::proof::{Flaw, Proofs};
 use crate::server::Desk;
 use crate::stage::{Site, Stage};
-use crate::{Endpoint, Ledger, ReceivedRequest, TestServer};
+use crate::{AccessTokenFacts, Endpoint, Ledger, Nonces, ReceivedRequest, TestServer};
 
 /// A resource server on a loopback port that asks its [`TestServer`] whether a bearer token is live
 /// (RFC 6750). Every path is a resource; a good token brings 200 and the token's subject.
@@ -40,6 +41,7 @@ pub struct ProtectedResource {
     stage: Arc<Stage>,
     origin: String,
     front: Front,
+    proofs: Arc<Mutex<(Nonces, Proofs)>>,
 }
 
 impl ProtectedResource {
@@ -60,9 +62,11 @@ impl ProtectedResource {
         let origin = bound.origin();
         let desk = server.desk().clone();
         let clock = desk.clock.clone();
-        let stage = Arc::new(Stage::new(Gate { desk, required: scope }, clock));
+        let proofs = Arc::new(Mutex::new((Nonces::None, Proofs::new(origin.replace("://", "-")))));
+        let wanted = Arc::clone(&proofs);
+        let stage = Arc::new(Stage::new(Gate { desk, required: scope, proofs }, clock));
         let front = bound.serve(stage.clone());
-        Ok(Self { stage, origin, front })
+        Ok(Self { stage, origin, front, proofs: wanted })
     }
 
     /// Its origin: `http://127.0.0.1:port`.
@@ -78,6 +82,11 @@ impl ProtectedResource {
     /// Every request that came, at [`Endpoint::Resource`].
     pub fn ledger(&self) -> &Ledger {
         &self.stage.ledger
+    }
+
+    /// Wants such nonces in the proofs that come with bound tokens (RFC 9449 section 9).
+    pub fn want_nonces(&self, nonces: Nonces) {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner).0 = nonces;
     }
 
     /// Answers the next `n` requests 401 `invalid_token`, however good their tokens.
@@ -121,6 +130,9 @@ impl fmt::Debug for ProtectedResource {
     }
 }
 
+const NONCE_WANTED: &str = "DPoP error=\"use_dpop_nonce\", algs=\"ES256 EdDSA\"";
+const INVALID_PROOF: &str = "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 EdDSA\"";
+const INVALID_BOUND_TOKEN: &str = "DPoP error=\"invalid_token\", algs=\"ES256 EdDSA\"";
 const INVALID_TOKEN: &str =
     "Bearer realm=\"resource\", error=\"invalid_token\", error_description=\"the token is not live\"";
 
@@ -128,6 +140,7 @@ const INVALID_TOKEN: &str =
 struct Gate {
     desk: Desk,
     required: Scope,
+    proofs: Arc<Mutex<(Nonces, Proofs)>>,
 }
 
 impl Site for Gate {
@@ -142,12 +155,37 @@ impl Site for Gate {
             // One way, once (RFC 6750 section 2); the query is no way (OAuth 2.1 section 5.2).
             return refuse(StatusCode::BAD_REQUEST, "Bearer realm=\"resource\", error=\"invalid_request\"");
         }
-        let Some(token) = request.expose_bearer() else {
+        let proved = request.expose_proved();
+        let Some(token) = request.expose_bearer().or(proved) else {
             return refuse(StatusCode::UNAUTHORIZED, "Bearer realm=\"resource\"");
         };
         let Some(facts) = self.desk.with(|authority, _| authority.check(&AccessToken::new(token), at)) else {
             return refuse(StatusCode::UNAUTHORIZED, INVALID_TOKEN);
         };
+        let mut proofs = self.proofs.lock().unwrap_or_else(PoisonError::into_inner);
+        let (nonces, proofs) = &mut *proofs;
+        // A bound token is no bearer token, and a bearer token is not made one by a proof (RFC 9449 section 7).
+        let answer = match (&facts.bound_to, proved) {
+            (None, None) => self.serve(&facts),
+            (Some(key), Some(_)) => match proofs.check(*nonces, request, Some(token), at) {
+                Ok(Some(thumbprint)) if thumbprint == *key => self.serve(&facts),
+                Err(Flaw::NonceWanted) => refuse(StatusCode::UNAUTHORIZED, NONCE_WANTED),
+                Ok(_) => refuse(StatusCode::UNAUTHORIZED, INVALID_BOUND_TOKEN),
+                Err(Flaw::Invalid(_)) => refuse(StatusCode::UNAUTHORIZED, INVALID_PROOF),
+            },
+            _ => refuse(StatusCode::UNAUTHORIZED, INVALID_BOUND_TOKEN),
+        };
+        if facts.bound_to.is_none() {
+            return answer;
+        }
+        let mut headers = answer.headers().clone();
+        proofs.name_nonce(*nonces, &mut headers);
+        answer.with_headers(headers)
+    }
+}
+
+impl Gate {
+    fn serve(&self, facts: &AccessTokenFacts) -> Answer {
         if !facts.scope.covers(&self.required) {
             let challenge = format!(
                 "Bearer realm=\"resource\", error=\"insufficient_scope\", scope=\"{}\"",
@@ -155,7 +193,7 @@ impl Site for Gate {
             );
             return refuse(StatusCode::FORBIDDEN, &challenge);
         }
-        Answer::new(StatusCode::OK).with_body(facts.subject)
+        Answer::new(StatusCode::OK).with_body(facts.subject.as_str())
     }
 }
 

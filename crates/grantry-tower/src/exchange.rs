@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use grantry_core::presenting::{
-    Answer, Next, Tried, after_answer, check_binding, check_headers, is_another, prove, remember_nonce,
+    Answer, Next, Tried, after_answer, check_binding, check_headers, is_another, prove, remember_answer,
     token_rejected,
 };
 use grantry_core::{Binding, Error, Origin, Token, TokenSource};
@@ -76,7 +76,7 @@ impl<S, B, R: Replay<B>> Exchange<S, B, R> {
 
     /// Takes the token for the next send.
     pub(crate) fn hold(&mut self, token: Token) -> Result<Before, Error> {
-        check_binding(&token)?;
+        check_binding(&token, self.terms.identity())?;
         if let Some((refused, status)) = self.refused.take()
             && !is_another(&token, &refused)
         {
@@ -118,7 +118,7 @@ impl<S, B, R: Replay<B>> Exchange<S, B, R> {
         let Some(token) = self.token.take() else {
             return Ok(None);
         };
-        remember_nonce(&token, &self.origin, answer.headers());
+        remember_answer(&token, &self.origin, answer.headers());
         let seen = Answer::new(answer.status(), answer.headers(), &token);
         match after_answer(&seen.after(self.tried).resendable(self.request.is_some())) {
             Next::RejectAndResend => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use grantry_core::presenting::AllowedOrigins;
-use grantry_core::{Error, TokenSource};
+use grantry_core::{Error, Thumbprint, TokenSource};
 use tower_layer::Layer;
 
 use crate::terms::Terms;
@@ -40,6 +40,22 @@ impl AuthorizeLayer {
     /// What [`AllowedOrigins::new`] refuses.
     pub fn fixed(source: impl TokenSource, origin: impl AsRef<str>) -> Result<Self, Error> {
         Ok(Self::with(Terms::new(Box::new(source), AllowedOrigins::new([origin])?, true)))
+    }
+
+    /// The same as [`new`](Self::new) for a service that presents a client certificate on every connection (RFC 8705), by
+    /// its SHA-256 thumbprint: tokens that are bound to it go through, those that are bound to another are refused.
+    ///
+    /// It is the caller's word that the service presents it.
+    ///
+    /// # Errors
+    /// What [`AllowedOrigins::new`] refuses.
+    pub fn with_identity<O: AsRef<str>>(
+        source: impl TokenSource,
+        origins: impl IntoIterator<Item = O>,
+        identity: Thumbprint,
+    ) -> Result<Self, Error> {
+        let terms = Terms::new(Box::new(source), AllowedOrigins::new(origins)?, false);
+        Ok(Self::with(terms.presenting(identity)))
     }
 
     fn with(terms: Terms) -> Self {

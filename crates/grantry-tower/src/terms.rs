@@ -1,7 +1,7 @@
 //! Whose tokens go where: what all services of a layer share.
 
 use grantry_core::presenting::AllowedOrigins;
-use grantry_core::{Error, Origin, TokenSource};
+use grantry_core::{Error, Origin, Thumbprint, TokenSource};
 use http::Uri;
 
 #[derive(Debug)]
@@ -10,11 +10,21 @@ pub(crate) struct Terms {
     origins: AllowedOrigins,
     /// Whether the inner service is bound to the one origin, so that a request need not name it.
     is_fixed: bool,
+    /// The certificate that the inner service presents.
+    identity: Option<Thumbprint>,
 }
 
 impl Terms {
     pub(crate) fn new(source: Box<dyn TokenSource>, origins: AllowedOrigins, is_fixed: bool) -> Self {
-        Self { source, origins, is_fixed }
+        Self { source, origins, is_fixed, identity: None }
+    }
+
+    pub(crate) fn presenting(self, identity: Thumbprint) -> Self {
+        Self { identity: Some(identity), ..self }
+    }
+
+    pub(crate) fn identity(&self) -> Option<Thumbprint> {
+        self.identity
     }
 
     /// The allowed origin that a request to `uri` goes to.

@@ -84,7 +84,7 @@ pub use keys::{
 pub use memory::MemoryVault;
 pub use records::{
     ClientRecord, FieldReader, FieldWriter, Fingerprint, GrantRecord, GrantState, StoredAccessToken,
-    StoredSecret,
+    StoredBinding, StoredSecret,
 };
 pub use rotation::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress, RotationReport};
 pub use sealed_vault::{

@@ -6,7 +6,7 @@ use grantry_client_credentials::ClientCredentials;
 use grantry_core::{AuthorizationServer, ClientId, Error, GrantKey, NoObserver, Observer};
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 use grantry_endpoint::HttpTransport;
-use grantry_endpoint::{Client, Discovered, TokenEndpoint, TokenEndpointBuilder, Transport};
+use grantry_endpoint::{Client, Discovered, Dpop, TokenEndpoint, TokenEndpointBuilder, Transport};
 use grantry_refresh::{ManagedSource, Profile, RefreshPolicy, Scheduler};
 
 use crate::Credential;
@@ -44,6 +44,8 @@ pub fn client_credentials(
         scheduler: None,
         profile: None,
         transport: None,
+        dpop: None,
+        certificate_bound: false,
     }
 }
 
@@ -95,6 +97,8 @@ pub struct ClientCredentialsSource {
     scheduler: Option<Scheduler>,
     profile: Option<Arc<Profile>>,
     transport: Option<Arc<dyn Transport>>,
+    dpop: Option<Dpop>,
+    certificate_bound: bool,
 }
 
 impl ClientCredentialsSource {
@@ -168,6 +172,19 @@ impl ClientCredentialsSource {
         self
     }
 
+    /// Binds its tokens to a key (RFC 9449): see [`Dpop`](crate::Dpop).
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
+        self
+    }
+
+    /// Says that the server binds its tokens to the certificate of the transport (RFC 8705 section 3): see
+    /// [`TokenEndpointBuilder::certificate_bound`](crate::TokenEndpointBuilder::certificate_bound).
+    pub fn certificate_bound(mut self) -> Self {
+        self.certificate_bound = true;
+        self
+    }
+
     /// Checks everything and builds the source. Nothing is sent before somebody asks for a token.
     ///
     /// # Errors
@@ -189,7 +206,14 @@ impl ClientCredentialsSource {
             None => default_key(self.server.facts())?,
         };
         let client = Client::new(self.client_id, self.credential.at(self.server.facts()))?;
-        let endpoint = endpoint(self.server, client, self.transport)?
+        let mut endpoint = endpoint(self.server, client, self.transport)?;
+        if let Some(dpop) = self.dpop {
+            endpoint = endpoint.dpop(dpop);
+        }
+        if self.certificate_bound {
+            endpoint = endpoint.certificate_bound();
+        }
+        let endpoint = endpoint
             .clock(profile.scheduler().clock())
             .entropy(profile.scheduler().entropy())
             .observer(Arc::clone(profile.observer()))

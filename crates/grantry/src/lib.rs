@@ -32,6 +32,7 @@
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
 //! | have all of it from one object, for many tenants and services | `pantry` |
+//! | have tokens that are worth nothing to a thief | [`Dpop`], [`manual::binding`] |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
@@ -40,7 +41,7 @@
 //! # Features
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
-//! `tower`, `middleware` add what they are named for, as do `authorization-code`, `device-authorization` and
+//! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
 //! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
@@ -72,20 +73,22 @@ pub use grantry_client_credentials::{ClientCredentials, ClientCredentialsBuilder
 pub use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
     Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
-    Entropy, Error, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant, InvalidName,
-    InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, PrivateKey, ProofRequest,
-    Prover, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy,
-    Target, TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
+    Entropy, Error, ErrorAlias, ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant,
+    InvalidName, InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, Pkce, PrivateKey,
+    ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock,
+    SystemEntropy, Target, TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource,
+    presenting,
 };
 #[cfg(feature = "custody")]
 pub use grantry_custody as custody;
 #[cfg(feature = "device-authorization")]
 pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
-    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, IdToken, IntrospectionEndpoint,
-    IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest, Redeemed, RefreshTokenGrant,
-    RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint,
-    TokenEndpointBuilder, TokenRequest, Transport, TransportCause, TransportFailure,
+    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, Dpop, DpopKey, DpopProvers,
+    FurtherParameters, IdToken, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept,
+    PushedAuthorizationRequest, Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder,
+    RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint, TokenEndpointBuilder,
+    TokenRequest, Transport, TransportCause, TransportFailure,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};

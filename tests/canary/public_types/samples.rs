@@ -9,23 +9,25 @@ use grantry_core::presenting::{self, AllowedOrigins, Challenges, Tried};
 use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, Binding,
     ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, Diagnosis, Error, ErrorAlias,
-    ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party, PrivateKey,
-    ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime,
-    SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
+    ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party,
+    Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName,
+    Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
     KeepError, Keeper, Kept, RefreshTokenGrant, Request, RevocationEndpoint, TokenEndpoint, TokenRequest,
     TransportCause, TransportFailure,
 };
-use grantry_jose::{Algorithm, HeaderMembers, HmacKey, JoseHeader, SignError, SigningKey, VerifyingKey};
+use grantry_jose::{
+    Algorithm, HeaderMembers, HmacKey, JoseHeader, ProofKey, SignError, SigningKey, VerifyingKey,
+};
 use grantry_testkit::{RawAnswer, RawServer};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
 use http::{Method, StatusCode};
 
 use super::Printed;
 use crate::rows;
-use crate::secrets::{CANARY, client_secret, private_key};
+use crate::secrets::{CANARY, client_secret, private_jwk, private_key};
 
 /// A prover that would show its key.
 #[derive(Debug)]
@@ -38,6 +40,12 @@ impl Prover for Unproven {
     }
 
     fn saw_nonce(&self, _origin: &Origin, _nonce: &str) {}
+
+    fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+
+    fn private_key(&self) -> Option<PrivateKey> {
+        None
+    }
 }
 
 pub(super) fn token_set() -> TokenSet {
@@ -118,6 +126,8 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::Lifetime", &Lifetime::Unknown);
     to.print("grantry_core::AssertionAudience", &AssertionAudience::Issuer);
     to.print("grantry_core::ErrorAlias", &ErrorAlias { status: 400, code: "x", means: "invalid_grant" });
+    to.print("grantry_core::ErrorCause", &ErrorCause { code: "x", cause: "it ended" });
+    to.print("grantry_core::Pkce", &Pkce::Unknown);
     let named = format!("https://user:{CANARY}@as.example.com/").parse().unwrap();
     let unfit = grantry_core::check_endpoint("endpoint", &named).unwrap_err();
     to.print("grantry_core::InvalidEndpoint", &unfit);
@@ -150,6 +160,9 @@ pub(super) async fn jose(to: &Printed) {
     to.print("grantry_jose::VerifyingKey", &key.verifying_key());
     to.print("grantry_jose::HmacKey", &HmacKey::new(client_secret()).unwrap());
     to.print("grantry_jose::Jwk", &key.public_jwk());
+    to.print("grantry_jose::ProofKey", &ProofKey::from_jwk(private_jwk()).unwrap());
+    let encoded = HeaderMembers::new().jwk(key.public_jwk()).encode(Algorithm::EdDsa).unwrap();
+    to.print("grantry_jose::EncodedHeader", &encoded);
     to.print("grantry_jose::HeaderMembers", &HeaderMembers::new().typ("JWT").jwk(key.public_jwk()));
     to.print("grantry_jose::JoseHeader", &JoseHeader::peek(&jwt).unwrap());
     to.print("grantry_jose::Algorithm", &Algorithm::Hs256);
@@ -170,6 +183,8 @@ pub(super) async fn jose(to: &Printed) {
         to.print("grantry_jose::KeyError", &VerifyingKey::from_pem(&text).unwrap_err());
         let jwk =
             format!(r#"{{"kty":"OKP","crv":"Ed25519","d":{text:?},"x":{text:?},"{CANARY}":"{CANARY}"}}"#);
+        to.print("grantry_jose::KeyError", &ProofKey::from_jwk(&jwk).unwrap_err());
+        to.print("grantry_jose::KeyError", &grantry_jose::certificate_thumbprint(&jwk).unwrap_err());
         to.print("grantry_jose::KeyError", &SigningKey::from_jwk(jwk).unwrap_err());
     }
     to.print("grantry_jose::KeyError", &HmacKey::new(CANARY).unwrap_err());

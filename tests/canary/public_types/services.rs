@@ -14,8 +14,8 @@ use grantry_refresh::{
 };
 use grantry_reqwest::{AuthorizeMiddleware, AuthorizedClient};
 use grantry_testkit::{
-    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment,
-    ProtectedResource, RawAnswer, RawServer, ReceivedRequest, RegisteredClient, ResponseIssuer,
+    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment, Nonces,
+    ProofPolicy, ProtectedResource, RawAnswer, RawServer, ReceivedRequest, RegisteredClient, ResponseIssuer,
     ResponseState, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant, TestServer,
 };
 use grantry_tower::{AuthorizeLayer, ClonedBodies, EmptyBodies, NoBodies};
@@ -132,6 +132,12 @@ pub(super) fn wrappers(to: &Printed) {
 
     to.print("grantry_providers::Preset", &grantry_providers::OKTA);
     to.print("grantry_providers::Template", &grantry_providers::OKTA.token_endpoint);
+    to.print("grantry_providers::Parameter", &grantry_providers::OKTA.parameters[0]);
+    to.print("grantry_providers::Form", &grantry_providers::OKTA.parameters[0].form);
+    to.print("grantry_providers::DefaultFlow", &grantry_providers::OKTA.default_flow);
+    let chosen = grantry_providers::OKTA.flow_for(&[CANARY], true);
+    to.print("grantry_providers::ChosenFlow", &chosen);
+    to.print("grantry_providers::Flow", &chosen.flow);
 }
 
 pub(super) async fn testkit(to: &Printed) {
@@ -155,6 +161,9 @@ pub(super) async fn testkit(to: &Printed) {
     raw.get(resource.url("/")).bearer_auth(CANARY).send().await.unwrap();
     to.print("grantry_testkit::TestServer", &server);
     to.print("grantry_testkit::ProtectedResource", &resource);
+    let policy = ProofPolicy { required: true, nonces: Nonces::EachOnce, ignored: false };
+    to.print("grantry_testkit::Nonces", &policy.nonces);
+    to.print("grantry_testkit::ProofPolicy", &policy);
     to.print("grantry_testkit::Ledger", server.ledger());
     to.print("grantry_testkit::Ledger", resource.ledger());
     let entry = server.ledger().last(Endpoint::Token).unwrap();

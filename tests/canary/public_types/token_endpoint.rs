@@ -5,16 +5,19 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, AuthorizationServer, Entropy, Scope};
+use grantry_core::presenting::prove;
+use grantry_core::{
+    Attempt, AuthorizationServer, Entropy, Origin, PrivateKey, Scope, SystemClock, SystemEntropy,
+};
 use grantry_endpoint::{
-    Answer, Client, ClientAuthentication, DeviceAuthorizationRequest, IdToken, PushedAuthorizationRequest,
-    RefreshTokenRedemption, Request, TokenEndpoint, TokenRequest, Transport, TransportCause,
-    TransportFailure,
+    Answer, Client, ClientAuthentication, DeviceAuthorizationRequest, Dpop, DpopKey, DpopProvers,
+    HttpTransport, IdToken, PushedAuthorizationRequest, RefreshTokenRedemption, Request, TokenEndpoint,
+    TokenRequest, Transport, TransportCause, TransportFailure,
 };
 use http::StatusCode;
 
 use super::Printed;
-use crate::secrets::{CANARY, client_secret};
+use crate::secrets::{CANARY, client_secret, private_jwk};
 
 /// The issuer of the server that is asked.
 pub(super) const ISSUER: &str = "https://as.example.com";
@@ -63,6 +66,8 @@ pub(super) fn answering<const N: usize>(answers: [(u16, String); N]) -> TokenEnd
         .authorization_endpoint(format!("{ISSUER}/authorize"))
         .device_authorization_endpoint(format!("{ISSUER}/device"))
         .pushed_authorization_request_endpoint(format!("{ISSUER}/par"))
+        .authorization_parameters([("api_key", CANARY)])
+        .kept_parameters(["instance_url"])
         .build()
         .unwrap();
     let client = Client::new("client", ClientAuthentication::secret_basic(client_secret())).unwrap();
@@ -74,6 +79,7 @@ pub(super) fn tokens() -> (u16, String) {
     let body = serde_json::json!({
         "access_token": CANARY, "token_type": "Bearer", "expires_in": 60, "refresh_token": CANARY,
         "id_token": CANARY, "scope": "a", "issued_token_type": format!("urn:{CANARY}"),
+        "instance_url": format!("https://{CANARY}.example.com"),
     });
     (200, body.to_string())
 }
@@ -132,6 +138,8 @@ pub(super) async fn asked(to: &Printed) {
     let redeemed = endpoint.redeem(request(), Attempt::first()).await.unwrap();
     assert!(redeemed.id_token.is_some() && redeemed.issued_token_type.is_some());
     to.print("grantry_endpoint::Redeemed", &redeemed);
+    assert!(redeemed.further.text("instance_url").unwrap().contains(CANARY));
+    to.print("grantry_endpoint::FurtherParameters", &redeemed.further);
     to.print("grantry_endpoint::IdToken", &IdToken::new(CANARY));
     let issued = endpoint.issue(request(), Attempt::first()).await.unwrap();
     assert_eq!(issued.expose(), CANARY);
@@ -141,4 +149,42 @@ pub(super) async fn asked(to: &Printed) {
 
     let redemption = RefreshTokenRedemption::new(endpoint).granted_scope(Scope::parse("a").unwrap());
     to.print("grantry_endpoint::RefreshTokenRedemption", &redemption);
+}
+
+/// Tokens that are bound to a key, and one that is not although it was to be.
+pub(super) async fn bound(to: &Printed) {
+    let kept = PrivateKey::new(private_jwk());
+    let key = DpopKey::from_private_key(&kept).unwrap();
+    to.print("grantry_endpoint::DpopKey", &key);
+    let dpop = Dpop::with_key(key.clone());
+    to.print("grantry_endpoint::Dpop", &dpop);
+    let provers = DpopProvers::new(Arc::new(SystemClock::new()), Arc::new(SystemEntropy));
+    to.print("grantry_endpoint::DpopProvers", &provers);
+    let broken = DpopKey::from_private_key(&PrivateKey::new(CANARY)).unwrap_err();
+    to.print("grantry_core::Error", &broken);
+
+    let tokens = |kind: &str| {
+        let body = serde_json::json!({ "access_token": CANARY, "token_type": kind, "refresh_token": CANARY });
+        (200, body.to_string())
+    };
+    let endpoint = answering([tokens("DPoP"), tokens("Bearer"), refusal("use_dpop_nonce")]);
+    let request =
+        || TokenRequest::new("refresh_token").parameter("refresh_token", CANARY).dpop_key(key.clone());
+    to.print("grantry_endpoint::TokenRequest", &request());
+    let set = endpoint.request(request(), Attempt::first().bound_to(&kept)).await.unwrap();
+    to.print("grantry_core::TokenSet", &set);
+    to.print("grantry_core::Binding", set.token().binding());
+    let origin = Origin::parse("https://api.example.com").unwrap();
+    let proof = prove(set.token(), &http::Method::GET, &origin, "/").await.unwrap().unwrap();
+    to.shown.debug(&proof);
+    for _ in 0..2 {
+        let failure = endpoint.request(request(), Attempt::first()).await.unwrap_err();
+        to.shown.failure(&failure);
+    }
+
+    // A certificate's text holds its key.
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{CANARY}\n-----END CERTIFICATE-----\n");
+    let builder = HttpTransport::builder().identity(&pem);
+    to.print("grantry_endpoint::HttpTransportBuilder", &builder);
+    to.print("grantry_core::Error", &builder.build().unwrap_err());
 }

@@ -60,6 +60,7 @@ pub(super) fn grant() -> GrantRecord {
         .with_refresh_token(RefreshToken::new(CANARY), now())
         .with_alternates([RefreshToken::new(CANARY)])
         .with_access_token(token)
+        .with_proof_key(PrivateKey::new(CANARY))
         .with_renewal(Zeroizing::new(CANARY.as_bytes().to_vec()))
 }
 
@@ -88,6 +89,7 @@ pub(super) async fn vault(printed: &Printed) {
     print.the("GrantRecord", &revealed.value);
     print.the("StoredAccessToken", &revealed.access_tokens()[0]);
     print.the("GrantState", &revealed.state());
+    print.the("StoredBinding", &revealed.access_tokens()[0].binding);
     let client = acme.reveal_client("crm").await.unwrap().unwrap().value;
     print.the("ClientRecord", &client);
     print.the("StoredSecret", &client.secrets()[0]);

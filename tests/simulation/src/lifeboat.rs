@@ -1,11 +1,11 @@
 //! The lifeboats of a machine: what survives the processes on it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use grantry_core::Instant;
 use grantry_custody::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
 
 use crate::life::Life;
@@ -14,8 +14,8 @@ use crate::life::Life;
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
     files: Mutex<BTreeMap<u64, File>>,
-    /// Whether its disk is full.
-    pub(crate) is_full: AtomicBool,
+    /// Since when its disk is full.
+    full_since: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +29,19 @@ impl Machine {
     /// How many entries wait for somebody to bring them home.
     pub(crate) fn entries(&self) -> usize {
         self.lock().values().map(|file| file.entries.len()).sum()
+    }
+
+    /// Whether its disk is full.
+    pub(crate) fn is_full(&self) -> bool {
+        self.full_since.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Fills its disk; or makes room again, and says since when there was none.
+    pub(crate) fn turn_full(&self, now: Instant) -> Option<Instant> {
+        let mut full_since = self.full_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = full_since.take();
+        *full_since = since.is_none().then_some(now);
+        since
     }
 
     fn keep(&self, owner: u64, seat: usize, cargo: Cargo) {
@@ -55,7 +68,7 @@ impl Boat {
     }
 
     fn is_full(&self) -> bool {
-        let is_full = self.machine.is_full.load(Ordering::Relaxed);
+        let is_full = self.machine.is_full();
         if is_full {
             self.life.fate.trace.fault("disk full");
         }

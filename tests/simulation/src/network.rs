@@ -90,7 +90,28 @@ impl Transport for Network {
         }
         fate.tower.received(&sent);
         self.life.pass("received").await;
+        if fate.strikes(fate.plan.mangled) {
+            self.fault("answer mangled");
+            return answer.map(|answer| self.mangle(&answer));
+        }
         answer
+    }
+}
+
+impl Network {
+    /// An answer that cannot be used, and still holds what it held; or one that holds what only looks like a token.
+    fn mangle(&self, answer: &Answer) -> Answer {
+        let body = answer.expose_body();
+        match self.life.fate.dice.below(3) {
+            0 => Answer::new(answer.status()).with_body(body.strip_suffix(b"}").unwrap_or(body)),
+            1 => Answer::new(answer.status()).with_body([body, b" trailing"].concat()),
+            _ if answer.status().is_success() => {
+                Answer::new(http::StatusCode::INTERNAL_SERVER_ERROR).with_body(body)
+            }
+            _ => {
+                Answer::new(http::StatusCode::OK).with_body(&br#"{"example": {"refresh_token": "none"}}"#[..])
+            }
+        }
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Plan {
     pub(crate) lost: u64,
     /// Of a thousand token requests, how many arrive twice.
     pub(crate) doubled: u64,
+    /// Of a thousand token requests, how many answers cannot be used, though they hold tokens.
+    pub(crate) mangled: u64,
     /// Of a thousand operations of a process, how many it does not survive.
     pub(crate) crashes: u64,
     /// Of a thousand operations, how many take seconds.
@@ -69,6 +71,7 @@ impl Plan {
             trouble: Duration::from_secs(240),
             lost: some(60),
             doubled: if matches!(rotation, Rotation::Strict { .. }) { 0 } else { some(20) },
+            mangled: some(40),
             crashes: some(6),
             stalls: some(6),
             doubtful_writes: some(10),
@@ -82,7 +85,7 @@ impl Plan {
 
     /// Whether nothing goes wrong in it.
     pub(crate) fn is_calm(&self) -> bool {
-        self.lost + self.doubled + self.crashes + self.stalls + self.doubtful_writes == 0
+        self.lost + self.doubled + self.mangled + self.crashes + self.stalls + self.doubtful_writes == 0
             && !(self.outages || self.failover || self.clock_leaps || self.clock_jumps || self.full_disks)
     }
 

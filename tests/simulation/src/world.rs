@@ -142,7 +142,9 @@ impl World {
         self.disk.is_down.store(false, Ordering::Relaxed);
         for place in &self.places {
             place.is_cut.store(false, Ordering::Relaxed);
-            place.machine.is_full.store(false, Ordering::Relaxed);
+            if place.machine.is_full() {
+                self.turn_full(place);
+            }
         }
         tokio::time::sleep(CALM).await;
         self.fate.is_evening.store(true, Ordering::Relaxed);
@@ -219,8 +221,7 @@ impl World {
                 self.outage(place);
             }
             if plan.full_disks && fate.dice.below(60) == 0 {
-                let is_full = !place.machine.is_full.load(Ordering::Relaxed);
-                place.machine.is_full.store(is_full, Ordering::Relaxed);
+                self.turn_full(place);
             }
             if plan.clock_jumps && fate.dice.below(120) == 0 {
                 fate.trace.fault("clock jump");
@@ -239,9 +240,17 @@ impl World {
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
                 self.disk.fail_over();
-            } else {
+            } else if plan.failover {
                 self.disk.replicate();
             }
+        }
+    }
+
+    /// A disk is full, or has room again. Nothing is sent from there meanwhile.
+    fn turn_full(&self, place: &Place) {
+        let now = self.fate.clock.now();
+        if let Some(since) = place.machine.turn_full(now) {
+            self.fate.tower.outage(since, now);
         }
     }
 

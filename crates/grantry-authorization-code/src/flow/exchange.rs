@@ -21,6 +21,9 @@ impl AuthorizationCode {
         for resource in &pending.resources {
             request = request.resource(resource);
         }
+        if let Some(key) = &pending.dpop_key {
+            request = request.dpop_key(key.clone());
+        }
         if let Some(key) = &self.key {
             request = request.key(key.clone());
         }
@@ -31,6 +34,7 @@ impl AuthorizationCode {
                 issuer: pending.issuer,
                 id_token: redeemed.id_token,
                 nonce: pending.nonce.map(|nonce| Nonce(nonce.text())),
+                further: redeemed.further,
             }),
             Err(failure) if !failure.sent => Err(Unfinished::again(unsent(failure.error), pending)),
             Err(failure) => Err(spent(failure)),

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use grantry_core::{Clock, Diagnosis, Error, ErrorKind, Party, Retry, Scope, Stage, Timestamp};
+use grantry_core::{Clock, Diagnosis, Error, ErrorKind, Party, PrivateKey, Retry, Scope, Stage, Timestamp};
+use grantry_endpoint::DpopKey;
 use zeroize::Zeroizing;
 
 use super::PendingAuthorization;
@@ -12,7 +13,9 @@ use crate::pkce::Verifier;
 use crate::random::Random;
 use crate::user_agent::UserAgentHash;
 
-const VERSION: u8 = 1;
+/// Without a key that the tokens will be bound to, and with one in front of the scope.
+const PLAIN: u8 = 1;
+const BOUND: u8 = 2;
 /// The longest that is written or read.
 const LONGEST: usize = 16 * 1024;
 
@@ -38,8 +41,11 @@ impl PendingAuthorization {
             self.token_endpoint.as_bytes(),
             self.client.as_str().as_bytes(),
             self.redirect_uri.as_bytes(),
-            self.scope.as_str().as_bytes(),
         ];
+        // A key that never leaves its place is the endpoint's, also where this is finished.
+        let dpop_key = self.dpop_key.as_ref().and_then(DpopKey::private_key);
+        fields.extend(dpop_key.map(|key| key.expose().as_bytes()));
+        fields.push(self.scope.as_str().as_bytes());
         fields.extend(self.resources.iter().map(String::as_bytes));
         let length = 1 + fields.iter().map(|field| 2 + field.len()).sum::<usize>();
         if length > LONGEST {
@@ -49,7 +55,7 @@ impl PendingAuthorization {
         }
         // The size is exact, so the buffer never moves.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-        bytes.push(VERSION);
+        bytes.push(if dpop_key.is_some() { BOUND } else { PLAIN });
         for field in fields {
             let length =
                 u16::try_from(field.len()).map_err(|_| Error::internal("16 KiB fit in two bytes"))?;
@@ -70,7 +76,7 @@ impl PendingAuthorization {
 
     fn read(bytes: &[u8], clock: &dyn Clock) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
-        if version != VERSION || bytes.len() > LONGEST {
+        if !matches!(version, PLAIN | BOUND) || bytes.len() > LONGEST {
             return None;
         }
         let mut fields = Fields(rest);
@@ -87,6 +93,10 @@ impl PendingAuthorization {
         let token_endpoint = fields.text()?;
         let client = fields.text()?.into();
         let redirect_uri = fields.text()?;
+        let dpop_key = match version {
+            BOUND => Some(dpop_key(fields.next()?)?),
+            _ => None,
+        };
         let scope = Scope::parse(&fields.text()?).ok()?;
         let mut resources = Vec::new();
         while !fields.0.is_empty() {
@@ -97,6 +107,7 @@ impl PendingAuthorization {
             state,
             verifier,
             nonce,
+            dpop_key,
             user_agent,
             issuer,
             token_endpoint,
@@ -109,6 +120,11 @@ impl PendingAuthorization {
             lifetime,
         })
     }
+}
+
+fn dpop_key(bytes: &[u8]) -> Option<DpopKey> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    DpopKey::from_private_key(&PrivateKey::new(text)).ok()
 }
 
 /// What is not read yet.

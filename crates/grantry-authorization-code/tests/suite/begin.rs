@@ -37,6 +37,29 @@ async fn req_b04_two_authorizations_share_nothing_random() {
 }
 
 #[tokio::test]
+async fn the_servers_facts_speak_in_every_request_unless_the_flow_was_told_otherwise() {
+    let mut case = Case::new();
+    let with = |case: &Case, parameters: &[(&str, &str)]| {
+        let facts = case.server.authorization_server().unwrap().to_builder();
+        let facts = facts.authorization_parameters(parameters.iter().copied()).build().unwrap();
+        AuthorizationCode::builder(endpoint(facts, case.server.transport(), &case.clock), REDIRECT_URI)
+    };
+    let usual = with(&case, &[("access_type", "offline"), ("prompt", "consent")]);
+    let told = usual.clone().prompt("select_account").parameter("access_type", "online");
+    for (builder, access_type, prompt) in [(usual, "offline", "consent"), (told, "online", "select_account")]
+    {
+        case.flow = builder.build().unwrap();
+        let url = begun(&case).await;
+        let sent = query(&url);
+        assert_eq!(sent.expose_all("access_type").collect::<Vec<_>>(), [access_type]);
+        assert_eq!(sent.expose_all("prompt").collect::<Vec<_>>(), [prompt]);
+    }
+    for bad in [("state", "x"), ("redirect_uri", "https://evil.example"), ("response_mode", "fragment")] {
+        assert_eq!(refused(with(&case, &[bad])).kind(), ErrorKind::Configuration, "{bad:?}");
+    }
+}
+
+#[tokio::test]
 async fn req_b16_b26_the_request_asks_for_what_was_asked_and_names_its_redirect_uri() {
     let case = Case::with(|builder| {
         builder

@@ -4,6 +4,7 @@
 mod any_response;
 #[cfg(test)]
 mod begin;
+mod bound;
 #[cfg(test)]
 mod bytes;
 #[cfg(test)]

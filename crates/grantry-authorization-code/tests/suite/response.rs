@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantry_authorization_code::{AuthorizationCode, Callback};
-use grantry_core::{AuthorizationServer, ErrorKind, Party, Retry};
+use grantry_core::{AuthorizationServer, ErrorCause, ErrorKind, Party, Retry};
 use grantry_testkit::{Decision, ResponseIssuer, ResponseState};
 
 use crate::support::*;
@@ -139,7 +139,8 @@ async fn req_b19_what_the_server_refuses_is_an_error_with_a_diagnosis_and_its_te
 async fn a_description_with_line_breaks_and_the_providers_code_in_it_is_read() {
     let mut case = Case::new();
     let facts = case.server.authorization_server().unwrap().to_builder();
-    let facts = facts.provider_code_prefix("AADSTS").build().unwrap();
+    let cause = ErrorCause { code: "AADSTS65004", cause: "the person declined" };
+    let facts = facts.provider_code_prefix("AADSTS").error_causes([cause]).build().unwrap();
     let endpoint = endpoint(facts, case.server.transport(), &case.clock);
     case.flow = AuthorizationCode::builder(endpoint, REDIRECT_URI).build().unwrap();
     case.set(|settings| {
@@ -148,6 +149,7 @@ async fn a_description_with_line_breaks_and_the_providers_code_in_it_is_read() {
     });
     let unfinished = case.run().await.unwrap_err();
     assert_eq!(unfinished.error.provider_code(), Some("AADSTS65004"));
+    assert_eq!(unfinished.error.diagnosis().causes().next(), Some("the person declined"));
     assert_eq!(unfinished.said.as_deref(), Some("AADSTS65004: User declined.  Trace ID: 7  "));
 }
 

@@ -85,7 +85,7 @@ pub(crate) struct Described {
     /// The provider, as `providers list` has it
     #[arg(long, value_name = "NAME", help_heading = "Service")]
     pub(crate) provider: Option<String>,
-    /// What the provider's URLs need, such as domain=acme
+    /// What the provider's URLs need, such as tenantId=contoso.example
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Service")]
     pub(crate) provider_param: Vec<String>,
     /// How tokens are obtained

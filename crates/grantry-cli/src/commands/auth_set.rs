@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grantry::pantry::check_attributes;
+use grantry::pantry::{check_attributes, default_flow};
 use grantry::vault::{ClientRecord, Stored, TenantVault};
 use grantry::{Clock, Error, ErrorKind, SystemClock};
 use serde_json::json;
@@ -110,6 +110,11 @@ fn record(
     registration::change(&mut attributes, &set.described, &set.unset)?;
     if registration::has_server(&attributes) {
         check_attributes(&attributes)?;
+    }
+    if !attributes.contains_key("flow")
+        && let Some(flow) = default_flow(&attributes)
+    {
+        attributes.insert("flow".to_owned(), flow.as_str().to_owned());
     }
     let mut record = ClientRecord::new(client_id);
     match (secret, private_key, set.public) {

@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderMap, Uri};
 use url::Url;
 
-use crate::{Binding, Error, ErrorKind, Origin, Stage, Token};
+use crate::{Binding, Error, ErrorKind, Origin, Stage, Thumbprint, Token};
 
 /// The origins that a token may go to: https, or http to loopback.
 ///
@@ -127,19 +127,24 @@ pub fn check_headers(headers: &HeaderMap, origin: &Origin) -> Result<(), Error> 
     ))
 }
 
-/// Checks that a client which was not built with an identity may present the token.
+/// Checks that a client may present the token: `identity` is the certificate that it was built with, if it was with
+/// any. A token that is bound to a certificate goes over connections of that very certificate (RFC 8705 section 3).
 ///
 /// # Errors
-/// Of kind `Configuration` for a token that is bound to a client certificate (RFC 8705 section 3).
-pub fn check_binding(token: &Token) -> Result<(), Error> {
-    match token.binding() {
-        Binding::Certificate(_) => Err(Error::new(
-            ErrorKind::Configuration,
-            Stage::Present,
-            "the token is bound to a client certificate, which this client was not built with",
-        )),
-        Binding::Bearer | Binding::Proof(_) => Ok(()),
-    }
+/// Of kind `Configuration` for a token that is bound to another certificate, or to one where the client has none.
+pub fn check_binding(token: &Token, identity: Option<Thumbprint>) -> Result<(), Error> {
+    let fact = match (token.binding(), identity) {
+        (Binding::Bearer | Binding::Proof(_), _) => return Ok(()),
+        (Binding::Certificate(bound), Some(identity)) if *bound == identity => return Ok(()),
+        (Binding::Certificate(_), Some(_)) => {
+            "the token is bound to another client certificate than the one that this client was built with: build the \
+             client anew after the certificate was exchanged"
+        }
+        (Binding::Certificate(_), None) => {
+            "the token is bound to a client certificate, which this client was not built with"
+        }
+    };
+    Err(Error::new(ErrorKind::Configuration, Stage::Present, fact))
 }
 
 fn not_allowed(place: &str) -> Error {
@@ -152,7 +157,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{AccessToken, Instant, Thumbprint, TokenSet};
+    use crate::{AccessToken, Instant, TokenSet};
 
     #[test]
     fn origins_that_could_leak_a_token_are_refused_when_built() {
@@ -273,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn req_c12_a_certificate_bound_token_is_refused() {
+    fn req_c12_a_certificate_bound_token_goes_with_its_certificate_and_no_other() {
         let token = |binding| {
             TokenSet::builder(AccessToken::new("abc"), Instant::ZERO)
                 .binding(binding)
@@ -282,8 +287,17 @@ mod tests {
                 .token()
                 .clone()
         };
-        assert!(check_binding(&token(Binding::Bearer)).is_ok());
-        let error = check_binding(&token(Binding::Certificate(Thumbprint([7; 32])))).unwrap_err();
-        assert!(error.to_string().contains("client certificate"), "{error}");
+        let bound = token(Binding::Certificate(Thumbprint([7; 32])));
+        for plain in [None, Some(Thumbprint([7; 32]))] {
+            assert!(check_binding(&token(Binding::Bearer), plain).is_ok());
+        }
+        assert!(check_binding(&bound, Some(Thumbprint([7; 32]))).is_ok());
+        for (identity, said) in
+            [(None, "was not built with"), (Some(Thumbprint([8; 32])), "another client certificate")]
+        {
+            let error = check_binding(&bound, identity).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Configuration);
+            assert!(error.to_string().contains(said), "{error}");
+        }
     }
 }

@@ -166,7 +166,7 @@ fn nonce_asked(answer: &Answer<'_>) -> Next {
     if answer.tried.nonce {
         return Next::Fail(nonce_loop());
     }
-    if answer.can_resend && proof::nonce(answer.headers).is_some() {
+    if answer.can_resend && proof::proof_nonce(answer.headers).is_some() {
         return Next::ResendWithNonce;
     }
     Next::Deliver

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{AccessToken, Binding, Instant, Origin, ProofRequest, Prover, TokenSet};
+use crate::{AccessToken, Binding, Instant, Origin, PrivateKey, ProofRequest, Prover, TokenSet};
 
 #[derive(Debug)]
 struct Unproven;
@@ -19,6 +19,10 @@ impl Prover for Unproven {
         Ok(HeaderValue::from_static("a.b.c"))
     }
     fn saw_nonce(&self, _origin: &Origin, _nonce: &str) {}
+    fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+    fn private_key(&self) -> Option<PrivateKey> {
+        None
+    }
 }
 
 fn token(text: &str, binding: Binding) -> Token {

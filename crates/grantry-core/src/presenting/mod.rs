@@ -8,7 +8,7 @@
 //! 3. [`TokenSource::ready`](crate::TokenSource::ready), else
 //!    [`TokenSource::token`](crate::TokenSource::token). No token, no request.
 //! 4. [`check_binding`] and [`prove`]: may this client present it, and with which proof?
-//! 5. Send; [`remember_nonce`].
+//! 5. Send; [`remember_answer`].
 //! 6. [`after_answer`]: hand the answer on, send once more, or fail.
 //!
 //! # What a 401 means
@@ -32,4 +32,4 @@ pub use allowed::{AllowedOrigins, check_binding, check_headers};
 pub use answer::{Answer, Next, Tried, after_answer, is_another, token_rejected};
 pub use challenge::{Challenge, Challenges};
 pub use origin::Origin;
-pub use proof::{prove, remember_nonce};
+pub use proof::{proof_nonce, prove, remember_answer};

@@ -1,5 +1,6 @@
 //! Proofs of possession on resource requests (RFC 9449 sections 7 and 9).
 
+use http::header::{AGE, DATE};
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::{AccessToken, Binding, Error, Origin, ProofRequest, Token};
@@ -32,15 +33,22 @@ pub async fn prove(
 }
 
 /// Tells the token's prover the nonce that an answer of `origin` names, whatever its status (RFC 9449
-/// section 8.2). The answer has to be of that very origin: nonces of different servers are kept apart.
-pub fn remember_nonce(token: &Token, origin: &Origin, headers: &HeaderMap) {
-    if let (Binding::Proof(prover), Some(nonce)) = (token.binding(), nonce(headers)) {
+/// section 8.2), and its date. The answer has to be of that very origin: nonces of different servers are kept apart.
+pub fn remember_answer(token: &Token, origin: &Origin, headers: &HeaderMap) {
+    let Binding::Proof(prover) = token.binding() else {
+        return;
+    };
+    if let Some(nonce) = proof_nonce(headers) {
         prover.saw_nonce(origin, nonce);
+    }
+    // Where a cache answered, the date is that of its copy.
+    if let Some(date) = headers.get(DATE).filter(|_| !headers.contains_key(AGE)) {
+        prover.saw_date(origin, date);
     }
 }
 
 /// The nonce that an answer names: exactly one, `1*NQCHAR` (RFC 9449 section 8.1), of at most 1024 bytes.
-pub(super) fn nonce(headers: &HeaderMap) -> Option<&str> {
+pub fn proof_nonce(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all("dpop-nonce").iter();
     let (nonce, None) = (all.next()?.to_str().ok()?, all.next()) else {
         return None;
@@ -60,7 +68,7 @@ mod tests {
                 .iter()
                 .map(|v| (http::HeaderName::from_static("dpop-nonce"), v.parse().unwrap()))
                 .collect();
-            nonce(&headers).map(str::to_owned)
+            proof_nonce(&headers).map(str::to_owned)
         };
         assert_eq!(of(&["eyJ7S_zG.eyJH0-Z.HX4w-7v"]).as_deref(), Some("eyJ7S_zG.eyJH0-Z.HX4w-7v"));
         assert_eq!(of(&[]), None);

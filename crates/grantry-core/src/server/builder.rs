@@ -6,9 +6,12 @@ use std::time::Duration;
 use url::Url;
 
 use super::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Endpoints, ErrorAlias, Lifetime,
-    Rotation, check_endpoint,
+    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Endpoints, ErrorAlias, ErrorCause,
+    Lifetime, Pkce, Rotation, check_endpoint,
 };
+
+/// Parameters of an answer that are credentials.
+const TOKENS: [&str; 4] = ["access_token", "refresh_token", "id_token", "device_code"];
 
 /// Builds an [`AuthorizationServer`].
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +25,12 @@ pub struct AuthorizationServerBuilder {
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) pushed_authorization_request_endpoint: Option<String>,
     pub(super) jwks_uri: Option<String>,
+    pub(super) mtls_token_endpoint: Option<String>,
+    pub(super) mtls_revocation_endpoint: Option<String>,
+    pub(super) mtls_introspection_endpoint: Option<String>,
+    pub(super) mtls_device_authorization_endpoint: Option<String>,
+    pub(super) mtls_pushed_authorization_request_endpoint: Option<String>,
+    pub(super) dpop_algorithms: Vec<String>,
     pub(super) names_itself_in_responses: bool,
     pub(super) requires_pushed_requests: bool,
     pub(super) methods: Vec<ClientAuthenticationMethod>,
@@ -31,10 +40,16 @@ pub struct AuthorizationServerBuilder {
     pub(super) missing_expires_in: Lifetime,
     pub(super) zero_means_never: bool,
     pub(super) scope_separator: char,
+    pub(super) granted_scope_separator: Option<char>,
+    pub(super) bearer_aliases: Vec<String>,
+    pub(super) pkce: Pkce,
     pub(super) assertion_audience: AssertionAudience,
     pub(super) error_aliases: Vec<ErrorAlias>,
+    pub(super) error_causes: Vec<ErrorCause>,
     pub(super) provider_code_prefix: Option<String>,
     pub(super) extra_parameters: Vec<(String, String)>,
+    pub(super) authorization_parameters: Vec<(String, String)>,
+    pub(super) kept_parameters: Vec<String>,
     pub(super) earliest_renewal: Option<Duration>,
     pub(super) refresh_token_idle_limit: Option<Duration>,
     pub(super) refresh_token_absolute_limit: Option<Duration>,
@@ -74,6 +89,12 @@ impl AuthorizationServerBuilder {
             device_authorization_endpoint: None,
             pushed_authorization_request_endpoint: None,
             jwks_uri: None,
+            mtls_token_endpoint: None,
+            mtls_revocation_endpoint: None,
+            mtls_introspection_endpoint: None,
+            mtls_device_authorization_endpoint: None,
+            mtls_pushed_authorization_request_endpoint: None,
+            dpop_algorithms: Vec::new(),
             names_itself_in_responses: false,
             requires_pushed_requests: false,
             methods: Vec::new(),
@@ -83,10 +104,16 @@ impl AuthorizationServerBuilder {
             missing_expires_in: Lifetime::Unknown,
             zero_means_never: false,
             scope_separator: ' ',
+            granted_scope_separator: None,
+            bearer_aliases: Vec::new(),
+            pkce: Pkce::Unknown,
             assertion_audience: AssertionAudience::Issuer,
             error_aliases: Vec::new(),
+            error_causes: Vec::new(),
             provider_code_prefix: None,
             extra_parameters: Vec::new(),
+            authorization_parameters: Vec::new(),
+            kept_parameters: Vec::new(),
             earliest_renewal: None,
             refresh_token_idle_limit: None,
             refresh_token_absolute_limit: None,
@@ -109,6 +136,16 @@ impl AuthorizationServerBuilder {
         pushed_authorization_request_endpoint,
         /// Where the server publishes its keys.
         jwks_uri,
+        /// The token endpoint's URL for clients with a certificate (RFC 8705 section 5, `mtls_endpoint_aliases`).
+        mtls_token_endpoint,
+        /// The revocation endpoint's URL for clients with a certificate.
+        mtls_revocation_endpoint,
+        /// The introspection endpoint's URL for clients with a certificate.
+        mtls_introspection_endpoint,
+        /// The device authorization endpoint's URL for clients with a certificate.
+        mtls_device_authorization_endpoint,
+        /// The pushed authorization request endpoint's URL for clients with a certificate.
+        mtls_pushed_authorization_request_endpoint,
         /// The provider's name.
         provider,
         /// The prefix of the provider's own error codes.
@@ -131,6 +168,12 @@ impl AuthorizationServerBuilder {
     /// Whether it accepts authorization requests only if they were pushed (RFC 9126 section 5).
     pub fn require_pushed_authorization_requests(mut self, required: bool) -> Self {
         self.requires_pushed_requests = required;
+        self
+    }
+
+    /// The algorithms of the proofs that it takes (RFC 9449 section 5.1, `dpop_signing_alg_values_supported`).
+    pub fn dpop_algorithms<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.dpop_algorithms = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -182,6 +225,24 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// What joins the scopes of its answers, where that is neither a space nor what joins those of requests.
+    pub fn granted_scope_separator(mut self, separator: char) -> Self {
+        self.granted_scope_separator = Some(separator);
+        self
+    }
+
+    /// What it calls a bearer token besides `bearer` (RFC 6749 section 7.1), such as `bot`. Case does not count.
+    pub fn bearer_aliases<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.bearer_aliases = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What it makes of a code challenge.
+    pub fn pkce(mut self, pkce: Pkce) -> Self {
+        self.pkce = pkce;
+        self
+    }
+
     /// Whom client assertions are addressed to.
     pub fn assertion_audience(mut self, audience: AssertionAudience) -> Self {
         self.assertion_audience = audience;
@@ -191,6 +252,30 @@ impl AuthorizationServerBuilder {
     /// Answers of the server's own that mean a registered error code.
     pub fn error_aliases(mut self, aliases: impl IntoIterator<Item = ErrorAlias>) -> Self {
         self.error_aliases = aliases.into_iter().collect();
+        self
+    }
+
+    /// What its own error codes mean, for diagnoses.
+    pub fn error_causes(mut self, causes: impl IntoIterator<Item = ErrorCause>) -> Self {
+        self.error_causes = causes.into_iter().collect();
+        self
+    }
+
+    /// Parameters that every authorization request carries, unless the flow is told another value of the same
+    /// name. They take the place of all that were named before, so that an empty list takes a preset's away.
+    pub fn authorization_parameters<N: Into<String>, V: Into<String>>(
+        mut self,
+        parameters: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.authorization_parameters =
+            parameters.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        self
+    }
+
+    /// Further parameters of a token answer (RFC 6749 section 5.1) that are handed on, such as `instance_url`; all
+    /// others are passed over. None of them may be one that holds a token.
+    pub fn kept_parameters<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.kept_parameters = names.into_iter().map(Into::into).collect();
         self
     }
 
@@ -218,11 +303,32 @@ impl AuthorizationServerBuilder {
         self
     }
 
+    /// The same facts with the endpoints that clients with a certificate use in the place of the others, where there are
+    /// any (RFC 8705 section 5).
+    pub(super) fn with_mtls_aliases(mut self) -> Self {
+        let swap = |endpoint: &mut Option<String>, alias: &Option<String>| {
+            if alias.is_some() {
+                endpoint.clone_from(alias);
+            }
+        };
+        if let Some(alias) = &self.mtls_token_endpoint {
+            self.token_endpoint.clone_from(alias);
+        }
+        swap(&mut self.revocation_endpoint, &self.mtls_revocation_endpoint);
+        swap(&mut self.introspection_endpoint, &self.mtls_introspection_endpoint);
+        swap(&mut self.device_authorization_endpoint, &self.mtls_device_authorization_endpoint);
+        swap(
+            &mut self.pushed_authorization_request_endpoint,
+            &self.mtls_pushed_authorization_request_endpoint,
+        );
+        self
+    }
+
     /// Checks every URL.
     ///
     /// # Errors
-    /// [`Configuration`](crate::ErrorKind::Configuration) names the first URL that may not be an endpoint, and
-    /// what to change.
+    /// [`Configuration`](crate::ErrorKind::Configuration) names the first URL that may not be an endpoint, or a
+    /// parameter of answers that may not be kept, and what to change.
     pub fn build(self) -> Result<AuthorizationServer, crate::Error> {
         let endpoint = |what: &str, url: &str| -> Result<Url, crate::Error> {
             let url = Url::parse(url).map_err(|e| {
@@ -253,6 +359,23 @@ impl AuthorizationServerBuilder {
             )?,
             jwks: optional("JWKS URI", &self.jwks_uri)?,
         };
+        if let Some(name) = self.kept_parameters.iter().find(|name| TOKENS.contains(&name.as_str())) {
+            return Err(crate::Error::configuration(format!(
+                "the parameter {name} of an answer holds a token, which goes its own way: keep other parameters only"
+            )));
+        }
+        for (what, url) in [
+            ("token endpoint for mutual TLS", &self.mtls_token_endpoint),
+            ("revocation endpoint for mutual TLS", &self.mtls_revocation_endpoint),
+            ("introspection endpoint for mutual TLS", &self.mtls_introspection_endpoint),
+            ("device authorization endpoint for mutual TLS", &self.mtls_device_authorization_endpoint),
+            (
+                "pushed authorization request endpoint for mutual TLS",
+                &self.mtls_pushed_authorization_request_endpoint,
+            ),
+        ] {
+            optional(what, url)?;
+        }
         let token_endpoint = endpoint("token endpoint", &self.token_endpoint)?;
         Ok(AuthorizationServer { facts: Box::new(self), token_endpoint, endpoints })
     }

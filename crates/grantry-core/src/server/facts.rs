@@ -113,3 +113,28 @@ pub struct ErrorAlias {
     /// The code of RFC 6749 section 5.2 that it means.
     pub means: &'static str,
 }
+
+/// What the server makes of a code challenge (RFC 7636). The authorization code flow always sends one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Pkce {
+    /// Nobody verified it.
+    #[default]
+    Unknown,
+    /// It refuses requests without a challenge.
+    Required,
+    /// It checks the verifier of a request that had a challenge.
+    Supported,
+    /// It takes no notice of the challenge: a stolen code is worth as much as without one.
+    Ignored,
+}
+
+/// What one of the server's own error codes means, for the person who reads the diagnosis. Nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "presets are written as literals")]
+pub struct ErrorCause {
+    /// The provider's code, such as `AADSTS700082`, or the OAuth code that it answers with.
+    pub code: &'static str,
+    /// The cause, as the rest of a sentence, without a full stop.
+    pub cause: &'static str,
+}

@@ -11,7 +11,11 @@ use url::Url;
 
 pub use builder::AuthorizationServerBuilder;
 pub use endpoint_url::{InvalidEndpoint, check_endpoint};
-pub use facts::{AssertionAudience, ClientAuthenticationMethod, ErrorAlias, Lifetime, Rotation};
+pub use facts::{
+    AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
+};
+
+use crate::{Diagnosis, Error};
 
 /// An authorization server: its endpoints, what it accepts and how its answers have to be read.
 ///
@@ -52,6 +56,20 @@ impl AuthorizationServer {
     /// The same facts, to change some of them.
     pub fn to_builder(&self) -> AuthorizationServerBuilder {
         (*self.facts).clone()
+    }
+
+    /// The same server as a client with a certificate reaches it: by the endpoints that it has for mutual TLS, and by the
+    /// others where it has none (RFC 8705 section 5).
+    ///
+    /// # Errors
+    /// None, as far as is known: every URL was checked when the facts were built.
+    pub fn for_mutual_tls(&self) -> Result<Self, crate::Error> {
+        self.to_builder().with_mtls_aliases().build()
+    }
+
+    /// The algorithms of the proofs that it takes (RFC 9449 section 5.1); empty where they are not known.
+    pub fn dpop_algorithms(&self) -> impl Iterator<Item = &str> {
+        self.facts.dpop_algorithms.iter().map(String::as_str)
     }
 
     /// The token endpoint (RFC 6749 section 3.2).
@@ -139,6 +157,21 @@ impl AuthorizationServer {
         self.facts.scope_separator
     }
 
+    /// What joins the scopes of its answers, where that is neither a space nor what joins those of requests.
+    pub fn granted_scope_separator(&self) -> Option<char> {
+        self.facts.granted_scope_separator
+    }
+
+    /// What it calls a bearer token besides `bearer`.
+    pub fn bearer_aliases(&self) -> &[String] {
+        &self.facts.bearer_aliases
+    }
+
+    /// What it makes of a code challenge (RFC 7636).
+    pub fn pkce(&self) -> Pkce {
+        self.facts.pkce
+    }
+
     /// Whom client assertions are addressed to.
     pub fn assertion_audience(&self) -> AssertionAudience {
         self.facts.assertion_audience
@@ -149,6 +182,26 @@ impl AuthorizationServer {
         &self.facts.error_aliases
     }
 
+    /// What its own error codes mean.
+    pub fn error_causes(&self) -> &[ErrorCause] {
+        &self.facts.error_causes
+    }
+
+    /// Adds what the codes of an error mean at this server to its diagnosis, before the causes that follow from its
+    /// kind.
+    #[must_use]
+    pub fn explain(&self, error: Error) -> Error {
+        let named = |cause: &&ErrorCause| {
+            let codes = [error.provider_code(), error.oauth_code()];
+            codes.into_iter().flatten().any(|code| code == cause.code)
+        };
+        let Some(found) = self.facts.error_causes.iter().find(named) else { return error };
+        let said = error.diagnosis();
+        let own = Diagnosis::new(said.party(), said.remedy().to_owned(), said.retry()).cause(found.cause);
+        let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
+        error.with_diagnosis(own)
+    }
+
     /// The prefix of the provider's own error codes inside `error_description`, such as `AADSTS`.
     pub fn provider_code_prefix(&self) -> Option<&str> {
         self.facts.provider_code_prefix.as_deref()
@@ -157,6 +210,16 @@ impl AuthorizationServer {
     /// Parameters that every token request carries.
     pub fn extra_parameters(&self) -> &[(String, String)] {
         &self.facts.extra_parameters
+    }
+
+    /// Parameters that every authorization request carries, unless the flow was told another value.
+    pub fn authorization_parameters(&self) -> &[(String, String)] {
+        &self.facts.authorization_parameters
+    }
+
+    /// Further parameters of a token answer that are handed on.
+    pub fn kept_parameters(&self) -> &[String] {
+        &self.facts.kept_parameters
     }
 
     /// How long before expiry a renewal is refused as too early, if the server does that.
@@ -239,9 +302,64 @@ mod tests {
             start().device_authorization_endpoint(http),
             start().pushed_authorization_request_endpoint(http),
             start().jwks_uri(http),
+            start().mtls_token_endpoint(http),
+            start().mtls_revocation_endpoint(http),
+            start().mtls_introspection_endpoint(http),
+            start().mtls_device_authorization_endpoint(http),
+            start().mtls_pushed_authorization_request_endpoint(http),
         ] {
             assert!(build(builder).is_err());
         }
+    }
+
+    #[test]
+    fn no_token_is_kept_as_if_it_were_a_further_parameter() {
+        let keeping = |name: &str| {
+            AuthorizationServer::builder("https://a.example/t")
+                .kept_parameters(["instance_url", name])
+                .build()
+        };
+        for name in ["access_token", "refresh_token", "id_token", "device_code"] {
+            assert!(keeping(name).unwrap_err().to_string().contains(name), "{name}");
+        }
+        assert_eq!(keeping("id").unwrap().kept_parameters(), ["instance_url", "id"]);
+    }
+
+    #[test]
+    fn a_code_that_the_facts_know_explains_itself_before_the_usual_causes() {
+        let cause = |code, cause| ErrorCause { code, cause };
+        let causes = [cause("X1", "the first"), cause("odd", "the second")];
+        let server =
+            AuthorizationServer::builder("https://a.example/t").error_causes(causes).build().unwrap();
+        let error = || Error::new(crate::ErrorKind::InvalidGrant, crate::Stage::Token, "it was refused");
+        let usual = error().diagnosis();
+        for (explained, first) in [
+            (error().with_provider_code("X1").with_oauth_code("odd"), "the first"),
+            (error().with_oauth_code("odd"), "the second"),
+        ] {
+            let diagnosis = server.explain(explained).diagnosis();
+            assert_eq!(diagnosis.causes().next(), Some(first));
+            assert!(diagnosis.causes().skip(1).eq(usual.causes()));
+            assert_eq!((diagnosis.party(), diagnosis.retry()), (usual.party(), usual.retry()));
+        }
+        assert_eq!(server.explain(error().with_provider_code("X12")).diagnosis(), usual);
+    }
+
+    #[test]
+    fn req_c11_a_client_with_a_certificate_uses_the_aliases_and_what_has_none_as_it_is() {
+        let server = AuthorizationServer::builder("https://a.example/t")
+            .revocation_endpoint("https://a.example/r")
+            .introspection_endpoint("https://a.example/i")
+            .mtls_token_endpoint("https://mtls.a.example/t")
+            .mtls_introspection_endpoint("https://mtls.a.example/i")
+            .build()
+            .unwrap();
+        assert_eq!(server.token_endpoint().as_str(), "https://a.example/t");
+        let mutual = server.for_mutual_tls().unwrap();
+        assert_eq!(mutual.token_endpoint().as_str(), "https://mtls.a.example/t");
+        assert_eq!(mutual.introspection_endpoint().unwrap().as_str(), "https://mtls.a.example/i");
+        assert_eq!(mutual.revocation_endpoint().unwrap().as_str(), "https://a.example/r");
+        assert_eq!(mutual.for_mutual_tls().unwrap(), mutual);
     }
 
     #[test]

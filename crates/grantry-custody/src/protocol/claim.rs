@@ -117,7 +117,9 @@ impl Snapshot {
             Some(None) => doubt.first_sent.after(terms.doubt_limit),
             None => doubt.settled,
         };
-        let last_chance = useless.max(doubt.settled);
+        // As long as the store answered nobody, an owner could not come back with what it had received.
+        let back = self.reachable_since.after(terms.allowance);
+        let last_chance = useless.max(doubt.settled).max(back);
         if self.now < last_chance { Err(last_chance) } else { Ok(most) }
     }
 

@@ -18,6 +18,9 @@ pub struct Proceeds {
     pub parent: Option<Fingerprint>,
     /// The refresh token of the answer; `None` where it names none, so that the one that was redeemed stays.
     pub successor: Option<Fingerprint>,
+    /// Whether the answer could be used. A refresh token that was salvaged from one that could not may be the only one
+    /// that lives, or none at all.
+    pub usable: bool,
 }
 
 /// Where what was brought belongs.
@@ -45,6 +48,9 @@ impl Snapshot {
         if self.lineage != proceeds.lineage || revoked {
             return Landing::Orphan;
         }
+        if !proceeds.usable {
+            return self.land_salvaged(proceeds);
+        }
         let mut standing = self.standing.clone();
         let placed = proceeds.parent.is_none_or(|parent| standing.place(parent, proceeds));
         let access = placed && standing.access_epoch < proceeds.epoch;
@@ -55,11 +61,32 @@ impl Snapshot {
             standing.verdict = None;
         }
         self.let_others_finish(&mut standing, proceeds, terms);
+        standing.epoch = standing.epoch.max(proceeds.epoch);
         standing.forget(&proceeds.attempt);
         if standing == self.standing && !access {
             return Landing::Done;
         }
         Landing::Write { standing, access }
+    }
+
+    /// What was salvaged is kept beside the token that was redeemed, and tried first. Where that one was replaced
+    /// meanwhile, the later of the two attempts brought what the server has seen last.
+    fn land_salvaged(&self, proceeds: &Proceeds) -> Landing {
+        let mut standing = self.standing.clone();
+        if let Some(intent) = self.standing.intent.filter(|intent| intent.attempt == proceeds.attempt) {
+            standing.doubt(&intent, self.now);
+        }
+        standing.forget(&proceeds.attempt);
+        let is_wanted = proceeds.parent.is_some_and(|parent| {
+            let is_later = standing.current.is_some_and(|current| current.epoch < proceeds.epoch);
+            standing.held(parent).is_some() || (standing.parent == Some(parent) && is_later)
+        });
+        if let Some(found) = proceeds.successor.filter(|found| is_wanted && standing.held(*found).is_none()) {
+            standing.keep(Candidate::salvaged(found, proceeds.epoch));
+            // The server may have refused the one that was redeemed because of this one.
+            standing.verdict = None;
+        }
+        if standing == self.standing { Landing::Done } else { Landing::Write { standing, access: false } }
     }
 
     /// Another attempt at the token that was just replaced may have its request under way. The new token is not redeemed
@@ -95,7 +122,8 @@ impl Standing {
         if self.held(parent).is_some() {
             self.current = Some(Candidate::proven(successor, proceeds.epoch));
             self.parent = Some(parent);
-            self.others.clear();
+            // What was salvaged from a later answer the server has seen last.
+            self.others.retain(|other| !other.proven && other.epoch > proceeds.epoch);
             return true;
         }
         if let Some(held) = self.held_mut(successor) {
@@ -104,6 +132,12 @@ impl Standing {
         }
         let sibling = Candidate::proven(successor, proceeds.epoch);
         match self.current {
+            // The record knows of no such attempt: the store went back by more than one, and holds an ancestor.
+            Some(_) if self.epoch < proceeds.epoch => {
+                self.current = Some(sibling);
+                self.parent = Some(parent);
+                self.others.clear();
+            }
             // Of two children of one token the later attempt's is the one that the server has seen last.
             Some(current) if self.parent == Some(parent) && current.epoch < proceeds.epoch => {
                 self.current = Some(sibling);

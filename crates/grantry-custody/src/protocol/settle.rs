@@ -3,7 +3,7 @@
 use grantry_core::StoreTime;
 use grantry_vault::Fingerprint;
 
-use super::{Candidate, Doubt, Intent, Snapshot, Standing, Verdict};
+use super::{Intent, Snapshot, Standing, Verdict};
 
 /// How an attempt ended that brought nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,11 +13,8 @@ pub enum Outcome {
     NotSpent,
     /// The server refused the token (`invalid_grant`).
     Refused,
-    /// Nobody can tell. An unusable answer may have held a refresh token.
-    Unknown {
-        /// The token that was found, if one was.
-        salvaged: Option<Fingerprint>,
-    },
+    /// Nobody can tell.
+    Unknown,
 }
 
 /// What follows.
@@ -48,18 +45,9 @@ impl Snapshot {
         }
         match (outcome, intent.token) {
             (Outcome::NotSpent, _) | (_, None) => Settled::AsBefore(standing),
-            (Outcome::Unknown { salvaged }, Some(token)) => {
-                if let Some(candidate) = standing.held_mut(token) {
-                    // This attempt is over: nobody comes back with what it might have brought.
-                    candidate.add_doubt(Doubt {
-                        first_sent: intent.first_sent,
-                        sends: intent.sends,
-                        settled: self.now,
-                    });
-                }
-                if let Some(found) = salvaged {
-                    standing.keep(Candidate::salvaged(found, intent.epoch));
-                }
+            (Outcome::Unknown, Some(_)) => {
+                // This attempt is over: nobody comes back with what it might have brought.
+                standing.doubt(intent, self.now);
                 Settled::InDoubt(standing)
             }
             (Outcome::Refused, Some(token)) => self.refused(standing, token),

@@ -89,6 +89,9 @@ pub struct Snapshot {
     pub now: StoreTime,
     /// The store's clock when it was read, as it said: what is written is in it. Never earlier than `now`.
     pub stamp: StoreTime,
+    /// Since when this process has had answers of the store, without a failure in between. Before that nobody may have been
+    /// able to write.
+    pub reachable_since: StoreTime,
     /// When the stored access token expires: `None` without one, `Some(None)` where the server did not say.
     pub access_expires: Option<Option<StoreTime>>,
 }
@@ -135,7 +138,11 @@ impl Standing {
     pub(super) fn lapse(&mut self, now: StoreTime, terms: &Terms) {
         let Some(intent) = self.intent.filter(|intent| intent.lease_until <= now) else { return };
         self.intent = None;
-        let settled = intent.lease_until.after(terms.allowance);
+        self.doubt(&intent, intent.lease_until.after(terms.allowance));
+    }
+
+    /// Nobody knows how an attempt ended; from `settled` on nobody can come back any more with what it brought.
+    pub(super) fn doubt(&mut self, intent: &Intent, settled: StoreTime) {
         let doubt = Doubt { first_sent: intent.first_sent, sends: intent.sends, settled };
         if let Some(candidate) = intent.token.and_then(|token| self.held_mut(token)) {
             candidate.add_doubt(doubt);

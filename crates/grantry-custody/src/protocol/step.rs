@@ -31,7 +31,7 @@ pub enum Event {
     Woken,
     /// Whoever asked waits no longer.
     OutOfPatience,
-    /// The authorization server's answer brought this.
+    /// The authorization server's answer brought this, or this was salvaged from it.
     Brought(Proceeds),
     /// The request brought nothing.
     Failed(Outcome),
@@ -250,14 +250,14 @@ impl Redemption {
             }
             Event::Failed(outcome) => self.settle(claim.intent, outcome, &snapshot),
             // The attempt was cut off, so nobody can tell.
-            _ => self.settle(claim.intent, Outcome::Unknown { salvaged: None }, &snapshot),
+            _ => self.settle(claim.intent, Outcome::Unknown, &snapshot),
         }
     }
 
     fn land(&mut self, mut landing: Cargo, snapshot: Snapshot) -> Vec<Effect> {
         match snapshot.land(&landing.proceeds, &self.terms) {
             Landing::Write { standing, access } => {
-                let change = Change { standing, lands: true, access };
+                let change = Change { standing, lands: landing.proceeds.usable, access };
                 let stage = Stage::Landing { landing, snapshot: Some(snapshot) };
                 self.go(stage, vec![Effect::Write(Box::new(change))])
             }
@@ -267,6 +267,9 @@ impl Redemption {
     }
 
     fn landed(&mut self, landing: &mut Cargo) -> Vec<Effect> {
+        if !landing.proceeds.usable {
+            return vec![Effect::Unboard, Effect::Finish(End::InDoubt(None))];
+        }
         let mut effects = Vec::new();
         if !std::mem::replace(&mut landing.released, true) {
             effects.push(Effect::Release);
@@ -286,7 +289,8 @@ impl Redemption {
             // The store does not answer. What was brought is kept, and brought home when it does, however long that takes.
             _ => {
                 let mut effects = Vec::new();
-                if landing.aboard && self.release_aboard && !landing.released {
+                let is_fit = landing.aboard && landing.proceeds.usable;
+                if is_fit && self.release_aboard && !landing.released {
                     landing.released = true;
                     effects.push(Effect::Release);
                 }

@@ -110,7 +110,9 @@ impl Orphan {
         if let Some(token) = &self.brought.refresh_token {
             let _: Revoked = in_time(revoker.revoke_refresh_token(token)).await?;
         }
-        let _: Revoked = in_time(revoker.revoke_access_token(&self.brought.access_token)).await?;
+        if let Some(access) = &self.brought.access {
+            let _: Revoked = in_time(revoker.revoke_access_token(&access.token)).await?;
+        }
         Ok(Orphaned::Done)
     }
 }

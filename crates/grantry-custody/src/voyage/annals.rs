@@ -53,8 +53,8 @@ impl Voyage {
     fn failing(&self, after: &Standing) -> Option<Happened> {
         let failure = self.failure.as_ref()?;
         match failure.consumed {
-            grantry_core::Consumed::No if self.salvaged.is_none() => None,
-            grantry_core::Consumed::Refused if self.salvaged.is_none() => {
+            grantry_core::Consumed::No if self.brought.is_none() => None,
+            grantry_core::Consumed::Refused if self.brought.is_none() => {
                 // A refusal that does not end the grant is worth an entry too: it names the token's end.
                 Some(Happened::Refused(Refusal {
                     kind: failure.error.kind(),

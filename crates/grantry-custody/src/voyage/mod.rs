@@ -20,7 +20,7 @@ use grantry_vault::audit::Outcome as Audited;
 use grantry_vault::{Fingerprint, Renewing};
 use tokio::sync::oneshot;
 
-use crate::brought::Brought;
+use crate::brought::{Brought, BroughtAccess};
 use crate::grant::Inner;
 use crate::lifeboat::{Cargo, Seat};
 use crate::protocol::{Change, Effect, End, Event, Outcome, Proceeds, Redemption};
@@ -58,13 +58,14 @@ pub(crate) struct Voyage {
     has_adopted: bool,
     /// Whether this attempt tried to send a request.
     was_sent: bool,
-    salvaged: Option<RefreshToken>,
     /// When the client got the newest of its secrets, if that was looked up.
     secret_added: Option<Timestamp>,
     /// Whether what was adopted has to stay in its lifeboat: it is to be revoked, and is not yet.
     stays_aboard: bool,
     /// Whether the record was gone when it was read last.
     is_gone: bool,
+    /// Whether the store had gone back behind what this process had seen when it was read last.
+    is_rolled_back: bool,
     /// Why the store did not do what it was asked.
     store_error: Option<Error>,
     /// What the attempt is to replace.
@@ -110,10 +111,10 @@ impl Voyage {
             failure: None,
             has_adopted: false,
             was_sent: false,
-            salvaged: None,
             secret_added: None,
             stays_aboard: false,
             is_gone: false,
+            is_rolled_back: false,
             store_error: None,
             replacing,
             claimed_at: now,
@@ -138,10 +139,10 @@ impl Voyage {
             failure: None,
             has_adopted: false,
             was_sent: false,
-            salvaged: None,
             secret_added: None,
             stays_aboard: false,
             is_gone: false,
+            is_rolled_back: false,
             store_error: None,
             replacing: None,
             claimed_at: now,
@@ -179,6 +180,7 @@ impl Voyage {
                         None
                     }
                     Effect::Finish(end) => {
+                        self.remember();
                         self.finish(end);
                         let at = match end {
                             End::InDoubt(Some(at)) | End::Busy(at) => self.local(at),
@@ -203,8 +205,7 @@ impl Voyage {
         };
         let used = if change.lands { self.grant.meter.take() } else { Usage::default() };
         chronicle.usage = chronicle.usage.and(used);
-        let (brought, salvaged, target) = (self.brought.as_ref(), self.salvaged.as_ref(), &self.grant.target);
-        let record = stored.changed(change, brought, salvaged, target, wall, &chronicle);
+        let record = stored.changed(change, self.brought.as_ref(), &self.grant.target, wall, &chronicle);
         let record = match record {
             Ok(record) => record,
             Err(error) => {
@@ -228,7 +229,8 @@ impl Voyage {
             }
             Err(error) => {
                 self.grant.meter.give_back(used);
-                if change.lands {
+                self.grant.custody.store_clock.failed();
+                if self.brought.is_some() {
                     self.grant.tell(&News::custody_at_risk(self.grant.key.clone(), self.aboard));
                 }
                 self.store_error = Some(error);
@@ -247,8 +249,13 @@ impl Voyage {
         }
         let mut attempt =
             Attempt::replace_if_any(self.replacing.as_ref()).send_before(self.claimed_at.after(within));
+        let proof_key = stored.stored.proof_key().cloned();
         if let Some(refresh_token) = &refresh_token {
             attempt = attempt.redeem(refresh_token);
+            // What is bound to a key is redeemed with that key, however old it is (RFC 9449 section 5).
+            if let Some(proof_key) = &proof_key {
+                attempt = attempt.bound_to(proof_key);
+            }
         }
         self.was_sent = true;
         let inner = Arc::clone(&self.grant.inner);
@@ -263,23 +270,28 @@ impl Voyage {
             || Failure::unknown(Error::new(ErrorKind::Internal, Stage::Token, "the grant panicked"));
         match answered.unwrap_or_else(|_| Err(panicked())) {
             Ok(set) => self.brought(redemption, set),
-            Err(failure) => self.failed(failure).await,
+            Err(failure) => self.failed(redemption, failure).await,
         }
     }
 
     fn brought(&mut self, redemption: &Redemption, set: TokenSet) -> Event {
         let (Some(stored), Some(intent)) = (&self.stored, redemption.claimed()) else {
-            return Event::Failed(Outcome::Unknown { salvaged: None });
+            return Event::Failed(Outcome::Unknown);
         };
         let lineage = stored.stored.version.lineage();
         let token = set.token();
+        let (binding, proof_key) = Brought::bound(token.binding());
         let brought = Brought {
-            proceeds: Brought::proceeds(lineage, &intent, set.refresh_token()),
+            proceeds: Brought::proceeds(lineage, &intent, set.refresh_token(), true),
             refresh_token: set.refresh_token().cloned(),
-            access_token: grantry_core::AccessToken::new(token.expose()),
-            granted: token.scope().clone(),
             obtained: stored.store_time(set.obtained()),
-            expires: token.expires().map(|expires| stored.store_time(expires)),
+            access: Some(BroughtAccess {
+                token: grantry_core::AccessToken::new(token.expose()),
+                granted: token.scope().clone(),
+                expires: token.expires().map(|expires| stored.store_time(expires)),
+                binding,
+                proof_key,
+            }),
         };
         let proceeds: Proceeds = brought.proceeds;
         self.brought = Some(brought);
@@ -287,16 +299,19 @@ impl Voyage {
         Event::Brought(proceeds)
     }
 
-    async fn failed(&mut self, mut failure: Failure) -> Event {
+    async fn failed(&mut self, redemption: &Redemption, mut failure: Failure) -> Event {
         let salvaged = failure.salvaged.take();
-        let outcome = match (&salvaged, failure.consumed) {
-            (Some(found), _) => Outcome::Unknown { salvaged: Some(Fingerprint::of(found)) },
-            (None, Consumed::No) => Outcome::NotSpent,
-            (None, Consumed::Refused) => Outcome::Refused,
-            (None, _) => Outcome::Unknown { salvaged: None },
+        let outcome = match failure.consumed {
+            Consumed::No => Outcome::NotSpent,
+            Consumed::Refused => Outcome::Refused,
+            _ => Outcome::Unknown,
         };
-        self.salvaged = salvaged;
         self.failure = Some(failure);
+        if let Some(found) = salvaged
+            && let Some(event) = self.salvaged(redemption, found)
+        {
+            return event;
+        }
         if outcome == Outcome::Refused {
             // The successor may be in a lifeboat of a process that died here.
             // Boxed, for what is adopted sails like this.
@@ -304,6 +319,16 @@ impl Voyage {
             self.look_up_secret().await;
         }
         Event::Failed(outcome)
+    }
+
+    /// A refresh token that was found in an answer that cannot be used goes the way of one that came with a usable answer.
+    fn salvaged(&mut self, redemption: &Redemption, found: RefreshToken) -> Option<Event> {
+        let (stored, intent) = (self.stored.as_ref()?, redemption.claimed()?);
+        intent.token?;
+        let proceeds = Brought::proceeds(stored.stored.version.lineage(), &intent, Some(&found), false);
+        let obtained = stored.store_time(self.grant.custody.clock.now());
+        self.brought = Some(Brought { proceeds, refresh_token: Some(found), obtained, access: None });
+        Some(Event::Brought(proceeds))
     }
 
     async fn board(&mut self, redemption: &Redemption) -> Event {

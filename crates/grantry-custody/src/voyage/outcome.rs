@@ -10,6 +10,7 @@ use grantry_vault::audit::Outcome as Audited;
 
 use super::Voyage;
 use crate::protocol::{End, Verdict};
+use crate::stored_grant::Provers;
 
 impl Voyage {
     /// Lets whoever asked have the token: the record has it, or a lifeboat.
@@ -49,8 +50,15 @@ impl Voyage {
     }
 
     fn stored_token_set(&self) -> super::Reply {
-        let set = self.stored.as_ref().and_then(|stored| stored.token_set(&self.grant.target));
-        set.ok_or_else(|| Failure::unsent(Error::internal("the stored access token cannot be presented")))
+        let elsewhere = self.grant.dpop_key.as_ref();
+        let provers = Provers { of: &self.grant.custody.provers, elsewhere };
+        let set = self.stored.as_ref().and_then(|stored| stored.token_set(&self.grant.target, &provers));
+        set.ok_or_else(|| {
+            Failure::unsent(Error::configuration(
+                "the stored access token cannot be presented: it is bound to a key that is not beside it, so name that key \
+                 with `dpop_key`; or a newer version wrote it",
+            ))
+        })
     }
 
     fn error_kind(&self, end: End) -> ErrorKind {
@@ -127,7 +135,7 @@ impl Voyage {
 
     pub(super) fn local(&self, at: StoreTime) -> Option<Instant> {
         let stored = self.stored.as_ref()?;
-        Some(at.to_local(stored.believed, stored.answered))
+        Some(at.to_local(stored.believed.now, stored.answered))
     }
 
     fn tell(&self, end: End) {

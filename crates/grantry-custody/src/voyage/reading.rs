@@ -4,12 +4,13 @@ use grantry_core::{Clock, Error, Rotation};
 use grantry_vault::Renewing;
 
 use super::Voyage;
-use crate::protocol::Event;
+use crate::protocol::{Event, Redemption};
 use crate::stored_grant::StoredGrant;
 
 impl Voyage {
     pub(super) async fn read(&mut self) -> Event {
         let event = self.read_once().await;
+        let event = if self.is_rolled_back { self.restore(event).await } else { event };
         // Before a token is sent once more to a server that may revoke the family for it: the successor may be in a lifeboat
         // of a process that died here.
         let Event::Read(snapshot) = &event else { return event };
@@ -28,11 +29,9 @@ impl Voyage {
         let Some(renewing) = &self.renewing else { return Event::NotRead };
         self.waiting.watch(renewing);
         let asked = self.grant.custody.clock.now();
-        let read = match renewing.grant().await {
-            // What was lost is in this process, or in a lifeboat: it is written again on top of what is there.
-            Err(error) if Renewing::is_rollback(&error) => renewing.grant_after_rollback().await,
-            other => other,
-        };
+        let read = renewing.grant().await;
+        self.is_rolled_back = read.as_ref().is_err_and(Renewing::is_rollback);
+        let read = if self.is_rolled_back { renewing.grant_after_rollback().await } else { read };
         let answered = self.grant.custody.clock.now();
         match read {
             Ok(Some(stored)) => {
@@ -51,7 +50,42 @@ impl Voyage {
                 self.is_gone = true;
                 Event::Gone
             }
-            Err(error) => self.not_read(error),
+            Err(error) => {
+                self.grant.custody.store_clock.failed();
+                self.not_read(error)
+            }
+        }
+    }
+
+    /// The store went back: what it has lost, and this process remembers, is written again on top of what is there.
+    ///
+    /// Until it is, nothing is sent: the token that is there was redeemed.
+    async fn restore(&mut self, event: Event) -> Event {
+        let (Event::Read(_), None, Some(stored), Some(renewing)) =
+            (&event, &self.brought, &self.stored, &self.renewing)
+        else {
+            return event;
+        };
+        let Some(lost) = self.grant.keepsake.lost_by(stored, renewing).await else { return event };
+        tracing::warn!(grant = %self.grant.key, "the store has lost what it had kept; it is written again");
+        let renewing = match self.grant.vault.renew(self.grant.key.service(), self.grant.key.account()).await
+        {
+            Ok(renewing) => renewing,
+            Err(error) => return self.not_read(error),
+        };
+        let redemption = Redemption::adopt(lost.proceeds, self.grant.terms);
+        // Boxed, for it sails like this one.
+        let restored = Box::pin(Voyage::adopting(self.grant.clone(), renewing, lost).sail(redemption));
+        match tokio::time::timeout(self.grant.terms.lease, restored).await {
+            Ok(_) => self.read_once().await,
+            Err(_) => Event::NotRead,
+        }
+    }
+
+    /// Remembers what the record holds.
+    pub(super) fn remember(&self) {
+        if let (Some(stored), Some(renewing)) = (&self.stored, &self.renewing) {
+            self.grant.keepsake.keep(stored, &self.grant.target, renewing);
         }
     }
 

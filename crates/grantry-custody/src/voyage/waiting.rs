@@ -13,7 +13,6 @@ use crate::protocol::Event;
 /// How long a change may stay unnoticed where the store's hints are lost.
 const POLL: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const MOST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What an attempt waits with.
 pub(super) struct Waiting {
@@ -21,13 +20,21 @@ pub(super) struct Waiting {
     until: Instant,
     clock: Arc<dyn Clock>,
     pauses: u32,
+    most_pause: Duration,
 }
 
 impl Waiting {
     pub(super) fn new(grant: &Inner, now: Instant) -> Self {
         let terms = &grant.terms;
         let patience = 2 * (terms.lease + terms.allowance);
-        Self { hint: None, until: now.after(patience), clock: Arc::clone(&grant.custody.clock), pauses: 0 }
+        Self {
+            hint: None,
+            until: now.after(patience),
+            clock: Arc::clone(&grant.custody.clock),
+            pauses: 0,
+            // Whoever has something in its hands is back in time once the store is.
+            most_pause: terms.allowance / 3,
+        }
     }
 
     /// Registers for changes, before the record is read: one that comes after the reading is not missed.
@@ -39,7 +46,7 @@ impl Waiting {
     pub(super) async fn pause(&mut self) {
         let pause = FIRST_PAUSE * 2u32.saturating_pow(self.pauses);
         self.pauses = (self.pauses + 1).min(10);
-        tokio::time::sleep(pause.min(MOST_PAUSE)).await;
+        tokio::time::sleep(pause.min(self.most_pause)).await;
     }
 }
 
@@ -53,7 +60,7 @@ impl Voyage {
         }
         let Some(stored) = &self.stored else { return Event::Woken };
         // Both readings were taken around the same moment; by the later one the lease is certainly over.
-        let until = until.to_local(stored.believed, stored.answered);
+        let until = until.to_local(stored.believed.now, stored.answered);
         let hint = self.waiting.hint.take();
         // Without hints the record is looked at more often, and not by all at the same moment.
         let most = if hint.is_some() { POLL } else { self.grant.custody.jitter(POLL / 5) };

@@ -1,15 +1,18 @@
 //! Lost answers, crashes, stores that do not answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Clock, ErrorKind, Failure, Grant, GrantKey, TokenSet};
+use grantry_core::{Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Stage, TokenSet};
 use grantry_custody::{FolderLifeboat, Lifeboat, Release};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::access::Principal;
+use grantry_vault::{Precondition, RecordKey, Vault};
 
-use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, kind};
+use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, key, kind};
+use crate::process::Start;
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_is_asked_for_again_inside_the_window_whatever_the_caller_does() {
@@ -205,4 +208,78 @@ async fn a_store_that_hangs_while_a_lease_is_extended_does_not_keep_the_answer_f
     }
     assert_eq!(aboard, 1, "what was received is on the disk");
     call.abort();
+}
+
+/// Makes an answer unusable, with the refresh token still in it.
+#[derive(Debug)]
+struct Mangling(Arc<dyn Grant>, AtomicBool);
+
+#[async_trait]
+impl Grant for Mangling {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let set = self.0.obtain(attempt).await?;
+        if self.1.swap(false, Ordering::Relaxed) {
+            let error = Error::new(ErrorKind::InvalidAnswer, Stage::Token, "the answer was mangled");
+            return Err(Failure::unknown(error).with_salvaged(set.refresh_token().cloned()));
+        }
+        Ok(set)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_from_an_unusable_answer_outlives_a_store_that_fails_and_the_process_that_found_it() {
+    let world = World::new(STRICT).await;
+    let mangling = Mangling(world.redemption(), AtomicBool::new(true));
+    let start = Start { redemption: Some(Arc::new(mangling)), ..Start::default() };
+    let process = world.process_with("one", start).await;
+    let call = process.grant.obtain(Attempt::first());
+    let fail = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        process.link.cut();
+        // The sync of the disk takes its time in this world, not in that one.
+        while !process.events.taken().contains(&"custody_at_risk") {
+            world.pass(Duration::from_millis(100)).await;
+            tokio::task::spawn_blocking(|| std::thread::sleep(Duration::from_millis(1))).await.unwrap();
+        }
+        world.pass(Duration::from_secs(20)).await;
+    };
+    tokio::select! {
+        _ = call => panic!("nothing can be told before the store has it"),
+        () = fail => {}
+    }
+    let left = std::fs::read_dir(world.lifeboats()).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(&left, world.lifeboats().join("dead.lifeboat")).unwrap();
+    let next = world.replica().await;
+    let set = next.grant.obtain(Attempt::first()).await.unwrap();
+    assert!(world.is_alive().await);
+    assert_eq!((set.generation(), world.requests()), (1, 2), "what was found is redeemed, and nothing else");
+    assert!(!world.lifeboats().join("dead.lifeboat").exists());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_lost_when_it_failed_over_is_written_again_by_whoever_remembers_it() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let record = RecordKey::grant(&key());
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    for lost in 1..=2 {
+        let before = world.store.load(&record).await.unwrap().unwrap();
+        let mut held = held.clone();
+        for _ in 0..lost {
+            held = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
+        }
+        let now = world.store.load(&record).await.unwrap().unwrap();
+        world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
+        assert!(!world.is_alive().await, "the store holds a token that was used");
+        let requests = world.requests();
+        if lost == 1 {
+            one.grant.obtain(Attempt::first()).await.unwrap();
+        } else {
+            // Nobody asks: it is looked after.
+            world.pass(Duration::from_secs(90)).await;
+        }
+        assert_eq!(world.requests(), requests, "nothing is sent for it");
+        assert!(world.is_alive().await, "{lost} lost");
+    }
+    other.grant.obtain(Attempt::first()).await.unwrap();
 }

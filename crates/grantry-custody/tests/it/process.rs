@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{AuthorizationServer, Rotation, StoreTime};
+use grantry_core::{AuthorizationServer, Grant, Rotation, StoreTime};
 use grantry_custody::{Custody, CustodyGrant, FolderLifeboat, Lifetimes, Sparing};
 use grantry_endpoint::{Client, ClientAuthentication, RevocationEndpoint, TokenEndpoint};
 use grantry_vault::{
@@ -32,6 +32,8 @@ pub(crate) struct Start {
     pub(crate) revokes_nothing: bool,
     pub(crate) spares: bool,
     pub(crate) takes_along: bool,
+    /// What redeems, where that is not the server's own client.
+    pub(crate) redemption: Option<Arc<dyn Grant>>,
 }
 
 /// A way to the store that can be cut for one process, and on which every call takes a moment.
@@ -115,8 +117,10 @@ impl World {
             .open()
             .await
             .unwrap();
-        let mut grant =
-            custody.grant(key(), self.redemption()).rotation(self.rotation).lifetimes(start.lifetimes);
+        let mut grant = custody
+            .grant(key(), start.redemption.unwrap_or_else(|| self.redemption()))
+            .rotation(self.rotation)
+            .lifetimes(start.lifetimes);
         if start.spares {
             grant = grant.revoker(Sparing::new(self.revocation_endpoint()).later_consents());
         } else if start.takes_along {

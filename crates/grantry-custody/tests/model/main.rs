@@ -35,7 +35,7 @@ fn search(start: World) -> Found {
     let mut seen = HashSet::new();
     let mut open = vec![start];
     while let Some(world) = open.pop() {
-        if !seen.insert(hash(&world)) {
+        if !seen.insert(world.digest()) {
             continue;
         }
         found.states += 1;
@@ -53,14 +53,6 @@ fn search(start: World) -> Found {
     found
 }
 
-/// A world in 64 bits, so that it need not be kept.
-fn hash(world: &World) -> u64 {
-    use std::hash::{DefaultHasher, Hash, Hasher};
-    let mut hasher = DefaultHasher::new();
-    world.hash(&mut hasher);
-    hasher.finish()
-}
-
 const SECOND: Duration = Duration::from_secs(1);
 
 fn terms(rotation: Rotation) -> Terms {
@@ -76,7 +68,7 @@ fn terms(rotation: Rotation) -> Terms {
 
 fn world(policy: Policy, faults: Faults, mutant: Option<Mutant>) -> World {
     // One retry fits into 5 ticks, and two into 9.
-    let window = if faults.crashes + faults.losses > 1 { 9 } else { 5 };
+    let window = if faults.are_two() { 9 } else { 5 };
     World::new(terms(policy.rotation(window)), Server::new(policy, window), faults, mutant)
 }
 
@@ -85,7 +77,7 @@ fn way_to(start: World, is_it: impl Fn(&World) -> bool) -> Option<String> {
     let mut came_from: HashMap<u64, (Option<u64>, String)> = HashMap::new();
     let mut open = vec![(None, start)];
     while let Some((from, world)) = open.pop() {
-        let me = hash(&world);
+        let me = world.digest();
         if came_from.contains_key(&me) {
             continue;
         }
@@ -115,6 +107,8 @@ fn scenarios() -> Vec<(&'static str, Faults)> {
         (BEYOND_ALLOWANCE, Faults { stalls: 1, stall_ticks: 5, ..none }),
         ("a crash", Faults { crashes: 1, ..none }),
         ("a lost message", Faults { losses: 1, ..none }),
+        ("an unusable answer", Faults { mangles: 1, ..none }),
+        ("an unusable answer and a crash", Faults { mangles: 1, crashes: 1, ..none }),
         (TWO_FAULTS, Faults { crashes: 1, losses: 1, ..none }),
     ]
 }

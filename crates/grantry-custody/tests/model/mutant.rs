@@ -28,10 +28,14 @@ pub(crate) enum Mutant {
     DoubtForgotten,
     /// An owner does not extend its lease.
     NoExtension,
+    /// What was salvaged from an unusable answer goes into the record at once.
+    SalvageNotBoarded,
+    /// What was salvaged from an unusable answer is not kept.
+    SalvageDropped,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::FencedByEpoch,
         Self::ForeignIntentCleared,
         Self::SiblingsDropped,
@@ -42,6 +46,8 @@ impl Mutant {
         Self::NoClaim,
         Self::DoubtForgotten,
         Self::NoExtension,
+        Self::SalvageNotBoarded,
+        Self::SalvageDropped,
     ];
 
     /// The terms that the replicas go by.

@@ -7,6 +7,9 @@ use grantry_core::Rotation;
 /// A refresh token: its number in the order of issue.
 pub(crate) type Token = u8;
 
+/// What looks like a refresh token and is none.
+pub(crate) const NO_TOKEN: Token = 99;
+
 /// What the server does with a token that was used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Policy {
@@ -79,10 +82,9 @@ impl Server {
         if self.revoked {
             return false;
         }
-        let issued = &self.tokens[usize::from(token)];
-        if issued.is_dead {
+        let Some(issued) = self.tokens.get(usize::from(token)).filter(|issued| !issued.is_dead) else {
             return false;
-        }
+        };
         let Some(first_used) = issued.first_used else { return true };
         let used = |token: &Token| self.tokens[usize::from(*token)].first_used.is_some();
         match self.policy {
@@ -95,7 +97,8 @@ impl Server {
     /// Redeems a token: the successor, or `None` for `invalid_grant`.
     pub(crate) fn redeem(&mut self, token: Token, now: u8) -> Option<Token> {
         if !self.accepts(token, now) {
-            self.revoked |= self.policy != Policy::Strict;
+            // Of what it never issued it knows no family.
+            self.revoked |= self.policy != Policy::Strict && token != NO_TOKEN;
             return None;
         }
         let next = u8::try_from(self.tokens.len()).unwrap();

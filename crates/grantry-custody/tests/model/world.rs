@@ -1,5 +1,6 @@
 //! Two replicas, one grant, one authorization server: everything that can happen next.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use grantry_core::StoreTime;
@@ -10,7 +11,7 @@ use grantry_custody::protocol::{
 use grantry_vault::{Fingerprint, LineageId};
 
 use crate::mutant::Mutant;
-use crate::server::{Server, Token};
+use crate::server::{NO_TOKEN, Server, Token};
 
 /// How often each fault may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,12 +20,14 @@ pub(crate) struct Faults {
     pub(crate) crashes: u8,
     /// Messages that are lost.
     pub(crate) losses: u8,
+    /// Answers that cannot be used, though a refresh token can be found in them.
+    pub(crate) mangles: u8,
     /// Stalls, and how many ticks each takes.
     pub(crate) stalls: u8,
     pub(crate) stall_ticks: u8,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone)]
 pub(crate) struct World {
     pub(crate) terms: Terms,
     pub(crate) mutant: Option<Mutant>,
@@ -40,6 +43,8 @@ pub(crate) struct World {
     /// Whether the only copy of a successor was lost: with an answer, or with a process before it was kept.
     pub(crate) gone: bool,
     renewals_left: u8,
+    /// How many attempts were begun.
+    begun: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -83,6 +88,7 @@ enum Pending {
     Post { token: Token, within: u8 },
     Request { token: Token, sent: u8 },
     Response { answer: Option<Token>, sent: u8 },
+    Mangled { found: Token },
     Silence { sent: u8 },
     Board,
 }
@@ -92,6 +98,19 @@ pub(crate) const END: u8 = 24;
 const LINEAGE: LineageId = LineageId::from_bytes([7; 16]);
 const MOST_ATTEMPTS: u8 = 9;
 const TOKEN_LIVES: u8 = 4;
+
+fn digest(part: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    part.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Faults {
+    /// Whether two may happen that cost a token.
+    pub(crate) fn are_two(&self) -> bool {
+        self.crashes + self.losses + self.mangles > 1
+    }
+}
 
 fn fingerprint(token: Token) -> Fingerprint {
     Fingerprint::from_bytes([token; 16])
@@ -123,9 +142,18 @@ impl World {
             broken: None,
             faulted: false,
             gone: false,
-            // Two faults at once are enough to search without the generation after next.
-            renewals_left: if faults.crashes + faults.losses > 1 { 1 } else { 2 },
+            // These are enough to search without the generation after next.
+            renewals_left: if faults.are_two() || faults.mangles > 0 { 1 } else { 2 },
+            begun: 0,
         }
+    }
+
+    /// The world in 64 bits, so that it need not be kept. Which of the replicas is which makes no difference.
+    pub(crate) fn digest(&self) -> u64 {
+        let mut replicas = self.replicas.each_ref().map(digest);
+        replicas.sort_unstable();
+        let fates = (self.now, self.broken, self.faulted, self.gone, self.renewals_left, self.begun);
+        digest(&(replicas, &self.record, &self.server, self.faults, fates))
     }
 
     /// The world in a line, for the way to a mistake.
@@ -182,8 +210,7 @@ impl World {
 
     /// Whether it came to rest with a doubt that nobody resolves.
     pub(crate) fn is_stuck(&self) -> bool {
-        let doubt = self.record.standing.current.is_some_and(|current| current.doubt.is_some());
-        doubt && self.record.standing.verdict.is_none()
+        self.record.standing.is_in_doubt() && self.record.standing.verdict.is_none()
     }
 
     fn begin(&self, me: usize, worlds: &mut Vec<Self>) {
@@ -205,8 +232,9 @@ impl World {
             return;
         }
         replica.attempts += 1;
-        let id = [u8::try_from(me).unwrap() * 100 + replica.attempts; 16];
-        let asked = Asked { attempt: id, replacing: Some(replica.holds), resolves };
+        world.begun += 1;
+        let id = [world.begun; 16];
+        let asked = Asked { attempt: id, replacing: Some(world.replicas[me].holds), resolves };
         let (redemption, effects) = Redemption::begin(asked, world.terms, true);
         world.start(me, redemption, effects, id, None);
         worlds.push(world);
@@ -269,16 +297,23 @@ impl World {
                 return;
             }
             Pending::Response { answer: Some(successor), .. } => {
-                Event::Brought(world.brought(me, *successor))
+                Event::Brought(world.brought(me, *successor, true))
             }
+            Pending::Mangled { found } => Event::Brought(world.brought(me, *found, false)),
             Pending::Response { answer: None, .. } => Event::Failed(Outcome::Refused),
             Pending::Silence { sent }
                 if self.now > *sent + tick(at(0).after(self.terms.http_timeout)) - 1 =>
             {
-                Event::Failed(Outcome::Unknown { salvaged: None })
+                Event::Failed(Outcome::Unknown)
             }
             Pending::Board => {
                 let proceeds = attempt.proceeds.unwrap();
+                if self.mutant == Some(Mutant::SalvageNotBoarded) && !proceeds.usable {
+                    let effects = world.attempt(me).redemption.step(Event::NotAboard);
+                    world.obey(me, effects);
+                    worlds.push(world);
+                    return;
+                }
                 world.replicas[me].boat.push(proceeds);
                 Event::Aboard
             }
@@ -299,11 +334,20 @@ impl World {
         if self.faults.crashes > 0 {
             let mut world = self.fault(|faults| faults.crashes -= 1);
             world.gone |= self.only_copy(me);
+            if self.only_copy(me)
+                && matches!(attempt.pending, Pending::Read | Pending::Write(_) | Pending::Pause(_))
+            {
+                world.broken =
+                    Some("the only copy of a token was in memory for longer than it takes to keep it");
+            }
             world.replicas[me].attempt = None;
             world.replicas[me].rests_until = self.now + 1;
             worlds.push(world);
         }
-        let is_message = matches!(attempt.pending, Pending::Request { .. } | Pending::Response { .. });
+        let is_message = matches!(
+            attempt.pending,
+            Pending::Request { .. } | Pending::Response { .. } | Pending::Mangled { .. }
+        );
         if let Pending::Request { sent, .. } | Pending::Response { sent, .. } = attempt.pending
             && self.faults.losses > 0
         {
@@ -311,6 +355,19 @@ impl World {
             world.gone |= self.only_copy(me);
             world.attempt(me).pending = Pending::Silence { sent };
             worlds.push(world);
+        }
+        if self.faults.mangles > 0 {
+            let found = match attempt.pending {
+                Pending::Response { answer: Some(successor), .. } => Some(successor),
+                // A page about errors, with an example in it; the request was not handled. Nothing else goes wrong with it.
+                Pending::Request { .. } if self.faults.crashes == 0 && !self.faulted => Some(NO_TOKEN),
+                _ => None,
+            };
+            if let Some(found) = found {
+                let mut world = self.fault(|faults| faults.mangles -= 1);
+                world.attempt(me).pending = Pending::Mangled { found };
+                worlds.push(world);
+            }
         }
         if self.faults.stalls > 0 && self.now >= replica.stalled_until && !is_message {
             let mut world = self.fault(|faults| faults.stalls -= 1);
@@ -323,7 +380,7 @@ impl World {
     fn only_copy(&self, me: usize) -> bool {
         let replica = &self.replicas[me];
         let Some(attempt) = &replica.attempt else { return false };
-        if let Pending::Response { answer: Some(_), .. } = attempt.pending {
+        if let Pending::Response { answer: Some(_), .. } | Pending::Mangled { .. } = attempt.pending {
             return true;
         }
         let carried = attempt.proceeds.and_then(|proceeds| proceeds.successor);
@@ -354,7 +411,7 @@ impl World {
                 Pending::Silence { sent } => stalled || self.now <= sent,
                 // A message may take as long as a request may.
                 Pending::Request { sent, .. } => self.now == sent,
-                Pending::Response { .. } => false,
+                Pending::Response { .. } | Pending::Mangled { .. } => false,
                 _ => stalled,
             }
         })
@@ -483,6 +540,9 @@ impl World {
         let mut standing = change.standing;
         if let Some(mutant) = self.mutant {
             mutant.write(&mut standing, &self.record.standing, change.lands);
+            if mutant == Mutant::SalvageDropped {
+                standing.others.retain(|other| other.proven);
+            }
         }
         self.record.standing = standing;
         self.record.version += 1;
@@ -497,7 +557,7 @@ impl World {
         Event::Written
     }
 
-    fn brought(&mut self, me: usize, successor: Token) -> Proceeds {
+    fn brought(&mut self, me: usize, successor: Token, usable: bool) -> Proceeds {
         let intent = {
             let attempt = self.attempt(me);
             (attempt.id, attempt.redemption.claimed().unwrap())
@@ -508,6 +568,7 @@ impl World {
             epoch: intent.1.epoch,
             parent: intent.1.token,
             successor: Some(fingerprint(successor)),
+            usable,
         };
         self.attempt(me).proceeds = Some(proceeds);
         proceeds
@@ -520,6 +581,7 @@ impl World {
             generation: self.record.generation,
             now: at(self.now),
             stamp: at(self.now),
+            reachable_since: at(0),
             access_expires: Some(Some(at(self.record.access_expires))),
         }
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::Members;
 use super::salvage::is_usable;
 use super::seconds::seconds;
-use crate::IdToken;
+use crate::{FurtherParameters, IdToken};
 
 /// What a token endpoint granted.
 pub(crate) struct Granted {
@@ -27,11 +27,15 @@ pub(crate) struct Granted {
     pub(crate) id_token: Option<IdToken>,
     /// What the token is, where the answer says so (RFC 8693 section 2.2.1).
     pub(crate) issued_token_type: Option<String>,
-    /// Whether the token may be presented as a bearer token.
+    /// Whether the token may be presented at all.
     pub(crate) presentable: bool,
+    /// Whether it is bound to the key of the proof that was sent (RFC 9449 section 5).
+    pub(crate) bound: bool,
     /// `None`: as was asked for. One of a wrong type is empty: what it stands for is not known, so nothing is
     /// taken for granted.
     pub(crate) scope: Option<Scope>,
+    /// What the server's facts say to keep.
+    pub(crate) further: FurtherParameters,
 }
 
 /// What whoever asks can do something with.
@@ -79,10 +83,11 @@ impl Granted {
         members: &Members<'_>,
         server: &AuthorizationServer,
         wanted: Wanted,
+        proved: bool,
     ) -> Result<Self, &'static str> {
         let access_token = members.access_token.text().ok_or("the answer holds no access token")?;
         let issued_token_type = issued_token_type(members)?;
-        let presentable = is_presentable(members, issued_token_type.as_deref())?;
+        let (presentable, bound) = is_presentable(members, issued_token_type.as_deref(), server, proved)?;
         if !presentable && wanted == Wanted::AccessToken {
             return Err("the token that was issued is no access token and cannot be presented");
         }
@@ -110,15 +115,22 @@ impl Granted {
             id_token: members.id_token.text().filter(|text| !text.is_empty()).map(IdToken::from_text),
             issued_token_type,
             presentable,
+            bound,
             scope,
+            further: FurtherParameters::default(),
         })
     }
 }
 
-/// Whether the token is one to present. Only bearer tokens were asked for; a server that names no type is taken to
-/// mean that. `N_A` says that it is no access token (RFC 8693 section 2.2.1), and so do some of the registered types:
-/// presented to an API, they would be in the wrong hands.
-fn is_presentable(members: &Members<'_>, issued: Option<&str>) -> Result<bool, &'static str> {
+/// Whether the token is one to present, and whether it is bound to the key of the proof that was sent. Without one only
+/// bearer tokens were asked for; a server that names no type is taken to mean that. `N_A` says that it is no access token
+/// (RFC 8693 section 2.2.1), and so do some of the registered types: presented to an API, they would be in the wrong hands.
+fn is_presentable(
+    members: &Members<'_>,
+    issued: Option<&str>,
+    server: &AuthorizationServer,
+    proved: bool,
+) -> Result<(bool, bool), &'static str> {
     // Keycloak answers with an access token and a refresh token, and names the type of the latter.
     let is_another = match issued.and_then(|issued| issued.strip_prefix(TOKEN_TYPE)) {
         Some("id_token" | "saml1" | "saml2") => true,
@@ -126,12 +138,17 @@ fn is_presentable(members: &Members<'_>, issued: Option<&str>) -> Result<bool, &
         _ => false,
     };
     if members.token_type.is_absent() {
-        return Ok(!is_another);
+        return Ok((!is_another, false));
     }
     let named = members.token_type.text().ok_or("the answer's token type is not a string")?;
+    let is_bearer = |name: &str| {
+        let own = server.bearer_aliases().iter().map(String::as_str);
+        std::iter::once("bearer").chain(own).any(|bearer| name.eq_ignore_ascii_case(bearer))
+    };
     match named.as_str() {
-        bearer if bearer.eq_ignore_ascii_case("bearer") => Ok(!is_another),
-        none if none.eq_ignore_ascii_case("n_a") => Ok(false),
+        bearer if is_bearer(bearer) => Ok((!is_another, false)),
+        dpop if dpop.eq_ignore_ascii_case("dpop") && proved => Ok((!is_another, true)),
+        none if none.eq_ignore_ascii_case("n_a") => Ok((false, false)),
         _ => Err("the answer's token type is not one that was asked for"),
     }
 }
@@ -171,7 +188,8 @@ fn scope(members: &Members<'_>, server: &AuthorizationServer) -> Option<Scope> {
         None => members.scope.texts().unwrap_or_default(),
     };
     let separator = server.scope_separator();
-    let tokens = listed.iter().flat_map(|list| list.split([' ', separator]));
+    let separators = [' ', separator, server.granted_scope_separator().unwrap_or(separator)];
+    let tokens = listed.iter().flat_map(|list| list.split(separators));
     let valid = tokens.filter(|token| Scope::parse(token).is_ok());
     Scope::from_tokens(valid).ok()
 }

@@ -34,6 +34,11 @@ impl Refusal {
         Self::unknown(ErrorKind::InvalidAnswer, fact)
     }
 
+    /// Whether this is the code.
+    pub(crate) fn names(&self, code: &str) -> bool {
+        self.oauth_code.as_ref().is_some_and(|named| named.as_str() == code)
+    }
+
     /// Adds a refresh token that was found in the answer.
     pub(crate) fn with_salvaged(self, salvaged: Option<RefreshToken>) -> Self {
         Self { salvaged, ..self }

@@ -1,6 +1,6 @@
 //! The metadata document (RFC 8414 section 2).
 
-use grantry_core::{AuthorizationServer, ClientAuthenticationMethod};
+use grantry_core::{AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Pkce};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -14,8 +14,21 @@ struct Metadata {
     pushed_authorization_request_endpoint: Option<String>,
     jwks_uri: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    code_challenge_methods_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
     require_pushed_authorization_requests: Option<bool>,
+    mtls_endpoint_aliases: Option<Aliases>,
+    dpop_signing_alg_values_supported: Option<Vec<String>>,
+}
+
+/// The endpoints for clients with a certificate (RFC 8705 section 5).
+#[derive(Deserialize)]
+struct Aliases {
+    token_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
+    introspection_endpoint: Option<String>,
+    device_authorization_endpoint: Option<String>,
+    pushed_authorization_request_endpoint: Option<String>,
 }
 
 /// Reads the document of this very issuer.
@@ -54,10 +67,37 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
         let known = names.iter().filter_map(|name| ClientAuthenticationMethod::from_name(name));
         server = server.client_authentication_methods(known);
     }
+    // Many servers that check challenges leave the list out, so its absence says nothing.
+    if found.code_challenge_methods_supported.is_some_and(|methods| methods.iter().any(|m| m == "S256")) {
+        server = server.pkce(Pkce::Supported);
+    }
+    if let Some(aliases) = found.mtls_endpoint_aliases {
+        server = with_aliases(server, aliases);
+    }
+    server = server.dpop_algorithms(found.dpop_signing_alg_values_supported.unwrap_or_default());
     // Both default to false (RFC 9207 section 3, RFC 9126 section 5).
     let names_itself = found.authorization_response_iss_parameter_supported.unwrap_or(false);
     server = server.authorization_response_iss_parameter(names_itself);
     let requires_pushed = found.require_pushed_authorization_requests.unwrap_or(false);
     server = server.require_pushed_authorization_requests(requires_pushed);
     server.build().map_err(|_| "an endpoint in the metadata is not an https URL")
+}
+
+fn with_aliases(mut server: AuthorizationServerBuilder, aliases: Aliases) -> AuthorizationServerBuilder {
+    if let Some(url) = aliases.token_endpoint {
+        server = server.mtls_token_endpoint(url);
+    }
+    if let Some(url) = aliases.revocation_endpoint {
+        server = server.mtls_revocation_endpoint(url);
+    }
+    if let Some(url) = aliases.introspection_endpoint {
+        server = server.mtls_introspection_endpoint(url);
+    }
+    if let Some(url) = aliases.device_authorization_endpoint {
+        server = server.mtls_device_authorization_endpoint(url);
+    }
+    if let Some(url) = aliases.pushed_authorization_request_endpoint {
+        server = server.mtls_pushed_authorization_request_endpoint(url);
+    }
+    server
 }

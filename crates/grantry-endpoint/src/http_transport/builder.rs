@@ -4,8 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::Error;
+use grantry_core::{Error, Thumbprint};
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use super::{HttpTransport, resolve, tls};
 
@@ -18,6 +19,7 @@ pub struct HttpTransportBuilder {
     read_timeout: Option<Duration>,
     proxy: Option<String>,
     roots: Vec<Vec<u8>>,
+    identity: Option<Arc<Zeroizing<Vec<u8>>>>,
     allow_private: bool,
     single_use: bool,
 }
@@ -30,6 +32,7 @@ impl Default for HttpTransportBuilder {
             read_timeout: None,
             proxy: None,
             roots: Vec::new(),
+            identity: None,
             allow_private: false,
             single_use: false,
         }
@@ -72,6 +75,13 @@ impl HttpTransportBuilder {
         self
     }
 
+    /// Presents this certificate on every TLS connection (RFC 8705): a PEM text with the certificate, those between it and
+    /// its root, and its private key in PKCS#8. One that is exchanged needs a transport built anew.
+    pub fn identity(mut self, pem: impl AsRef<[u8]>) -> Self {
+        self.identity = Some(Arc::new(Zeroizing::new(pem.as_ref().to_vec())));
+        self
+    }
+
     /// Lets URLs that were learned at run time lead to loopback, private and unique local addresses as well.
     /// Link-local addresses, and with them the metadata services of clouds, stay forbidden.
     pub fn allow_private_addresses(mut self) -> Self {
@@ -94,6 +104,8 @@ impl HttpTransportBuilder {
     pub fn build(self) -> Result<HttpTransport, Error> {
         let timeouts = self.timeouts()?;
         let proxy = self.proxy.as_deref().map(parse_proxy).transpose()?;
+        let identity = self.identity.as_ref().map(|pem| pem.as_slice());
+        let certificate = identity.map(thumbprint).transpose()?;
         let proxy_host = proxy.as_ref().and_then(Url::host_str).map(str::to_owned);
         let client = |resolver: resolve::Resolver| -> Result<reqwest::Client, Error> {
             let mut builder = reqwest::Client::builder()
@@ -111,7 +123,7 @@ impl HttpTransportBuilder {
             if self.single_use {
                 builder = builder.http1_only().pool_max_idle_per_host(0);
             }
-            tls::configure(builder, &self.roots, self.single_use)?
+            tls::configure(builder, &self.roots, identity, self.single_use)?
                 .build()
                 .map_err(|_| Error::configuration("TLS cannot be set up with these root certificates"))
         };
@@ -120,6 +132,7 @@ impl HttpTransportBuilder {
             guarded: client(resolve::Resolver::Guarded { allow_private: self.allow_private, proxy_host })?,
             allow_private: self.allow_private,
             has_proxy: proxy.is_some(),
+            certificate,
         })
     }
 
@@ -159,10 +172,19 @@ impl fmt::Debug for HttpTransportBuilder {
             .field("read_timeout", &self.read_timeout)
             .field("has_proxy", &self.proxy.is_some())
             .field("root_certificates", &self.roots.len())
+            .field("has_identity", &self.identity.is_some())
             .field("allow_private", &self.allow_private)
             .field("single_use", &self.single_use)
             .finish()
     }
+}
+
+fn thumbprint(pem: &[u8]) -> Result<Thumbprint, Error> {
+    let unusable = "the client certificate and its key are not PEM of both: -----BEGIN CERTIFICATE----- and -----BEGIN \
+                    PRIVATE KEY-----";
+    grantry_jose::certificate_thumbprint(pem)
+        .map(Thumbprint)
+        .map_err(|e| Error::configuration(unusable).with_source(e))
 }
 
 /// Whether the URL's host is loopback, by address or name.

@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::RefreshTokenGrant;
 use super::held::Held;
 use crate::client::check;
-use crate::{Keeper, TokenEndpoint, check_resource};
+use crate::{DpopKey, Keeper, TokenEndpoint, check_resource};
 
 /// Builds a [`RefreshTokenGrant`].
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct RefreshTokenGrantBuilder {
     narrowed: Option<Scope>,
     resources: Vec<String>,
     key: Option<GrantKey>,
+    dpop_key: Option<DpopKey>,
 }
 
 impl RefreshTokenGrantBuilder {
@@ -35,6 +36,7 @@ impl RefreshTokenGrantBuilder {
             narrowed: None,
             resources: Vec::new(),
             key: None,
+            dpop_key: None,
         }
     }
 
@@ -69,12 +71,20 @@ impl RefreshTokenGrantBuilder {
         self
     }
 
+    /// The key that the refresh token is bound to (RFC 9449 section 5): the one that was kept with it, which the token set
+    /// of its consent named ([`Prover::private_key`](grantry_core::Prover::private_key)).
+    pub fn dpop_key(mut self, key: DpopKey) -> Self {
+        self.dpop_key = Some(key);
+        self
+    }
+
     /// Checks the refresh tokens, the scopes and the resources.
     ///
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration) where a refresh token is empty or holds control
     /// characters, the narrowed scope is empty or wider than the granted one (RFC 6749 section 6), or a resource is
-    /// no absolute URI without a fragment (RFC 8707 section 2).
+    /// no absolute URI without a fragment (RFC 8707 section 2); where a public client's endpoint binds tokens to keys, and
+    /// the refresh token's key is not named.
     pub fn build(self) -> Result<RefreshTokenGrant, Error> {
         check("refresh token", self.refresh_token.expose())?;
         if let Some(before) = &self.before {
@@ -88,12 +98,20 @@ impl RefreshTokenGrantBuilder {
         for resource in &self.resources {
             check_resource(resource)?;
         }
+        let binds = self.endpoint.channel().dpop.is_some();
+        if binds && self.dpop_key.is_none() && !self.endpoint.client().is_confidential() {
+            return Err(Error::configuration(
+                "the refresh token of a public client works with the key alone that it is bound to (RFC 9449 section 5): \
+                 keep that key beside it, and name it with `dpop_key`",
+            ));
+        }
         Ok(RefreshTokenGrant {
             endpoint: self.endpoint,
             keeper: self.keeper,
             narrowed: self.narrowed,
             resources: self.resources,
             key: self.key,
+            dpop_key: self.dpop_key,
             held: Mutex::new(Held::new(self.refresh_token, self.before, self.granted)),
         })
     }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, Clock, Entropy, Error, NoObserver, Observer, SystemClock,
-    SystemEntropy,
+    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, Entropy, Error, NoObserver,
+    Observer, SystemClock, SystemEntropy, Thumbprint,
 };
 
 use super::TokenEndpoint;
 use crate::channel::{Channel, Learned};
 use crate::server_clock::ServerClock;
-use crate::{Client, Transport};
+use crate::{Client, Dpop, DpopKey, DpopProvers, Transport};
 
 /// Builds a [`TokenEndpoint`].
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct TokenEndpointBuilder {
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
     learned: Learned,
+    dpop: Option<Dpop>,
+    certificate_bound: bool,
 }
 
 impl TokenEndpointBuilder {
@@ -35,6 +37,8 @@ impl TokenEndpointBuilder {
             entropy: Arc::new(SystemEntropy),
             observer: Arc::new(NoObserver),
             learned: Learned::None,
+            dpop: None,
+            certificate_bound: false,
         }
     }
 
@@ -64,6 +68,21 @@ impl TokenEndpointBuilder {
         self
     }
 
+    /// Binds the tokens to keys (RFC 9449): every token request carries a proof, and so does every request of the clients
+    /// that present its tokens.
+    pub fn dpop(mut self, dpop: Dpop) -> Self {
+        self.dpop = Some(dpop);
+        self
+    }
+
+    /// Says that the server binds this client's access tokens to the certificate of the connection (RFC 8705 section 3,
+    /// `tls_client_certificate_bound_access_tokens`), which no answer tells. Only clients that were built with that
+    /// certificate present them.
+    pub fn certificate_bound(mut self) -> Self {
+        self.certificate_bound = true;
+        self
+    }
+
     pub(crate) fn learned_as(mut self, learned: Learned) -> Self {
         self.learned = learned;
         self
@@ -74,8 +93,14 @@ impl TokenEndpointBuilder {
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration) where the server is known not to accept the
     /// client's authentication method, or where the client signs assertions and nothing says whom they are
-    /// addressed to.
-    pub fn build(self) -> Result<TokenEndpoint, Error> {
+    /// addressed to; where the client has to have a certificate and the transport has none; where the server is
+    /// known not to take proofs by the key's algorithm.
+    pub fn build(mut self) -> Result<TokenEndpoint, Error> {
+        let certificate = self.transport.certificate();
+        if certificate.is_some() {
+            self.server = self.server.for_mutual_tls()?;
+        }
+        self.check_certificate(certificate)?;
         let (method, accepted) = (self.client.method(), self.server.client_authentication_methods());
         if !accepted.is_empty() && !accepted.contains(&method) {
             let names: Vec<&str> = accepted.iter().map(|m| m.as_str()).collect();
@@ -93,15 +118,54 @@ impl TokenEndpointBuilder {
                 method.as_str()
             )));
         }
+        let dpop_key = self.dpop.as_ref().map(Dpop::key).transpose()?;
+        if let Some(key) = &dpop_key {
+            self.check_algorithm(key)?;
+        }
+        let server_clock = Arc::new(ServerClock::default());
+        let (clock, entropy) = (Arc::clone(&self.clock), Arc::clone(&self.entropy));
         Ok(TokenEndpoint(Arc::new(Channel {
+            provers: DpopProvers::by_the_clock_of(Arc::clone(&server_clock), clock, entropy),
+            certificate: certificate.filter(|_| self.certificate_bound),
+            dpop: self.dpop,
+            dpop_key,
             server: self.server,
             client: self.client,
             transport: self.transport,
             clock: self.clock,
             entropy: self.entropy,
             observer: self.observer,
-            server_clock: ServerClock::default(),
+            server_clock,
             learned: self.learned,
         })))
+    }
+
+    fn check_certificate(&self, certificate: Option<Thumbprint>) -> Result<(), Error> {
+        use ClientAuthenticationMethod::{SelfSignedTlsClientAuth, TlsClientAuth};
+        let needs = match self.client.method() {
+            method @ (TlsClientAuth | SelfSignedTlsClientAuth) => method.as_str(),
+            _ if self.certificate_bound => "a certificate-bound token",
+            _ => return Ok(()),
+        };
+        if certificate.is_some() {
+            return Ok(());
+        }
+        Err(Error::configuration(format!(
+            "{needs} needs a client certificate, and the transport has none: build one with `identity`"
+        )))
+    }
+
+    fn check_algorithm(&self, key: &DpopKey) -> Result<(), Error> {
+        let known: Vec<&str> = self.server.dpop_algorithms().collect();
+        let algorithm = key.algorithm().as_str();
+        // Some name the curve (RFC 9864).
+        let is_taken = |name: &&str| *name == algorithm || (*name == "Ed25519" && algorithm == "EdDSA");
+        if known.is_empty() || known.iter().any(|name| is_taken(name)) {
+            return Ok(());
+        }
+        Err(Error::configuration(format!(
+            "the server does not take proofs by {algorithm}: use one of {}",
+            known.join(", ")
+        )))
     }
 }

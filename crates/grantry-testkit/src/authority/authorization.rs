@@ -40,7 +40,8 @@ pub(super) fn answer(
     match check(&parameters) {
         Err(error) => response.add("error", error),
         Ok((challenge, scope)) => {
-            let asked = Asked { client: &client, redirect_uri, challenge, scope };
+            let thumbprint = parameters.value("dpop_jkt");
+            let asked = Asked { client: &client, redirect_uri, challenge, thumbprint, scope };
             decide(authority, asked, &mut response, at);
         }
     }
@@ -67,6 +68,8 @@ struct Asked<'a> {
     client: &'a Arc<RegisteredClient>,
     redirect_uri: &'a str,
     challenge: &'a str,
+    /// The key that the code is bound to (RFC 9449 section 10).
+    thumbprint: Option<&'a str>,
     scope: Scope,
 }
 
@@ -100,6 +103,9 @@ fn decide(authority: &mut Authority, asked: Asked<'_>, response: &mut Response, 
         grant: None,
     };
     response.add("code", &code);
+    if let Some(thumbprint) = asked.thumbprint {
+        authority.store.bound.insert(code.clone(), thumbprint.to_owned());
+    }
     authority.store.codes.insert(code, stored);
 }
 

@@ -26,6 +26,7 @@ use grantry_core::{AccessToken, ClientId, Clock, Instant, RefreshToken, Scope, T
 use grantry_endpoint::Answer;
 use http::Method;
 
+use crate::proof::Proofs;
 use crate::request::is_form;
 use crate::{Endpoint, ReceivedRequest, RegisteredClient, SeededEntropy};
 
@@ -97,6 +98,8 @@ pub struct AccessTokenFacts {
     pub scope: Scope,
     /// When it expires.
     pub expires: Instant,
+    /// The thumbprint of the key that it is bound to, if it is (RFC 9449 section 6).
+    pub bound_to: Option<String>,
 }
 
 /// An OAuth 2.0 authorization server without any I/O: it answers a request that came at a given moment.
@@ -130,6 +133,7 @@ pub struct Authority {
     settings: Settings,
     store: Store,
     assertions: SeenAssertions,
+    proofs: Proofs,
 }
 
 impl Authority {
@@ -144,6 +148,7 @@ impl Authority {
             settings,
             store: Store::new(entropy),
             assertions: SeenAssertions::default(),
+            proofs: Proofs::new("as"),
         }
     }
 
@@ -162,7 +167,13 @@ impl Authority {
             }
             Endpoint::Resource | Endpoint::Unknown => Err(Refusal::not_found()),
         };
-        answer.unwrap_or_else(Answer::from)
+        let answer = answer.unwrap_or_else(Answer::from);
+        if endpoint != Endpoint::Token || self.settings.proofs.ignored {
+            return answer;
+        }
+        let mut headers = answer.headers().clone();
+        self.proofs.name_nonce(self.settings.proofs.nonces, &mut headers);
+        answer.with_headers(headers)
     }
 
     /// Which endpoint is at a path.
@@ -243,6 +254,7 @@ impl Authority {
             subject: stored.subject.to_string(),
             scope: stored.scope.clone(),
             expires: stored.expires,
+            bound_to: self.store.bound.get(token.expose()).cloned(),
         })
     }
 

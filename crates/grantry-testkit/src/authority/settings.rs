@@ -5,6 +5,7 @@ use std::time::Duration;
 use grantry_core::{AssertionAudience, Rotation, Scope};
 
 use super::{Decision, DeviceDecision, ResponseIssuer, ResponseState};
+use crate::ProofPolicy;
 
 /// What the server grants of the scope that a client asks for (RFC 6749 section 3.3).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -146,6 +147,8 @@ pub struct Settings {
     pub request_uri_lifetime: Duration,
     /// Whether authorization requests have to be pushed; no if not set.
     pub requires_pushed_requests: bool,
+    /// What is made of proofs of possession (RFC 9449): they are taken, and not asked for, if not set.
+    pub proofs: ProofPolicy,
     /// What polls of device authorizations are answered with; what the person decides if not set.
     pub device_decision: DeviceDecision,
     /// How long device codes and user codes live; 600 s if not set.
@@ -170,6 +173,7 @@ impl Default for Settings {
             code_lifetime: Duration::from_secs(60),
             request_uri_lifetime: Duration::from_secs(60),
             requires_pushed_requests: false,
+            proofs: ProofPolicy::default(),
             device_decision: DeviceDecision::default(),
             device_code_lifetime: Duration::from_secs(600),
             device_interval: Some(Duration::from_secs(5)),

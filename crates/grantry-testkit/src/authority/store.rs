@@ -99,6 +99,8 @@ pub(crate) struct Store {
     pub(crate) pushed: HashMap<String, StoredRequest>,
     /// Device authorizations by their device code.
     pub(crate) devices: HashMap<String, StoredDevice>,
+    /// The thumbprints of the keys that codes, access tokens and refresh tokens are bound to.
+    pub(crate) bound: HashMap<String, String>,
     issued: u64,
     sweep_at: usize,
 }
@@ -113,6 +115,7 @@ impl Store {
             codes: HashMap::new(),
             pushed: HashMap::new(),
             devices: HashMap::new(),
+            bound: HashMap::new(),
             issued: 0,
             sweep_at: SWEEP_AT,
         }

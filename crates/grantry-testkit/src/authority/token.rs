@@ -8,6 +8,7 @@ use grantry_endpoint::Answer;
 use super::answers::{self, Refusal};
 use super::store::Issued;
 use super::{Authority, Moment, authentication, bearer, code, device, exchange, refresh};
+use crate::proof::Flaw;
 use crate::{ReceivedRequest, RegisteredClient};
 
 pub(crate) fn answer(
@@ -16,6 +17,7 @@ pub(crate) fn answer(
     at: Moment,
 ) -> Result<Answer, Refusal> {
     let client = authentication::authenticate(authority, request, at)?;
+    let proved = proved(authority, request, at)?;
     let issued = match request.form().value("grant_type") {
         None => return Err(Refusal::new("invalid_request", "grant_type is missing")),
         Some("client_credentials") => client_credentials(authority, request, &client, at)?,
@@ -33,7 +35,41 @@ pub(crate) fn answer(
         }
         Some(_) => return Err(Refusal::new("unsupported_grant_type", "no such grant here")),
     };
-    Ok(answers::token(&issued, &authority.settings.answer_style))
+    let style = &authority.settings.answer_style;
+    let Some(thumbprint) = proved else { return Ok(answers::token(&issued, style)) };
+    authority.store.bound.insert(issued.access_token.clone(), thumbprint.clone());
+    // That of a confidential client is bound to its authentication (RFC 9449 section 5).
+    if let Some(refresh_token) = issued.refresh_token.clone().filter(|_| !client.is_confidential()) {
+        authority.store.bound.insert(refresh_token, thumbprint);
+    }
+    Ok(answers::token(&issued, &style.clone().token_type(Some("DPoP"))))
+}
+
+/// The thumbprint of the key that the request is proved with, if it is (RFC 9449 section 5). A code or refresh token that
+/// is bound to a key is good for that key alone.
+fn proved(
+    authority: &mut Authority,
+    request: &ReceivedRequest,
+    at: Moment,
+) -> Result<Option<String>, Refusal> {
+    let policy = &authority.settings.proofs;
+    if policy.ignored {
+        return Ok(None);
+    }
+    let proved = authority.proofs.check(policy.nonces, request, None, at).map_err(|flaw| match flaw {
+        Flaw::Invalid(why) => Refusal::new("invalid_dpop_proof", why),
+        Flaw::NonceWanted => Refusal::new("use_dpop_nonce", "the proof needs the nonce that is named here"),
+    })?;
+    if proved.is_none() && policy.required {
+        return Err(Refusal::new("invalid_dpop_proof", "there is no proof"));
+    }
+    let form = request.form();
+    let presented = form.value("code").or_else(|| form.value("refresh_token"));
+    let bound = presented.and_then(|presented| authority.store.bound.get(presented));
+    if bound.is_some_and(|bound| proved.as_ref() != Some(bound)) {
+        return Err(Refusal::new("invalid_grant", "it is bound to another key"));
+    }
+    Ok(proved)
 }
 
 /// RFC 6749 section 4.4, for confidential clients only. No refresh token is issued (section 4.4.3).

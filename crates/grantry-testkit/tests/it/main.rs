@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod other_endpoints;
 #[cfg(test)]
+mod proofs;
+#[cfg(test)]
 mod raw;
 #[cfg(test)]
 mod resource;

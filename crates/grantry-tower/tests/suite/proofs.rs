@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use grantry_core::{Binding, Error, ErrorKind, Origin, ProofRequest, Prover};
+use grantry_core::{Binding, Error, ErrorKind, Origin, PrivateKey, ProofRequest, Prover};
 use grantry_tower::AuthorizeLayer;
 use http::{HeaderValue, Request};
 use http_body_util::Empty;
@@ -35,6 +35,12 @@ impl Prover for CountingProver {
 
     fn saw_nonce(&self, origin: &Origin, nonce: &str) {
         self.nonces.lock().unwrap().push((origin.to_string(), nonce.to_owned()));
+    }
+
+    fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+
+    fn private_key(&self) -> Option<PrivateKey> {
+        None
     }
 }
 

@@ -10,8 +10,14 @@ use crate::sealing::RefusedRecord;
 pub(crate) trait Content: Sized {
     /// The kind of the records that hold it.
     const KIND: RecordKind;
-    /// The newest format that is read, and the one that is written.
+    /// The newest format that is read.
     const FORMAT: u8;
+
+    /// The format that it is written in: an older one where nothing needs the newest, so that processes of an older version
+    /// go on reading.
+    fn format(&self) -> u8 {
+        Self::FORMAT
+    }
 
     /// About how many bytes it needs.
     fn room(&self) -> usize;
@@ -66,7 +72,7 @@ impl<T: Content> Kept<T> {
             Self::Content(content) => {
                 let mut writer = Writer::with_room(content.room() + 16);
                 writer.byte(CONTENT);
-                writer.byte(T::FORMAT);
+                writer.byte(content.format());
                 content.write(&mut writer);
                 writer
             }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use grantry_core::{AccessToken, RefreshToken, Scope, StoreTime, Target, Timestamp};
+use grantry_core::{
+    AccessToken, Binding, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint, Timestamp,
+};
 use zeroize::Zeroizing;
 
 use super::{Content, Reader, Writer};
@@ -40,6 +42,7 @@ pub struct GrantRecord {
     refresh_token: Option<RefreshToken>,
     alternates: Vec<RefreshToken>,
     access_tokens: Vec<StoredAccessToken>,
+    proof_key: Option<PrivateKey>,
     renewal: Zeroizing<Vec<u8>>,
 }
 
@@ -57,18 +60,41 @@ pub struct StoredAccessToken {
     pub obtained: StoreTime,
     /// When it expires; `None` if the server did not say.
     pub expires: Option<StoreTime>,
+    /// Who may present it.
+    pub binding: StoredBinding,
+}
+
+/// Who may present an access token that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum StoredBinding {
+    /// Whoever holds it.
+    #[default]
+    Bearer,
+    /// Who proves possession of a key (RFC 9449): the grant's own ([`GrantRecord::proof_key`]), or one that never leaves its
+    /// place, such as an HSM.
+    Proof,
+    /// Whose connection has this client certificate (RFC 8705).
+    Certificate(Thumbprint),
 }
 
 impl StoredAccessToken {
     /// A token for a target, whose request was sent at `obtained` on the store's clock.
     pub fn new(target: Target, token: AccessToken, obtained: StoreTime) -> Self {
-        Self { granted: target.scope.clone(), target, token, obtained, expires: None }
+        let granted = target.scope.clone();
+        Self { granted, target, token, obtained, expires: None, binding: StoredBinding::Bearer }
     }
 
     /// When it expires, on the store's clock.
     #[must_use]
     pub fn expiring(self, expires: StoreTime) -> Self {
         Self { expires: Some(expires), ..self }
+    }
+
+    /// Who may present it.
+    #[must_use]
+    pub fn bound(self, binding: StoredBinding) -> Self {
+        Self { binding, ..self }
     }
 
     /// What was granted, where that is not what was asked for.
@@ -91,6 +117,7 @@ impl GrantRecord {
             refresh_token: None,
             alternates: Vec::new(),
             access_tokens: Vec::new(),
+            proof_key: None,
             renewal: Zeroizing::default(),
         }
     }
@@ -133,6 +160,31 @@ impl GrantRecord {
         Self { access_tokens: Vec::new(), ..self }
     }
 
+    /// Sets the key that its refresh token and its access tokens are bound to (RFC 9449). Access tokens that are bound to
+    /// another go.
+    #[must_use]
+    pub fn with_proof_key(mut self, key: PrivateKey) -> Self {
+        if self.proof_key.as_ref().is_none_or(|held| held.expose() != key.expose()) {
+            self.access_tokens.retain(|kept| kept.binding != StoredBinding::Proof);
+        }
+        self.proof_key = Some(key);
+        self
+    }
+
+    /// Sets the key that a token set was bound to, as a consent brought it. Nothing changes where it is bound to none, or to
+    /// one that never leaves its place.
+    #[must_use]
+    pub fn with_key_of(self, binding: &Binding) -> Self {
+        let key = match binding {
+            Binding::Proof(prover) => prover.private_key(),
+            _ => None,
+        };
+        match key {
+            Some(key) => self.with_proof_key(key),
+            None => self,
+        }
+    }
+
     /// Sets the state of its renewal, in the bytes of whoever renews it.
     #[must_use]
     pub fn with_renewal(self, renewal: Zeroizing<Vec<u8>>) -> Self {
@@ -164,6 +216,11 @@ impl GrantRecord {
         &self.alternates
     }
 
+    /// The key that its refresh token and its access tokens are bound to, if they are.
+    pub fn proof_key(&self) -> Option<&PrivateKey> {
+        self.proof_key.as_ref()
+    }
+
     /// The access tokens, one for each target.
     pub fn access_tokens(&self) -> &[StoredAccessToken] {
         &self.access_tokens
@@ -189,14 +246,25 @@ impl fmt::Debug for GrantRecord {
             .field("refresh_token", &self.refresh_token)
             .field("alternates", &self.alternates.len())
             .field("access_tokens", &self.access_tokens.len())
+            .field("has_proof_key", &self.proof_key.is_some())
             .field("renewal", &format_args!("[{} bytes]", self.renewal.len()))
             .finish()
     }
 }
 
+/// Of bearer tokens alone.
+const PLAIN: u8 = 1;
+/// With what tokens are bound to.
+const BOUND: u8 = 2;
+
 impl Content for GrantRecord {
     const KIND: RecordKind = RecordKind::Grant;
-    const FORMAT: u8 = 1;
+    const FORMAT: u8 = BOUND;
+
+    fn format(&self) -> u8 {
+        let is_bound = |kept: &StoredAccessToken| kept.binding != StoredBinding::Bearer;
+        if self.proof_key.is_some() || self.access_tokens.iter().any(is_bound) { BOUND } else { PLAIN }
+    }
 
     fn room(&self) -> usize {
         let refresh = self.refresh_token.iter().chain(&self.alternates).map(|token| token.expose().len() + 8);
@@ -206,9 +274,10 @@ impl Content for GrantRecord {
                 + kept.target.scope.as_str().len()
                 + kept.granted.as_str().len()
                 + resources
-                + 40
+                + 80
         });
-        refresh.sum::<usize>() + access.sum::<usize>() + self.renewal.len() + 64
+        let key = self.proof_key.as_ref().map_or(0, |key| key.expose().len());
+        refresh.sum::<usize>() + access.sum::<usize>() + self.renewal.len() + key + 64
     }
 
     fn write(&self, to: &mut Writer) {
@@ -230,10 +299,24 @@ impl Content for GrantRecord {
             to.option(kept.expires, Writer::store_time);
         });
         to.bytes(&self.renewal);
+        if self.format() == PLAIN {
+            return;
+        }
+        to.option(self.proof_key.as_ref(), |to, key| to.text(key.expose()));
+        for kept in &self.access_tokens {
+            match kept.binding {
+                StoredBinding::Bearer => to.byte(1),
+                StoredBinding::Proof => to.byte(2),
+                StoredBinding::Certificate(thumbprint) => {
+                    to.byte(3);
+                    to.bytes(&thumbprint.0);
+                }
+            }
+        }
     }
 
-    fn read(_format: u8, from: &mut Reader<'_>) -> Option<Self> {
-        Some(Self {
+    fn read(format: u8, from: &mut Reader<'_>) -> Option<Self> {
+        let mut record = Self {
             state: match from.byte()? {
                 1 => GrantState::Active,
                 2 => GrantState::ReauthorizationNeeded,
@@ -245,8 +328,25 @@ impl Content for GrantRecord {
             refresh_token: from.option(|from| from.text().map(RefreshToken::new))?,
             alternates: from.list(|from| from.text().map(RefreshToken::new))?,
             access_tokens: from.list(read_access_token)?,
+            proof_key: None,
             renewal: Zeroizing::new(from.bytes()?.to_vec()),
-        })
+        };
+        if format >= BOUND {
+            record.proof_key = from.option(|from| from.text().map(PrivateKey::new))?;
+            for kept in &mut record.access_tokens {
+                kept.binding = read_binding(from)?;
+            }
+        }
+        Some(record)
+    }
+}
+
+fn read_binding(from: &mut Reader<'_>) -> Option<StoredBinding> {
+    match from.byte()? {
+        1 => Some(StoredBinding::Bearer),
+        2 => Some(StoredBinding::Proof),
+        3 => Some(StoredBinding::Certificate(Thumbprint(from.bytes()?.try_into().ok()?))),
+        _ => None,
     }
 }
 
@@ -259,5 +359,53 @@ fn read_access_token(from: &mut Reader<'_>) -> Option<StoredAccessToken> {
         granted: Scope::parse(from.text()?).ok()?,
         obtained: from.store_time()?,
         expires: from.option(Reader::store_time)?,
+        binding: StoredBinding::Bearer,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::records::Kept;
+
+    fn bound() -> GrantRecord {
+        let token = |scope: &str| {
+            let target = Target::new(Scope::parse(scope).unwrap());
+            StoredAccessToken::new(target, AccessToken::new("at"), StoreTime::from_nanos(1))
+        };
+        GrantRecord::new(Timestamp::from_unix_seconds(1))
+            .with_proof_key(PrivateKey::new("a key"))
+            .with_access_token(token("a").bound(StoredBinding::Proof))
+            .with_access_token(token("b").bound(StoredBinding::Certificate(Thumbprint([7; 32]))))
+            .with_access_token(token("c"))
+    }
+
+    fn through_bytes(record: GrantRecord) -> (u8, GrantRecord) {
+        let bytes = Kept::Content(record).encode();
+        let Kept::Content(read) = Kept::<GrantRecord>::decode(bytes.as_bytes()).unwrap() else {
+            panic!("a tombstone");
+        };
+        (bytes.as_bytes()[1], read)
+    }
+
+    #[test]
+    fn req_e14_what_tokens_are_bound_to_comes_back() {
+        let (format, read) = through_bytes(bound());
+        assert_eq!((format, read.proof_key().unwrap().expose()), (2, "a key"));
+        let bindings: Vec<StoredBinding> = read.access_tokens().iter().map(|kept| kept.binding).collect();
+        let certificate = StoredBinding::Certificate(Thumbprint([7; 32]));
+        assert_eq!(bindings, [StoredBinding::Proof, certificate, StoredBinding::Bearer]);
+    }
+
+    #[test]
+    fn a_grant_of_bearer_tokens_is_written_as_older_versions_read_it() {
+        let (format, read) = through_bytes(GrantRecord::new(Timestamp::from_unix_seconds(1)));
+        assert_eq!((format, read.proof_key().is_some()), (1, false));
+    }
+
+    #[test]
+    fn another_key_takes_the_tokens_of_the_one_before_it_away() {
+        assert_eq!(bound().with_proof_key(PrivateKey::new("a key")).access_tokens().len(), 3);
+        assert_eq!(bound().with_proof_key(PrivateKey::new("another")).access_tokens().len(), 2);
+    }
 }

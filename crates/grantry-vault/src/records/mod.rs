@@ -11,4 +11,4 @@ pub use codec::{FieldReader, FieldWriter};
 pub(crate) use codec::{FieldReader as Reader, FieldWriter as Writer};
 pub(crate) use content::{Content, Kept, aside, read_aside, tombstone};
 pub use fingerprint::Fingerprint;
-pub use grant::{GrantRecord, GrantState, StoredAccessToken};
+pub use grant::{GrantRecord, GrantState, StoredAccessToken, StoredBinding};

@@ -1,6 +1,6 @@
 //! Client authentication: how a client proves who it is.
 //!
-//! # Five methods
+//! # Seven methods
 //!
 //! | method | constructor | what goes over the wire |
 //! |---|---|---|
@@ -8,13 +8,15 @@
 //! | `client_secret_post` | [`secret_post`](crate::ClientAuthentication::secret_post) | id and secret in the body |
 //! | `client_secret_jwt` | [`secret_jwt`](crate::ClientAuthentication::secret_jwt) | an assertion under HMAC-SHA-256; the secret, of 32 bytes or more, stays here |
 //! | `private_key_jwt` | [`private_key`](crate::ClientAuthentication::private_key) | an assertion signed with a private key (RFC 7523) |
+//! | `tls_client_auth` | [`tls`](crate::ClientAuthentication::tls) | the client id; the connection presents a certificate of an authority that the server trusts (RFC 8705) |
+//! | `self_signed_tls_client_auth` | [`self_signed_tls`](crate::ClientAuthentication::self_signed_tls) | the same with a certificate that is registered at the server |
 //! | `none` | [`none`](crate::ClientAuthentication::none) | the client id alone: a public client, which client credentials are not for |
 //!
 //! [`client_credentials`](crate::client_credentials()) takes a plain text for a secret and chooses among the first
 //! three by what the server is known to accept: basic where it does or nothing is known, else post, else the
 //! assertion. A [`SigningKey`](crate::SigningKey) is taken for `private_key_jwt`. A method that the server is known
-//! not to accept is refused when the source is built, with the methods that it does accept. Authentication with a
-//! TLS client certificate (RFC 8705) is not there yet.
+//! not to accept is refused when the source is built, with the methods that it does accept. Certificates are presented by
+//! the transport: see [`binding`](super::binding).
 //!
 //! # Exchanging a secret
 //!

@@ -90,6 +90,9 @@
 //! that could be invalid: a server that says so means the client's assertion, so look at the key, the audience and
 //! the machine's clock.
 //!
+//! A provider's own code may say which of these it is: where a preset knows what one means, that is the first cause of
+//! the diagnosis. See [`providers`](super::providers).
+//!
 //! # Insufficient scope
 //!
 //! A resource server wants more than the token has. It is an error and not a reason to renew, since another token

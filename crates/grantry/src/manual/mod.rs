@@ -8,9 +8,11 @@
 //! | you want to | page |
 //! |---|---|
 //! | get tokens, for one service or for a million accounts | [`sources`] |
+//! | start from a provider, and know what is special about it | [`providers`] |
 //! | know when tokens are renewed, and what an outage means for callers | [`renewal`] |
 //! | exchange a client secret, sign with a key, leave the key in an HSM | [`client_authentication`] |
 //! | put tokens on requests; redirects, 401 and 403, streamed bodies | [`requests`] |
+//! | bind tokens to a key or a certificate, so that a stolen one is worth nothing | [`binding`] |
 //! | act on an error | [`errors`] |
 //! | know what is protected, and what is not | [`security`] |
 //! | see it at work: events, health, traces, metrics | [`observing`] |
@@ -68,6 +70,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod binding;
 pub mod client_authentication;
 pub mod custody;
 pub mod errors;
@@ -75,6 +78,7 @@ pub mod extending;
 pub mod faq;
 pub mod observing;
 pub mod pantry;
+pub mod providers;
 pub mod renewal;
 pub mod requests;
 pub mod security;

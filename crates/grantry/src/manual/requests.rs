@@ -150,10 +150,8 @@
 //! after it sees the token and each send. So tracing and retries after outages belong before it. Its errors
 //! downcast to [`Error`](crate::Error).
 //!
-//! # Where DPoP stands
+//! # Bound tokens
 //!
-//! The wrappers are ready for it (RFC 9449): a token with [`Binding::Proof`](crate::Binding::Proof) gets a fresh
-//! proof for each send, and a nonce that the server asks for is learned. But nothing in the house makes such tokens
-//! yet: token requests carry no proof, and an answer with `token_type` `DPoP` is refused. Until then it takes a
-//! [`Grant`](crate::Grant) and a [`Prover`](crate::Prover) of your own. A token that is bound to a client
-//! certificate (RFC 8705) is refused by all wrappers.
+//! A token that is bound to a key ([`Binding::Proof`](crate::Binding)) is presented as `DPoP`, each send with a proof of its
+//! own; one that is bound to a certificate goes over a client that was built with it, and over no other. Whether a source's
+//! tokens are bound is said where it is built: see [`binding`](super::binding).

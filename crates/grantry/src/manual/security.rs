@@ -22,7 +22,8 @@
 //! * a memory dump of a running process, or an operating system, a clock or a source of randomness that lies;
 //! * an authorization server that gives tokens to whom it should not, or a certificate authority that you added;
 //! * somebody who may read loopback traffic of this machine;
-//! * a bearer token once it is out: who has it can use it until it expires. Keep lifetimes short.
+//! * a bearer token once it is out: who has it can use it until it expires. Keep lifetimes short, or bind
+//!   tokens to a key ([`binding`](super::binding)).
 //!
 //! # Secrets in memory
 //!

@@ -34,7 +34,8 @@
 //! they share one renewal. A source that everyone dropped is renewed no more.
 //!
 //! Instead of an [`AuthorizationServer`](crate::AuthorizationServer) of your own, start from a preset in
-//! [`providers`](crate::providers), or from an issuer with [`discover`](crate::discover).
+//! [`providers`](crate::providers) (see [the page on them](super::providers)), or from an issuer with
+//! [`discover`](crate::discover).
 //!
 //! # Many sources, their keys, and a directory
 //!

@@ -16,8 +16,8 @@ use super::service::{Flow, Parts};
 ///
 /// | name | value |
 /// |---|---|
-/// | `flow` | `client_credentials` (also if left out), `authorization_code` |
-/// | `provider` | the name of a preset; its blanks are `provider.domain`, `provider.tenant`, `provider.server` |
+/// | `flow` | `client_credentials`, `authorization_code`; left out, what the preset means, else the first |
+/// | `provider` | the name of a [preset](grantry_providers::find); what it needs is `provider.NAME`, such as `provider.tenantId` |
 /// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `issuer` | endpoints, also in the place of a preset's |
 /// | `auth_method` | as registered for OAuth, such as `client_secret_post` |
 /// | `key_id` | the `kid` of a private key |
@@ -30,9 +30,6 @@ use super::service::{Flow, Parts};
 pub const ATTRIBUTES: &[&str] = &[
     "flow",
     "provider",
-    "provider.domain",
-    "provider.tenant",
-    "provider.server",
     "issuer",
     "token_url",
     "authorization_url",
@@ -72,6 +69,8 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     if let Some(flow) = value("flow") {
         let known = "client_credentials or authorization_code";
         parts.flow = Flow::from_name(flow).ok_or_else(|| unknown("flow", known))?;
+    } else if let Some(flow) = default_flow(attributes) {
+        parts.flow = flow;
     }
     if let Some(method) = value("auth_method") {
         let known = "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt or none";
@@ -93,6 +92,18 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     }
     parts.policy = policy(attributes)?;
     Ok(parts)
+}
+
+/// The flow that a provider's preset means where nobody says; `None` without a preset.
+pub fn default_flow(attributes: &BTreeMap<String, String>) -> Option<Flow> {
+    let preset = grantry_providers::find(attributes.get("provider")?)?;
+    let scopes: Vec<&str> =
+        attributes.get("scopes").map(|scopes| scopes.split_ascii_whitespace().collect()).unwrap_or_default();
+    let chosen = preset.flow_for(&scopes, attributes.contains_key("redirect_uri"));
+    Some(match chosen.flow {
+        grantry_providers::Flow::ClientCredentials => Flow::ClientCredentials,
+        _ => Flow::AuthorizationCode,
+    })
 }
 
 fn server(attributes: &Attributes) -> Result<AuthorizationServer, Error> {
@@ -128,23 +139,14 @@ fn server(attributes: &Attributes) -> Result<AuthorizationServer, Error> {
 }
 
 fn preset(provider: &str, attributes: &Attributes) -> Result<AuthorizationServer, Error> {
-    let blank = |name: &str| {
-        attributes.get(&format!("provider.{name}")).map(String::as_str).ok_or_else(|| {
-            Error::configuration(format!("the provider {provider} needs its {name}: set provider.{name}"))
-        })
-    };
-    match provider {
-        "okta" => match attributes.get("provider.server") {
-            Some(server) => grantry_providers::okta_custom(blank("domain")?, server),
-            None => grantry_providers::okta(blank("domain")?),
-        },
-        "microsoft" => grantry_providers::microsoft(blank("tenant")?),
-        _ => {
-            let mut names: Vec<&str> = grantry_providers::ALL.iter().map(|preset| preset.name).collect();
-            names.dedup();
-            Err(unknown("provider", &format!("{}, or name the token endpoint's URL", names.join(", "))))
-        }
-    }
+    let preset = grantry_providers::find(provider).ok_or_else(|| {
+        unknown("provider", "one of `grantry providers list`, or name the token endpoint's URL")
+    })?;
+    let values: Vec<(&str, &str)> = attributes
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("provider.")?, value.as_str())))
+        .collect();
+    preset.server(&values)
 }
 
 fn rotation_of(text: &str) -> Result<Rotation, Error> {
@@ -254,6 +256,6 @@ mod tests {
         }
         assert!(check_attributes(&Attributes::new()).unwrap_err().to_string().contains("token endpoint"));
         let domain = check_attributes(&attributes(&[("provider", "okta")])).unwrap_err().to_string();
-        assert!(domain.contains("provider.domain"), "{domain}");
+        assert!(domain.contains("domain"), "{domain}");
     }
 }

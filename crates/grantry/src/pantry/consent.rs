@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use grantry_core::{AccessToken, Clock, Error, ErrorKind, Instant, StoreTime, TokenSet};
+use grantry_core::{AccessToken, Binding, Clock, Error, ErrorKind, Instant, StoreTime, TokenSet};
 use grantry_vault::audit::Outcome;
-use grantry_vault::{GrantRecord, StoredAccessToken};
+use grantry_vault::{GrantRecord, StoredAccessToken, StoredBinding};
 
 use super::handles::{GrantName, TenantPantry};
 use super::house::named;
@@ -37,11 +37,16 @@ impl TenantPantry {
             AccessToken::new(token.expose()),
             stored(consent.obtained()),
         )
-        .granted(token.scope().clone());
+        .granted(token.scope().clone())
+        .bound(match token.binding() {
+            Binding::Proof(_) => StoredBinding::Proof,
+            Binding::Certificate(certificate) => StoredBinding::Certificate(*certificate),
+            _ => StoredBinding::Bearer,
+        });
         if let Some(expires) = token.expires() {
             access = access.expiring(stored(expires));
         }
-        record = record.with_access_token(access);
+        record = record.with_key_of(token.binding()).with_access_token(access);
         let mut conflicts = 0;
         loop {
             let before = self.vault.grant(key.service(), key.account()).await?;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use grantry_core::{
-    AccessToken, Binding, Error, ErrorKind, Instant, Origin, ProofRequest, Prover, Stage, Token, TokenSet,
-    TokenSource,
+    AccessToken, Binding, Error, ErrorKind, Instant, Origin, PrivateKey, ProofRequest, Prover, Stage, Token,
+    TokenSet, TokenSource,
 };
 use reqwest::header::HeaderValue;
 
@@ -123,5 +123,11 @@ impl Prover for CountingProver {
 
     fn saw_nonce(&self, origin: &Origin, nonce: &str) {
         self.nonces.lock().unwrap().push((origin.to_string(), nonce.to_owned()));
+    }
+
+    fn saw_date(&self, _origin: &Origin, _date: &HeaderValue) {}
+
+    fn private_key(&self) -> Option<PrivateKey> {
+        None
     }
 }

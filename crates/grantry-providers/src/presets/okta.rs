@@ -4,8 +4,7 @@ use grantry_core::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod as Method, Error, Rotation,
 };
 
-use crate::inserts::{is_host_name, is_id, is_label, mistake};
-use crate::{Preset, Template};
+use crate::{DefaultFlow, Form, Parameter, Preset, Template};
 
 const METHODS: &[Method] = &[
     Method::PrivateKeyJwt,
@@ -14,6 +13,30 @@ const METHODS: &[Method] = &[
     Method::ClientSecretJwt,
     Method::None,
 ];
+
+/// An org's name or host.
+const DOMAIN: Parameter = Parameter {
+    name: "domain",
+    hole: "host",
+    title: "the Okta domain",
+    expected: "an org's name such as acme, or a host such as acme.okta.com",
+    form: Form::Host {
+        homes: &["okta.com", "oktapreview.com", "okta-emea.com"],
+        custom: true,
+        mistakes: &[("-admin", "it is the admin console's host; leave out -admin")],
+    },
+    default: None,
+};
+
+/// The id of a custom authorization server.
+const SERVER_ID: Parameter = Parameter {
+    name: "serverId",
+    hole: "id",
+    title: "the id of Okta's custom authorization server",
+    expected: "the id alone, such as default or aus9o8wzkhckw9TLa0h7",
+    form: Form::Id,
+    default: None,
+};
 
 /// Okta's org authorization server, whose tokens are for Okta's own APIs.
 pub const OKTA: Preset = Preset {
@@ -28,22 +51,27 @@ pub const OKTA: Preset = Preset {
     unverified: &[
         "the revocation endpoint (/oauth2/v1/revoke in the metadata): left out",
         "how long the grace period after a rotation is, which each client sets: taken for strict",
+        "whether it checks the code challenge, though sending one is known to work",
         "the issuer, which each client may set to the org's host or to a custom domain: left out",
     ],
     notes: &[
         "client credentials for Okta's own scopes work with private_key_jwt alone",
         "rotation of refresh tokens is a setting of each client",
     ],
+    parameters: &[DOMAIN],
+    default_flow: DefaultFlow::ByRedirectUri,
     authorization_endpoint: Some(Template::new("https://{host}/oauth2/v1/authorize")),
     client_authentication_methods: METHODS,
     client_credentials_methods: Some(&[Method::PrivateKeyJwt]),
     assertion_audience: AssertionAudience::TokenEndpoint,
     rotation: Rotation::UNKNOWN,
-    ..Preset::new("okta", Template::new("https://{host}/oauth2/v1/token"))
+    ..Preset::new("okta", "Okta", Template::new("https://{host}/oauth2/v1/token"))
 };
 
 /// A custom authorization server at Okta, whose tokens are for APIs of the customer's own.
 pub const OKTA_CUSTOM: Preset = Preset {
+    name: "okta-custom",
+    title: "Okta, a custom authorization server",
     documentation: &[
         "https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/tag/CustomAS",
         "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/client-auth",
@@ -53,6 +81,7 @@ pub const OKTA_CUSTOM: Preset = Preset {
     unverified: &[
         "the revocation endpoint (/oauth2/{id}/v1/revoke in the metadata): left out",
         "how long the grace period after a rotation is, which each client sets: taken for strict",
+        "whether it checks the code challenge, though sending one is known to work",
         "the issuer, which each client may set to the org's host or to a custom domain: left out",
     ],
     notes: &[
@@ -60,6 +89,7 @@ pub const OKTA_CUSTOM: Preset = Preset {
         "the server that every org has is called default",
         "rotation of refresh tokens is a setting of each client",
     ],
+    parameters: &[DOMAIN, SERVER_ID],
     authorization_endpoint: Some(Template::new("https://{host}/oauth2/{id}/v1/authorize")),
     token_endpoint: Template::new("https://{host}/oauth2/{id}/v1/token"),
     client_credentials_methods: None,
@@ -83,7 +113,7 @@ const _: () = OKTA_CUSTOM.check();
 /// [`Configuration`](grantry_core::ErrorKind::Configuration) where `domain` is neither; the message says what to
 /// change.
 pub fn okta(domain: &str) -> Result<AuthorizationServer, Error> {
-    OKTA.server(&[("host", &host(domain)?)])
+    OKTA.server(&[("domain", domain)])
 }
 
 /// A custom authorization server at Okta ([`OKTA_CUSTOM`]): the org's domain as in [`okta`], and the server's id
@@ -98,38 +128,7 @@ pub fn okta(domain: &str) -> Result<AuthorizationServer, Error> {
 /// # Errors
 /// [`Configuration`](grantry_core::ErrorKind::Configuration) where the domain or the id is not usable.
 pub fn okta_custom(domain: &str, server_id: &str) -> Result<AuthorizationServer, Error> {
-    let host = host(domain)?;
-    if !is_id(server_id) {
-        return Err(Error::configuration(
-            "the id of Okta's custom authorization server is not usable: give the id alone, such as default \
-             or aus9o8wzkhckw9TLa0h7",
-        ));
-    }
-    OKTA_CUSTOM.server(&[("host", &host), ("id", server_id)])
-}
-
-/// The host that a domain means.
-fn host(domain: &str) -> Result<String, Error> {
-    let refuse = |why: &str| {
-        Err(Error::configuration(format!(
-            "the Okta domain is not usable: {why}. Expected an org's name such as acme, or a host such as \
-             acme.okta.com"
-        )))
-    };
-    let name = domain.to_ascii_lowercase();
-    if !name.contains('.') {
-        return if is_label(&name) { Ok(format!("{name}.okta.com")) } else { refuse(mistake(domain)) };
-    }
-    if !is_host_name(&name) {
-        return refuse(mistake(domain));
-    }
-    match name.split_once('.') {
-        _ if matches!(name.as_str(), "okta.com" | "oktapreview.com") => refuse("it is Okta's own"),
-        Some((org, "okta.com" | "oktapreview.com" | "okta-emea.com")) if org.ends_with("-admin") => {
-            refuse("it is the admin console's host; leave out -admin")
-        }
-        _ => Ok(name),
-    }
+    OKTA_CUSTOM.server(&[("domain", domain), ("serverId", server_id)])
 }
 
 #[cfg(test)]
@@ -163,8 +162,8 @@ mod tests {
         let (org, custom) = (okta("acme").unwrap(), okta_custom("acme", "default").unwrap());
         assert_eq!(org.client_credentials_methods(), [Method::PrivateKeyJwt]);
         assert_eq!(custom.client_credentials_methods(), custom.client_authentication_methods());
-        for server in [org, custom] {
-            assert_eq!(server.provider(), Some("okta"));
+        for (server, name) in [(org, "okta"), (custom, "okta-custom")] {
+            assert_eq!(server.provider(), Some(name));
             assert_eq!(server.rotation(), Rotation::UNKNOWN);
             assert_eq!(server.assertion_audience(), AssertionAudience::TokenEndpoint);
             assert!(server.revocation_endpoint().is_none() && server.issuer().is_none());
@@ -182,7 +181,7 @@ mod tests {
             ("bücher.example", "xn--"),
             ("acme.okta.com.", "dot at its end"),
             ("acme-admin.okta.com", "leave out -admin"),
-            ("okta.com", "Okta's own"),
+            ("okta.com", "the provider's own"),
             ("10.0.0.1", "no address"),
         ] {
             let error = okta(domain).unwrap_err();

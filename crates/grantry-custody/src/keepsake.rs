@@ -1,0 +1,61 @@
+//! What a process remembers of a grant, for a store that forgets: one that fails over may lose what it had confirmed.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use grantry_core::Target;
+use grantry_vault::{LineageId, RecordVersion, Renewing, SealedRecord};
+
+use crate::brought::Brought;
+use crate::stored_grant::StoredGrant;
+
+/// The newest successor that a record held when this process read or wrote it, sealed as in a lifeboat.
+#[derive(Default)]
+pub(crate) struct Keepsake(Mutex<Option<Kept>>);
+
+#[derive(Clone)]
+struct Kept {
+    lineage: LineageId,
+    generation: u64,
+    sealed: SealedRecord,
+}
+
+impl Keepsake {
+    /// Remembers what the record holds. A grant that was never rotated has nothing that could be lost.
+    pub(crate) fn keep(&self, stored: &StoredGrant, target: &Target, renewing: &Renewing) {
+        let (lineage, generation) = (stored.stored.version.lineage(), stored.stored.version.generation());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known =
+            kept.as_ref().is_some_and(|kept| kept.lineage == lineage && kept.generation >= generation);
+        if is_known {
+            return;
+        }
+        *kept = stored.as_brought(target).and_then(|brought| {
+            let sealed = renewing.seal_aside(lineage, generation, &brought.encode()).ok()?;
+            Some(Kept { lineage, generation, sealed })
+        });
+    }
+
+    /// Whether a record is behind what was remembered.
+    pub(crate) fn is_ahead_of(&self, version: &RecordVersion) -> bool {
+        self.newer_than(version).is_some()
+    }
+
+    /// What was remembered, where the record is behind it.
+    pub(crate) async fn lost_by(&self, stored: &StoredGrant, renewing: &Renewing) -> Option<Brought> {
+        let kept = self.newer_than(&stored.stored.version)?;
+        let aside = renewing.open_aside(&kept.sealed).await.ok()?;
+        Brought::decode(aside.lineage, &aside.content)
+    }
+
+    fn newer_than(&self, version: &RecordVersion) -> Option<Kept> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        (kept.lineage == version.lineage() && kept.generation > version.generation()).then_some(kept)
+    }
+}
+
+impl fmt::Debug for Keepsake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keepsake").finish_non_exhaustive()
+    }
+}
