@@ -59,6 +59,7 @@ use clap::{CommandFactory, Parser};
 use arguments::Arguments;
 use console::Console;
 use failed::{Failed, INTERRUPTED};
+use place::Place;
 use session::Session;
 
 /// Does what the command line asks for.
@@ -84,10 +85,12 @@ pub fn main() -> ExitCode {
 
 fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
     secret::hide_argument(console, &arguments.command)?;
-    let session = Session::new(&arguments)?;
+    let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref());
+    let tenant = arguments.tenant;
     let Some(prepared) = commands::prepare(console, arguments.command, &Arguments::command)? else {
         return Ok(ExitCode::SUCCESS);
     };
+    let session = Session::new(place?, tenant);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;
     let ended = runtime.block_on(async {

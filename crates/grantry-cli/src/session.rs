@@ -9,7 +9,6 @@ use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach
 use grantry::vault::{PrincipalVault, SealedVault, VaultKeys};
 use grantry::{SqliteVault, TenantId};
 
-use crate::arguments::Arguments;
 use crate::escaped::escaped;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::Place;
@@ -30,10 +29,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(arguments: &Arguments) -> Result<Self, Failed> {
-        let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref())?;
-        let tenant = arguments.tenant.clone();
-        Ok(Self { place, tenant, vault: OnceLock::new(), pantry: OnceLock::new() })
+    pub(crate) fn new(place: Place, tenant: String) -> Self {
+        Self { place, tenant, vault: OnceLock::new(), pantry: OnceLock::new() }
     }
 
     /// The vault, as whoever runs the command.

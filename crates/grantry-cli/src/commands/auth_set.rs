@@ -35,7 +35,11 @@ pub(super) async fn run(
     }
     vault.create_tenant(&session.tenant).await?;
     let tenant = vault.tenant(&session.tenant).map_err(|error| Failed::usage(error.to_string()))?;
+    let gives_secret = secret.is_some();
     let (record, existed) = store(&tenant, set, secret, private_key).await?;
+    if existed && gives_secret {
+        console.say("the secret was replaced as it was given; auth rotate proves a new one first");
+    }
     if !registration::has_server(record.attributes()) {
         console.say(&format!(
             "nothing says yet where the tokens of {} come from: add --provider or --token-url, or describe the \

@@ -48,6 +48,8 @@ async fn usage_is_2_and_nobody_without_a_home_is_told_where_to_name_one() {
     let output = home.command(&["auth", "list"]).env_remove("HOME").output().await.unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("GRANTRY_VAULT"));
+    let output = home.command(&["providers", "list"]).env_remove("HOME").output().await.unwrap();
+    assert!(output.status.success(), "what needs no vault needs no home");
 }
 
 #[tokio::test(flavor = "multi_thread")]

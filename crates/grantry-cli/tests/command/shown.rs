@@ -55,5 +55,5 @@ async fn the_errors_are_as_they_were() {
         "no_service",
         said(home.run(&["auth", "token", "--service", "erp"]).await.ends(3))
     );
-    insta::assert_snapshot!("no_provider", said(home.run(&["providers", "show", "x"]).await.ends(3)));
+    insta::assert_snapshot!("no_provider", said(home.run(&["providers", "show", "nobody"]).await.ends(3)));
 }
