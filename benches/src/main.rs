@@ -7,10 +7,12 @@
 #![allow(clippy::cast_possible_truncation, reason = "what is measured is small")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on stops")]
 
+mod custody;
 mod figure;
 mod grants;
 mod hits;
 mod keyed;
+mod logins;
 mod million;
 mod outage;
 mod postgres;
@@ -33,8 +35,12 @@ fn main() {
     let out = after("--out").map_or("target/bench.json", String::as_str);
     let peers = after("--peers-json").map(String::as_str);
 
+    if let Some(folder) = after("--renewals-in") {
+        return custody::syncs::renew_in(folder.as_ref());
+    }
+
     let mut report = Report::default();
-    let suites: [(&str, Suite); 11] = [
+    let suites: [(&str, Suite); 17] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
@@ -42,10 +48,16 @@ fn main() {
         ("renewal", renewal::steady),
         ("outage", outage::run),
         ("proof", proof::run),
+        ("logins", logins::run),
         ("sealing", sealing::run),
         ("sqlite", sqlite::run),
         ("postgres", postgres::run),
         ("sweep", sweep::run),
+        ("custody", custody::renewal::run),
+        ("custody-syncs", custody::syncs::run),
+        ("custody-postgres", custody::postgres::run),
+        ("custody-restart", custody::restart::run),
+        ("custody-minute", custody::minute::run),
     ];
     for (name, run) in suites {
         if only.is_none_or(|only| only == name) {

@@ -16,30 +16,31 @@ const RECORD_BYTES: usize = 1_024;
 const CALLERS: usize = 32;
 /// Rounds in turn, so that a change of the machine's speed meets both alike. The first is left out.
 const ROUNDS: usize = 6;
-const ROUND: Duration = Duration::from_secs(3);
+pub(crate) const ROUND: Duration = Duration::from_secs(3);
 
 const OWNER: &str = "owner";
 const LOGIN: &str = "acme";
 
 /// The least that a program could do: the row found by its key, and replaced. Each client has a row of its own.
-const UPDATE: &str = "UPDATE bare SET sealed = :payload::bytea, revision = revision + 1 \
+pub(crate) const UPDATE: &str = "UPDATE bare SET sealed = :payload::bytea, revision = revision + 1 \
                       WHERE key = 'acme/grant/crm/user-' || :client_id RETURNING revision;";
 const SELECT: &str = "SELECT revision, sealed FROM bare WHERE key = 'acme/grant/crm/user-' || :client_id;";
 
 pub(crate) fn run(report: &mut Report) {
     let server = Postgres::launch(Settings::default()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let vault: Arc<dyn Vault> = Arc::new(open(&server, &runtime));
+    let vault: Arc<dyn Vault> = Arc::new(open(&server, &runtime, CALLERS));
     let keys: Vec<RecordKey> = (0..CALLERS).map(key).collect();
     runtime.block_on(async {
         for key in &keys {
             vault.store(key, record(0), Precondition::Absent).await.unwrap();
         }
     });
-    make_bare(&server);
+    make_bare(&server, CALLERS);
+    server.sql("bench", "VACUUM ANALYZE grantry.records").unwrap();
 
     let writes = || calls_per_second(&runtime, &vault, &keys, true);
-    let (ours, limit) = side_by_side(writes, || pgbench(&server, UPDATE));
+    let (ours, limit) = side_by_side(writes, || pgbench(&server, UPDATE, CALLERS));
     report.add(
         "postgres: durable writes of 1 KiB, 32 callers",
         ours,
@@ -49,12 +50,13 @@ pub(crate) fn run(report: &mut Report) {
         ours >= 0.7 * limit,
     );
     let reads = || calls_per_second(&runtime, &vault, &keys, false);
-    let (ours, limit) = side_by_side(reads, || pgbench(&server, SELECT));
+    let (ours, limit) = side_by_side(reads, || pgbench(&server, SELECT, CALLERS));
     report.add("postgres: reads of 1 KiB, 32 callers", ours, "/s", Some(limit), "-", true);
     drop(vault);
 }
 
-fn open(server: &Postgres, runtime: &Runtime) -> PostgresVault {
+/// A vault in a database of its own, with so many connections.
+pub(crate) fn open(server: &Postgres, runtime: &Runtime, connections: usize) -> PostgresVault {
     server.create_role(OWNER, "CREATEROLE").unwrap();
     server.create_role(LOGIN, "").unwrap();
     server.create_database("bench", OWNER).unwrap();
@@ -62,25 +64,24 @@ fn open(server: &Postgres, runtime: &Runtime) -> PostgresVault {
         PostgresVault::builder(&server.url(OWNER, "bench")).migrate().await.unwrap();
         server.sql("bench", &format!("GRANT grantry_app TO {LOGIN}")).unwrap();
         let builder = PostgresVault::builder(&server.url(LOGIN, "bench"));
-        builder.connections(CALLERS).open().await.unwrap()
+        builder.connections(connections).open().await.unwrap()
     })
 }
 
 /// The same rows, stored the same way, without the vault's walls.
-fn make_bare(server: &Postgres) {
-    let rows = format!(
+pub(crate) fn make_bare(server: &Postgres, rows: usize) {
+    let statements = format!(
         "CREATE TABLE bare (key text COLLATE \"C\" PRIMARY KEY, revision bigint NOT NULL, sealed bytea NOT NULL)
              WITH (fillfactor = 60, toast_tuple_target = 8160);
          ALTER TABLE bare ALTER COLUMN sealed SET STORAGE EXTERNAL;
          INSERT INTO bare SELECT 'acme/grant/crm/user-' || nth, 0, convert_to(repeat('x', {RECORD_BYTES}), 'UTF8')
-             FROM generate_series(0, {CALLERS} - 1) AS nth;
+             FROM generate_series(0, {rows} - 1) AS nth;
          GRANT SELECT, UPDATE ON bare TO {LOGIN};
          VACUUM ANALYZE bare;"
     );
-    for statement in rows.split_inclusive(';') {
+    for statement in statements.split_inclusive(';') {
         server.sql("bench", statement).unwrap();
     }
-    server.sql("bench", "VACUUM ANALYZE grantry.records").unwrap();
 }
 
 fn key(nth: usize) -> RecordKey {
@@ -125,12 +126,12 @@ fn calls_per_second(runtime: &Runtime, vault: &Arc<dyn Vault>, keys: &[RecordKey
 }
 
 /// Transactions per second of as many clients, each after the other, prepared.
-fn pgbench(server: &Postgres, script: &str) -> f64 {
+pub(crate) fn pgbench(server: &Postgres, script: &str, clients: usize) -> f64 {
     let path = server.socket_folder().join("script.sql");
     std::fs::write(&path, script).unwrap();
     let output = Command::new(server.program("pgbench"))
         .args(["-n", "-j", "2", "-M", "prepared", "-h", "127.0.0.1", "-U", LOGIN])
-        .args(["-c", &CALLERS.to_string(), "-T", &ROUND.as_secs().to_string()])
+        .args(["-c", &clients.to_string(), "-T", &ROUND.as_secs().to_string()])
         .args(["-p", &server.port().to_string()])
         .args(["-D", &format!("payload={}", "y".repeat(RECORD_BYTES)), "-f"])
         .arg(&path)
@@ -144,7 +145,7 @@ fn pgbench(server: &Postgres, script: &str) -> f64 {
 }
 
 /// The medians of both.
-fn side_by_side(ours: impl Fn() -> f64, limit: impl Fn() -> f64) -> (f64, f64) {
+pub(crate) fn side_by_side(ours: impl Fn() -> f64, limit: impl Fn() -> f64) -> (f64, f64) {
     let rounds: Vec<(f64, f64)> = (0..ROUNDS).map(|_| (ours(), limit())).collect();
     let median = |rounds: &mut Vec<f64>| {
         rounds.sort_by(f64::total_cmp);

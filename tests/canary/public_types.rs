@@ -14,6 +14,7 @@ mod custody;
 mod custody_protocol;
 mod device_authorization;
 mod pantry;
+mod logins;
 mod samples;
 mod services;
 mod token_endpoint;
@@ -36,6 +37,7 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
     ("grantry_token_exchange", include_str!("../../crates/grantry-token-exchange/src/lib.rs"), &[]),
     ("grantry_custody", include_str!("../../crates/grantry-custody/src/lib.rs"), &["protocol"]),
     ("grantry_custody::protocol", include_str!("../../crates/grantry-custody/src/protocol/mod.rs"), &[]),
+    ("grantry_axum", include_str!("../../crates/grantry-axum/src/lib.rs"), &[]),
     ("grantry_refresh", include_str!("../../crates/grantry-refresh/src/lib.rs"), &[]),
     ("grantry_reqwest", include_str!("../../crates/grantry-reqwest/src/lib.rs"), &[]),
     ("grantry_tower", include_str!("../../crates/grantry-tower/src/lib.rs"), &[]),
@@ -56,6 +58,9 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
 /// Traits, and the aliases of types that are printed elsewhere or not ours: there is nothing to print.
 const NOT_TYPES: &[&str] = &[
     "grantry_authorization_code::PendingAuthorizations",
+    "grantry_axum::GrantKeeper",
+    "grantry_axum::People",
+    "grantry_axum::ResultPages",
     "grantry_core::Clock",
     "grantry_core::Entropy",
     "grantry_core::Grant",
@@ -111,6 +116,7 @@ pub(crate) async fn in_use(shown: &Shown) {
     vault::vault(&printed).await;
     vault::audit(&printed).await;
     pantry::pantry(&printed).await;
+    logins::logins(&printed).await;
 }
 
 /// The names that begin with a capital in the `pub use` of a `lib.rs`, constants left out.
@@ -137,6 +143,7 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     services::sources(&printed).await;
     services::wrappers(&printed);
     services::testkit(&printed).await;
+    logins::logins(&printed).await;
     vault::vault(&printed).await;
     vault::keys_and_bytes(&printed).await;
     vault::access(&printed);

@@ -1,6 +1,6 @@
 //! Tokens that are bound to keys (RFC 9449), as a certified server judges the proofs.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use grantry::{
@@ -51,7 +51,7 @@ impl TokenSource for Held {
         Ok(self.token.clone())
     }
     fn reject(&self, _refused: &Token) {
-        *self.refused.lock().unwrap() += 1;
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) += 1;
     }
 }
 
@@ -62,7 +62,7 @@ async fn userinfo(server: &OidcProvider, token: &Token) -> Fallible<(u16, u32)> 
     let api =
         AuthorizedClient::from_builder(reqwest::Client::builder(), Arc::clone(&held), [server.issuer()])?;
     let answer = api.get(server.url("/me?with=query")).send().await?;
-    let refused = *held.refused.lock().unwrap();
+    let refused = *held.refused.lock().unwrap_or_else(PoisonError::into_inner);
     Ok((answer.status().as_u16(), refused))
 }
 
@@ -98,7 +98,7 @@ async fn consented(
     pushed: bool,
 ) -> Fallible<(AuthorizationCode, Granted)> {
     let authentication = match client {
-        "desktop" => ClientAuthentication::none(),
+        "desktop-bound" => ClientAuthentication::none(),
         _ => ClientAuthentication::secret_basic(format!("{client}-secret")),
     };
     let endpoint = endpoint(server, client, authentication, dpop).await?;
@@ -115,7 +115,7 @@ async fn consented(
 async fn req_e08_e15_a_person_s_token_is_bound_to_the_key_that_its_code_was_and_reads_a_resource() {
     for (dpop, nonces) in cases() {
         let server = start(nonces).unwrap();
-        for (client, pushed) in [("desktop", false), ("web-bound", true)] {
+        for (client, pushed) in [("desktop-bound", false), ("web-bound", true)] {
             let before = server.requests("GET /me").unwrap();
             let (_, granted) = consented(&server, client, dpop.clone(), pushed).await.unwrap();
             let token_requests = server.requests("POST /token").unwrap();
@@ -134,7 +134,7 @@ struct Shelf(Mutex<Vec<RefreshToken>>);
 #[async_trait]
 impl Keeper for Shelf {
     async fn keep(&self, kept: Kept<'_>) -> Result<(), KeepError> {
-        self.0.lock().unwrap().push(kept.refresh_token.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(kept.refresh_token.clone());
         Ok(())
     }
 }
@@ -143,7 +143,7 @@ impl Keeper for Shelf {
 async fn req_e14_the_refresh_token_of_a_public_client_works_with_its_key_and_with_no_other() {
     for (dpop, nonces) in cases() {
         let server = start(nonces).unwrap();
-        let (flow, granted) = consented(&server, "desktop", dpop, false).await.unwrap();
+        let (flow, granted) = consented(&server, "desktop-bound", dpop, false).await.unwrap();
         let Binding::Proof(prover) = granted.token_set.token().binding() else { panic!("not bound") };
         // As it is kept beside the refresh token, and read by the next process.
         let kept = DpopKey::from_private_key(&prover.private_key().unwrap()).unwrap();

@@ -28,6 +28,16 @@ function web(id, more = {}) {
   };
 }
 
+/** A client on a loopback address, whose port the server does not compare (RFC 8252 section 7.3). */
+function native(id, more) {
+  return {
+    client_id: id,
+    application_type: 'native',
+    grant_types: ['authorization_code', 'refresh_token'],
+    ...more,
+  };
+}
+
 /** A program without a browser, which has a person approve elsewhere. */
 function device(id, more) {
   return {
@@ -112,7 +122,7 @@ export const clients = [
   web('web'),
   web('web-pushing', { require_pushed_authorization_requests: true }),
   // Its tokens are bound to keys, which the server insists on: a program of a person's own, and a web application.
-  web('desktop', {
+  web('desktop-bound', {
     client_secret: undefined,
     token_endpoint_auth_method: 'none',
     application_type: 'native',
@@ -120,6 +130,13 @@ export const clients = [
   }),
   web('web-bound', { dpop_bound_access_tokens: true }),
   machine('bound', 'client_secret_basic', { client_secret: 'bound-secret', dpop_bound_access_tokens: true }),
+  // A program on the person's machine, at whatever port it gets, and a gateway in development.
+  native('desktop', { token_endpoint_auth_method: 'none', redirect_uris: ['http://127.0.0.1/callback'] }),
+  native('gateway', {
+    token_endpoint_auth_method: 'client_secret_basic',
+    client_secret: 'gateway-secret',
+    redirect_uris: ['http://localhost/oauth/callback'],
+  }),
   device('tv', { token_endpoint_auth_method: 'none' }),
   device('printer', { token_endpoint_auth_method: 'client_secret_basic', client_secret: 'printer-secret' }),
 ];

@@ -3,6 +3,7 @@
 //! Nothing here knows grantry; the tests themselves use the facade as a user would.
 
 mod certificates;
+pub mod chromium;
 pub mod moto;
 mod oidc_provider;
 pub mod postgres;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use grantry_core::{Error, GrantKey, Scope, Target};
+use grantry_core::{Error, GrantKey, Pkce, Scope, Target};
 use grantry_endpoint::{TokenEndpoint, check_resource};
 use zeroize::Zeroizing;
 
@@ -29,6 +29,7 @@ pub struct AuthorizationCodeBuilder {
     extra: Parameters,
     nonce: bool,
     pushed: bool,
+    announced_pkce: bool,
     lifetime: Duration,
     key: Option<GrantKey>,
 }
@@ -46,6 +47,7 @@ impl AuthorizationCodeBuilder {
             extra: Vec::new(),
             nonce: false,
             pushed: false,
+            announced_pkce: false,
             lifetime: LIFETIME,
             key: None,
         }
@@ -112,6 +114,13 @@ impl AuthorizationCodeBuilder {
         self
     }
 
+    /// Refuses a server whose metadata does not announce PKCE by S256, as the Model Context Protocol has it. PKCE is part of
+    /// every request in any case, but a server that knows nothing of it ignores it.
+    pub fn announced_pkce(mut self) -> Self {
+        self.announced_pkce = true;
+        self
+    }
+
     /// How long a person may take, from 1 s to 24 h; 10 minutes if left out.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -128,8 +137,8 @@ impl AuthorizationCodeBuilder {
     ///
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration), with what to change: a server without an
-    /// authorization endpoint, without a pushed authorization request endpoint where one is needed, or that names
-    /// itself in its responses while nobody said who it is; a redirect URI, scope, resource, parameter or lifetime
+    /// authorization endpoint, without a pushed authorization request endpoint where one is needed, without PKCE by
+    /// S256, or that names itself in its responses while nobody said who it is; a redirect URI, scope, resource, parameter or lifetime
     /// that is not usable.
     pub fn build(self) -> Result<AuthorizationCode, Error> {
         let server = self.endpoint.server();
@@ -147,6 +156,21 @@ impl AuthorizationCodeBuilder {
             return Err(Error::configuration(
                 "the requests have to be pushed (RFC 9126), and the server has no endpoint for that: name its URL",
             ));
+        }
+        match server.pkce() {
+            Pkce::Required | Pkce::Supported => {}
+            Pkce::WithoutS256 => {
+                return Err(Error::configuration(
+                    "the server announces PKCE without S256, and plain challenges protect nothing: nothing is sent there",
+                ));
+            }
+            _ if !self.announced_pkce => {}
+            _ => {
+                return Err(Error::configuration(
+                    "the server's metadata does not announce PKCE (code_challenge_methods_supported), which is \
+                     required here: use a server that does, or name the fact where you know it",
+                ));
+            }
         }
         if self.lifetime < Duration::from_secs(1) || self.lifetime > LONGEST_LIFETIME {
             return Err(Error::configuration(
@@ -175,11 +199,13 @@ impl AuthorizationCodeBuilder {
             redirect_uri: self.redirect_uri.into(),
             target,
             fixed,
+            beginning: std::sync::Arc::default(),
             nonce,
             pushed,
             lifetime: self.lifetime,
             key: self.key,
-        })
+        }
+        .with_beginning())
     }
 
     fn target(&self) -> Result<Target, Error> {

@@ -11,6 +11,9 @@ use crate::{
     Unfinished, UserAgentBinding,
 };
 
+/// The longest note that is kept with an authorization, in bytes.
+const LONGEST_NOTE: usize = 512;
+
 /// The flows of a web application by name, with the store of what they began: any replica that has the same flows
 /// and store can finish.
 ///
@@ -67,6 +70,17 @@ impl AuthorizationCodes {
         Ok(Self { flows: flows.into(), store })
     }
 
+    /// The same flows with another store, as where each tenant has one of its own.
+    #[must_use]
+    pub fn with_store(&self, store: Arc<dyn PendingAuthorizations>) -> Self {
+        Self { flows: Arc::clone(&self.flows), store }
+    }
+
+    /// Every flow by its name.
+    pub fn flows(&self) -> impl Iterator<Item = (&str, &AuthorizationCode)> {
+        self.flows.iter().map(|(name, flow)| (name.as_str(), flow))
+    }
+
     /// The flow of this name.
     pub fn flow(&self, name: &str) -> Option<&AuthorizationCode> {
         self.flows.iter().find(|(other, _)| other == name).map(|(_, flow)| flow)
@@ -77,8 +91,29 @@ impl AuthorizationCodes {
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) where there is no such flow; of the store; of the pushed request.
     pub async fn begin(&self, name: &str, user_agent: &UserAgentBinding) -> Result<RedirectUrl, Error> {
+        self.begin_for(name, user_agent, &[]).await
+    }
+
+    /// The same with a note that comes back with the response: whom it is for, say. At most 512 bytes; it is kept with
+    /// the authorization and sent nowhere.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin), and [`Configuration`](ErrorKind::Configuration) for a longer note.
+    pub async fn begin_for(
+        &self,
+        name: &str,
+        user_agent: &UserAgentBinding,
+        note: &[u8],
+    ) -> Result<RedirectUrl, Error> {
         let flow = self.flow(name).ok_or_else(no_such_name)?;
-        self.begin_as(name, flow, user_agent).await
+        if note.len() > LONGEST_NOTE {
+            return Err(Error::configuration(
+                "the note is longer than 512 bytes: keep it elsewhere, by a name",
+            ));
+        }
+        let (redirect, pending) = flow.begin(user_agent).await?;
+        self.keep(name, note, flow, &pending).await?;
+        Ok(redirect)
     }
 
     /// The same with what this person needs: another scope, a login hint, a prompt. The flow has to be the named
@@ -100,7 +135,7 @@ impl AuthorizationCodes {
                  be finished",
             ));
         }
-        self.keep(name, flow, &pending).await?;
+        self.keep(name, &[], flow, &pending).await?;
         Ok(redirect)
     }
 
@@ -116,48 +151,73 @@ impl AuthorizationCodes {
         user_agent: &UserAgentBinding,
         callback: &Callback,
     ) -> Result<(&str, Granted), Unfinished> {
+        self.finish_for(user_agent, callback, |_, _| true).await
+    }
+
+    /// The same, if `is_for` says so of the flow's name and the note with which it was begun. If not, it is in the store
+    /// again, and nothing was spent.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish), and [`InvalidAnswer`](ErrorKind::InvalidAnswer) where `is_for` says no.
+    pub async fn finish_for(
+        &self,
+        user_agent: &UserAgentBinding,
+        callback: &Callback,
+        is_for: impl FnOnce(&str, &[u8]) -> bool + Send,
+    ) -> Result<(&str, Granted), Unfinished> {
         let nothing = || Unfinished::over(nothing_pending());
         let key = callback.key(user_agent).ok_or_else(nothing)?;
         let kept = self.store.take(key).await.map_err(|e| Unfinished::over(e.into()))?.ok_or_else(nothing)?;
-        let (name, bytes) = named(&kept).ok_or_else(|| Unfinished::over(no_such_flow()))?;
+        let (name, note, bytes) = parts(&kept).ok_or_else(|| Unfinished::over(no_such_flow()))?;
         let (name, flow) = (self.flows.iter().find(|(other, _)| other.as_bytes() == name))
             .ok_or_else(|| Unfinished::over(no_such_flow()))?;
         let clock = flow.endpoint().clock();
         let pending = PendingAuthorization::from_bytes(bytes, &**clock).map_err(Unfinished::over)?;
+        if !is_for(name, note) {
+            // Where it cannot be kept it is lost, as below.
+            let _ = self.keep(name, note, flow, &pending).await;
+            return Err(Unfinished::over(for_another()));
+        }
         match pending.finish(flow, user_agent, callback).await {
             Ok(granted) => Ok((name, granted)),
             Err(mut unfinished) => {
                 if let Some(pending) = unfinished.again.take() {
                     // Where it cannot be kept it is lost, and the person begins again: nothing else is left to do.
-                    let _ = self.keep(name, flow, &pending).await;
+                    let _ = self.keep(name, note, flow, &pending).await;
                 }
                 Err(unfinished)
             }
         }
     }
 
-    /// Keeps it for what is left of its time, behind the name of its flow.
+    /// Keeps it for what is left of its time, behind the name of its flow and the note.
     async fn keep(
         &self,
         name: &str,
+        note: &[u8],
         flow: &AuthorizationCode,
         pending: &PendingAuthorization,
     ) -> Result<(), Error> {
         let bytes = pending.to_bytes()?;
-        let mut named = Zeroizing::new(Vec::with_capacity(1 + name.len() + bytes.len()));
-        // `new` saw to it that it fits.
+        let mut named = Zeroizing::new(Vec::with_capacity(3 + name.len() + note.len() + bytes.len()));
+        // `new` and `begin_for` saw to it that they fit.
         named.push(u8::try_from(name.len()).unwrap_or(u8::MAX));
         named.extend_from_slice(name.as_bytes());
+        named.extend_from_slice(&u16::try_from(note.len()).unwrap_or(u16::MAX).to_be_bytes());
+        named.extend_from_slice(note);
         named.extend_from_slice(&bytes);
         let left = pending.expires().since(flow.endpoint().clock().now());
         Ok(self.store.keep(pending.key(), named, left).await?)
     }
 }
 
-/// The name of the flow, and what follows it.
-fn named(kept: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The name of the flow, the note, and the authorization.
+fn parts(kept: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let (length, rest) = kept.split_first()?;
-    rest.split_at_checked(usize::from(*length))
+    let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (length, rest) = rest.split_first_chunk()?;
+    let (note, pending) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    Some((name, note, pending))
 }
 
 fn no_such_name() -> Error {
@@ -196,6 +256,13 @@ fn check_pair(
         name.escape_debug(),
         other_name.escape_debug()
     )))
+}
+
+fn for_another() -> Error {
+    let fact = "the authorization was begun for somebody or something else";
+    let diagnosis = Diagnosis::new(Party::ResourceOwner, "let the person begin again", Retry::Never)
+        .cause("the person logged in at the application as somebody else in between");
+    Error::new(ErrorKind::InvalidAnswer, STAGE, fact).with_diagnosis(diagnosis)
 }
 
 fn nothing_pending() -> Error {

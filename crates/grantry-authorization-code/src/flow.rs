@@ -60,6 +60,8 @@ pub struct AuthorizationCode {
     /// What every request says besides: response mode, prompt, login hint, extra parameters, and what the server's
     /// facts name.
     pub(crate) fixed: Parameters,
+    /// The URL of every request, up to what is new in each.
+    pub(crate) beginning: Arc<Zeroizing<String>>,
     pub(crate) nonce: bool,
     pub(crate) pushed: bool,
     pub(crate) lifetime: Duration,
@@ -91,11 +93,13 @@ impl AuthorizationCode {
         user_agent: &UserAgentBinding,
     ) -> Result<(RedirectUrl, PendingAuthorization), Error> {
         let pending = self.pending(user_agent, self.endpoint.new_dpop_key()?);
-        let parameters = self.parameters(&pending);
         let client = self.endpoint.client().id().as_str();
         let (url, expires) = if self.pushed {
             let mut request = PushedAuthorizationRequest::to(&self.endpoint)?;
-            for (name, value) in &parameters {
+            for (name, value) in &self.parameters() {
+                request = request.parameter(name, value.as_str());
+            }
+            for (name, value) in new_in(&pending) {
                 request = request.parameter(name, value.as_str());
             }
             let pushed = request.send().await.map_err(not_pushed)?;
@@ -106,10 +110,16 @@ impl AuthorizationCode {
             );
             (url, Some(pushed.expires()))
         } else {
-            let all: Vec<(&str, &str)> = std::iter::once(("client_id", client))
-                .chain(parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
-                .collect();
-            (append(&self.authorization_endpoint, all), None)
+            let new: Vec<_> = new_in(&pending).collect();
+            let room: usize = new.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+            // The size is exact, so the buffer never moves.
+            let mut url = Zeroizing::new(String::with_capacity(self.beginning.len() + room));
+            url.push_str(&self.beginning);
+            for (name, value) in &new {
+                // Letters, digits, `-` and `_`: nothing to escape.
+                url.extend(["&", name, "=", value.as_str()]);
+            }
+            (url, None)
         };
         let clock = Arc::clone(self.endpoint.clock());
         Ok((RedirectUrl { url, expires, clock }, pending))
@@ -139,6 +149,11 @@ impl AuthorizationCode {
             && pending.redirect_uri == *self.redirect_uri
     }
 
+    /// Whether the response comes as a form ([`form_post`](AuthorizationCodeBuilder::form_post)).
+    pub fn is_form_post(&self) -> bool {
+        self.fixed.iter().any(|(name, value)| name == "response_mode" && value.as_str() == "form_post")
+    }
+
     fn pending(&self, user_agent: &UserAgentBinding, dpop_key: Option<DpopKey>) -> PendingAuthorization {
         let (server, entropy) = (self.endpoint.server(), &**self.endpoint.entropy());
         let clock = self.endpoint.clock();
@@ -160,8 +175,17 @@ impl AuthorizationCode {
         }
     }
 
-    /// All but `client_id`, which is set by whoever sends them.
-    fn parameters(&self, pending: &PendingAuthorization) -> Parameters {
+    /// The URL of every request up to what is new in each.
+    pub(crate) fn with_beginning(mut self) -> Self {
+        let parameters = self.parameters();
+        let client = [("client_id", self.endpoint.client().id().as_str())];
+        let all = parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        self.beginning = Arc::new(append(&self.authorization_endpoint, client.into_iter().chain(all)));
+        self
+    }
+
+    /// All that is the same in every request but `client_id`, which is set by whoever sends them.
+    fn parameters(&self) -> Parameters {
         let separator = self.endpoint.server().scope_separator().to_string();
         let scope = self.target.scope.tokens().collect::<Vec<_>>().join(&separator);
         let plain = |name: &str, value: &str| (name.to_owned(), Zeroizing::new(value.to_owned()));
@@ -170,19 +194,19 @@ impl AuthorizationCode {
             all.push(plain("scope", &scope));
         }
         all.extend(self.target.resources.iter().map(|resource| plain("resource", resource)));
-        all.push(("state".to_owned(), pending.state.text()));
-        if let Some(nonce) = &pending.nonce {
-            all.push(("nonce".to_owned(), nonce.text()));
-        }
-        all.push(plain("code_challenge", &pending.verifier.challenge()));
         all.push(plain("code_challenge_method", pkce::METHOD));
-        if let Some(key) = &pending.dpop_key {
-            // So that the code is worth nothing without the key either (RFC 9449 section 10).
-            all.push(plain("dpop_jkt", key.thumbprint()));
-        }
         all.extend(self.fixed.iter().cloned());
         all
     }
+}
+
+/// What is new in each request.
+fn new_in(pending: &PendingAuthorization) -> impl Iterator<Item = (&'static str, Zeroizing<String>)> {
+    let nonce = pending.nonce.as_ref().map(|nonce| ("nonce", nonce.text()));
+    let challenge = Zeroizing::new(pending.verifier.challenge());
+    // So that the code is worth nothing without the key either (RFC 9449 section 10).
+    let key = pending.dpop_key.as_ref().map(|key| ("dpop_jkt", Zeroizing::new(key.thumbprint().to_owned())));
+    [("state", pending.state.text()), ("code_challenge", challenge)].into_iter().chain(nonce).chain(key)
 }
 
 /// No source tries this again: whoever began does.

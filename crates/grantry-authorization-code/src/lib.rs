@@ -10,7 +10,8 @@
 //! | finish in another process than began | [`PendingAuthorizations`], [`PendingInMemory`] |
 //! | connect several servers at one redirect URI | [`AuthorizationCodes`] |
 //! | keep the request out of the browser | [`AuthorizationCodeBuilder::pushed`] |
-//! | show what went wrong | [`Unfinished`] |
+//! | have a person log in to a program on their own machine | `Loopback` (feature `loopback`) |
+//! | show what went wrong | [`Unfinished`], [`Page`] |
 //!
 //! Here against a server of the testkit, in whose place a person would be:
 //!
@@ -45,6 +46,11 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! `loopback` adds `Loopback`, the redirect URI of a program on the person's own machine; `browser` adds `open_browser`,
+//! which opens the system's browser.
+//!
 //! # Invariants
 //!
 //! * There is no request without a code challenge by S256, no implicit grant and no password grant.
@@ -59,13 +65,19 @@
 //! * No error, `Debug` or event holds a code, a verifier, a state, a nonce, or a text that a server sent, but for
 //!   error codes of `[a-z0-9_]`; [`Unfinished::said`] is the one place for its text.
 //! * No clock and no randomness but those of the [`TokenEndpoint`](grantry_endpoint::TokenEndpoint). No timers and
-//!   no runtime of its own.
+//!   no runtime of its own, but for `Loopback`, which needs tokio.
+//! * `Loopback` listens on the loopback interface only, from `listen` until its login ends or its future is dropped, and
+//!   spawns nothing. What is no response of its login neither ends it nor reaches the token endpoint.
+//! * A [`Page`] loads nothing, is not stored, and shows no text unescaped.
 
 mod builder;
 mod callback;
 mod codes;
 mod flow;
 mod granted;
+#[cfg(feature = "loopback")]
+mod loopback;
+mod page;
 mod parameters;
 mod pending;
 mod pending_in_memory;
@@ -85,6 +97,11 @@ pub use callback::Callback;
 pub use codes::AuthorizationCodes;
 pub use flow::AuthorizationCode;
 pub use granted::{Granted, Nonce};
+#[cfg(feature = "browser")]
+pub use loopback::open_browser;
+#[cfg(feature = "loopback")]
+pub use loopback::{Loopback, LoopbackBuilder};
+pub use page::Page;
 pub use pending::PendingAuthorization;
 pub use pending_in_memory::PendingInMemory;
 pub use pending_key::PendingKey;
@@ -94,4 +111,4 @@ pub use unfinished::Unfinished;
 pub use user_agent::UserAgentBinding;
 
 /// Where it goes wrong between `begin` and the token endpoint.
-const STAGE: grantry_core::Stage = grantry_core::Stage::Token;
+const STAGE: grantry_core::Stage = grantry_core::Stage::Authorize;

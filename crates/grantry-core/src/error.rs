@@ -19,6 +19,12 @@ pub enum Stage {
     Build,
     /// Learning an authorization server's metadata.
     Discover,
+    /// The pushed authorization request endpoint (RFC 9126).
+    Push,
+    /// The person's way to the authorization endpoint and back (RFC 6749 section 4.1).
+    Authorize,
+    /// The device authorization endpoint, and the person's way there (RFC 8628).
+    Device,
     /// The token endpoint.
     Token,
     /// The revocation endpoint (RFC 7009).
@@ -41,6 +47,9 @@ impl Stage {
         match self {
             Self::Build => "building",
             Self::Discover => "discovery",
+            Self::Push => "pushed authorization request endpoint",
+            Self::Authorize => "authorization",
+            Self::Device => "device authorization",
             Self::Token => "token endpoint",
             Self::Revoke => "revocation endpoint",
             Self::Introspect => "introspection endpoint",

@@ -78,4 +78,4 @@ pub use unfinished::{DeviceEnding, DeviceUnfinished};
 pub use waiting::{Waiting, WaitingFor};
 
 /// Where it goes wrong.
-const STAGE: grantry_core::Stage = grantry_core::Stage::Token;
+const STAGE: grantry_core::Stage = grantry_core::Stage::Device;

@@ -12,7 +12,7 @@ use crate::form::Form;
 use crate::{DeviceCodes, TokenEndpoint, answer, failure};
 
 /// Where it goes wrong.
-const STAGE: Stage = Stage::Token;
+const STAGE: Stage = Stage::Device;
 /// Parameters that are set by whoever authenticates the client, or have a setter.
 const OURS: [&str; 5] = ["client_id", "client_secret", "client_assertion", "client_assertion_type", "scope"];
 

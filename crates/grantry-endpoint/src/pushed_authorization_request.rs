@@ -14,7 +14,7 @@ use crate::form::Form;
 use crate::{Answer, TokenEndpoint, answer, failure};
 
 /// Where it goes wrong.
-const STAGE: Stage = Stage::Token;
+const STAGE: Stage = Stage::Push;
 /// The longest request URI that is accepted, in bytes: it goes into a URL.
 const LONGEST: usize = 2_048;
 /// Longer lifetimes are taken for this, in seconds.

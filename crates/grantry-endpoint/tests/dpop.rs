@@ -1,5 +1,5 @@
 //! Proofs of possession at the token endpoint (RFC 9449).
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod support;
 

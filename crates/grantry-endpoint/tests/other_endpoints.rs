@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use grantry_core::{AccessToken, Attempt, ClientAuthenticationMethod, ErrorKind, Pkce, Retry};
+use grantry_core::{AccessToken, Attempt, ClientAuthenticationMethod, ErrorKind, Retry};
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, Discovery, IntrospectionEndpoint, RevocationEndpoint, TokenRequest,
     TransportCause, TransportFailure,
@@ -97,20 +97,6 @@ async fn req_e20_endpoints_beyond_the_configured_issuer_are_guarded() {
         endpoint.request(TokenRequest::new("x"), Attempt::first()).await.unwrap();
         let left = script.left();
         assert_eq!((left[0].learned, left[1].learned), (learned, guarded), "{issuer}");
-    }
-}
-
-#[tokio::test]
-async fn the_metadata_tells_whether_challenges_by_s256_are_checked() {
-    for (member, pkce) in [
-        ("", Pkce::Unknown),
-        (r#","code_challenge_methods_supported":[]"#, Pkce::Unknown),
-        (r#","code_challenge_methods_supported":["plain"]"#, Pkce::Unknown),
-        (r#","code_challenge_methods_supported":["plain","S256"]"#, Pkce::Supported),
-    ] {
-        let script = Script::new([document("https://as.example.com", member)]);
-        let discovery = Discovery::new("https://as.example.com", script).unwrap();
-        assert_eq!(discovery.discover().await.unwrap().server().pkce(), pkce, "{member}");
     }
 }
 

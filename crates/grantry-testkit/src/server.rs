@@ -5,7 +5,9 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{AssertionAudience, AuthorizationServer, Clock, RefreshToken, Rotation, SystemClock};
+use grantry_core::{
+    AssertionAudience, AuthorizationServer, Clock, Pkce, RefreshToken, Rotation, SystemClock,
+};
 use grantry_endpoint::{Answer, Request, Transport};
 
 use crate::authority::{AnswerStyle, Authority, METHODS, Moment, ScopePolicy, SeededGrant, Settings};
@@ -83,6 +85,7 @@ impl TestServer {
             .device_authorization_endpoint(facts.device_authorization_endpoint)
             .authorization_response_iss_parameter(settings.advertises_response_issuer)
             .require_pushed_authorization_requests(settings.requires_pushed_requests)
+            .pkce(Pkce::Supported)
             .revocation_endpoint(facts.revocation_endpoint)
             .introspection_endpoint(facts.introspection_endpoint)
             .client_authentication_methods(METHODS)

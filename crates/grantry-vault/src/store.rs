@@ -201,9 +201,10 @@ impl RecordStore {
 }
 
 /// Whether the newest version of a record is remembered. Batches of the audit trail are not: they are written once and
-/// never again, there is no end of them, and what is missing of them the trail itself shows.
+/// never again, there is no end of them, and what is missing of them the trail itself shows. Nor is what waits for a
+/// person: there is no end of it either, and an old one is of no use, since its code was redeemed.
 fn is_remembered(key: &RecordKey) -> bool {
-    key.kind() != RecordKind::Audit
+    !matches!(key.kind(), RecordKind::Audit | RecordKind::Pending)
 }
 
 #[cfg(test)]
@@ -227,7 +228,9 @@ mod tests {
         };
         let active = (1, TenantKey::generate(&SystemEntropy));
         let keys = TenantKeys::new(active, Vec::new(), clock.now(), Duration::from_secs(60), clock);
-        for (text, is_remembered) in [("-/audit/-/writer/0", false), ("acme/grant/crm/a", true)] {
+        for (text, is_remembered) in
+            [("-/audit/-/writer/0", false), ("acme/pending/-/a", false), ("acme/grant/crm/a", true)]
+        {
             let key = RecordKey::parse(text).unwrap();
             let lineage = LineageId::generate(&SystemEntropy);
             let draft = Draft { lineage, generation: 0, content: b"\x01" };

@@ -28,7 +28,7 @@
 //! | start from an issuer or a provider instead of URLs | [`discover`], [`providers`] |
 //! | put tokens on reqwest or tower requests | `AuthorizedClient`, `AuthorizeLayer` |
 //! | say when to renew and what an outage means | [`RefreshPolicy`], [`Fallback`] |
-//! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization` |
+//! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization`, [`manual::logins`] |
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
 //! | have all of it from one object, for many tenants and services | `pantry` |
@@ -42,7 +42,8 @@
 //!
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
 //! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
-//! `token-exchange`; `vault` keeps credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
+//! `token-exchange`; `loopback` adds the login of a program on the person's machine, and `browser` opens one; `vault` keeps
+//! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
 //! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
@@ -56,9 +57,13 @@ mod client_credentials;
 mod credential;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod discover;
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+mod keep_granted;
 pub mod manual;
 #[cfg(feature = "pantry")]
 pub mod pantry;
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+mod pending_in_vault;
 
 #[cfg(feature = "client-credentials")]
 pub use client_credentials::{ClientCredentialsSource, Server, client_credentials};
@@ -116,6 +121,11 @@ pub use grantry_vault as vault;
 pub use grantry_vault_sqlite::SqliteVault;
 #[cfg(feature = "pantry")]
 pub use pantry::Grantry;
+
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+pub use keep_granted::keep_granted;
+#[cfg(all(feature = "authorization-code", feature = "vault"))]
+pub use pending_in_vault::PendingInVault;
 
 /// Makes rustls on ring the process's default, if nothing else is yet.
 ///

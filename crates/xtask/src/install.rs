@@ -31,6 +31,9 @@ const NEEDS: &[Need] = &[
     Need { probe: &["softhsm2-util", "--version"], packages: &["softhsm2"] },
     Need { probe: &["sh", "-c", "command -v pkcs11-tool"], packages: &["opensc"] },
     Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3-venv"] },
+    // A person's browser, and what drives it.
+    Need { probe: &["sh", "-c", "command -v chromium"], packages: &["chromium"] },
+    Need { probe: &["sh", "-c", "command -v chromedriver"], packages: &["chromium-driver"] },
 ];
 
 /// Makes the machine ready for every stage. Where it is root on Debian it installs, elsewhere it says what is
@@ -73,7 +76,7 @@ fn install_packages(packages: &[&str]) -> Fallible {
     if !is_root_on_debian() {
         let names = packages.join(" ");
         let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, PostgreSQL, \
-             Redis, SoftHSM 2, OpenSC, and Python's venv";
+             Redis, SoftHSM 2, OpenSC, Python's venv, and Chromium with its driver";
         return Err(format!("install these first: `sudo apt-get install {names}` on Debian; {advice}").into());
     }
     let apt = |arguments: &[&str]| {

@@ -65,6 +65,11 @@ pub const STAGES: &[Stage] = &[
         Cargo(&["test", "--workspace", "--all-features", "--locked", "--test", "interop"]),
     ),
     stage(
+        "browser",
+        "a person logs in, in a real browser",
+        Cargo(&["test", "--workspace", "--all-features", "--locked", "--test", "browser"]),
+    ),
+    stage(
         "servers",
         "real stores and key providers agree",
         // Of the whole workspace, so that nothing is built a second time with other features.
@@ -117,13 +122,13 @@ impl Stage {
 
     /// Whether it needs what `install` brings.
     pub fn needs_install(&self) -> bool {
-        matches!(self.name, "interop" | "servers")
+        matches!(self.name, "interop" | "browser" | "servers")
     }
 }
 
 /// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
 const AGAINST_SERVERS: &[&str] =
-    &["interop", "postgres", "redis", "softhsm", "moto", "rotation_kills", "torture"];
+    &["interop", "browser", "postgres", "redis", "softhsm", "moto", "rotation_kills", "torture"];
 
 fn clippy(root: &Path) -> Fallible {
     let named = AGAINST_SERVERS.iter().flat_map(|test| ["--test", test]);

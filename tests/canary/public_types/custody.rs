@@ -16,7 +16,6 @@ use grantry_vault::audit::Outcome;
 use grantry_vault::{GrantRecord, LineageId, MemoryVault, SealedVault, TenantVault};
 
 use super::Printed;
-use super::samples::token_set;
 use super::vault::{self, Named};
 use crate::secrets::{CANARY, client_secret};
 

@@ -43,6 +43,7 @@ pub(super) fn protocol(printed: &Printed) {
         lineage,
         generation: 1,
         now,
+        reachable_since: now,
         stamp: now,
         access_expires: None,
     };
@@ -58,10 +59,17 @@ pub(super) fn protocol(printed: &Printed) {
     let claimed = Snapshot { standing: claim.standing.clone(), ..snapshot.clone() };
 
     let successor = Some(Fingerprint::of(&RefreshToken::new(CANARY.repeat(2))));
-    let proceeds = Proceeds { lineage, attempt, epoch: claim.intent.epoch, parent: Some(token), successor };
+    let proceeds = Proceeds {
+        lineage,
+        attempt,
+        epoch: claim.intent.epoch,
+        parent: Some(token),
+        successor,
+        usable: true,
+    };
     print.the("Proceeds", &proceeds);
     print.the("Landing", &claimed.land(&proceeds, &terms));
-    let outcome = Outcome::Unknown { salvaged: successor };
+    let outcome = Outcome::Unknown;
     print.the("Outcome", &outcome);
     let settled = claimed.settle(&claim.intent, outcome);
     assert!(matches!(settled, Settled::InDoubt(_)), "{settled:?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantry_authorization_code::AuthorizationCode;
-use grantry_core::{AuthorizationServer, ErrorKind};
+use grantry_core::{AuthorizationServer, ErrorKind, Pkce};
 
 use crate::support::*;
 
@@ -168,4 +168,29 @@ fn req_c21_a_server_that_needs_what_nobody_named_is_refused_when_the_flow_is_bui
     let plain = endpoint(start().build().unwrap(), case.server.transport(), &case.clock);
     assert!(AuthorizationCode::builder(plain.clone(), REDIRECT_URI).build().is_ok());
     assert!(AuthorizationCode::builder(plain, REDIRECT_URI).pushed().build().is_err());
+}
+
+#[tokio::test]
+async fn req_b07_a_server_that_does_not_announce_pkce_is_refused_where_that_is_asked_for() {
+    let case = Case::new();
+    let announcing = |pkce: Pkce| {
+        let facts = AuthorizationServer::builder("https://as.example/token")
+            .authorization_endpoint("https://as.example/authorize")
+            .pkce(pkce)
+            .build()
+            .unwrap();
+        AuthorizationCode::builder(endpoint(facts, case.server.transport(), &case.clock), REDIRECT_URI)
+    };
+    assert!(announcing(Pkce::Supported).announced_pkce().build().is_ok());
+    assert!(announcing(Pkce::Unknown).build().is_ok());
+    for refused in [
+        announcing(Pkce::Unknown).announced_pkce(),
+        announcing(Pkce::Ignored).announced_pkce(),
+        announcing(Pkce::WithoutS256),
+        announcing(Pkce::WithoutS256).announced_pkce(),
+    ] {
+        let error = refused.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration);
+        assert!(error.to_string().contains("PKCE"), "{error}");
+    }
 }

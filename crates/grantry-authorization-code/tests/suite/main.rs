@@ -4,11 +4,15 @@
 mod any_response;
 #[cfg(test)]
 mod begin;
+#[cfg(test)]
 mod bound;
 #[cfg(test)]
 mod bytes;
 #[cfg(test)]
 mod exchange;
+#[cfg(test)]
+#[cfg(feature = "loopback")]
+mod loopback;
 #[cfg(test)]
 mod mix_up;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_authorization_code::AuthorizationCode;
-use grantry_core::{ErrorKind, Retry};
+use grantry_core::{ErrorKind, Pkce, Retry};
 use grantry_endpoint::{Client, ClientAuthentication, Discovery, PushedAuthorizationRequest, TokenEndpoint};
 use grantry_testkit::{Endpoint, Fault, RegisteredClient};
 use url::Url;
@@ -120,6 +120,7 @@ async fn req_b13_c21_what_the_metadata_says_is_obeyed() {
         let found = Discovery::new(case.server.issuer(), transport).unwrap().discover().await.unwrap();
         assert_eq!(found.server().require_pushed_authorization_requests(), says);
         assert_eq!(found.server().authorization_response_iss_parameter(), says);
+        assert_eq!(found.server().pkce(), Pkce::Supported);
         let client = Client::new(CLIENT, ClientAuthentication::secret_basic(SECRET)).unwrap();
         let endpoint = found.endpoint(client).build().unwrap();
         let flow = AuthorizationCode::builder(endpoint, REDIRECT_URI).build().unwrap();

@@ -213,3 +213,21 @@ fn req_b14_two_servers_at_one_redirect_uri_have_to_name_themselves() {
     ];
     assert!(AuthorizationCodes::new(store, twice).is_err());
 }
+
+#[tokio::test]
+async fn a_note_comes_back_and_who_it_is_not_for_takes_nothing_away() {
+    let app = app();
+    let user_agent = browser();
+    let redirect = app.codes.begin_for("crm", &user_agent, b"ada").await.unwrap();
+    let back = app.crm.visit(&redirect.into_location().unwrap()).await.unwrap();
+    let callback = Callback::from_url(&back).unwrap();
+    for _ in 0..2 {
+        let other = app.codes.finish_for(&user_agent, &callback, |_, note| note == b"bob").await.unwrap_err();
+        assert_eq!(other.error.kind(), ErrorKind::InvalidAnswer);
+    }
+    assert_eq!(app.crm.ledger().count(Endpoint::Token), 0);
+    let is_for = |name: &str, note: &[u8]| name == "crm" && note == b"ada";
+    assert_eq!(app.codes.finish_for(&user_agent, &callback, is_for).await.unwrap().0, "crm");
+    let error = app.codes.begin_for("crm", &user_agent, &[0; 513]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+}

@@ -127,6 +127,8 @@ pub enum Pkce {
     Supported,
     /// It takes no notice of the challenge: a stolen code is worth as much as without one.
     Ignored,
+    /// It says which methods it knows, and S256 is not among them (RFC 8414 section 2).
+    WithoutS256,
 }
 
 /// What one of the server's own error codes means, for the person who reads the diagnosis. Nothing is decided by it.

@@ -17,6 +17,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// What an attempt waits with.
 pub(super) struct Waiting {
     hint: Option<ChangeHint>,
+    /// Whether there is somebody to wait for.
+    watches: bool,
     until: Instant,
     clock: Arc<dyn Clock>,
     pauses: u32,
@@ -29,6 +31,7 @@ impl Waiting {
         let patience = 2 * (terms.lease + terms.allowance);
         Self {
             hint: None,
+            watches: false,
             until: now.after(patience),
             clock: Arc::clone(&grant.custody.clock),
             pauses: 0,
@@ -37,9 +40,13 @@ impl Waiting {
         }
     }
 
-    /// Registers for changes, before the record is read: one that comes after the reading is not missed.
+    /// Registers for changes where there is somebody to wait for, before the record is read: one that comes after the
+    /// reading is not missed. An attempt that waits for nobody has nobody told of what it writes itself.
     pub(super) fn watch(&mut self, renewing: &Renewing) {
-        self.hint = renewing.watch().map(|watch| watch.next_change(renewing.record()));
+        self.hint = match renewing.watch() {
+            Some(watch) if self.watches => Some(watch.next_change(renewing.record())),
+            _ => None,
+        };
     }
 
     /// Waits a moment, and longer each time.
@@ -59,12 +66,17 @@ impl Voyage {
             return Event::OutOfPatience;
         }
         let Some(stored) = &self.stored else { return Event::Woken };
+        if !std::mem::replace(&mut self.waiting.watches, true) {
+            // What changed since the reading is seen by the next, which registers first.
+            return Event::Woken;
+        }
         // Both readings were taken around the same moment; by the later one the lease is certainly over.
         let until = until.to_local(stored.believed.now, stored.answered);
         let hint = self.waiting.hint.take();
         // Without hints the record is looked at more often, and not by all at the same moment.
         let most = if hint.is_some() { POLL } else { self.grant.custody.jitter(POLL / 5) };
         let pause = until.since(now).clamp(Duration::from_millis(1), most).min(left);
+        let had_seat = self.give_up_seat();
         let hinted = async {
             match hint {
                 Some(hint) => hint.await,
@@ -76,6 +88,28 @@ impl Voyage {
             () = hinted => {}
             () = tokio::time::sleep(pause) => {}
         }
-        Event::Woken
+        if had_seat { self.take_seat(left).await } else { Event::Woken }
+    }
+
+    /// While somebody else is waited for no answer can come, and others need the seat. Whether there was one.
+    fn give_up_seat(&mut self) -> bool {
+        let seat = self.seat.take_if(|_| !self.aboard);
+        let had = seat.is_some();
+        if let Some(seat) = seat {
+            self.grant.custody.lifeboat.leave(seat);
+        }
+        had
+    }
+
+    /// A seat again, before the record is read: nothing is claimed without one.
+    async fn take_seat(&mut self, within: Duration) -> Event {
+        match tokio::time::timeout(within, self.grant.custody.lifeboat.reserve()).await {
+            Ok(Ok(seat)) => {
+                self.seat = Some(seat);
+                Event::Woken
+            }
+            // Whoever has the record has it for longer than this one waits, or there would be no place for an answer.
+            Ok(Err(_)) | Err(_) => Event::OutOfPatience,
+        }
     }
 }

@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use grantry_core::{Attempt, Clock, Grant};
+use std::sync::Arc;
 
-use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World};
+use async_trait::async_trait;
+use grantry_core::{Attempt, Clock, Failure, Grant, GrantKey, Scope, TokenSet};
+use grantry_custody::{Custody, FolderLifeboat, Release};
+use grantry_testkit::SeededGrant;
+use grantry_vault::GrantRecord;
+
+use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, admin, key};
 
 #[tokio::test(start_paused = true)]
 async fn the_first_token_is_obtained_and_the_rotated_refresh_token_is_stored() {
@@ -78,4 +84,45 @@ async fn a_caller_that_goes_away_cuts_nothing_off() {
     replica.custody.close().await;
     assert_eq!(world.requests(), 1);
     assert!(world.is_alive().await, "what was received is in the store");
+}
+
+/// A request that is not answered.
+#[derive(Debug)]
+struct Unanswered;
+
+#[async_trait]
+impl Grant for Unanswered {
+    async fn obtain(&self, _attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_another_process_keeps_no_seat_in_the_lifeboat_from_the_other_grants() {
+    let world = World::new(STRICT).await;
+    let consented = world.server.seed_grant(SeededGrant::new("crm", Scope::parse("contacts.read").unwrap()));
+    let (vault, wall) = (world.vault().await, world.clock.wall());
+    let acme = vault.as_principal(admin()).tenant("acme").unwrap();
+    let record = GrantRecord::new(wall).with_refresh_token(consented, wall);
+    acme.create_grant("crm", "user-18", record).await.unwrap();
+
+    let busy = world.replica_with(Arc::new(Unanswered), Release::default()).await;
+    let hangs = tokio::spawn(async move { busy.grant.obtain(Attempt::first()).await });
+    world.pass(Duration::from_millis(200)).await;
+
+    let lifeboat = FolderLifeboat::builder(world.lifeboats()).seats(1).open().unwrap();
+    let custody = Custody::builder(&vault, lifeboat).clock(world.clock.clone()).open().await.unwrap();
+    let waits = custody.grant(key(), world.redemption()).rotation(STRICT).build().unwrap();
+    let waits = tokio::spawn(async move { waits.obtain(Attempt::first()).await });
+    world.pass(Duration::from_millis(200)).await;
+    assert!(!waits.is_finished());
+
+    let other = GrantKey::new("acme", "crm", "user-18").unwrap();
+    let other = custody.grant(other, world.redemption()).rotation(STRICT).build().unwrap();
+    let start = world.clock.now();
+    other.obtain(Attempt::first()).await.unwrap();
+    let took = world.clock.now().since(start);
+    assert!(took < Duration::from_secs(1), "the only seat was taken by one that waits: {took:?}");
+    hangs.abort();
+    waits.abort();
 }

@@ -68,8 +68,9 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
         server = server.client_authentication_methods(known);
     }
     // Many servers that check challenges leave the list out, so its absence says nothing.
-    if found.code_challenge_methods_supported.is_some_and(|methods| methods.iter().any(|m| m == "S256")) {
-        server = server.pkce(Pkce::Supported);
+    if let Some(methods) = found.code_challenge_methods_supported {
+        let is_checked = methods.iter().any(|method| method == "S256");
+        server = server.pkce(if is_checked { Pkce::Supported } else { Pkce::WithoutS256 });
     }
     if let Some(aliases) = found.mtls_endpoint_aliases {
         server = with_aliases(server, aliases);
@@ -100,4 +101,25 @@ fn with_aliases(mut server: AuthorizationServerBuilder, aliases: Aliases) -> Aut
         server = server.mtls_pushed_authorization_request_endpoint(url);
     }
     server
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn req_b07_what_is_said_of_pkce_is_told_from_what_is_not_said() {
+        for (said, pkce) in [
+            ("", Pkce::Unknown),
+            (r#","code_challenge_methods_supported":["plain","S256"]"#, Pkce::Supported),
+            (r#","code_challenge_methods_supported":["plain"]"#, Pkce::WithoutS256),
+            (r#","code_challenge_methods_supported":["s256"]"#, Pkce::WithoutS256),
+            (r#","code_challenge_methods_supported":[]"#, Pkce::WithoutS256),
+            (r#","code_challenge_methods_supported":null"#, Pkce::Unknown),
+        ] {
+            let body =
+                format!(r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t"{said}}}"#);
+            assert_eq!(read(body.as_bytes(), "https://as.example").unwrap().pkce(), pkce, "{said}");
+        }
+    }
 }

@@ -160,7 +160,7 @@ impl TokenEndpointBuilder {
         let algorithm = key.algorithm().as_str();
         // Some name the curve (RFC 9864).
         let is_taken = |name: &&str| *name == algorithm || (*name == "Ed25519" && algorithm == "EdDSA");
-        if known.is_empty() || known.iter().any(|name| is_taken(name)) {
+        if known.is_empty() || known.iter().any(is_taken) {
             return Ok(());
         }
         Err(Error::configuration(format!(

@@ -5,6 +5,7 @@ mod codec;
 mod content;
 mod fingerprint;
 mod grant;
+mod pending;
 
 pub use client::{ClientRecord, StoredSecret};
 pub use codec::{FieldReader, FieldWriter};
@@ -12,3 +13,4 @@ pub(crate) use codec::{FieldReader as Reader, FieldWriter as Writer};
 pub(crate) use content::{Content, Kept, aside, read_aside, tombstone};
 pub use fingerprint::Fingerprint;
 pub use grant::{GrantRecord, GrantState, StoredAccessToken, StoredBinding};
+pub(crate) use pending::PendingRecord;

@@ -10,7 +10,7 @@ use super::RotationPhase;
 use super::rotator::{PAGE, Rotator, Run};
 use crate::backend::{NOBODY, RecordKey, RecordKind, RecordPrefix, StoredRecord, VaultError};
 use crate::keyring::{TenantKeys, keys_record};
-use crate::records::tombstone;
+use crate::records::{Kept, PendingRecord, tombstone};
 use crate::sealing::{Header, RefusedRecord};
 use crate::store::{Draft, StoreError};
 
@@ -111,7 +111,8 @@ impl<'a> Rotator<'a> {
         }
         let store = &self.keyring.store;
         let is_current = epoch == keys.active().0;
-        if is_current && stored.sealed.as_bytes().len() > SMALL {
+        let is_pending = key.kind() == RecordKind::Pending;
+        if is_current && !is_pending && stored.sealed.as_bytes().len() > SMALL {
             // Not a tombstone, which is one bucket long: there is nothing to open.
             return Ok(Done::Left);
         }
@@ -122,7 +123,13 @@ impl<'a> Rotator<'a> {
             Err(error) => return Err(error),
         };
         if let Some(deleted) = tombstone(&found.content)
-            && read_at.since(deleted) >= self.tombstones_stand
+            && (is_pending || read_at.since(deleted) >= self.tombstones_stand)
+        {
+            return self.remove(key, &stored).await;
+        }
+        if is_pending
+            && let Ok(Kept::Content(pending)) = Kept::<PendingRecord>::decode(&found.content)
+            && read_at >= pending.expires
         {
             return self.remove(key, &stored).await;
         }

@@ -8,6 +8,7 @@ mod deployment;
 mod grants;
 mod guard;
 mod open;
+mod pending;
 mod renewing;
 mod rotation_task;
 mod standings;

@@ -17,6 +17,7 @@
 //! | know what is protected, and what is not | [`security`] |
 //! | see it at work: events, health, traces, metrics | [`observing`] |
 //! | keep credentials encrypted, for many tenants; write a store of your own | [`vault`] |
+//! | have people consent in a browser: a program, a web application | [`logins`] |
 //! | keep refresh tokens that rotate; run many replicas; know what a lost answer means | [`custody`] |
 //! | have all of it from one object; describe services; change them while they run | [`pantry`] |
 //! | test a service that uses it | [`testing`] |
@@ -76,6 +77,7 @@ pub mod custody;
 pub mod errors;
 pub mod extending;
 pub mod faq;
+pub mod logins;
 pub mod observing;
 pub mod pantry;
 pub mod providers;

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use grantry_core::{AccessToken, Binding, Clock, Error, ErrorKind, Instant, StoreTime, TokenSet};
-use grantry_vault::audit::Outcome;
 use grantry_vault::{GrantRecord, StoredAccessToken, StoredBinding};
 
 use super::handles::{GrantName, TenantPantry};
-use super::house::named;
 
 /// How many times a grant that others write at the same moment is read again.
 const MOST_CONFLICTS: u32 = 4;
@@ -24,8 +22,9 @@ impl TenantPantry {
     pub async fn keep_consent(&self, name: impl Into<GrantName>, consent: &TokenSet) -> Result<(), Error> {
         let key = self.key(&name.into())?;
         let ready = self.house.ready(key.tenant(), key.service()).await?;
+        // Read in this order, so that on the store's clock nothing lives longer than it does here.
+        let store_now = self.vault.now().await?;
         let (wall, now) = (self.house.clock.wall(), self.house.clock.now());
-        let store_now = self.store_now(&key).await?;
         let mut record = GrantRecord::new(wall);
         if let Some(refresh_token) = consent.refresh_token() {
             record = record.with_refresh_token(refresh_token.clone(), wall);
@@ -64,18 +63,6 @@ impl TenantPantry {
             entry.begin_anew(&self.house, &Arc::clone(&ready));
         }
         Ok(())
-    }
-
-    /// The store's clock.
-    async fn store_now(&self, key: &grantry_core::GrantKey) -> Result<StoreTime, Error> {
-        let vault = self.house.renewal.tenant(key.tenant()).map_err(named)?;
-        let renewing = vault.renew(key.service(), key.account()).await?;
-        let now = renewing.now().await;
-        renewing.finish(match &now {
-            Ok(_) => Outcome::ok(),
-            Err(error) => Outcome::failed(error.kind().as_str()),
-        });
-        now
     }
 }
 

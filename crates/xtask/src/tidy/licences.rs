@@ -21,6 +21,25 @@ struct Deny {
 #[derive(Debug, Deserialize)]
 struct Licences {
     allow: BTreeSet<String>,
+    #[serde(default)]
+    exceptions: Vec<Exception>,
+}
+
+/// A package that may have other licences besides.
+#[derive(Debug, Deserialize)]
+struct Exception {
+    #[serde(rename = "crate")]
+    name: String,
+    allow: BTreeSet<String>,
+}
+
+impl Licences {
+    /// Whether a package may have a licence.
+    fn allow(&self, package: &str, expression: &str) -> bool {
+        let exceptions = self.exceptions.iter().filter(|exception| exception.name == package);
+        let allowed = exceptions.flat_map(|exception| &exception.allow).chain(&self.allow).cloned().collect();
+        is_allowed(expression, &allowed)
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -49,7 +68,7 @@ pub(super) fn check(metadata: &Metadata, deny: &str) -> Fallible<Vec<Offence>> {
         let place = format!("{} {}", package.name, package.version);
         match package.license.as_deref() {
             None => offences.push(Offence::new("licences", &place, "names no licence")),
-            Some(licence) if !is_allowed(licence, &deny.licenses.allow) => {
+            Some(licence) if !deny.licenses.allow(&package.name, licence) => {
                 offences.push(Offence::new("licences", &place, format!("{licence} is not allowed")));
             }
             Some(_) => {}
@@ -128,6 +147,9 @@ mod tests {
     const DENY: &str = r#"
         [licenses]
         allow = ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"]
+        [[licenses.exceptions]]
+        crate = "webdriver"
+        allow = ["MPL-2.0"]
         [[bans.deny]]
         crate = "oauth2"
         wrappers = ["grantry-endpoint"]
@@ -165,6 +187,13 @@ mod tests {
         let packages = r#"{"name": "a", "version": "1.0.0", "license": "GPL-3.0"}, {"name": "b", "version": "2.0.0"},
                           {"name": "c", "license": "MIT"}"#;
         assert_eq!(offences(packages, ""), ["a 1.0.0", "b 2.0.0"]);
+    }
+
+    #[test]
+    fn an_exception_is_for_one_package() {
+        let packages = r#"{"name": "webdriver", "license": "MPL-2.0"}, {"name": "a", "version": "1.0.0", "license": "MPL-2.0"},
+                          {"name": "webdriver", "version": "2.0.0", "license": "GPL-3.0"}"#;
+        assert_eq!(offences(packages, ""), ["a 1.0.0", "webdriver 2.0.0"]);
     }
 
     #[test]

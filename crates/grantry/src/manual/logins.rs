@@ -1,0 +1,85 @@
+//! People: their consent in a browser, from the click to the vault.
+//!
+//! A person's account at another service is connected by sending their browser to that service's authorization server, and
+//! waiting for it to come back with a code (RFC 6749 section 4.1). Whoever else can make a browser load an address can
+//! make it come back, too; most of what follows is about telling the two apart.
+//!
+//! | you write | use |
+//! |---|---|
+//! | a program on the person's own machine | [`Loopback`](crate::authorization_code::Loopback) (feature `loopback`) |
+//! | a web application on axum | `Logins` of the crate `grantry-axum` |
+//! | a web application on something else | [`AuthorizationCodes`](crate::authorization_code::AuthorizationCodes) and [`PendingInVault`](crate::PendingInVault) |
+//! | a program without a browser, such as on a television | [`device_authorization`](crate::device_authorization) |
+//!
+//! # A program
+//!
+//! ```
+//! # #[cfg(feature = "loopback")]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # grantry::install_crypto_provider();
+//! # use grantry_testkit::{RegisteredClient, TestServer};
+//! # use std::sync::Arc;
+//! use grantry::authorization_code::{AuthorizationCode, Loopback};
+//! use grantry::{Client, ClientAuthentication, TokenEndpoint};
+//!
+//! // The port is part of the redirect URI, so listen first.
+//! let loopback = Loopback::listen().await?;
+//! # let registered = RegisteredClient::public("desktop").redirect_uri(loopback.redirect_uri());
+//! # let test = Arc::new(TestServer::builder().client(registered).build());
+//! # let (server, transport) = (test.authorization_server()?, Arc::new(test.transport()));
+//! let client = Client::new("desktop", ClientAuthentication::none())?;
+//! let endpoint = TokenEndpoint::new(server, client, transport)?;
+//! let flow = AuthorizationCode::builder(endpoint, loopback.redirect_uri()).scope("calendar.read").build()?;
+//!
+//! # let person = Arc::clone(&test);
+//! # let open_browser = |url: &str| {
+//! #     let url = url.to_owned();
+//! #     tokio::spawn(async move { reqwest::get(person.visit(&url).await.unwrap()).await.unwrap().status() });
+//! # };
+//! let granted = loopback
+//!     .login(&flow, |url| {
+//!         println!("To log in, open {url}");
+//!         open_browser(url);
+//!     })
+//!     .await?;
+//! assert_eq!(granted.scope().as_str(), "calendar.read");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The port is open from `listen` until the login ends, times out, or its future is dropped, and only on the loopback
+//! interface. Whatever else comes to it is answered and ignored: a wrong `Host` (a name that somebody points to 127.0.0.1), a
+//! wrong path, another method, a TLS or HTTP/2 hello, a head that never ends, a thousand connections. A response without the
+//! state of this login, which is 256 random bits that only the person's browser and the server have seen, is one of these: it
+//! neither ends the login nor reaches the token endpoint. What browsers fetch in advance is asked to come again.
+//!
+//! Register such a client as native, with `http://127.0.0.1/callback`; servers that follow RFC 8252 let any port be used. It
+//! has no secret: PKCE is what ties the code to it.
+//!
+//! # A web application
+//!
+//! `grantry-axum` brings the routes. The application says who is at the browser, and links to `/oauth/start/{service}`.
+//!
+//! | what could go wrong | what holds |
+//! |---|---|
+//! | somebody slips a response that they began to another person | a `__Host-` cookie ties the response to the browser: Secure, HttpOnly, SameSite=Lax |
+//! | somebody else logs in at the same browser in between | tenant and account are kept with the login, and compared when it comes back |
+//! | a tenant brings the response of another | each tenant's logins are sealed under its own keys; the other finds nothing |
+//! | the response comes back twice, or to two replicas at once | it is taken out of the vault by compare-and-swap before its code is used |
+//! | one server wants the codes of another (mix-up) | issuer, client, token endpoint and redirect URI are kept with the login; `iss` is compared; a server that does not send it needs a redirect URI of its own, or the configuration is refused |
+//! | the browser goes away while the code is redeemed | the redemption is a task of its own, which ends in the vault |
+//! | the request to the token endpoint never left | the login is in the store again, and the person loads the page again |
+//! | the request left, and its answer was lost | the code is never sent twice; the person begins again |
+//! | the page leaks the code | it loads nothing, sends no referrer, is not stored, and takes the query out of the address bar |
+//!
+//! What a person sees in the end is a plain page in words of ours, or the application's own (`ResultPages`).
+//!
+//! # After the consent
+//!
+//! [`keep_granted`](crate::keep_granted) puts what came into the vault as the grant of a service and account; `grantry-axum` does
+//! it by itself. From there [`custody`](super::custody) renews it. A later consent takes the place of the earlier one and
+//! begins a new line of descent; the earlier tokens are not revoked, since many servers would revoke the new ones with them.
+//!
+//! Logins that nobody finishes are removed by the vault's rotation, or by
+//! [`sweep_pending`](crate::vault::TenantVault::sweep_pending) where rotations are rare.

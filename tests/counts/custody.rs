@@ -1,0 +1,164 @@
+//! How many syncs a renewal in custody waits for.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use grantry_core::{
+    AccessToken, Attempt, Clock, Failure, Grant, GrantKey, RefreshToken, Rotation, StoreTime, SystemClock,
+    TokenSet,
+};
+use grantry_custody::{Adopted, AdoptedId, Cargo, Custody, FolderLifeboat, Lifeboat, LifeboatError, Seat};
+use grantry_vault::access::{AccessPolicy, Principal};
+use grantry_vault::{
+    GrantRecord, LocalKey, Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, SealedVault,
+    StoredRecord, Vault, VaultError, Watch,
+};
+use grantry_vault_sqlite::SqliteVault;
+use zeroize::Zeroizing;
+
+/// Counts what a disk is waited for: each write of the store alone is a commit, and each entry of the lifeboat a sync.
+#[derive(Debug, Default)]
+struct Syncs {
+    audit: AtomicU64,
+    grants: AtomicU64,
+    lifeboat: AtomicU64,
+}
+
+impl Syncs {
+    fn taken(&self) -> [u64; 3] {
+        [&self.audit, &self.grants, &self.lifeboat].map(|count| count.swap(0, Ordering::SeqCst))
+    }
+}
+
+#[derive(Debug)]
+struct Counted<T>(T, Arc<Syncs>);
+
+#[async_trait]
+impl Vault for Counted<SqliteVault> {
+    async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
+        self.0.load(key).await
+    }
+    async fn store(
+        &self,
+        key: &RecordKey,
+        record: SealedRecord,
+        when: Precondition,
+    ) -> Result<Revision, VaultError> {
+        let count = if key.as_grant_key().is_some() { &self.1.grants } else { &self.1.audit };
+        count.fetch_add(1, Ordering::SeqCst);
+        self.0.store(key, record, when).await
+    }
+    async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
+        self.0.remove(key, revision).await
+    }
+    async fn list(
+        &self,
+        prefix: &RecordPrefix,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Page, VaultError> {
+        self.0.list(prefix, after, limit).await
+    }
+    async fn now(&self) -> Result<StoreTime, VaultError> {
+        self.0.now().await
+    }
+    fn watch(&self) -> Option<&dyn Watch> {
+        self.0.watch()
+    }
+}
+
+#[async_trait]
+impl Lifeboat for Counted<FolderLifeboat> {
+    async fn reserve(&self) -> Result<Seat, LifeboatError> {
+        self.0.reserve().await
+    }
+    async fn board(&self, seat: &Seat, cargo: &Cargo) -> Result<(), LifeboatError> {
+        self.1.lifeboat.fetch_add(1, Ordering::SeqCst);
+        self.0.board(seat, cargo).await
+    }
+    fn leave(&self, seat: Seat) {
+        self.0.leave(seat);
+    }
+    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+        self.0.adopt().await
+    }
+    async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
+        self.0.bring_home(id).await
+    }
+    fn is_durable(&self) -> bool {
+        self.0.is_durable()
+    }
+}
+
+/// A server that rotates, and looks at the counts while it answers.
+#[derive(Debug)]
+struct Rotates(Arc<Syncs>, Arc<AtomicU64>);
+
+#[async_trait]
+impl Grant for Rotates {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let used = attempt.redeeming().unwrap().expose().to_owned();
+        let syncs = &self.0;
+        let before = [&syncs.audit, &syncs.grants, &syncs.lifeboat].map(|count| count.load(Ordering::SeqCst));
+        assert_eq!(before, [1, 1, 0], "the intent in the trail and the claim, before anything is sent");
+        let next = self.1.fetch_add(1, Ordering::SeqCst);
+        let set = TokenSet::builder(AccessToken::new(format!("access-{next}")), SystemClock::new().now())
+            .refresh_token(RefreshToken::new(format!("{used}-{next}")));
+        Ok(set.build().unwrap())
+    }
+}
+
+async fn vault(folder: &Path, syncs: &Arc<Syncs>) -> SealedVault {
+    let me = Principal::workload("tests").unwrap();
+    let backend = SqliteVault::open(folder.join("custody.db")).await.unwrap();
+    let key = LocalKey::from_bytes(Zeroizing::new([7; 32]));
+    let vault = SealedVault::builder(Counted(backend, Arc::clone(syncs)), key, AccessPolicy::sole(&me));
+    let vault = vault.open().await.unwrap();
+    let mine = vault.as_principal(me);
+    mine.create_tenant("acme").await.unwrap();
+    let wall = SystemClock::new().wall();
+    let record = GrantRecord::new(wall).with_refresh_token(RefreshToken::new("refresh"), wall);
+    mine.tenant("acme").unwrap().create_grant("crm", "user-17", record).await.unwrap();
+    vault
+}
+
+#[tokio::test]
+async fn a_renewal_in_custody_waits_for_four_syncs_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let syncs = Arc::new(Syncs::default());
+    let vault = vault(folder.path(), &syncs).await;
+    let lifeboat = FolderLifeboat::builder(folder.path().join("lifeboats")).seats(2).open().unwrap();
+    let custody = Custody::builder(&vault, Counted(lifeboat, Arc::clone(&syncs))).open().await.unwrap();
+    let key = GrantKey::new("acme", "crm", "user-17").unwrap();
+    let grant = custody.grant(key, Rotates(Arc::clone(&syncs), Arc::default()));
+    let grant = grant.rotation(Rotation::Strict { revokes_family: true }).build().unwrap();
+    let mut held: Option<TokenSet> = None;
+    for _ in 0..20 {
+        // What rides on later writes is written before it is counted anew.
+        until_quiet(&syncs).await;
+        syncs.taken();
+        let set = grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap();
+        let [audit, grants, lifeboat] = syncs.taken();
+        // The outcome may be on its way already: nobody waits for it.
+        assert!((1..=2).contains(&audit), "{audit}");
+        assert_eq!((grants, lifeboat), (2, 1), "the claim, the landing, and the lifeboat between them");
+        held = Some(set);
+    }
+    custody.close().await;
+    vault.close().await.unwrap();
+}
+
+/// Until nothing was written for a while.
+async fn until_quiet(syncs: &Syncs) {
+    let mut before = u64::MAX;
+    loop {
+        let audit = syncs.audit.load(Ordering::SeqCst);
+        if audit == before {
+            return;
+        }
+        before = audit;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+}
