@@ -43,8 +43,8 @@
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
 //! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `loopback` adds the login of a program on the person's machine, and `browser` opens one; `vault` keeps
-//! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
-//! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
+//! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, `pantry` wires all of it to one object,
+//! and `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
 //!
