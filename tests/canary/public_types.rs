@@ -15,6 +15,7 @@ mod custody;
 mod custody_protocol;
 mod device_authorization;
 mod logins;
+mod pantry;
 mod samples;
 mod services;
 mod token_endpoint;
@@ -53,6 +54,7 @@ const EXPORTS: &[(&str, &str, &[&str])] = &[
     ("grantry_vault::audit", include_str!("../../crates/grantry-vault/src/audit/mod.rs"), &[]),
     ("grantry_vault::conformance", include_str!("../../crates/grantry-vault/src/conformance/mod.rs"), &[]),
     ("grantry_vault::sealing", include_str!("../../crates/grantry-vault/src/sealing/mod.rs"), &[]),
+    ("grantry::pantry", include_str!("../../crates/grantry/src/pantry/mod.rs"), &[]),
 ];
 
 /// Traits, and the aliases of types that are printed elsewhere or not ours: there is nothing to print.
@@ -116,6 +118,7 @@ pub(crate) async fn in_use(shown: &Shown) {
     custody::custody(&printed).await;
     vault::vault(&printed).await;
     vault::audit(&printed).await;
+    pantry::pantry(&printed).await;
     logins::logins(&printed).await;
 }
 
@@ -151,6 +154,7 @@ async fn req_e30_no_public_type_shows_a_secret_in_its_debug() {
     custody::custody(&printed).await;
     custody_protocol::protocol(&printed);
     config::config(&printed);
+    pantry::pantry(&printed).await;
 
     // The suite brings a runtime of its own.
     let suite = printed.clone();

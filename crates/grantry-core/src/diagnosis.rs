@@ -219,6 +219,16 @@ impl Diagnosis {
                 "nothing brings an erased tenant back: create one with another name",
                 Retry::Never,
             ),
+            ErrorKind::NotFound => Self::new(
+                Party::Application,
+                "check the names of tenant, service and account, or store what is missing",
+                Retry::Never,
+            ),
+            ErrorKind::Removed => Self::new(
+                Party::Application,
+                "ask for another service, or bring this one back into the configuration",
+                Retry::Never,
+            ),
             ErrorKind::Internal => {
                 Self::new(Party::Library, "please report this with the message and what led to it", Retry::Never)
             }
@@ -254,7 +264,7 @@ mod tests {
         assert_eq!(others, [ErrorKind::Untrusted, ErrorKind::TokenRejected, ErrorKind::Internal]);
     }
 
-    const ALL: [ErrorKind; 18] = [
+    const ALL: [ErrorKind; 20] = [
         ErrorKind::Configuration,
         ErrorKind::Unreachable,
         ErrorKind::Untrusted,
@@ -272,6 +282,8 @@ mod tests {
         ErrorKind::Overloaded,
         ErrorKind::Closed,
         ErrorKind::Storage,
+        ErrorKind::NotFound,
+        ErrorKind::Removed,
         ErrorKind::Internal,
     ];
 }

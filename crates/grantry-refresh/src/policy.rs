@@ -84,6 +84,11 @@ impl RefreshPolicy {
         RefreshPolicyBuilder(Self::default())
     }
 
+    /// Starts from this one.
+    pub fn to_builder(&self) -> RefreshPolicyBuilder {
+        RefreshPolicyBuilder(self.clone())
+    }
+
     /// Whether tokens are renewed ahead of their expiry and failed attempts tried again in the background. If
     /// not, a token is obtained only when a caller needs one and none is fit.
     pub fn enabled(&self) -> bool {

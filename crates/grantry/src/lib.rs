@@ -31,6 +31,7 @@
 //! | have a person consent, in a browser or from a device | `authorization_code`, `device_authorization`, [`manual::logins`] |
 //! | keep credentials encrypted, for many tenants | `vault` |
 //! | keep refresh tokens that rotate, in many processes | `custody` |
+//! | have all of it from one object, for many tenants and services | `pantry` |
 //! | have tokens that are worth nothing to a thief | [`Dpop`], [`manual::binding`] |
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
@@ -42,8 +43,8 @@
 //! `rustls` (default) or `native-tls` choose the TLS library; `client-credentials`, `reqwest` (both default),
 //! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `loopback` adds the login of a program on the person's machine, and `browser` opens one; `vault` keeps
-//! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, and
-//! `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
+//! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, `pantry` wires all of it to one object,
+//! and `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
 //!
@@ -59,6 +60,8 @@ mod discover;
 #[cfg(all(feature = "authorization-code", feature = "vault"))]
 mod keep_granted;
 pub mod manual;
+#[cfg(feature = "pantry")]
+pub mod pantry;
 #[cfg(all(feature = "authorization-code", feature = "vault"))]
 mod pending_in_vault;
 
@@ -116,6 +119,8 @@ pub use grantry_tower::{Authorize, AuthorizeLayer};
 pub use grantry_vault as vault;
 #[cfg(feature = "sqlite")]
 pub use grantry_vault_sqlite::SqliteVault;
+#[cfg(feature = "pantry")]
+pub use pantry::Grantry;
 
 #[cfg(all(feature = "authorization-code", feature = "vault"))]
 pub use keep_granted::keep_granted;

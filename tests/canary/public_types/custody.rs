@@ -16,7 +16,6 @@ use grantry_vault::audit::Outcome;
 use grantry_vault::{GrantRecord, LineageId, MemoryVault, SealedVault, TenantVault};
 
 use super::Printed;
-use super::samples::token_set;
 use super::vault::{self, Named};
 use crate::secrets::{CANARY, client_secret};
 
@@ -50,9 +49,9 @@ struct Proves(bool);
 
 #[async_trait]
 impl Prover for Proves {
-    async fn prove(&self, _secret: &ClientSecret) -> Result<TokenSet, Error> {
+    async fn prove(&self, _secret: &ClientSecret) -> Result<(), Error> {
         let refused = || Error::new(ErrorKind::InvalidClient, Stage::Token, "the server refused the client");
-        self.0.then(token_set).ok_or_else(refused)
+        self.0.then_some(()).ok_or_else(refused)
     }
 }
 

@@ -53,6 +53,12 @@ impl Entropy for Foreseen {
     }
 }
 
+/// Answers so, whatever is asked.
+pub(super) fn scripted<const N: usize>(answers: [(u16, String); N]) -> Arc<dyn Transport> {
+    let answers = answers.into_iter().map(|(status, body)| (StatusCode::from_u16(status).unwrap(), body));
+    Arc::new(Scripted(Mutex::new(answers.collect())))
+}
+
 /// An endpoint whose server answers so.
 pub(super) fn answering<const N: usize>(answers: [(u16, String); N]) -> TokenEndpoint {
     let server = AuthorizationServer::builder(format!("{ISSUER}/token"))
@@ -65,11 +71,7 @@ pub(super) fn answering<const N: usize>(answers: [(u16, String); N]) -> TokenEnd
         .build()
         .unwrap();
     let client = Client::new("client", ClientAuthentication::secret_basic(client_secret())).unwrap();
-    let answers = answers.into_iter().map(|(status, body)| (StatusCode::from_u16(status).unwrap(), body));
-    TokenEndpoint::builder(server, client, Arc::new(Scripted(Mutex::new(answers.collect()))))
-        .entropy(Arc::new(Foreseen))
-        .build()
-        .unwrap()
+    TokenEndpoint::builder(server, client, scripted(answers)).entropy(Arc::new(Foreseen)).build().unwrap()
 }
 
 /// Tokens of every kind, and a type that the server made a secret of.

@@ -52,6 +52,10 @@ pub enum ErrorKind {
     AccessDenied,
     /// The tenant was erased: its keys are destroyed.
     Erased,
+    /// There is no such service, grant or record.
+    NotFound,
+    /// The service was taken out of the configuration.
+    Removed,
     /// A mistake of ours; please report it.
     Internal,
 }
@@ -83,6 +87,8 @@ impl ErrorKind {
             Self::AuditUnavailable => "audit_unavailable",
             Self::AccessDenied => "access_denied",
             Self::Erased => "erased",
+            Self::NotFound => "not_found",
+            Self::Removed => "removed",
             Self::Internal => "internal",
         }
     }
@@ -110,13 +116,15 @@ impl ErrorKind {
                 | Self::OriginNotAllowed
                 | Self::AccessDenied
                 | Self::Erased
+                | Self::NotFound
+                | Self::Removed
                 | Self::Closed
         )
     }
 }
 
 /// All kinds, in the order of their declaration.
-const ALL: [ErrorKind; 24] = [
+const ALL: [ErrorKind; 26] = [
     ErrorKind::Configuration,
     ErrorKind::Unreachable,
     ErrorKind::Untrusted,
@@ -140,6 +148,8 @@ const ALL: [ErrorKind; 24] = [
     ErrorKind::AuditUnavailable,
     ErrorKind::AccessDenied,
     ErrorKind::Erased,
+    ErrorKind::NotFound,
+    ErrorKind::Removed,
     ErrorKind::Internal,
 ];
 

@@ -6,15 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_core::{
-    ClientSecret, Clock, Error, ErrorKind, RefreshToken, Stage, StoreTime, Timestamp, TokenSet,
-};
+use grantry_core::{ClientSecret, Clock, Error, ErrorKind, RefreshToken, Stage, StoreTime, Timestamp};
 use grantry_vault::{ClientRecord, Fingerprint, RecordVersion, Stored, StoredSecret, TenantVault};
 
 use crate::Custody;
 use crate::custody::Shared;
 
-/// Proves that the server accepts a client secret, by a token request that spends nothing: client credentials, say. A
+/// Proves that the server accepts a client secret, by a request that spends nothing: one for client credentials, say. A
 /// refresh token that rotates must not be redeemed for it.
 ///
 /// **Cancel-safety**: a proof that is dropped is made again. **Errors**: `InvalidClient` says that the server does not
@@ -22,7 +20,7 @@ use crate::custody::Shared;
 ///
 /// ```
 /// use async_trait::async_trait;
-/// use grantry_core::{ClientSecret, Error, TokenSet};
+/// use grantry_core::{ClientSecret, Error};
 /// use grantry_custody::Prover;
 ///
 /// #[derive(Debug)]
@@ -30,7 +28,7 @@ use crate::custody::Shared;
 ///
 /// #[async_trait]
 /// impl Prover for AsksTheServer {
-///     async fn prove(&self, secret: &ClientSecret) -> Result<TokenSet, Error> {
+///     async fn prove(&self, secret: &ClientSecret) -> Result<(), Error> {
 ///         # let _ = secret;
 ///         // build a `TokenEndpoint` with this secret, and send a token request
 ///         # Err(Error::internal("an example"))
@@ -43,13 +41,13 @@ pub trait Prover: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `InvalidClient` where the server does not accept it.
-    async fn prove(&self, secret: &ClientSecret) -> Result<TokenSet, Error>;
+    async fn prove(&self, secret: &ClientSecret) -> Result<(), Error>;
 }
 
 #[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl<P: Prover + ?Sized> Prover for Arc<P> {
-    async fn prove(&self, secret: &ClientSecret) -> Result<TokenSet, Error> {
+    async fn prove(&self, secret: &ClientSecret) -> Result<(), Error> {
         (**self).prove(secret).await
     }
 }
@@ -182,7 +180,7 @@ impl SecretRotation {
             };
             let (old, new) = (pair(old), pair(new));
             match self.prover.prove(&new.0).await {
-                Ok(_) => steps.push(SecretStep::Proven),
+                Ok(()) => steps.push(SecretStep::Proven),
                 Err(error) if error.kind() == ErrorKind::InvalidClient => {
                     self.store(&mut client, vec![old], &version).await?;
                     steps.push(SecretStep::TakenBack);

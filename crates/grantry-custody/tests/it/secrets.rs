@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Grant, Scope, TokenSet};
+use grantry_core::{AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Grant, Scope};
 use grantry_custody::{Prover, SecretRotationReport, SecretStep};
 use grantry_endpoint::{TokenEndpoint, TokenRequest};
 use grantry_testkit::{Endpoint, Fault, Moment, RegisteredClient};
@@ -26,10 +26,10 @@ impl std::fmt::Debug for ByClientCredentials {
 
 #[async_trait]
 impl Prover for ByClientCredentials {
-    async fn prove(&self, secret: &ClientSecret) -> Result<TokenSet, Error> {
+    async fn prove(&self, secret: &ClientSecret) -> Result<(), Error> {
         let request = TokenRequest::new("client_credentials").scope(Scope::parse("contacts.read").unwrap());
         let redeemed = (self.0)(secret.expose()).redeem(request, Attempt::first()).await;
-        redeemed.map(|redeemed| redeemed.token_set).map_err(|failure| failure.error)
+        redeemed.map(drop).map_err(|failure| failure.error)
     }
 }
 

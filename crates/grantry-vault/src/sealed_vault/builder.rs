@@ -150,6 +150,7 @@ impl SealedVaultBuilder {
             store,
             keyring,
             rotation,
+            policy_epoch: self.policy.epoch().into(),
             policy: RwLock::new(self.policy),
             audit,
             observer: self.observer,

@@ -1,6 +1,7 @@
 //! An open vault.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub(super) struct Inner {
     pub(super) keyring: Arc<Keyring>,
     pub(super) rotation: Option<Arc<dyn KeyRotation>>,
     pub(super) policy: RwLock<AccessPolicy>,
+    /// The policy's, for those who only compare it.
+    pub(super) policy_epoch: AtomicU64,
     pub(super) audit: AuditLog,
     pub(super) observer: Arc<dyn Observer>,
     pub(super) clock: Arc<dyn Clock>,
@@ -81,6 +84,12 @@ impl SealedVault {
         self.0.policy()
     }
 
+    /// The epoch of the policy that decides at this moment. Takes no lock: for handles that hold a decision, and ask with
+    /// each use whether it may have changed.
+    pub fn policy_epoch(&self) -> u64 {
+        self.0.policy_epoch.load(Ordering::Acquire)
+    }
+
     /// Decides by a newer policy from now on: [`AccessPolicy::edit`] makes one. Handles that are open obey it with their
     /// next call.
     ///
@@ -96,7 +105,9 @@ impl SealedVault {
                 current.epoch()
             )));
         }
+        let epoch = policy.epoch();
         *current = policy;
+        self.0.policy_epoch.store(epoch, Ordering::Release);
         Ok(())
     }
 

@@ -63,6 +63,12 @@ impl RotationTask {
     pub fn last(&self) -> Option<Result<RotationReport, Error>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+
+    /// Stops it, and waits until it does nothing any more.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
 }
 
 impl Drop for RotationTask {

@@ -1,12 +1,13 @@
 //! How grants stand, for whoever watches over their renewal: no call here releases a token.
 
-use grantry_core::{Error, ErrorKind, GrantKey};
+use grantry_core::{Clock, Error, ErrorKind, GrantKey, ServiceName};
 
-use super::tenant::names;
+use super::tenant::{Line, name, names};
 use super::{GrantView, RecordVersion, Stored, TenantVault};
 use crate::access::Permission;
 use crate::backend::RecordKey;
-use crate::records::{GrantRecord, GrantState, Kept};
+use crate::records::{ClientRecord, GrantRecord, GrantState, Kept};
+use crate::sealing::LineageId;
 
 /// What is looked at, in the audit trail: told apart from grants that are renewed.
 const KIND: &str = "grant_state";
@@ -75,6 +76,61 @@ impl TenantVault {
         let asked = self.asked(Permission::GrantRenew, Some(&service), Some(&account), KIND);
         let found = self.inner.guarded(asked, self.read::<GrantRecord>(&record)).await?;
         Ok(found.map(|stored| stored.map(|grant| GrantView::of(key, &grant))))
+    }
+
+    /// Decides and records that a grant's access tokens are used from now on, and reads nothing: for a handle that gives
+    /// out what is renewed elsewhere. Needs `token.use`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn use_grant(&self, service: impl AsRef<str>, account: impl AsRef<str>) -> Result<(), Error> {
+        let (service, account) = names(service, account)?;
+        let asked = self.asked(Permission::TokenUse, Some(&service), Some(&account), KIND);
+        self.inner.guarded(asked, async { Ok(()) }).await
+    }
+
+    /// A client registration with its secrets, for whoever renews the service's grants. Needs `grant.renew` for the whole
+    /// service.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn client_to_renew(
+        &self,
+        service: impl AsRef<str>,
+    ) -> Result<Option<Stored<ClientRecord>>, Error> {
+        let service = name(ServiceName::new(service))?;
+        let record = RecordKey::client(&self.tenant, &service);
+        let asked = self.asked(Permission::GrantRenew, Some(&service), None, "client");
+        self.inner.guarded(asked, self.read(&record)).await
+    }
+
+    /// Makes an empty grant for a client's own tokens, to which nobody has to consent, where there is none; says whether
+    /// there was none. Needs `grant.renew`: it brings nobody anything that a renewal would not.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn create_own_grant(
+        &self,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+    ) -> Result<bool, Error> {
+        let (service, account) = names(service, account)?;
+        let record = self.grant_record(&service, &account);
+        let asked = self.asked(Permission::GrantRenew, Some(&service), Some(&account), KIND);
+        let work = async {
+            if self.read::<GrantRecord>(&record).await?.is_some() {
+                return Ok(false);
+            }
+            let line = Line { id: LineageId::generate(self.inner.store.entropy.as_ref()), generation: 0 };
+            let empty = Kept::Content(GrantRecord::new(self.inner.clock.wall()));
+            match self.write(&record, None, Some(line), empty).await {
+                Ok(_) => Ok(true),
+                // Somebody else has made it.
+                Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+                Err(error) => Err(error),
+            }
+        };
+        self.inner.guarded(asked, work).await
     }
 
     /// Stops a grant: from now on nothing renews it, and what is still under way is not accepted any more. Its tokens

@@ -38,6 +38,8 @@
 //! | `Overloaded` | too many callers wait for one renewal | application | after | |
 //! | `Closed` | the scheduler was shut down | application | never | yes |
 //! | `Storage` | a keeper could not keep a refresh token; nothing was given out | store | after | |
+//! | `NotFound` | there is no such service, grant or record | application | never | yes |
+//! | `Removed` | the service was taken out of the configuration | application | never | yes |
 //! | `Internal` | a mistake of ours | library | never | |
 //!
 //! `Untrusted` is not definite: a certificate may be mended while a service runs, so a source whose token is still

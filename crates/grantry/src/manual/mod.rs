@@ -19,6 +19,7 @@
 //! | keep credentials encrypted, for many tenants; write a store of your own | [`vault`] |
 //! | have people consent in a browser: a program, a web application | [`logins`] |
 //! | keep refresh tokens that rotate; run many replicas; know what a lost answer means | [`custody`] |
+//! | have all of it from one object; describe services; change them while they run | [`pantry`] |
 //! | test a service that uses it | [`testing`] |
 //! | replace a part: flow, transport, keeper, clock | [`extending`] |
 //! | know why it is as it is | [`faq`] |
@@ -78,6 +79,7 @@ pub mod extending;
 pub mod faq;
 pub mod logins;
 pub mod observing;
+pub mod pantry;
 pub mod providers;
 pub mod renewal;
 pub mod requests;

@@ -37,6 +37,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("grantry-keys-aws-kms", Floor(2)),
     ("grantry-keys-transit", Floor(2)),
     ("grantry", Floor(3)),
+    ("grantry-cli", Floor(4)),
     ("grantry-axum", Floor(4)),
     ("grantry-testkit", Beside(&["grantry-core", "grantry-jose", "grantry-endpoint"])),
 ];

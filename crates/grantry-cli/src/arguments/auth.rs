@@ -1,0 +1,270 @@
+//! `grantry auth`, `run` and `credential-process`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuthCommand {
+    /// Store the credentials of a service, or change some of them
+    Set(Box<Set>),
+    /// List stored credentials
+    List(List),
+    /// Print an access token, obtained or renewed if need be
+    Token(Show),
+    /// Renew the access token now
+    Refresh(Of),
+    /// Exchange the client's secret, or renew what there is
+    Rotate(Rotate),
+    /// Revoke a service's tokens at the server, and delete it here
+    Remove(Remove),
+    /// Show how the stored grants are
+    Status(Status),
+    /// Revoke one grant's tokens at the server, and delete it here
+    Revoke(Revoke),
+    /// Tell why a grant does not work, from what the vault knows
+    Diagnose(Diagnose),
+}
+
+/// Which grant.
+#[derive(Debug, Args)]
+pub(crate) struct Of {
+    /// The service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    /// The account; a client's own tokens go by `default`
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) account: String,
+}
+
+/// Where a client secret comes from.
+#[derive(Debug, Args, Default)]
+#[group(multiple = false)]
+pub(crate) struct SecretGiven {
+    /// The client secret. Other users of this machine may see it: better one of the others
+    #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
+    pub(crate) client_secret: Option<String>,
+    /// Read the client secret from stdin
+    #[arg(long)]
+    pub(crate) client_secret_stdin: bool,
+    /// Read the client secret from this environment variable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) client_secret_env: Option<String>,
+    /// Read the client secret from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) client_secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Set {
+    /// The service, by which everything else names it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    /// The client identifier
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    #[command(flatten)]
+    pub(crate) secret: SecretGiven,
+    /// Read the private key that signs the client's assertions (PEM or JWK) from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) private_key_file: Option<PathBuf>,
+    /// A client without a secret: ask for none
+    #[arg(long, conflicts_with = "SecretGiven")]
+    pub(crate) public: bool,
+    #[command(flatten)]
+    pub(crate) described: Described,
+    /// Forget a field that is stored, such as `audience` or `param.NAME`
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) unset: Vec<String>,
+}
+
+/// What a service is, besides its client.
+#[derive(Debug, Args)]
+pub(crate) struct Described {
+    /// The provider, as `providers list` has it
+    #[arg(long, value_name = "NAME", help_heading = "Service")]
+    pub(crate) provider: Option<String>,
+    /// What the provider's URLs need, such as tenantId=contoso.example
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Service")]
+    pub(crate) provider_param: Vec<String>,
+    /// How tokens are obtained
+    #[arg(long, value_enum, help_heading = "Service")]
+    pub(crate) flow: Option<FlowName>,
+    /// The token endpoint
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) token_url: Option<String>,
+    /// The authorization endpoint
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) authorization_url: Option<String>,
+    /// The revocation endpoint
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) revocation_url: Option<String>,
+    /// The introspection endpoint
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) introspection_url: Option<String>,
+    /// The device authorization endpoint
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) device_url: Option<String>,
+    /// The endpoint for pushed authorization requests
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) par_url: Option<String>,
+    /// The issuer identifier
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) issuer: Option<String>,
+    /// Where the browser comes back to
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) redirect_uri: Option<String>,
+    /// A scope to ask for; may be given again, or several with spaces between
+    #[arg(long, value_name = "SCOPE", help_heading = "Service")]
+    pub(crate) scope: Vec<String>,
+    /// A resource that the tokens are for (RFC 8707); may be given again
+    #[arg(long, value_name = "URI", help_heading = "Service")]
+    pub(crate) resource: Vec<String>,
+    /// The parameter `audience`
+    #[arg(long, value_name = "VALUE", help_heading = "Service")]
+    pub(crate) audience: Option<String>,
+    /// Another parameter of the request; may be given again. No place for secrets: it is shown
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Service")]
+    pub(crate) param: Vec<String>,
+    /// How the client authenticates, such as client_secret_post
+    #[arg(long, value_name = "METHOD", help_heading = "Service")]
+    pub(crate) auth_method: Option<String>,
+    /// The `kid` of the private key
+    #[arg(long, value_name = "ID", help_heading = "Service")]
+    pub(crate) key_id: Option<String>,
+    /// What the server does with used refresh tokens: none, keep-old, strict, grace:SECONDS
+    #[arg(long, value_name = "HOW", help_heading = "Service")]
+    pub(crate) rotation: Option<String>,
+    /// Renew this many seconds before expiry
+    #[arg(long, value_name = "SECONDS", help_heading = "Renewal")]
+    pub(crate) buffer_time: Option<u64>,
+    /// How often a failed renewal is tried again
+    #[arg(long, value_name = "TIMES", help_heading = "Renewal")]
+    pub(crate) max_retries: Option<u32>,
+    /// The first pause between tries, in milliseconds
+    #[arg(long, value_name = "MS", help_heading = "Renewal")]
+    pub(crate) retry_delay: Option<u64>,
+    /// What callers get while a renewal fails
+    #[arg(long, value_enum, help_heading = "Renewal")]
+    pub(crate) fallback: Option<FallbackName>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum FlowName {
+    ClientCredentials,
+    AuthorizationCode,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FallbackName {
+    Queue,
+    Fail,
+    UseExpired,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// Of all tenants
+    #[arg(long)]
+    pub(crate) all_tenants: bool,
+}
+
+/// How a token is shown.
+#[derive(Debug, Args)]
+pub(crate) struct Output {
+    /// Print it to a terminal, too
+    #[arg(long)]
+    pub(crate) show: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    #[command(flatten)]
+    pub(crate) of: Of,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rotate {
+    /// The service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    #[command(flatten)]
+    pub(crate) secret: SecretGiven,
+    /// Keep the old secret beside the new one; another run without this drops it
+    #[arg(long)]
+    pub(crate) keep_old: bool,
+    /// Go on with an exchange that was begun, without the new secret
+    #[arg(long = "continue", conflicts_with = "SecretGiven")]
+    pub(crate) go_on: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Remove {
+    /// The service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: String,
+    /// Delete it here only: its tokens live on until they expire
+    #[arg(long)]
+    pub(crate) local_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// Of this service only
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// End with 4 where a person has to authorize again
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Revoke {
+    #[command(flatten)]
+    pub(crate) of: Of,
+    /// Delete it here only: its tokens live on until they expire
+    #[arg(long)]
+    pub(crate) local_only: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diagnose {
+    #[command(flatten)]
+    pub(crate) of: Of,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) of: Of,
+    /// The environment variable that gets the token
+    #[arg(long, value_name = "NAME", default_value = "GRANTRY_TOKEN")]
+    pub(crate) env: String,
+    /// The command and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CredentialProcess {
+    #[command(flatten)]
+    pub(crate) of: Of,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// What the program understands
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// An object with `access_token`, `token_type`, `expires_at` and `scope`
+    #[default]
+    Json,
+    /// An ExecCredential of client.authentication.k8s.io/v1
+    Kubernetes,
+}

@@ -1,0 +1,101 @@
+//! The command line.
+
+mod auth;
+mod vault;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+
+pub(crate) use auth::{
+    AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Of, Output, Remove, Revoke, Rotate,
+    Run, SecretGiven, Set, Show, Status,
+};
+pub(crate) use vault::{AuditCommand, AuditShow, AuditVerify, RotateKeys, ShredTenant, VaultCommand};
+
+/// OAuth 2.0 credentials in an encrypted vault: obtained, renewed, rotated, revoked.
+///
+/// Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not found, 4 a person has to authorize again, 5 server or
+/// network, 6 vault or key, 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "grantry", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// The folder of the vault [default: grantry in the user's data folder]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        env = "GRANTRY_VAULT",
+        hide_env_values = true,
+        value_name = "FOLDER"
+    )]
+    pub(crate) vault: Option<PathBuf>,
+    /// The vault's key file [default: grantry.key in the vault's folder]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        env = "GRANTRY_KEY_FILE",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) key_file: Option<PathBuf>,
+    /// The tenant whose credentials are meant
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Everywhere",
+        env = "GRANTRY_TENANT",
+        hide_env_values = true,
+        value_name = "NAME",
+        default_value = "default"
+    )]
+    pub(crate) tenant: String,
+    /// Print JSON, in a form that stays
+    #[arg(long, global = true, help_heading = "Everywhere")]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Credentials: store, list, use, rotate, remove
+    #[command(subcommand)]
+    Auth(AuthCommand),
+    /// The vault: make it, look at it, rotate its keys, erase a tenant
+    #[command(subcommand)]
+    Vault(VaultCommand),
+    /// The audit trail: who did what, and whether anybody changed it
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// What is known of OAuth providers
+    #[command(subcommand)]
+    Providers(ProvidersCommand),
+    /// Run a command with a token in its environment
+    Run(Run),
+    /// Print a token for a program that asks for credentials
+    CredentialProcess(CredentialProcess),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    Man {
+        /// The folder, which has to be there
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProvidersCommand {
+    /// List the providers that are known
+    List,
+    /// Show what is known of a provider
+    Show {
+        /// Its name, as `providers list` has it
+        name: String,
+    },
+}

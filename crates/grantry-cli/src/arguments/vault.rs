@@ -1,0 +1,62 @@
+//! `grantry vault` and `grantry audit`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Make a vault, with a key of its own
+    Init(Init),
+    /// Show where the vault is, who is in it, and how old its keys are
+    Status,
+    /// Rotate the vault's keys now
+    RotateKeys(RotateKeys),
+    /// Erase a tenant for good, by destroying its keys
+    ShredTenant(ShredTenant),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateKeys {
+    /// Only keys that are older than 90 days
+    #[arg(long)]
+    pub(crate) due: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShredTenant {
+    /// The tenant's name
+    #[arg(value_name = "TENANT")]
+    pub(crate) name: String,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Print the audit trail, the oldest first
+    Show(AuditShow),
+    /// Verify that nobody edited, deleted, inserted, reordered or cut anything
+    Verify(AuditVerify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditShow {
+    /// Only the last so many entries
+    #[arg(long, value_name = "ENTRIES")]
+    pub(crate) last: Option<usize>,
+    /// Only what was done with this service
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerify {
+    /// A checkpoint that was kept elsewhere, as JSON: the trail has to reach up to it; may be given again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+}

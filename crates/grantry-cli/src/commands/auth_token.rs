@@ -1,0 +1,115 @@
+//! Tokens: `auth token`, `auth refresh`, `run`, `credential-process`.
+
+use std::io::IsTerminal;
+use std::process::Command as Process;
+use std::time::Duration;
+
+use grantry::{Clock, SystemClock, Token};
+use serde_json::json;
+
+use super::After;
+use crate::arguments::{CredentialProcess, Format, Of, Output, Run, Show};
+use crate::console::Console;
+use crate::failed::Failed;
+use crate::secret::not_handed_on;
+use crate::session::Session;
+use crate::spoken::{length, utc};
+
+pub(super) async fn token(console: &Console, session: &Session, show: &Show) -> Result<After, Failed> {
+    may_show(&show.output)?;
+    let token = obtain(session, &show.of).await?;
+    if console.json {
+        console.object(object(&token))?;
+    } else {
+        console.data(&format!("{}\n", token.expose()))?;
+    }
+    Ok(After::DONE)
+}
+
+pub(super) async fn refresh(console: &Console, session: &Session, of: &Of) -> Result<After, Failed> {
+    let tenant = session.pantry().await?;
+    let renewed = tenant.renew((of.service.as_str(), of.account.as_str())).await?;
+    let left = left(&renewed.token);
+    if console.json {
+        console.object(json!({
+            "service": of.service,
+            "account": of.account,
+            "expires_at": left.map(expires_at),
+            "scope": renewed.token.scope().as_str(),
+        }))?;
+    } else {
+        let until = left.map_or_else(
+            || "its lifetime is not known".to_owned(),
+            |l| format!("it is valid for {}", length(l)),
+        );
+        console.note(&format!("renewed {} ({}): {until}", of.service, of.account));
+    }
+    Ok(After::DONE)
+}
+
+pub(super) async fn run(session: &Session, run: &Run) -> Result<After, Failed> {
+    let [program, arguments @ ..] = run.command.as_slice() else {
+        return Err(Failed::usage("name a command to run"));
+    };
+    if run.env.is_empty() || run.env.contains(['=', '\0']) {
+        return Err(Failed::usage("no environment variable can be called so"));
+    }
+    let token = obtain(session, &run.of).await?;
+    let mut process = Process::new(program);
+    not_handed_on(process.args(arguments).env(&run.env, token.expose()));
+    Ok(After::Become(process))
+}
+
+pub(super) async fn credential_process(
+    console: &Console,
+    session: &Session,
+    wanted: &CredentialProcess,
+) -> Result<After, Failed> {
+    may_show(&wanted.output)?;
+    let token = obtain(session, &wanted.of).await?;
+    if wanted.format == Format::Json {
+        console.object(object(&token))?;
+        return Ok(After::DONE);
+    }
+    // The form is Kubernetes', so it has no version of ours.
+    let credential = json!({
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "kind": "ExecCredential",
+        "status": { "token": token.expose(), "expirationTimestamp": left(&token).map(expires_at) },
+    });
+    console.data(&format!("{credential}\n"))?;
+    Ok(After::DONE)
+}
+
+async fn obtain(session: &Session, of: &Of) -> Result<Token, Failed> {
+    let tenant = session.pantry().await?;
+    let source = tenant.source((of.service.as_str(), of.account.as_str())).await?;
+    Ok(source.token().await?)
+}
+
+/// A token on a screen is seen by others, and stays in what the terminal remembers.
+fn may_show(output: &Output) -> Result<(), Failed> {
+    if std::io::stdout().is_terminal() && !output.show {
+        let fact = "a token is not printed to a terminal unless that is asked for";
+        return Err(Failed::usage(fact).with_remedy("pipe it to where it is needed, or add --show"));
+    }
+    Ok(())
+}
+
+fn object(token: &Token) -> serde_json::Value {
+    json!({
+        "access_token": token.expose(),
+        "token_type": "Bearer",
+        "expires_at": left(token).map(expires_at),
+        "expires_in": left(token).map(|left| left.as_secs()),
+        "scope": token.scope().as_str(),
+    })
+}
+
+fn left(token: &Token) -> Option<Duration> {
+    token.expires().map(|expires| expires.since(SystemClock::new().now()))
+}
+
+fn expires_at(left: Duration) -> String {
+    utc(SystemClock::new().wall().after(left))
+}

@@ -1,0 +1,123 @@
+//! What each command does.
+
+mod audit;
+mod auth_list;
+mod auth_remove;
+mod auth_rotate;
+mod auth_set;
+mod auth_status;
+mod auth_token;
+mod pages;
+mod providers;
+mod registration;
+mod vault;
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command as Process, ExitCode};
+
+use crate::arguments::{AuditCommand, AuthCommand, Command, VaultCommand};
+use crate::console::Console;
+use crate::failed::Failed;
+use crate::secret::{self, Secret};
+use crate::session::Session;
+
+/// A command, with what was read for it before anything was opened.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    command: Command,
+    secret: Option<Secret>,
+    private_key: Option<Secret>,
+}
+
+/// What is to be done when everything is closed.
+#[derive(Debug)]
+pub(crate) enum After {
+    /// Nothing, and this is the exit code.
+    End(u8),
+    /// Another program takes this one's place.
+    Become(Process),
+}
+
+impl After {
+    pub(crate) const DONE: Self = Self::End(0);
+
+    /// Does it.
+    ///
+    /// # Errors
+    /// Where the other program cannot be started.
+    pub(crate) fn go(self) -> Result<ExitCode, Failed> {
+        match self {
+            Self::End(code) => Ok(ExitCode::from(code)),
+            Self::Become(mut process) => {
+                let program = process.get_program().to_string_lossy().into_owned();
+                let error = process.exec();
+                Err(Failed::new(1, format!("{program} cannot be run: {error}")))
+            }
+        }
+    }
+}
+
+/// Does what needs no vault, and reads what the command needs. `None` where nothing is left to do.
+///
+/// # Errors
+/// Where something cannot be read or written.
+pub(crate) fn prepare(
+    console: &Console,
+    command: Command,
+    whole: &dyn Fn() -> clap::Command,
+) -> Result<Option<Prepared>, Failed> {
+    let (mut secret, mut private_key) = (None, None);
+    match &command {
+        Command::Completions { shell } => {
+            return pages::completions(console, *shell, &mut whole()).map(|()| None);
+        }
+        Command::Man { folder } => return pages::manual(console, folder, whole()).map(|()| None),
+        Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
+        Command::Auth(AuthCommand::Set(set)) => {
+            private_key = set.private_key_file.as_deref().map(secret::file).transpose()?;
+            secret = secret::given(&set.secret)?;
+            if secret.is_none() && private_key.is_none() && auth_set::asks(set) && Console::is_interactive() {
+                secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
+            }
+        }
+        Command::Auth(AuthCommand::Rotate(rotate)) => secret = secret::given(&rotate.secret)?,
+        Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
+        _ => {}
+    }
+    Ok(Some(Prepared { command, secret, private_key }))
+}
+
+/// Does the rest.
+///
+/// # Errors
+/// Say what to do, and hold the exit code.
+pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared) -> Result<After, Failed> {
+    let Prepared { command, secret, private_key } = prepared;
+    match command {
+        Command::Auth(command) => match command {
+            AuthCommand::Set(set) => auth_set::run(console, session, &set, secret, private_key).await,
+            AuthCommand::List(list) => auth_list::run(console, session, &list).await,
+            AuthCommand::Token(show) => auth_token::token(console, session, &show).await,
+            AuthCommand::Refresh(of) => auth_token::refresh(console, session, &of).await,
+            AuthCommand::Rotate(rotate) => auth_rotate::run(console, session, &rotate, secret).await,
+            AuthCommand::Remove(remove) => auth_remove::remove(console, session, &remove).await,
+            AuthCommand::Revoke(revoke) => auth_remove::revoke(console, session, &revoke).await,
+            AuthCommand::Status(status) => auth_status::status(console, session, &status).await,
+            AuthCommand::Diagnose(diagnose) => auth_status::diagnose(console, session, &diagnose).await,
+        },
+        Command::Vault(command) => match command {
+            VaultCommand::Init(_) => vault::init(console, session).await,
+            VaultCommand::Status => vault::status(console, session).await,
+            VaultCommand::RotateKeys(rotate) => vault::rotate_keys(console, session, &rotate).await,
+            VaultCommand::ShredTenant(shred) => vault::shred_tenant(console, session, &shred).await,
+        },
+        Command::Audit(command) => match command {
+            AuditCommand::Show(show) => audit::show(console, session, &show).await,
+            AuditCommand::Verify(verify) => audit::verify(console, session, &verify).await,
+        },
+        Command::Run(run) => auth_token::run(session, &run).await,
+        Command::CredentialProcess(wanted) => auth_token::credential_process(console, session, &wanted).await,
+        // Done already.
+        Command::Providers(_) | Command::Completions { .. } | Command::Man { .. } => Ok(After::DONE),
+    }
+}

@@ -1,0 +1,71 @@
+//! From flags to the attributes of a registration.
+
+use std::collections::BTreeMap;
+
+use crate::arguments::Described;
+use crate::failed::Failed;
+
+/// Puts what was given in the place of what was stored.
+///
+/// # Errors
+/// Usage where a pair has no `=`.
+pub(super) fn change(
+    attributes: &mut BTreeMap<String, String>,
+    given: &Described,
+    unset: &[String],
+) -> Result<(), Failed> {
+    for field in unset {
+        let field = field.replace('-', "_");
+        if attributes.remove(&field).is_none() {
+            return Err(Failed::usage(format!("nothing is stored as {field}")));
+        }
+    }
+    let mut set = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            attributes.insert(name.to_owned(), value);
+        }
+    };
+    set("provider", given.provider.clone());
+    set("flow", given.flow.map(|flow| value_name(&flow)));
+    set("token_url", given.token_url.clone());
+    set("authorization_url", given.authorization_url.clone());
+    set("revocation_url", given.revocation_url.clone());
+    set("introspection_url", given.introspection_url.clone());
+    set("device_url", given.device_url.clone());
+    set("par_url", given.par_url.clone());
+    set("issuer", given.issuer.clone());
+    set("redirect_uri", given.redirect_uri.clone());
+    set("scopes", joined(&given.scope));
+    set("resources", joined(&given.resource));
+    set("audience", given.audience.clone());
+    set("auth_method", given.auth_method.clone());
+    set("key_id", given.key_id.clone());
+    set("rotation", given.rotation.clone());
+    set("refresh.buffer_seconds", given.buffer_time.map(|seconds| seconds.to_string()));
+    set("refresh.max_retries", given.max_retries.map(|times| times.to_string()));
+    set("refresh.retry_delay_ms", given.retry_delay.map(|delay| delay.to_string()));
+    set("refresh.fallback", given.fallback.map(|fallback| value_name(&fallback)));
+    for (prefix, pairs) in [("provider", &given.provider_param), ("param", &given.param)] {
+        for pair in pairs {
+            let (name, value) = pair
+                .split_once('=')
+                .filter(|(name, _)| !name.is_empty())
+                .ok_or_else(|| Failed::usage("a parameter is not of the form NAME=VALUE"))?;
+            set(&format!("{prefix}.{name}"), Some(value.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the attributes say where tokens come from.
+pub(super) fn has_server(attributes: &BTreeMap<String, String>) -> bool {
+    attributes.contains_key("provider") || attributes.contains_key("token_url")
+}
+
+fn value_name(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn joined(list: &[String]) -> Option<String> {
+    (!list.is_empty()).then(|| list.join(" "))
+}

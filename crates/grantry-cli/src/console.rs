@@ -1,0 +1,117 @@
+//! Stdout for data, stderr for messages.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use serde_json::{Value, json};
+
+use crate::escaped::{escaped, escaped_json};
+use crate::failed::Failed;
+use crate::table::Table;
+
+/// Where a command writes.
+#[derive(Debug)]
+pub(crate) struct Console {
+    pub(crate) json: bool,
+    /// Whether stdout shows colours.
+    pub(crate) colours: bool,
+}
+
+impl Console {
+    pub(crate) fn new(json: bool) -> Self {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+        Self { json, colours: io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb }
+    }
+
+    /// Whether a person is there to be asked.
+    pub(crate) fn is_interactive() -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Data, as it is.
+    ///
+    /// # Errors
+    /// Where stdout cannot be written to; a pipe that is closed is no error.
+    pub(crate) fn data(&self, text: &str) -> Result<(), Failed> {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+        match written {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failed::new(1, format!("the output cannot be written: {error}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// An object, as the stable form: its `version` comes with it.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn object(&self, mut object: Value) -> Result<(), Failed> {
+        if let Value::Object(fields) = &mut object {
+            fields.insert("version".to_owned(), json!(1));
+        }
+        let document = serde_json::to_string_pretty(&object);
+        let document = document.map_err(|error| Failed::new(1, error.to_string()))?;
+        self.data(&format!("{}\n", escaped_json(&document)))
+    }
+
+    /// A table, as wide as the terminal allows.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn table(&self, table: &Table) -> Result<(), Failed> {
+        self.data(&table.drawn(width(), self.colours))
+    }
+
+    /// A message for a person.
+    pub(crate) fn note(&self, text: &str) {
+        // Whoever closed stderr does not want to be told.
+        let _ = writeln!(io::stderr().lock(), "{}", escaped(text));
+    }
+
+    /// The same, but not where a program reads.
+    pub(crate) fn say(&self, text: &str) {
+        if !self.json {
+            self.note(text);
+        }
+    }
+
+    pub(crate) fn warn(&self, text: &str) {
+        self.note(&format!("warning: {text}"));
+    }
+
+    pub(crate) fn failed(&self, failed: &Failed) {
+        if self.json {
+            let error = json!({
+                "version": 1,
+                "error": {
+                    "kind": failed.kind,
+                    "exit_code": failed.code,
+                    "message": failed.message,
+                    "remedy": failed.remedy,
+                    "causes": failed.causes,
+                },
+            });
+            let document = serde_json::to_string_pretty(&error).unwrap_or_default();
+            let _ = writeln!(io::stderr().lock(), "{}", escaped_json(&document));
+            return;
+        }
+        self.note(&format!("error: {}", failed.message));
+        for cause in &failed.causes {
+            self.note(&format!("  perhaps: {cause}"));
+        }
+        if let Some(remedy) = &failed.remedy {
+            self.note(&format!("  to do: {remedy}"));
+        }
+    }
+}
+
+/// How wide the terminal is; `None` where there is none.
+fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
+    }
+    let wanted = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    wanted.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+}

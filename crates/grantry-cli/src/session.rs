@@ -1,0 +1,146 @@
+//! What a command works with: the vault, and, where tokens are asked for, the pantry.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use grantry::custody::FolderLifeboat;
+use grantry::pantry::{Grantry, TenantPantry};
+use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
+use grantry::vault::{PrincipalVault, SealedVault, VaultKeys};
+use grantry::{SqliteVault, TenantId};
+
+use crate::escaped::escaped;
+use crate::failed::{Failed, NOT_FOUND, VAULT};
+use crate::place::Place;
+
+/// Few answers are on their way at once here, and a lifeboat is written in full when it is opened.
+const SEATS: usize = 2;
+
+/// So long does a person wait for a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a command works with. What was opened is closed by [`close`](Session::close), whatever became of the command.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) place: Place,
+    pub(crate) tenant: String,
+    vault: OnceLock<SealedVault>,
+    pantry: OnceLock<Grantry>,
+}
+
+impl Session {
+    pub(crate) fn new(place: Place, tenant: String) -> Self {
+        Self { place, tenant, vault: OnceLock::new(), pantry: OnceLock::new() }
+    }
+
+    /// The vault, as whoever runs the command.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be opened.
+    pub(crate) async fn vault(&self) -> Result<PrincipalVault, Failed> {
+        let parts = self.place.open().await?;
+        self.unseal(parts).await
+    }
+
+    /// The vault, made if there is none; says whether it was.
+    ///
+    /// # Errors
+    /// As [`vault`](Session::vault).
+    pub(crate) async fn vault_made(&self) -> Result<(PrincipalVault, bool), Failed> {
+        let is_new = !self.place.is_made();
+        let parts = if is_new { self.place.make().await? } else { self.place.open().await? };
+        Ok((self.unseal(parts).await?, is_new))
+    }
+
+    async fn unseal(&self, (store, keys): (SqliteVault, VaultKeys)) -> Result<PrincipalVault, Failed> {
+        let me = me()?;
+        let vault = SealedVault::builder(store, keys, policy(&me)?).open().await?;
+        let vault = self.vault.get_or_init(|| vault);
+        Ok(vault.as_principal(me))
+    }
+
+    /// The tenant's part of the pantry: for whatever talks to a server.
+    ///
+    /// # Errors
+    /// As [`vault`](Session::vault); not found where the tenant is not in it.
+    pub(crate) async fn pantry(&self) -> Result<TenantPantry, Failed> {
+        let (store, keys) = self.place.open().await?;
+        let lifeboat = FolderLifeboat::builder(&self.place.lifeboats).seats(SEATS).open();
+        let lifeboat = lifeboat.map_err(|error| {
+            let folder = self.place.lifeboats.display();
+            Failed::new(VAULT, format!("the folder {folder} cannot be used: {error}"))
+        })?;
+        let me = me()?;
+        let pantry = Grantry::builder()
+            .vault(store)
+            .keys(keys)
+            .access(policy(&me)?)
+            .lifeboat(lifeboat)
+            .process_name("grantry command")
+            .without_rotation()
+            .most_patience(PATIENCE)
+            .open()
+            .await?;
+        let mine = self.pantry.get_or_init(|| pantry).as_principal(me);
+        self.has_tenant(&mine.vault()).await?;
+        mine.tenant(&self.tenant).map_err(|error| Failed::usage(error.to_string()))
+    }
+
+    async fn has_tenant(&self, vault: &PrincipalVault) -> Result<(), Failed> {
+        let name = TenantId::new(&self.tenant).map_err(|error| Failed::usage(error.to_string()))?;
+        if tenants(vault).await?.contains(&name) {
+            return Ok(());
+        }
+        let fact = format!("the tenant {} has nothing in the vault", self.tenant);
+        Err(Failed::new(NOT_FOUND, fact).with_remedy("store something for it first: grantry auth set"))
+    }
+
+    /// Waits until what was sent is answered, and everything is written.
+    ///
+    /// # Errors
+    /// Where the audit trail could not be written to its end.
+    pub(crate) async fn close(&self) -> Result<(), Failed> {
+        if let Some(pantry) = self.pantry.get() {
+            pantry.shutdown().await?;
+        }
+        if let Some(vault) = self.vault.get() {
+            vault.close().await?;
+        }
+        Ok(())
+    }
+}
+
+/// All tenants of a vault.
+///
+/// # Errors
+/// Those of every call of the vault.
+pub(crate) async fn tenants(vault: &PrincipalVault) -> Result<Vec<TenantId>, Failed> {
+    const PAGE: usize = 256;
+    let mut all: Vec<TenantId> = Vec::new();
+    loop {
+        let page = vault.tenants(all.last(), PAGE).await?;
+        let is_last = page.is_empty();
+        all.extend(page);
+        if is_last {
+            return Ok(all);
+        }
+    }
+}
+
+/// Whoever runs the command, as the audit trail names them.
+fn me() -> Result<Principal, Failed> {
+    let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|n| !n.is_empty()));
+    let named = name.and_then(|name| Principal::person(name).ok());
+    let anybody = || Principal::person("somebody");
+    named.map_or_else(anybody, Ok).map_err(|error| Failed::new(1, escaped(&error.to_string())))
+}
+
+/// Whoever can read the key may do everything with the vault but see a refresh token.
+fn policy(me: &Principal) -> Result<AccessPolicy, Failed> {
+    let withheld = [Permission::TokenReadRefresh, Permission::GrantRenew];
+    let permissions = Permission::ALL.iter().copied().filter(|permission| !withheld.contains(permission));
+    let wrong = |error: grantry::vault::access::PolicyError| Failed::new(1, error.to_string());
+    let role = Role::custom("owner", permissions).map_err(wrong)?;
+    let binding = Binding::allow(me, &role, Reach::everything());
+    AccessPolicy::builder().role(role).bind(binding).build().map_err(wrong)
+}

@@ -1,0 +1,170 @@
+//! Set, list, token, refresh, rotate, remove: from end to end.
+
+use grantry_testkit::{Endpoint, Fault, RegisteredClient};
+
+use crate::fixture::{Home, NEW_SECRET, SECRET, server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credentials_are_stored_listed_used_rotated_and_removed() {
+    let (home, server) = (Home::new(), server().await);
+    let set = home.set(&server).await.ends(0);
+    assert!(set.stderr.contains("made a vault in"), "{}", set.stderr);
+    assert!(set.stdout.is_empty());
+
+    let list = home.run(&["auth", "list"]).await.ends(0);
+    assert!(list.stdout.contains("crm") && list.stdout.contains("billing"), "{}", list.stdout);
+
+    let first = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let token = first.stdout.trim().to_owned();
+    assert!(!token.is_empty() && first.stderr.is_empty(), "{first:?}");
+    let second = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    assert_eq!(second.stdout.trim(), token, "the vault has it");
+    assert_eq!(server.ledger().count(Endpoint::Token), 1);
+
+    home.run(&["auth", "refresh", "--service", "crm"]).await.ends(0);
+    let renewed = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    assert_ne!(renewed.stdout.trim(), token);
+
+    server.with_authority(|authority, _| {
+        authority.register(RegisteredClient::with_secret("billing", SECRET).or_secret(NEW_SECRET));
+    });
+    let flags = ["auth", "rotate", "--service", "crm", "--client-secret-stdin"];
+    let rotated = home.run_with_stdin(&flags, NEW_SECRET).await.ends(0);
+    for step in ["stored the new secret", "accepts the new secret", "1 revoked", "dropped the old secret"] {
+        assert!(rotated.stderr.contains(step), "{step}: {}", rotated.stderr);
+    }
+    server.with_authority(|authority, _| {
+        authority.register(RegisteredClient::with_secret("billing", NEW_SECRET));
+    });
+    let after = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    assert_ne!(after.stdout, renewed.stdout);
+
+    let removed = home.run(&["auth", "remove", "--service", "crm"]).await.ends(0);
+    assert!(removed.stderr.contains("access token: revoked at the server"), "{}", removed.stderr);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(3);
+    let list = home.run(&["auth", "list"]).await.ends(0);
+    assert!(list.stdout.is_empty() && list.stderr.contains("auth set"), "{list:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_new_secret_rotate_brings_fresh_keys_and_tokens_and_says_that_the_secret_is_the_same() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let before = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let rotated = home.run(&["auth", "rotate", "--service", "crm"]).await.ends(0);
+    for said in ["fresh data key", "revoked 1 old access tokens", "secret itself is unchanged"] {
+        assert!(rotated.stderr.contains(said), "{said}: {}", rotated.stderr);
+    }
+    let after = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    assert_ne!(before.stdout, after.stdout);
+    let json = home.run(&["auth", "rotate", "--service", "crm", "--json"]).await.ends(0).json();
+    assert_eq!((json["secret_changed"].as_bool(), json["finished"].as_bool()), (Some(false), Some(true)));
+    home.run(&["auth", "rotate", "--service", "payroll"]).await.ends(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_secret_that_the_server_does_not_accept_leaves_the_old_one_in_use() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let flags = ["auth", "rotate", "--service", "crm", "--client-secret-stdin"];
+    let rotated = home.run_with_stdin(&flags, NEW_SECRET).await.ends(5);
+    assert!(rotated.stderr.contains("took it out again"), "{}", rotated.stderr);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_command_of_the_specification_works_at_once_and_says_what_is_missing() {
+    let (home, server) = (Home::new(), server().await);
+    let flags = ["auth", "set", "--service", "crm", "--client-id", "billing", "--client-secret", SECRET];
+    let set = home.run(&flags).await.ends(0);
+    assert!(set.stderr.contains("warning: other users of this machine"), "{}", set.stderr);
+    assert!(set.stderr.contains("--token-url"), "{}", set.stderr);
+    let token = home.run(&["auth", "token", "--service", "crm"]).await.ends(2);
+    assert!(token.stderr.contains("token endpoint"), "{}", token.stderr);
+    home.run(&["auth", "set", "--service", "crm", "--token-url", &server.token_endpoint()]).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_named_stays_and_what_is_unset_goes() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "set", "--service", "crm", "--audience", "https://api.example.com"]).await.ends(0);
+    let fields = |json: serde_json::Value| json["services"][0]["fields"].clone();
+    let listed = fields(home.run(&["auth", "list", "--json"]).await.ends(0).json());
+    assert_eq!(listed["audience"], "https://api.example.com");
+    assert_eq!(listed["scopes"], "contacts.read");
+    home.run(&["auth", "set", "--service", "crm", "--unset", "audience"]).await.ends(0);
+    let listed = fields(home.run(&["auth", "list", "--json"]).await.ends(0).json());
+    assert!(listed["audience"].is_null());
+    home.run(&["auth", "set", "--service", "crm", "--unset", "audience"]).await.ends(2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_cannot_be_asked_to_revoke_keeps_the_credentials_until_it_was() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    let removed = home.run(&["auth", "remove", "--service", "crm"]).await.ends(5);
+    assert!(removed.stderr.contains("stay until the server has revoked"), "{}", removed.stderr);
+    server.clear_faults(Endpoint::Revocation);
+    home.run(&["auth", "remove", "--service", "crm"]).await.ends(0);
+    home.run(&["auth", "remove", "--service", "crm"]).await.ends(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn local_only_asks_no_server() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let removed = home.run(&["auth", "remove", "--service", "crm", "--local-only"]).await.ends(0);
+    assert!(removed.stderr.contains("the server was not asked"), "{}", removed.stderr);
+    assert_eq!(server.ledger().count(Endpoint::Revocation), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_grant_is_revoked_and_the_next_token_is_new() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let before = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let json = home.run(&["auth", "revoke", "--service", "crm", "--json"]).await.ends(0).json();
+    assert_eq!(json["revoked_at_server"], true);
+    home.run(&["auth", "revoke", "--service", "crm"]).await.ends(3);
+    let after = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    assert_ne!(before.stdout, after.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_tells_how_grants_are_and_diagnose_why() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let status = home.run(&["auth", "status"]).await.ends(0);
+    assert!(status.stdout.contains("active"), "{}", status.stdout);
+    let json = home.run(&["auth", "status", "--json", "--check"]).await.ends(0).json();
+    let grant = &json["grants"][0];
+    assert_eq!((grant["service"].as_str(), grant["state"].as_str()), (Some("crm"), Some("active")));
+    assert!(grant["next_renewal_at"].is_string());
+    let diagnosed = home.run(&["auth", "diagnose", "--service", "crm"]).await.ends(0);
+    assert!(diagnosed.stdout.contains("history:"), "{}", diagnosed.stdout);
+    home.run(&["auth", "status", "--service", "payroll"]).await.ends(3);
+    home.run(&["auth", "diagnose", "--service", "payroll"]).await.ends(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_do_not_see_each_other() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let other = home.run(&["auth", "token", "--service", "crm", "--tenant", "acme"]).await.ends(3);
+    assert!(other.stderr.contains("the tenant acme"), "{}", other.stderr);
+    let token_url = server.token_endpoint();
+    let flags = ["--tenant", "acme", "auth", "set", "--service", "crm", "--client-id", "other"];
+    let more = ["--client-secret-stdin", "--token-url", &token_url];
+    home.run_with_stdin(&[flags.as_slice(), &more].concat(), NEW_SECRET).await.ends(0);
+    let list = home.run(&["auth", "list", "--all-tenants", "--json"]).await.ends(0).json();
+    assert_eq!(list["services"].as_array().unwrap().len(), 2);
+    let list = home.run(&["auth", "list", "--json"]).await.ends(0).json();
+    assert_eq!(list["services"][0]["client_id"], "billing");
+    assert_eq!(list["services"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,10 @@
+//! The command, as it is built, in a home of its own.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
+
+mod auth;
+mod errors;
+mod fixture;
+mod scripts;
+mod secrets;
+mod shown;
+mod vault;

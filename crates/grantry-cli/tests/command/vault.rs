@@ -1,0 +1,73 @@
+//! The vault and its audit trail.
+
+use crate::fixture::{Home, server};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vault_is_made_once_where_it_is_wanted() {
+    let home = Home::new();
+    let made = home.run(&["vault", "init", "--json"]).await.ends(0).json();
+    assert_eq!(made["created"], true);
+    let again = home.run(&["vault", "init", "--json"]).await.ends(0).json();
+    assert_eq!(again["created"], false);
+    let other = home.folder.path().join("other");
+    let key = home.folder.path().join("keys/other.key");
+    let flags = ["--vault", other.to_str().unwrap(), "--key-file", key.to_str().unwrap()];
+    home.run(&[flags.as_slice(), &["vault", "init"]].concat()).await.ends(0);
+    assert!(other.join("grantry.db").exists() && key.exists() && !other.join("grantry.key").exists());
+    let output = home
+        .command(&["vault", "status"])
+        .env("GRANTRY_VAULT", &other)
+        .env("GRANTRY_KEY_FILE", &key)
+        .output()
+        .await
+        .unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("other.key"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_and_everything_still_opens() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let token = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let rotated = home.run(&["vault", "rotate-keys", "--json"]).await.ends(0).json();
+    assert!(rotated["new_epochs"].as_u64().unwrap() >= 2, "{rotated}");
+    assert!(rotated["records_resealed"].as_u64().unwrap() >= 2, "{rotated}");
+    assert_eq!(home.run(&["auth", "token", "--service", "crm"]).await.ends(0).stdout, token.stdout);
+    let due = home.run(&["vault", "rotate-keys", "--due", "--json"]).await.ends(0).json();
+    assert_eq!(due["new_epochs"], 0);
+    let status = home.run(&["vault", "status", "--json"]).await.ends(0).json();
+    assert_eq!(status["tenants"], serde_json::json!(["default"]));
+    assert!(status["keys"].as_array().unwrap().iter().all(|key| key["state"] == "fresh"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_erased_only_when_that_is_said_and_then_for_good() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let asked = home.run(&["vault", "shred-tenant", "default"]).await.ends(2);
+    assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
+    home.run(&["vault", "shred-tenant", "acme", "--yes"]).await.ends(3);
+    home.run(&["vault", "shred-tenant", "default", "--yes"]).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(3);
+    home.set(&server).await.ends(3);
+    let list = home.run(&["auth", "list", "--json"]).await.ends(0).json();
+    assert_eq!(list["services"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_trail_names_who_did_what_and_betrays_nothing() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let token = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let shown = home.run(&["audit", "show"]).await.ends(0);
+    assert!(shown.stdout.contains("person:ana") && shown.stdout.contains("client.write"), "{}", shown.stdout);
+    assert!(!shown.stdout.contains(token.stdout.trim()));
+    let json = home.run(&["audit", "show", "--json", "--last", "2"]).await.ends(0).json();
+    assert_eq!(json["entries"].as_array().unwrap().len(), 2);
+    let of_crm = home.run(&["audit", "show", "--json", "--service", "crm"]).await.ends(0).json();
+    let entries = of_crm["entries"].as_array().unwrap();
+    assert!(!entries.is_empty() && entries.iter().all(|e| e["object"].as_str().unwrap().contains("/crm")));
+    assert!(entries.iter().any(|entry| entry["outcome"] == "ok"), "{of_crm}");
+    let verified = home.run(&["audit", "verify", "--json"]).await.ends(0).json();
+    assert_eq!(verified["intact"], true);
+}

@@ -1,0 +1,261 @@
+//! Services whose description stands in the vault, in the attributes of the client's registration.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grantry_core::{
+    AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Error, Rotation,
+};
+use grantry_refresh::{Fallback, RefreshPolicy};
+use zeroize::Zeroizing;
+
+use super::service::{Flow, Parts};
+
+/// Names and meanings of the attributes of a [`ClientRecord`](grantry_vault::ClientRecord) that describe its service.
+/// What is not among them is left alone.
+///
+/// | name | value |
+/// |---|---|
+/// | `flow` | `client_credentials`, `authorization_code`; left out, what the preset means, else the first |
+/// | `provider` | the name of a [preset](grantry_providers::find); what it needs is `provider.NAME`, such as `provider.tenantId` |
+/// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `issuer` | endpoints, also in the place of a preset's |
+/// | `auth_method` | as registered for OAuth, such as `client_secret_post` |
+/// | `key_id` | the `kid` of a private key |
+/// | `rotation` | `none`, `keep-old`, `strict`, `grace:SECONDS` |
+/// | `redirect_uri` | where the browser comes back to |
+/// | `scopes`, `resources` | with spaces between |
+/// | `audience` | the parameter of that name |
+/// | `param.NAME` | any other parameter |
+/// | `refresh.enabled`, `refresh.buffer_seconds`, `refresh.max_retries`, `refresh.retry_delay_ms`, `refresh.fallback` | the specification's `refreshToken` |
+pub const ATTRIBUTES: &[&str] = &[
+    "flow",
+    "provider",
+    "issuer",
+    "token_url",
+    "authorization_url",
+    "revocation_url",
+    "introspection_url",
+    "device_url",
+    "par_url",
+    "auth_method",
+    "key_id",
+    "rotation",
+    "redirect_uri",
+    "scopes",
+    "resources",
+    "audience",
+    "refresh.enabled",
+    "refresh.buffer_seconds",
+    "refresh.max_retries",
+    "refresh.retry_delay_ms",
+    "refresh.fallback",
+];
+
+type Attributes = BTreeMap<String, String>;
+
+/// Whether the attributes of a registration describe a service that can be used, without secrets and keys. What they
+/// name is checked as [`Service`](super::Service) would be.
+///
+/// # Errors
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) names the attribute and says what to change.
+pub fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Error> {
+    parts_of(attributes).map(drop)
+}
+
+/// The service that the attributes describe, without client id and secrets.
+pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
+    let value = |name: &str| attributes.get(name).map(String::as_str);
+    let mut parts = Parts::new(server(attributes)?);
+    if let Some(flow) = value("flow") {
+        let known = "client_credentials or authorization_code";
+        parts.flow = Flow::from_name(flow).ok_or_else(|| unknown("flow", known))?;
+    } else if let Some(flow) = default_flow(attributes) {
+        parts.flow = flow;
+    }
+    if let Some(method) = value("auth_method") {
+        let known = "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt or none";
+        let method = ClientAuthenticationMethod::from_name(method);
+        parts.method = Some(method.ok_or_else(|| unknown("auth_method", known))?);
+    }
+    let words = |name: &str| -> Vec<String> {
+        value(name).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
+    };
+    parts.scopes = words("scopes");
+    parts.resources = words("resources");
+    parts.key_id = value("key_id").map(str::to_owned);
+    parts.audience = value("audience").map(str::to_owned);
+    parts.redirect_uri = value("redirect_uri").map(str::to_owned);
+    for (name, value) in attributes {
+        if let Some(name) = name.strip_prefix("param.") {
+            parts.parameters.push((name.to_owned(), Zeroizing::new(value.clone())));
+        }
+    }
+    parts.policy = policy(attributes)?;
+    Ok(parts)
+}
+
+/// The flow that a provider's preset means where nobody says; `None` without a preset.
+pub fn default_flow(attributes: &BTreeMap<String, String>) -> Option<Flow> {
+    let preset = grantry_providers::find(attributes.get("provider")?)?;
+    let scopes: Vec<&str> =
+        attributes.get("scopes").map(|scopes| scopes.split_ascii_whitespace().collect()).unwrap_or_default();
+    let chosen = preset.flow_for(&scopes, attributes.contains_key("redirect_uri"));
+    Some(match chosen.flow {
+        grantry_providers::Flow::ClientCredentials => Flow::ClientCredentials,
+        _ => Flow::AuthorizationCode,
+    })
+}
+
+fn server(attributes: &Attributes) -> Result<AuthorizationServer, Error> {
+    let value = |name: &str| attributes.get(name).map(String::as_str);
+    let mut server = match (value("provider"), value("token_url")) {
+        (Some(provider), _) => preset(provider, attributes)?.to_builder(),
+        (None, Some(url)) => AuthorizationServer::builder(url),
+        (None, None) => {
+            return Err(Error::configuration(
+                "nothing says where the tokens come from: name a provider, or the token endpoint's URL",
+            ));
+        }
+    };
+    type Setter = fn(AuthorizationServerBuilder, String) -> AuthorizationServerBuilder;
+    let setters: [(&str, Setter); 7] = [
+        ("token_url", |server, url| server.token_endpoint(url)),
+        ("authorization_url", |server, url| server.authorization_endpoint(url)),
+        ("revocation_url", |server, url| server.revocation_endpoint(url)),
+        ("introspection_url", |server, url| server.introspection_endpoint(url)),
+        ("device_url", |server, url| server.device_authorization_endpoint(url)),
+        ("par_url", |server, url| server.pushed_authorization_request_endpoint(url)),
+        ("issuer", |server, issuer| server.issuer(issuer)),
+    ];
+    for (name, set) in setters {
+        if let Some(url) = value(name) {
+            server = set(server, url.to_owned());
+        }
+    }
+    if let Some(rotation) = value("rotation") {
+        server = server.rotation(rotation_of(rotation)?);
+    }
+    server.build()
+}
+
+fn preset(provider: &str, attributes: &Attributes) -> Result<AuthorizationServer, Error> {
+    let preset = grantry_providers::find(provider).ok_or_else(|| {
+        unknown("provider", "one of `grantry providers list`, or name the token endpoint's URL")
+    })?;
+    let values: Vec<(&str, &str)> = attributes
+        .iter()
+        .filter_map(|(name, value)| Some((name.strip_prefix("provider.")?, value.as_str())))
+        .collect();
+    preset.server(&values)
+}
+
+fn rotation_of(text: &str) -> Result<Rotation, Error> {
+    let grace = text.strip_prefix("grace:").and_then(|seconds| seconds.parse().ok());
+    match (text, grace) {
+        ("none", _) => Ok(Rotation::None),
+        ("keep-old", _) => Ok(Rotation::KeepOld),
+        ("strict", _) => Ok(Rotation::UNKNOWN),
+        (_, Some(seconds)) => Ok(Rotation::Grace { window: Duration::from_secs(seconds), same: false }),
+        _ => Err(unknown("rotation", "none, keep-old, strict or grace:SECONDS")),
+    }
+}
+
+fn policy(attributes: &Attributes) -> Result<RefreshPolicy, Error> {
+    let value = |name: &str| attributes.get(&format!("refresh.{name}")).map(String::as_str);
+    let number = |name: &str| -> Result<Option<u64>, Error> {
+        let wanted = || unknown(&format!("refresh.{name}"), "a whole number");
+        value(name).map(|text| text.parse().map_err(|_| wanted())).transpose()
+    };
+    let mut policy = RefreshPolicy::builder();
+    if let Some(enabled) = value("enabled") {
+        policy = policy.enabled(enabled.parse().map_err(|_| unknown("refresh.enabled", "true or false"))?);
+    }
+    if let Some(seconds) = number("buffer_seconds")? {
+        policy = policy.buffer(Duration::from_secs(seconds));
+    }
+    if let Some(retries) = number("max_retries")? {
+        policy = policy.max_retries(u32::try_from(retries).unwrap_or(u32::MAX));
+    }
+    if let Some(delay) = number("retry_delay_ms")? {
+        policy = policy.retry_delay(Duration::from_millis(delay));
+    }
+    if let Some(fallback) = value("fallback") {
+        policy = policy.fallback(match fallback {
+            "queue" => Fallback::QUEUE,
+            "fail" => Fallback::Fail,
+            "use-expired" => Fallback::USE_EXPIRED,
+            _ => return Err(unknown("refresh.fallback", "queue, fail or use-expired")),
+        });
+    }
+    policy.build()
+}
+
+/// What was given is not shown: it may be a secret in the wrong place.
+fn unknown(attribute: &str, known: &str) -> Error {
+    Error::configuration(format!("the attribute {attribute} has a value that is not known: use {known}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attributes(pairs: &[(&str, &str)]) -> Attributes {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_description_comes_back_as_it_was_stored() {
+        let parts = parts_of(&attributes(&[
+            ("token_url", "https://as.example.com/token"),
+            ("revocation_url", "https://as.example.com/revoke"),
+            ("flow", "authorization_code"),
+            ("rotation", "grace:30"),
+            ("scopes", "a  b"),
+            ("param.audience_hint", "x"),
+            ("refresh.buffer_seconds", "60"),
+            ("refresh.fallback", "fail"),
+            ("colour", "green"),
+        ]))
+        .unwrap();
+        assert_eq!(parts.flow, Flow::AuthorizationCode);
+        assert_eq!(parts.server.rotation(), Rotation::Grace { window: Duration::from_secs(30), same: false });
+        assert!(parts.server.revocation_endpoint().is_some());
+        assert_eq!(parts.scopes, ["a", "b"]);
+        assert_eq!(
+            (parts.policy.buffer(), parts.policy.fallback()),
+            (Duration::from_secs(60), Fallback::Fail)
+        );
+        assert_eq!(parts.parameters.len(), 1);
+    }
+
+    #[test]
+    fn a_preset_is_filled_in_and_its_urls_can_be_replaced() {
+        let okta = [("provider", "okta"), ("provider.domain", "acme")];
+        let parts = parts_of(&attributes(&okta)).unwrap();
+        assert_eq!(parts.server.token_endpoint().as_str(), "https://acme.okta.com/oauth2/v1/token");
+        let mut custom = okta.to_vec();
+        custom.push(("token_url", "https://login.acme.com/token"));
+        let parts = parts_of(&attributes(&custom)).unwrap();
+        assert_eq!(parts.server.token_endpoint().as_str(), "https://login.acme.com/token");
+        assert_eq!(parts.server.provider(), Some("okta"));
+    }
+
+    #[test]
+    fn mistakes_name_the_attribute_and_not_what_was_given() {
+        let base = ("token_url", "https://as.example.com/token");
+        for (pair, named) in [
+            (("flow", "s3cret"), "flow"),
+            (("auth_method", "s3cret"), "auth_method"),
+            (("rotation", "s3cret"), "rotation"),
+            (("refresh.buffer_seconds", "s3cret"), "refresh.buffer_seconds"),
+            (("refresh.fallback", "s3cret"), "refresh.fallback"),
+            (("provider", "s3cret"), "provider"),
+        ] {
+            let error = check_attributes(&attributes(&[base, pair])).unwrap_err().to_string();
+            assert!(error.contains(named) && !error.contains("s3cret"), "{error}");
+        }
+        assert!(check_attributes(&Attributes::new()).unwrap_err().to_string().contains("token endpoint"));
+        let domain = check_attributes(&attributes(&[("provider", "okta")])).unwrap_err().to_string();
+        assert!(domain.contains("domain"), "{domain}");
+    }
+}

@@ -1,0 +1,179 @@
+//! A person's consent by the authorization code flow, from the redirect to the vault.
+
+use std::fmt;
+
+use grantry_authorization_code::{
+    AuthorizationCode, Callback, Granted, PendingAuthorization, RedirectUrl, Unfinished, UserAgentBinding,
+};
+use grantry_core::{AccountId, Clock, Error, ErrorKind, ServiceName, Stage};
+use grantry_vault::access::{Object, Permission};
+
+use super::handles::{GrantName, TenantPantry};
+use super::house::named;
+use super::service::Flow;
+
+/// A consent that is to be asked for: made by [`TenantPantry::authorize`].
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Authorize {
+    tenant: TenantPantry,
+    name: GrantName,
+}
+
+/// A consent that a person was asked for. It is finished once, by value, in the process that began it; several processes
+/// share what is pending by [`AuthorizationCodes`](grantry_authorization_code::AuthorizationCodes) with the
+/// [flow](Authorize::flow), and [keep](TenantPantry::keep_consent) what comes of it.
+pub struct PendingConsent {
+    tenant: TenantPantry,
+    name: GrantName,
+    flow: AuthorizationCode,
+    pending: PendingAuthorization,
+}
+
+/// Why a consent is not in the vault.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct NotKept {
+    /// What went wrong.
+    pub error: Error,
+    /// Why the authorization was not finished, with what can be tried again; `None` where it was.
+    pub unfinished: Option<Unfinished>,
+    /// The tokens, where the server gave them and the vault did not take them: they are alive, and nobody else has them.
+    pub granted: Option<Box<Granted>>,
+}
+
+impl TenantPantry {
+    /// Has a person consent to a grant: `("crm", "user-17")`. Needs `grant.create` and `grant.read`.
+    ///
+    /// ```no_run
+    /// # async fn example(acme: grantry::pantry::TenantPantry, query: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// use grantry::authorization_code::{Callback, UserAgentBinding};
+    /// let user_agent = UserAgentBinding::new(&grantry::SystemEntropy); // a cookie of the browser
+    /// let (redirect, pending) = acme.authorize(("crm", "user-17")).begin(&user_agent).await?;
+    /// let location = redirect.into_location()?; // the browser goes there, and comes back with a query
+    /// let granted = pending.finish(&user_agent, Callback::from_query(query)?).await.map_err(|failed| failed.error)?;
+    /// let source = acme.source(("crm", "user-17")).await?;
+    /// # let _ = (location, granted, source);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn authorize(&self, name: impl Into<GrantName>) -> Authorize {
+        Authorize { tenant: self.clone(), name: name.into() }
+    }
+}
+
+impl Authorize {
+    /// The flow, as the service describes it.
+    ///
+    /// # Errors
+    /// `NotFound` and `Removed` where there is no such service, `Configuration` where it is of another flow, or has no
+    /// redirect URI or authorization endpoint.
+    pub async fn flow(&self) -> Result<AuthorizationCode, Error> {
+        let key = self.tenant.key(&self.name)?;
+        let ready = self.tenant.house.ready(key.tenant(), key.service()).await?;
+        let parts = &ready.resolved.parts;
+        let service = key.service();
+        if parts.flow != Flow::AuthorizationCode {
+            let fact = format!("nobody has to consent to {service}: its flow is {}", parts.flow.as_str());
+            return Err(Error::configuration(fact));
+        }
+        let redirect_uri = parts.redirect_uri.clone().ok_or_else(|| {
+            Error::configuration(format!("{service} has no redirect URI: nobody would find the way back"))
+        })?;
+        let mut flow = AuthorizationCode::builder(ready.endpoint.clone(), redirect_uri)
+            .scopes(parts.scopes.clone())
+            .key(key.clone());
+        for resource in &parts.resources {
+            flow = flow.resource(resource.clone());
+        }
+        if let Some(audience) = &parts.audience {
+            flow = flow.parameter("audience", audience.clone());
+        }
+        for (name, value) in &parts.parameters {
+            flow = flow.parameter(name.clone(), value.as_str());
+        }
+        if parts.server.require_pushed_authorization_requests() {
+            flow = flow.pushed();
+        }
+        flow.build()
+    }
+
+    /// Begins in this user agent: where to send it, and what to keep until it comes back. Who may not keep what comes of it
+    /// is told so before anybody is sent anywhere.
+    ///
+    /// # Errors
+    /// As [`flow`](Authorize::flow); `AccessDenied`; and of a pushed request.
+    pub async fn begin(&self, user_agent: &UserAgentBinding) -> Result<(RedirectUrl, PendingConsent), Error> {
+        self.may_keep()?;
+        let flow = self.flow().await?;
+        let (redirect, pending) = flow.begin(user_agent).await?;
+        let Self { tenant, name } = self.clone();
+        Ok((redirect, PendingConsent { tenant, name, flow, pending }))
+    }
+
+    fn may_keep(&self) -> Result<(), Error> {
+        let TenantPantry { house, principal, vault } = &self.tenant;
+        let service = ServiceName::new(self.name.service()).map_err(named)?;
+        let account = AccountId::new(self.name.account()).map_err(named)?;
+        let object = Object::account(vault.tenant(), &service, &account);
+        let (policy, now) = (house.vault.policy(), house.clock.wall());
+        for permission in [Permission::GrantCreate, Permission::GrantRead] {
+            let decision = policy.decide(principal, permission, &object, now);
+            if !decision.is_allowed() {
+                let fact = format!("{principal} may not {permission} here: {}", decision.reason());
+                return Err(Error::new(ErrorKind::AccessDenied, Stage::Vault, fact));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PendingConsent {
+    /// What is pending, for a store that other processes share.
+    pub fn into_pending(self) -> PendingAuthorization {
+        self.pending
+    }
+
+    /// Checks the response, redeems its code, and keeps what comes of it. It is a task of its own: dropping the future cuts
+    /// nothing off. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// [`NotKept`] says what was spent, and holds what can be tried again.
+    pub async fn finish(self, user_agent: &UserAgentBinding, callback: Callback) -> Result<Granted, NotKept> {
+        let Self { tenant, name, flow, pending } = self;
+        let user_agent = UserAgentBinding::from_cookie(user_agent.expose());
+        let task = tokio::spawn(async move {
+            let not_bound = || NotKept::over(Error::internal("a user agent is bound by no value"));
+            let user_agent = user_agent.ok_or_else(not_bound)?;
+            let granted = match pending.finish(&flow, &user_agent, &callback).await {
+                Ok(granted) => granted,
+                Err(unfinished) => {
+                    let error = unfinished.error.clone();
+                    return Err(NotKept { error, unfinished: Some(unfinished), granted: None });
+                }
+            };
+            match tenant.keep_consent(name, &granted.token_set).await {
+                Ok(()) => Ok(granted),
+                Err(error) => Err(NotKept { error, unfinished: None, granted: Some(Box::new(granted)) }),
+            }
+        });
+        let ended =
+            Error::new(ErrorKind::Closed, Stage::Wait, "the runtime shut down before the consent was kept");
+        task.await.unwrap_or_else(|_| Err(NotKept::over(ended)))
+    }
+}
+
+impl NotKept {
+    fn over(error: Error) -> Self {
+        Self { error, unfinished: None, granted: None }
+    }
+}
+
+impl fmt::Debug for PendingConsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingConsent")
+            .field("name", &self.name)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,276 @@
+//! Opening a pantry.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use grantry_core::{
+    Clock, Entropy, Error, ErrorKind, NoObserver, Observer, Stage, SystemClock, SystemEntropy,
+};
+use grantry_custody::{Custody, FolderLifeboat, Lifeboat, NoLifeboat};
+use grantry_endpoint::Transport;
+use grantry_refresh::Scheduler;
+use grantry_vault::access::{AccessPolicy, Principal};
+use grantry_vault::audit::AuditSink;
+use grantry_vault::{RotationPolicy, SealedVault, Vault, VaultKeys};
+
+use super::Grantry;
+use super::chores::{Chores, Reaper};
+use super::house::{House, Services, Transports};
+use super::service::Service;
+
+/// Opens a [`Grantry`] from its parts.
+#[must_use]
+pub struct GrantryBuilder {
+    vault: Option<Arc<dyn Vault>>,
+    keys: Option<VaultKeys>,
+    access: Option<AccessPolicy>,
+    deployment: Option<String>,
+    sinks: Vec<Arc<dyn AuditSink>>,
+    audit_elsewhere: bool,
+    lifeboat: Option<Result<Arc<dyn Lifeboat>, Error>>,
+    services: Vec<Service>,
+    transport: Option<Arc<dyn Transport>>,
+    process_name: Option<String>,
+    rotation: Option<RotationPolicy>,
+    reaper: Option<Reaper>,
+    look_every: Option<Duration>,
+    concurrent_renewals: usize,
+    most_patience: Option<Duration>,
+    observer: Arc<dyn Observer>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+}
+
+impl GrantryBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            vault: None,
+            keys: None,
+            access: None,
+            deployment: None,
+            sinks: Vec::new(),
+            audit_elsewhere: false,
+            lifeboat: None,
+            services: Vec::new(),
+            transport: None,
+            process_name: None,
+            rotation: Some(RotationPolicy::default()),
+            reaper: None,
+            look_every: None,
+            concurrent_renewals: 16,
+            most_patience: None,
+            observer: Arc::new(NoObserver),
+            clock: Arc::new(SystemClock::new()),
+            entropy: Arc::new(SystemEntropy),
+        }
+    }
+
+    /// Where records are kept. Needed.
+    pub fn vault(self, vault: impl Vault) -> Self {
+        Self { vault: Some(Arc::new(vault)), ..self }
+    }
+
+    /// Who holds the keys. Needed: a key provider, or [`VaultKeys`] with all their choices, such as
+    /// [`VaultKeys::rotating`] where the provider's own keys are to be exchanged too.
+    pub fn keys(self, keys: impl Into<VaultKeys>) -> Self {
+        Self { keys: Some(keys.into()), ..self }
+    }
+
+    /// Who may do what. Needed; [`AccessPolicy::sole`] is for a program that is alone with its vault.
+    pub fn access(self, policy: AccessPolicy) -> Self {
+        Self { access: Some(policy), ..self }
+    }
+
+    /// The name of the deployment, `default` if left out. Every record is bound to it.
+    pub fn deployment(self, name: impl Into<String>) -> Self {
+        Self { deployment: Some(name.into()), ..self }
+    }
+
+    /// Adds a sink to the audit trail, beside the vault's own store.
+    pub fn audit_sink(mut self, sink: impl AuditSink) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// Leaves the audit trail out of the vault's own store. Then another durable sink has to be there.
+    pub fn audit_elsewhere(self) -> Self {
+        Self { audit_elsewhere: true, ..self }
+    }
+
+    /// A folder on the local disk for what was received and is not stored yet: see [`FolderLifeboat`]. Left out, what a
+    /// process has received is lost with it if the store did not take it in time.
+    pub fn lifeboats(self, folder: impl AsRef<Path>) -> Self {
+        let lifeboat = FolderLifeboat::open(folder).map_err(|error| {
+            let fact = "the folder of the lifeboats cannot be used";
+            Error::new(ErrorKind::Storage, Stage::Keep, fact).with_source(error)
+        });
+        Self { lifeboat: Some(lifeboat.map(|lifeboat| Arc::new(lifeboat) as Arc<dyn Lifeboat>)), ..self }
+    }
+
+    /// Another lifeboat.
+    pub fn lifeboat(self, lifeboat: impl Lifeboat) -> Self {
+        Self { lifeboat: Some(Ok(Arc::new(lifeboat))), ..self }
+    }
+
+    /// Adds services. Those of the vault's registrations need no description here.
+    pub fn services(mut self, services: impl IntoIterator<Item = Service>) -> Self {
+        self.services.extend(services);
+        self
+    }
+
+    /// How requests reach authorization servers; if left out, an `HttpTransport`, whose connections nobody else uses
+    /// where a refresh token is redeemed.
+    pub fn transport(self, transport: Arc<dyn Transport>) -> Self {
+        Self { transport: Some(transport), ..self }
+    }
+
+    /// The name of this process in the history of grants, such as a pod's.
+    pub fn process_name(self, name: impl Into<String>) -> Self {
+        Self { process_name: Some(name.into()), ..self }
+    }
+
+    /// When keys are exchanged in the background; every 90 days if left out.
+    pub fn rotation(self, policy: RotationPolicy) -> Self {
+        Self { rotation: Some(policy), ..self }
+    }
+
+    /// Exchanges no keys: another process does, or somebody by hand.
+    pub fn without_rotation(self) -> Self {
+        Self { rotation: None, ..self }
+    }
+
+    /// Revokes grants that nobody used for so long, once a day, in all tenants. It is done as that principal, which needs
+    /// `grant.read` for everything and `grant.revoke`.
+    pub fn reap_unused(self, unused_for: Duration, by: Principal) -> Self {
+        Self { reaper: Some(Reaper { unused_for, by }), ..self }
+    }
+
+    /// How often custody looks for what dead processes left; a minute if left out.
+    pub fn look_every(self, look_every: Duration) -> Self {
+        Self { look_every: Some(look_every), ..self }
+    }
+
+    /// How many renewals may run at once at one token endpoint; 16 if left out.
+    pub fn concurrent_renewals(self, renewals: usize) -> Self {
+        Self { concurrent_renewals: renewals, ..self }
+    }
+
+    /// How long callers wait for a renewal at most, whatever the policy of a service says: for programs that somebody sits
+    /// before.
+    pub fn most_patience(self, patience: Duration) -> Self {
+        Self { most_patience: Some(patience), ..self }
+    }
+
+    /// Who is told what happens.
+    pub fn observer(self, observer: impl Observer) -> Self {
+        Self { observer: Arc::new(observer), ..self }
+    }
+
+    /// The clock of everything.
+    pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The randomness of everything: only for simulations, because every key comes from it.
+    pub fn entropy(self, entropy: Arc<dyn Entropy>) -> Self {
+        Self { entropy, ..self }
+    }
+
+    /// Opens the vault, brings home what dead processes left, and begins what goes on in the background. Needs a tokio
+    /// runtime. Dropping the future leaves nothing that another call would not go on with.
+    ///
+    /// # Errors
+    /// [`Configuration`](grantry_core::ErrorKind::Configuration) for a part that is missing, and those of opening a
+    /// vault.
+    pub async fn open(self) -> Result<Grantry, Error> {
+        let needed = |what: &str, how: &str| Error::configuration(format!("the pantry has no {what}: {how}"));
+        let backend = self.vault.ok_or_else(|| needed("vault", "give it one with `.vault(..)`"))?;
+        let keys = self.keys.ok_or_else(|| needed("keys", "give it a key provider with `.keys(..)`"))?;
+        let how = "say who may do what with `.access(AccessPolicy::sole(&me))`, or a policy of your own";
+        let access = self.access.ok_or_else(|| needed("access policy", how))?;
+        let services = Services::new(self.services)?;
+        let transports = match self.transport {
+            Some(transport) => Transports { plain: Arc::clone(&transport), single_use: transport },
+            None => default_transports()?,
+        };
+        let lifeboat = self.lifeboat.unwrap_or_else(|| Ok(Arc::new(NoLifeboat)))?;
+        let mut vault = SealedVault::builder(backend, keys, access)
+            .clock(Arc::clone(&self.clock))
+            .entropy(Arc::clone(&self.entropy))
+            .observer(Arc::clone(&self.observer));
+        if let Some(name) = self.deployment {
+            vault = vault.deployment(name);
+        }
+        for sink in self.sinks {
+            vault = vault.audit_sink(sink);
+        }
+        if self.audit_elsewhere {
+            vault = vault.audit_elsewhere();
+        }
+        let vault = vault.open().await?;
+        let mut custody = Custody::builder(&vault, lifeboat)
+            .clock(Arc::clone(&self.clock))
+            .entropy(Arc::clone(&self.entropy))
+            .observer(Arc::clone(&self.observer));
+        if let Some(name) = self.process_name {
+            custody = custody.process_name(name);
+        }
+        if let Some(look_every) = self.look_every {
+            custody = custody.look_every(look_every);
+        }
+        let custody = custody.open().await?;
+        let scheduler = Scheduler::builder()
+            .clock(Arc::clone(&self.clock))
+            .entropy(Arc::clone(&self.entropy))
+            .concurrent_renewals(self.concurrent_renewals)
+            .build();
+        let rotation = self.rotation.map(|policy| vault.keep_rotating(policy)).transpose()?;
+        let house = Arc::new(House {
+            renewal: vault.as_principal(Principal::system_renewal()),
+            vault,
+            custody,
+            scheduler,
+            clock: self.clock,
+            entropy: self.entropy,
+            observer: self.observer,
+            transports,
+            most_patience: self.most_patience,
+            services: Mutex::new(services),
+            entries: Mutex::new(HashMap::new()),
+            registrations: Mutex::new(HashMap::new()),
+            closed: AtomicBool::new(false),
+        });
+        let chores = Chores::begin(&house, self.reaper, rotation);
+        Ok(Grantry { house, chores: Arc::new(chores) })
+    }
+}
+
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+fn default_transports() -> Result<Transports, Error> {
+    use grantry_endpoint::HttpTransport;
+    Ok(Transports {
+        plain: Arc::new(HttpTransport::new()?),
+        single_use: Arc::new(HttpTransport::builder().for_single_use_credentials().build()?),
+    })
+}
+
+#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+fn default_transports() -> Result<Transports, Error> {
+    Err(Error::configuration(
+        "there is no transport: turn the feature `rustls` or `native-tls` on, or hand one in",
+    ))
+}
+
+impl fmt::Debug for GrantryBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GrantryBuilder")
+            .field("vault", &self.vault)
+            .field("keys", &self.keys)
+            .field("services", &self.services)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! Everything wired to one object: [`Grantry`] keeps the credentials of many tenants in a vault, renews them in the
+//! background, and gives out sources of tokens.
+//!
+//! ```
+//! # #[cfg(feature = "sqlite")]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+//! # let test = grantry_testkit::TestServer::builder().client(client).start().await?;
+//! # let server = test.authorization_server()?;
+//! use grantry::pantry::{Grantry, Service};
+//! use grantry::vault::access::{AccessPolicy, Principal};
+//! use grantry::vault::LocalKey;
+//! use grantry::{SqliteVault, TokenSource};
+//!
+//! let billing = Principal::workload("billing")?;
+//! let crm = Service::builder("crm", server).client_id("billing").secret("s3cret").scope("contacts.read").build()?;
+//! let pantry = Grantry::builder()
+//!     .vault(SqliteVault::open(folder.path().join("grantry.db")).await?)
+//!     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+//!     .lifeboats(folder.path().join("lifeboats"))
+//!     .access(AccessPolicy::sole(&billing))
+//!     .services([crm])
+//!     .open()
+//!     .await?;
+//!
+//! let billing = pantry.as_principal(billing);
+//! billing.create_tenant("acme").await?;
+//! let source = billing.tenant("acme")?.source("crm").await?;
+//! assert!(source.token().await?.expires().is_some());
+//!
+//! // Before the process ends: what was sent is answered, and what was received is stored.
+//! pantry.shutdown().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where services are described
+//!
+//! In the program ([`Service`], [`Grantry::replace_services`]), or in the vault, as `grantry auth set` does: then the
+//! registration's [attributes](ATTRIBUTES) say what a [`Service`] would. Of a service that is described in the program, what
+//! the registration leaves out may be in the vault: client id, secret, key. A secret in both places is an error that names
+//! both.
+//!
+//! # What is shared
+//!
+//! There is one source for each tenant, service and account, whoever holds it, and one for a client's own tokens, which
+//! goes by the account `default`. Each handle holds a decision of its own, which is made anew when the policy changes.
+//!
+//! # When a service changes
+//!
+//! Handles stay valid. What a change leaves right is kept: another secret or another policy drops no token. Another client,
+//! server, scope or parameter does, because tokens are kept under all of these. A service that is gone answers with
+//! [`Removed`](grantry_core::ErrorKind::Removed). Changes in the vault are seen when a client or a grant is refused, when a
+//! renewal begins five minutes after the last look, and at [`reload`](Grantry::reload).
+
+mod administration;
+mod attributes;
+#[cfg(feature = "authorization-code")]
+mod authorize;
+mod builder;
+mod chores;
+mod consent;
+mod entry;
+mod handles;
+mod house;
+mod proof;
+mod registration;
+mod resolved;
+mod service;
+mod source;
+mod status;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use grantry_core::{Error, ErrorKind};
+use grantry_vault::SealedVault;
+use grantry_vault::access::Principal;
+
+pub use administration::{Registration, RemovalReport, Renewed, SecretRotated};
+pub use attributes::{ATTRIBUTES, check_attributes, default_flow};
+#[cfg(feature = "authorization-code")]
+pub use authorize::{Authorize, NotKept, PendingConsent};
+pub use builder::GrantryBuilder;
+pub use handles::{GrantName, PrincipalPantry, TenantPantry};
+pub use service::{Flow, Service, ServiceBuilder};
+pub use source::StoredSource;
+pub use status::{GrantStatus, KeysStatus, OpenGrant, Status, Trouble};
+
+use chores::Chores;
+use house::{House, Services};
+
+/// The vault, custody, the flows and the scheduler, wired to one object. Clones are the same.
+///
+/// Dropping it without [`shutdown`](Grantry::shutdown) is as a crash: nothing is lost that a lifeboat holds.
+#[derive(Clone)]
+pub struct Grantry {
+    house: Arc<House>,
+    chores: Arc<Chores>,
+}
+
+impl Grantry {
+    /// Starts from nothing: a vault, keys and an access policy are needed.
+    pub fn builder() -> GrantryBuilder {
+        GrantryBuilder::new()
+    }
+
+    /// The pantry as somebody, of whom roles and the audit trail speak.
+    pub fn as_principal(&self, principal: Principal) -> PrincipalPantry {
+        PrincipalPantry::new(Arc::clone(&self.house), principal)
+    }
+
+    /// The vault beneath: for its policy, its audit trail, and what is not a matter of tokens.
+    pub fn vault(&self) -> &SealedVault {
+        &self.house.vault
+    }
+
+    /// Describes other services from now on; those of the vault stay. Handles stay valid, also those of services that were
+    /// gone and are back: see [the module](self#when-a-service-changes).
+    ///
+    /// # Errors
+    /// `Configuration` for two services of one name: nothing changes. Whether a service can be used, together with what the
+    /// vault says of it, is found out for those that are open: the first error is returned, after all others were changed, and
+    /// that service goes on as it was.
+    pub async fn replace_services(&self, services: impl IntoIterator<Item = Service>) -> Result<(), Error> {
+        self.house.replace_services(Services::new(services)?);
+        self.reload().await
+    }
+
+    /// Looks at the registrations of all open services in the vault, and lets what has changed take effect.
+    ///
+    /// # Errors
+    /// The first; that service goes on as it was.
+    pub async fn reload(&self) -> Result<(), Error> {
+        let mut first = Ok(());
+        for (tenant, service) in self.house.names() {
+            let refreshed = self.house.refresh(&tenant, &service).await;
+            // That one is gone is no mistake.
+            let refreshed = refreshed.or_else(|error| match error.kind() {
+                ErrorKind::Removed | ErrorKind::NotFound => Ok(()),
+                _ => Err(error),
+            });
+            first = first.and(refreshed);
+        }
+        first
+    }
+
+    /// Renews nothing from now on, waits until what was sent is answered and what was received is stored, and leaves nothing
+    /// running. Handles give out tokens that are still fit. Cancel-safe: another call goes on.
+    ///
+    /// # Errors
+    /// `AuditUnavailable` where the audit trail could not write its last lines.
+    pub async fn shutdown(&self) -> Result<(), Error> {
+        self.house.closed.store(true, Ordering::SeqCst);
+        self.chores.end().await;
+        self.house.scheduler.shutdown().await;
+        self.house.tell_uses();
+        self.house.custody.close().await;
+        self.house.vault.close().await
+    }
+}
+
+impl fmt::Debug for Grantry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grantry").field("vault", &self.house.vault).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,113 @@
+//! What the grants of one tenant's service share: the endpoint, the client, the profile.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use grantry_core::{Clock, Error, GrantKey, Instant};
+use grantry_custody::{CustodyGrant, Lifetimes, NoRevocation, Revoker};
+use grantry_endpoint::{RevocationEndpoint, TokenEndpoint};
+use grantry_refresh::{Fallback, Profile, RefreshPolicy};
+
+use super::house::House;
+use super::resolved::Resolved;
+
+/// How old what is known of the vault's registration may be when a renewal begins.
+pub(super) const MOST_AGE: Duration = Duration::from_secs(300);
+
+/// Tenant and service.
+pub(super) type Name = (String, String);
+
+/// A place for what is known of a tenant's service.
+#[derive(Debug, Default)]
+pub(super) struct Registration {
+    pub(super) known: Mutex<Option<Arc<Ready>>>,
+    /// One look at the vault at a time.
+    pub(super) looking: tokio::sync::Mutex<()>,
+}
+
+impl Registration {
+    pub(super) fn known(&self) -> Option<Arc<Ready>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set(&self, ready: Option<Arc<Ready>>) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = ready;
+    }
+}
+
+/// A tenant's service, ready for use.
+pub(super) struct Ready {
+    pub(super) key: Name,
+    pub(super) resolved: Resolved,
+    pub(super) endpoint: TokenEndpoint,
+    pub(super) profile: Arc<Profile>,
+    /// When the vault was looked at last.
+    looked: Mutex<Instant>,
+}
+
+impl Ready {
+    pub(super) fn new(house: &House, key: Name, resolved: Resolved) -> Result<Self, Error> {
+        let endpoint = house.endpoint(&resolved, resolved.secrets())?;
+        let token_endpoint = resolved.server().token_endpoint().as_str();
+        let profile = Profile::builder(token_endpoint, resolved.client_id.as_str(), &house.scheduler)
+            .policy(policy(&resolved.parts.policy, house.most_patience)?)
+            .observer(Arc::clone(&house.observer))
+            .build();
+        let looked = Mutex::new(house.clock.now());
+        Ok(Self { key, resolved, endpoint, profile, looked })
+    }
+
+    pub(super) fn is_old(&self, now: Instant) -> bool {
+        now.since(self.looked()) >= MOST_AGE
+    }
+
+    /// When the vault was looked at last.
+    pub(super) fn looked(&self) -> Instant {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The vault was looked at, and there is nothing new.
+    pub(super) fn is_as_known(&self, now: Instant) {
+        *self.looked.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+
+    /// A grant of this service in custody.
+    pub(super) fn custody_grant(&self, house: &House, key: &GrantKey) -> Result<CustodyGrant, Error> {
+        let server = self.resolved.server();
+        let grant = self.resolved.grant(&self.endpoint, key)?;
+        house
+            .custody
+            .grant(key.clone(), grant)
+            .rotation(server.rotation())
+            .target(self.resolved.target.clone())
+            .lifetimes(Lifetimes::of(server))
+            .revoker(self.revoker()?)
+            .build()
+    }
+
+    /// Who revokes its tokens at the server.
+    pub(super) fn revoker(&self) -> Result<Arc<dyn Revoker>, Error> {
+        Ok(match self.resolved.server().revocation_endpoint() {
+            Some(_) => Arc::new(RevocationEndpoint::of(&self.endpoint)?),
+            None => Arc::new(NoRevocation),
+        })
+    }
+}
+
+/// A service's policy, with no more patience than everybody may have.
+fn policy(policy: &RefreshPolicy, most: Option<Duration>) -> Result<RefreshPolicy, Error> {
+    let (Some(most), Fallback::Queue { patience }) = (most, policy.fallback()) else {
+        return Ok(policy.clone());
+    };
+    policy.to_builder().fallback(Fallback::Queue { patience: patience.min(most) }).build()
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ready")
+            .field("key", &self.key)
+            .field("resolved", &self.resolved)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,290 @@
+//! What a service is: where its tokens come from, and how.
+
+use std::fmt;
+
+use grantry_core::{
+    AuthorizationServer, ClientAuthenticationMethod, ClientId, ClientSecret, Error, PrivateKey, ServiceName,
+    TenantId,
+};
+use grantry_refresh::RefreshPolicy;
+use zeroize::Zeroizing;
+
+/// How a service's tokens are obtained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Flow {
+    /// The client acts for itself (RFC 6749 section 4.4). Nobody has to consent.
+    #[default]
+    ClientCredentials,
+    /// A person consented, in a browser (RFC 6749 section 4.1) or on a device (RFC 8628): what is kept is renewed by its
+    /// refresh token.
+    AuthorizationCode,
+}
+
+impl Flow {
+    /// The name in configurations: `client_credentials`, `authorization_code`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client_credentials",
+            Self::AuthorizationCode => "authorization_code",
+        }
+    }
+
+    /// The flow of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::ClientCredentials, Self::AuthorizationCode].into_iter().find(|flow| flow.as_str() == name)
+    }
+}
+
+/// A service: the authorization server, the flow, the client's registration there, and when to renew. Plain data;
+/// `Debug` shows no secret and no value of a parameter.
+///
+/// What it leaves out of the registration (client id, secret or key) is in the vault, as `grantry auth set` puts it
+/// there. A secret in both places is an error that names them.
+///
+/// ```
+/// use grantry::pantry::{Flow, Service};
+/// let server = grantry::AuthorizationServer::builder("https://as.example.com/token").build()?;
+/// let crm = Service::builder("crm", server).client_id("billing").scope("contacts.read").build()?;
+/// assert_eq!(crm.flow(), Flow::ClientCredentials);
+/// # Ok::<(), grantry::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Service {
+    pub(super) name: ServiceName,
+    pub(super) tenant: Option<TenantId>,
+    pub(super) place: String,
+    pub(super) parts: Parts,
+}
+
+/// What there is to know of a service, wherever it stands.
+#[derive(Clone)]
+pub(super) struct Parts {
+    pub(super) server: AuthorizationServer,
+    pub(super) flow: Flow,
+    pub(super) client_id: Option<ClientId>,
+    pub(super) secrets: Vec<ClientSecret>,
+    pub(super) private_key: Option<PrivateKey>,
+    pub(super) key_id: Option<String>,
+    pub(super) method: Option<ClientAuthenticationMethod>,
+    pub(super) scopes: Vec<String>,
+    pub(super) audience: Option<String>,
+    pub(super) resources: Vec<String>,
+    pub(super) parameters: Vec<(String, Zeroizing<String>)>,
+    pub(super) redirect_uri: Option<String>,
+    pub(super) policy: RefreshPolicy,
+}
+
+impl Parts {
+    pub(super) fn new(server: AuthorizationServer) -> Self {
+        Self {
+            server,
+            flow: Flow::default(),
+            client_id: None,
+            secrets: Vec::new(),
+            private_key: None,
+            key_id: None,
+            method: None,
+            scopes: Vec::new(),
+            audience: None,
+            resources: Vec::new(),
+            parameters: Vec::new(),
+            redirect_uri: None,
+            policy: RefreshPolicy::default(),
+        }
+    }
+}
+
+impl Service {
+    /// Starts from the name, which callers ask by, and the authorization server: a preset, or your own.
+    pub fn builder(name: impl Into<String>, server: AuthorizationServer) -> ServiceBuilder {
+        ServiceBuilder {
+            name: name.into(),
+            tenant: None,
+            place: "the service's description".to_owned(),
+            parts: Parts::new(server),
+        }
+    }
+
+    /// What callers ask by.
+    pub fn name(&self) -> &ServiceName {
+        &self.name
+    }
+
+    /// The one tenant that it is for; `None` for all.
+    pub fn tenant(&self) -> Option<&TenantId> {
+        self.tenant.as_ref()
+    }
+
+    /// How its tokens are obtained.
+    pub fn flow(&self) -> Flow {
+        self.parts.flow
+    }
+
+    /// The authorization server.
+    pub fn server(&self) -> &AuthorizationServer {
+        &self.parts.server
+    }
+
+    /// The client identifier, where it is not in the vault.
+    pub fn client_id(&self) -> Option<&ClientId> {
+        self.parts.client_id.as_ref()
+    }
+
+    /// The scopes that are asked for.
+    pub fn scopes(&self) -> &[String] {
+        &self.parts.scopes
+    }
+
+    /// Where the browser comes back to.
+    pub fn redirect_uri(&self) -> Option<&str> {
+        self.parts.redirect_uri.as_deref()
+    }
+
+    /// When to renew, and what an outage means for callers.
+    pub fn policy(&self) -> &RefreshPolicy {
+        &self.parts.policy
+    }
+
+    /// Where it is described, for errors.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+}
+
+/// Builds a [`Service`].
+#[must_use]
+pub struct ServiceBuilder {
+    name: String,
+    tenant: Option<String>,
+    place: String,
+    parts: Parts,
+}
+
+impl ServiceBuilder {
+    /// The one tenant that it is for. Left out, it is for every tenant that has none of the same name for itself.
+    pub fn tenant(self, tenant: impl Into<String>) -> Self {
+        Self { tenant: Some(tenant.into()), ..self }
+    }
+
+    /// Where it is described, such as `grantry.json, line 12`: errors name it.
+    pub fn described_in(self, place: impl Into<String>) -> Self {
+        Self { place: place.into(), ..self }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(&mut self.parts);
+        self
+    }
+
+    /// How its tokens are obtained; client credentials if left out.
+    pub fn flow(self, flow: Flow) -> Self {
+        self.with(|parts| parts.flow = flow)
+    }
+
+    /// The client identifier.
+    pub fn client_id(self, id: impl Into<ClientId>) -> Self {
+        self.with(|parts| parts.client_id = Some(id.into()))
+    }
+
+    /// A client secret. Given again it is tried after those before it, so that one can be exchanged with overlap.
+    pub fn secret(self, secret: impl Into<ClientSecret>) -> Self {
+        self.with(|parts| parts.secrets.push(secret.into()))
+    }
+
+    /// The private key that signs the client's assertions (RFC 7523): PEM or JWK.
+    pub fn private_key(self, key: impl Into<PrivateKey>) -> Self {
+        self.with(|parts| parts.private_key = Some(key.into()))
+    }
+
+    /// The `kid` of the private key's assertions, where the key does not name it.
+    pub fn key_id(self, key_id: impl Into<String>) -> Self {
+        self.with(|parts| parts.key_id = Some(key_id.into()))
+    }
+
+    /// How the client authenticates, where the server's facts leave a choice.
+    pub fn method(self, method: ClientAuthenticationMethod) -> Self {
+        self.with(|parts| parts.method = Some(method))
+    }
+
+    /// Asks for this scope too; several may stand in one text, with spaces between.
+    pub fn scope(self, scope: impl Into<String>) -> Self {
+        self.with(|parts| parts.scopes.push(scope.into()))
+    }
+
+    /// Asks for these scopes too.
+    pub fn scopes<S: Into<String>>(self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.with(|parts| parts.scopes.extend(scopes.into_iter().map(Into::into)))
+    }
+
+    /// The `audience` parameter, which some servers want.
+    pub fn audience(self, audience: impl Into<String>) -> Self {
+        self.with(|parts| parts.audience = Some(audience.into()))
+    }
+
+    /// A resource that the tokens are for (RFC 8707). May be given again.
+    pub fn resource(self, resource: impl Into<String>) -> Self {
+        self.with(|parts| parts.resources.push(resource.into()))
+    }
+
+    /// Any other parameter: of the token request for client credentials, else of the authorization request.
+    pub fn parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with(|parts| parts.parameters.push((name.into(), Zeroizing::new(value.into()))))
+    }
+
+    /// Where the browser comes back to.
+    pub fn redirect_uri(self, uri: impl Into<String>) -> Self {
+        self.with(|parts| parts.redirect_uri = Some(uri.into()))
+    }
+
+    /// When to renew, and what an outage means for callers.
+    pub fn policy(self, policy: RefreshPolicy) -> Self {
+        self.with(|parts| parts.policy = policy)
+    }
+
+    /// Checks the names. What concerns the registration is checked when the vault's part is known.
+    ///
+    /// # Errors
+    /// [`Configuration`](grantry_core::ErrorKind::Configuration) says what to change, and where.
+    pub fn build(self) -> Result<Service, Error> {
+        let mistake = |error: grantry_core::InvalidName| {
+            Error::configuration(format!("{}: {error}", self.place)) // names the rule that was broken
+        };
+        let name = ServiceName::new(&self.name).map_err(mistake)?;
+        let tenant = self.tenant.as_ref().map(TenantId::new).transpose().map_err(mistake)?;
+        Ok(Service { name, tenant, place: self.place, parts: self.parts })
+    }
+}
+
+impl fmt::Debug for Parts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parameters: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("Parts")
+            .field("token_endpoint", &self.server.token_endpoint().host_str())
+            .field("flow", &self.flow)
+            .field("client_id", &self.client_id)
+            .field("secrets", &self.secrets.len())
+            .field("has_private_key", &self.private_key.is_some())
+            .field("scopes", &self.scopes.len())
+            .field("parameters", &parameters)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("name", &self.name)
+            .field("tenant", &self.tenant)
+            .field("place", &self.place)
+            .field("parts", &self.parts)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ServiceBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceBuilder").field("parts", &self.parts).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,83 @@
+//! A person's consent, from the redirect to the vault.
+
+use grantry::authorization_code::{Callback, UserAgentBinding};
+use grantry::pantry::{Grantry, TenantPantry};
+use grantry::{ErrorKind, SystemEntropy, TokenSource};
+use grantry_testkit::{Endpoint, Fault};
+
+use crate::fixture::{LIFETIME, REDIRECT_URI, World, acme, other, policy};
+
+async fn open(world: &World) -> Grantry {
+    world.open([world.calendar().redirect_uri(REDIRECT_URI), world.service()]).await
+}
+
+/// A browser goes where it is sent, and comes back.
+async fn consent(world: &World, acme: &TenantPantry) -> Result<(), grantry::pantry::NotKept> {
+    let user_agent = UserAgentBinding::new(&SystemEntropy);
+    let (redirect, pending) = acme.authorize(("calendar", "user-17")).begin(&user_agent).await.unwrap();
+    let back = world.server.visit(&redirect.into_location().unwrap()).await.unwrap();
+    pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await.map(drop)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consent_is_kept_and_renewed_from_then_on() {
+    let world = World::new();
+    let pantry = open(&world).await;
+    let acme = acme(&pantry);
+    consent(&world, &acme).await.unwrap();
+    let requests = world.requests();
+    let source = acme.source(("calendar", "user-17")).await.unwrap();
+    let first = source.token().await.unwrap();
+    assert!(world.is_valid(&first));
+    assert_eq!(world.requests(), requests, "what came with the consent is used");
+    world.pass(LIFETIME).await;
+    assert!(world.is_valid(&source.token().await.unwrap()));
+    // A later consent takes the place of it, under the same handle.
+    consent(&world, &acme).await.unwrap();
+    let after = source.token().await.unwrap();
+    assert!(world.is_valid(&after) && after.expose() != first.expose());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_sent_away_for_a_consent_that_could_not_be_kept_or_is_not_needed() {
+    let world = World::new();
+    let pantry = open(&world).await;
+    let user_agent = UserAgentBinding::new(&SystemEntropy);
+    let others = pantry.as_principal(other()).tenant("acme").unwrap();
+    let error = others.authorize(("calendar", "user-17")).begin(&user_agent).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AccessDenied);
+    let error = acme(&pantry).authorize("crm").begin(&user_agent).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(error.to_string().contains("nobody has to consent"), "{error}");
+    let without = world.open([world.calendar()]).await;
+    let error = acme(&without).authorize("calendar").begin(&user_agent).await.unwrap_err();
+    assert!(error.to_string().contains("redirect URI"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_finished_says_so_and_keeps_nothing() {
+    let world = World::new();
+    let pantry = open(&world).await;
+    world.server.inject(Endpoint::Token, Fault::status(503));
+    let failed = consent(&world, &acme(&pantry)).await.unwrap_err();
+    assert_eq!(failed.error.kind(), ErrorKind::Unavailable);
+    assert!(failed.unfinished.is_some() && failed.granted.is_none());
+    let error = acme(&pantry).source(("calendar", "user-17")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidGrant);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_the_vault_does_not_take_are_handed_back() {
+    let world = World::new();
+    let pantry = open(&world).await;
+    let user_agent = UserAgentBinding::new(&SystemEntropy);
+    let acme = acme(&pantry);
+    let (redirect, pending) = acme.authorize(("calendar", "user-17")).begin(&user_agent).await.unwrap();
+    let back = world.server.visit(&redirect.into_location().unwrap()).await.unwrap();
+    // In between the right was taken away.
+    let nobody = policy(&[]).edit().epoch(9).retain_bindings(|_| false).build().unwrap();
+    pantry.vault().replace_policy(nobody).unwrap();
+    let failed = pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await.unwrap_err();
+    assert_eq!(failed.error.kind(), ErrorKind::AccessDenied);
+    assert!(failed.granted.unwrap().refresh_token().is_some());
+}

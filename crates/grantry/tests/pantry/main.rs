@@ -1,0 +1,11 @@
+//! The pantry: everything wired, against a server in memory.
+#![cfg(feature = "pantry")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
+
+mod administering;
+mod changing;
+#[cfg(feature = "authorization-code")]
+mod consenting;
+mod fixture;
+mod opening;
+mod using;
