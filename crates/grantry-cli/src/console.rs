@@ -70,6 +70,11 @@ impl Console {
         let _ = writeln!(io::stderr().lock(), "{}", escaped(text));
     }
 
+    /// Several lines for a person.
+    pub(crate) fn lines(&self, text: &str) {
+        text.lines().for_each(|line| self.note(line));
+    }
+
     /// The same, but not where a program reads.
     pub(crate) fn say(&self, text: &str) {
         if !self.json {

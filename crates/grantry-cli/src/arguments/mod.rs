@@ -1,6 +1,7 @@
 //! The command line.
 
 mod auth;
+mod config;
 mod vault;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ pub(crate) use auth::{
     AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Of, Output, Remove, Revoke, Rotate,
     Run, SecretGiven, Set, Show, Status,
 };
+pub(crate) use config::{Check, ConfigCommand};
 pub(crate) use vault::{AuditCommand, AuditShow, AuditVerify, RotateKeys, ShredTenant, VaultCommand};
 
 /// OAuth 2.0 credentials in an encrypted vault: obtained, renewed, rotated, revoked.
@@ -70,6 +72,9 @@ pub(crate) enum Command {
     /// The audit trail: who did what, and whether anybody changed it
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Configurations: check one, print their schema
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// What is known of OAuth providers
     #[command(subcommand)]
     Providers(ProvidersCommand),

@@ -7,6 +7,7 @@ mod auth_rotate;
 mod auth_set;
 mod auth_status;
 mod auth_token;
+mod config;
 mod pages;
 mod providers;
 mod registration;
@@ -72,6 +73,7 @@ pub(crate) fn prepare(
             return pages::completions(console, *shell, &mut whole()).map(|()| None);
         }
         Command::Man { folder } => return pages::manual(console, folder, whole()).map(|()| None),
+        Command::Config(wanted) => return config::run(console, wanted).map(|()| None),
         Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
         Command::Auth(AuthCommand::Set(set)) => {
             private_key = set.private_key_file.as_deref().map(secret::file).transpose()?;
@@ -118,6 +120,8 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
         Command::Run(run) => auth_token::run(session, &run).await,
         Command::CredentialProcess(wanted) => auth_token::credential_process(console, session, &wanted).await,
         // Done already.
-        Command::Providers(_) | Command::Completions { .. } | Command::Man { .. } => Ok(After::DONE),
+        Command::Config(_) | Command::Providers(_) | Command::Completions { .. } | Command::Man { .. } => {
+            Ok(After::DONE)
+        }
     }
 }
