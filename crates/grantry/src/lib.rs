@@ -44,6 +44,7 @@
 //! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `loopback` adds the login of a program on the person's machine, and `browser` opens one; `vault` keeps
 //! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, `pantry` wires all of it to one object,
+//! `config` opens that from a JSON configuration,
 //! and `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
@@ -75,6 +76,8 @@ pub use discover::discover;
 pub use grantry_authorization_code as authorization_code;
 #[cfg(feature = "client-credentials")]
 pub use grantry_client_credentials::{ClientCredentials, ClientCredentialsBuilder};
+#[cfg(feature = "config")]
+pub use grantry_config as config;
 pub use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
     Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,

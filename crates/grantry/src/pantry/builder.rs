@@ -25,17 +25,22 @@ use super::service::Service;
 /// Opens a [`Grantry`] from its parts.
 #[must_use]
 pub struct GrantryBuilder {
-    vault: Option<Arc<dyn Vault>>,
-    keys: Option<VaultKeys>,
-    access: Option<AccessPolicy>,
-    deployment: Option<String>,
+    #[cfg(feature = "config")]
+    pub(super) config: Option<grantry_config::Config>,
+    pub(super) vault: Option<Arc<dyn Vault>>,
+    pub(super) keys: Option<VaultKeys>,
+    pub(super) access: Option<AccessPolicy>,
+    pub(super) deployment: Option<String>,
     sinks: Vec<Arc<dyn AuditSink>>,
-    audit_elsewhere: bool,
-    lifeboat: Option<Result<Arc<dyn Lifeboat>, Error>>,
-    services: Vec<Service>,
-    transport: Option<Arc<dyn Transport>>,
+    pub(super) audit_elsewhere: bool,
+    pub(super) audit_patience: Option<Duration>,
+    pub(super) lifeboat: Option<Result<Arc<dyn Lifeboat>, Error>>,
+    pub(super) services: Vec<Service>,
+    pub(super) transport: Option<Arc<dyn Transport>>,
     process_name: Option<String>,
-    rotation: Option<RotationPolicy>,
+    pub(super) rotation: Option<RotationPolicy>,
+    /// Whether the application said when keys are exchanged.
+    pub(super) rotation_is_said: bool,
     reaper: Option<Reaper>,
     look_every: Option<Duration>,
     concurrent_renewals: usize,
@@ -48,17 +53,21 @@ pub struct GrantryBuilder {
 impl GrantryBuilder {
     pub(super) fn new() -> Self {
         Self {
+            #[cfg(feature = "config")]
+            config: None,
             vault: None,
             keys: None,
             access: None,
             deployment: None,
             sinks: Vec::new(),
             audit_elsewhere: false,
+            audit_patience: None,
             lifeboat: None,
             services: Vec::new(),
             transport: None,
             process_name: None,
             rotation: Some(RotationPolicy::default()),
+            rotation_is_said: false,
             reaper: None,
             look_every: None,
             concurrent_renewals: 16,
@@ -101,6 +110,11 @@ impl GrantryBuilder {
         Self { audit_elsewhere: true, ..self }
     }
 
+    /// How long a record of the trail may take to be durable before the secret is refused; 2 s if left out.
+    pub fn audit_patience(self, patience: Duration) -> Self {
+        Self { audit_patience: Some(patience), ..self }
+    }
+
     /// A folder on the local disk for what was received and is not stored yet: see [`FolderLifeboat`]. Left out, what a
     /// process has received is lost with it if the store did not take it in time.
     pub fn lifeboats(self, folder: impl AsRef<Path>) -> Self {
@@ -135,12 +149,12 @@ impl GrantryBuilder {
 
     /// When keys are exchanged in the background; every 90 days if left out.
     pub fn rotation(self, policy: RotationPolicy) -> Self {
-        Self { rotation: Some(policy), ..self }
+        Self { rotation: Some(policy), rotation_is_said: true, ..self }
     }
 
     /// Exchanges no keys: another process does, or somebody by hand.
     pub fn without_rotation(self) -> Self {
-        Self { rotation: None, ..self }
+        Self { rotation: None, rotation_is_said: true, ..self }
     }
 
     /// Revokes grants that nobody used for so long, once a day, in all tenants. It is done as that principal, which needs
@@ -187,6 +201,14 @@ impl GrantryBuilder {
     /// [`Configuration`](grantry_core::ErrorKind::Configuration) for a part that is missing, and those of opening a
     /// vault.
     pub async fn open(self) -> Result<Grantry, Error> {
+        #[cfg(feature = "config")]
+        let this = self.configured().await?;
+        #[cfg(not(feature = "config"))]
+        let this = self;
+        this.open_parts().await
+    }
+
+    async fn open_parts(self) -> Result<Grantry, Error> {
         let needed = |what: &str, how: &str| Error::configuration(format!("the pantry has no {what}: {how}"));
         let backend = self.vault.ok_or_else(|| needed("vault", "give it one with `.vault(..)`"))?;
         let keys = self.keys.ok_or_else(|| needed("keys", "give it a key provider with `.keys(..)`"))?;
@@ -210,6 +232,9 @@ impl GrantryBuilder {
         }
         if self.audit_elsewhere {
             vault = vault.audit_elsewhere();
+        }
+        if let Some(patience) = self.audit_patience {
+            vault = vault.audit_patience(patience);
         }
         let vault = vault.open().await?;
         let mut custody = Custody::builder(&vault, lifeboat)
@@ -250,7 +275,7 @@ impl GrantryBuilder {
 }
 
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn default_transports() -> Result<Transports, Error> {
+pub(super) fn default_transports() -> Result<Transports, Error> {
     use grantry_endpoint::HttpTransport;
     Ok(Transports {
         plain: Arc::new(HttpTransport::new()?),
@@ -259,7 +284,7 @@ fn default_transports() -> Result<Transports, Error> {
 }
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-fn default_transports() -> Result<Transports, Error> {
+pub(super) fn default_transports() -> Result<Transports, Error> {
     Err(Error::configuration(
         "there is no transport: turn the feature `rustls` or `native-tls` on, or hand one in",
     ))

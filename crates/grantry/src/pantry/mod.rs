@@ -38,7 +38,7 @@
 //!
 //! # Where services are described
 //!
-//! In the program ([`Service`], [`Grantry::replace_services`]), or in the vault, as `grantry auth set` does: then the
+//! In a JSON configuration (`GrantryBuilder::config`, feature `config`), in the program ([`Service`], [`Grantry::replace_services`]), or in the vault, as `grantry auth set` does: then the
 //! registration's [attributes](ATTRIBUTES) say what a [`Service`] would. Of a service that is described in the program, what
 //! the registration leaves out may be in the vault: client id, secret, key. A secret in both places is an error that names
 //! both.
@@ -61,6 +61,8 @@ mod attributes;
 mod authorize;
 mod builder;
 mod chores;
+#[cfg(feature = "config")]
+mod configured;
 mod consent;
 mod entry;
 mod handles;

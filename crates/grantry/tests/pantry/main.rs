@@ -4,6 +4,8 @@
 
 mod administering;
 mod changing;
+#[cfg(all(feature = "config", feature = "rustls", feature = "sqlite"))]
+mod configured;
 #[cfg(feature = "authorization-code")]
 mod consenting;
 mod fixture;
