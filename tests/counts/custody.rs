@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{
@@ -24,6 +25,8 @@ struct Syncs {
     audit: AtomicU64,
     grants: AtomicU64,
     lifeboat: AtomicU64,
+    /// How often somebody looked for what dead processes left.
+    looks: AtomicU64,
 }
 
 impl Syncs {
@@ -82,6 +85,7 @@ impl Lifeboat for Counted<FolderLifeboat> {
         self.0.leave(seat);
     }
     async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+        self.1.looks.fetch_add(1, Ordering::SeqCst);
         self.0.adopt().await
     }
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
@@ -130,10 +134,15 @@ async fn a_renewal_in_custody_waits_for_four_syncs_and_no_more() {
     let syncs = Arc::new(Syncs::default());
     let vault = vault(folder.path(), &syncs).await;
     let lifeboat = FolderLifeboat::builder(folder.path().join("lifeboats")).seats(2).open().unwrap();
-    let custody = Custody::builder(&vault, Counted(lifeboat, Arc::clone(&syncs))).open().await.unwrap();
+    let custody = Custody::builder(&vault, Counted(lifeboat, Arc::clone(&syncs)));
+    let custody = custody.look_every(Duration::from_secs(3_600)).open().await.unwrap();
     let key = GrantKey::new("acme", "crm", "user-17").unwrap();
     let grant = custody.grant(key, Rotates(Arc::clone(&syncs), Arc::default()));
     let grant = grant.rotation(Rotation::Strict { revokes_family: true }).build().unwrap();
+    // The look when it is opened, and the one soon after, which lists the tenant's grants: that goes into the trail too.
+    while syncs.looks.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let mut held: Option<TokenSet> = None;
     for _ in 0..20 {
         // What rides on later writes is written before it is counted anew.
@@ -159,6 +168,6 @@ async fn until_quiet(syncs: &Syncs) {
             return;
         }
         before = audit;
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

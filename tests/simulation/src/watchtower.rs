@@ -9,6 +9,8 @@ use grantry_endpoint::{Answer, Request};
 use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
+use crate::network::TIMEOUT;
+
 /// A token request that was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
@@ -257,11 +259,11 @@ impl Watchtower {
                 lost => lost,
             };
             let Some(window) = window else { return Some(why.to_owned()) };
-            // A server that forgives: one fault is not enough.
+            // A server that forgives: one fault is not enough. The request may have left a while before it was handled.
             let first_used = leaf.parent.as_ref().and_then(|parent| seen.tokens.get(parent)?.first_used)?;
             let until = first_used.after(window);
             let troubles = seen.troubles.get(key).map_or(0, |times| {
-                times.iter().filter(|time| **time >= first_used && **time <= until).count()
+                times.iter().filter(|time| first_used.since(**time) <= TIMEOUT && **time <= until).count()
             });
             let outages =
                 seen.outages.iter().filter(|(from, to)| *from <= until && *to >= first_used).count();
