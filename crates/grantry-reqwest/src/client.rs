@@ -92,7 +92,10 @@ impl AuthorizedClient {
         let thumbprint = grantry_jose::certificate_thumbprint(&pem).map_err(|e| unusable().with_source(e))?;
         // Its error may quote the text.
         let identity = reqwest::Identity::from_pem(pem.as_ref()).map_err(|_| unusable())?;
-        Self::build(builder.identity(identity), source, origins, Some(Thumbprint(thumbprint)))
+        // Where the platform's own TLS library is built in too, it would be asked for a client with a certificate that is not
+        // for it.
+        let builder = builder.tls_backend_rustls().identity(identity);
+        Self::build(builder, source, origins, Some(Thumbprint(thumbprint)))
     }
 
     fn build<O: AsRef<str>>(

@@ -39,7 +39,8 @@ pub struct GrantryBuilder {
     pub(super) transport: Option<Arc<dyn Transport>>,
     process_name: Option<String>,
     pub(super) rotation: Option<RotationPolicy>,
-    /// Whether the application said when keys are exchanged.
+    /// Whether the application said when keys are exchanged: then a configuration does not.
+    #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only a configuration asks"))]
     pub(super) rotation_is_said: bool,
     reaper: Option<Reaper>,
     look_every: Option<Duration>,
