@@ -32,3 +32,18 @@ fn what_a_dead_owner_left_is_finished_inside_of_the_window() {
         assert!(run(seed, false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }
+
+/// An owner could not write for as long as the store was gone; another process took the last chance as soon as it was back.
+#[test]
+fn no_last_chance_is_taken_just_after_a_store_came_back() {
+    assert!(run(1210, false).unwrap().broken.is_empty());
+}
+
+/// Two faults in one window, of which the tower counted one: a full disk, or a death before the server had handled the
+/// request.
+#[test]
+fn a_loss_for_which_there_are_two_reasons_is_explained() {
+    for seed in [337, 1015, 49_789] {
+        assert!(run(seed, false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
