@@ -60,6 +60,8 @@ mod credential;
 mod discover;
 #[cfg(all(feature = "authorization-code", feature = "vault"))]
 mod keep_granted;
+#[cfg(any(feature = "pantry", all(feature = "authorization-code", feature = "vault")))]
+mod keep_token_set;
 pub mod manual;
 #[cfg(feature = "pantry")]
 pub mod pantry;
