@@ -1,53 +1,68 @@
-//! One sync of the disk for all who wait for one.
+//! One sync of the disk for all that is to be written.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Joins the syncs of many writers: whoever comes while one runs waits for the next, which is one for all of them.
-#[derive(Debug, Default)]
-pub(super) struct GroupSync {
+use tokio::sync::oneshot;
+
+use super::LifeboatError;
+
+/// Writes what many tasks bring, in the order in which they came: what comes while a sync runs goes together with the next,
+/// and one thread does it for all of them.
+pub(super) struct GroupWrite {
+    file: File,
     state: Mutex<State>,
-    ended: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    started: u64,
-    done: u64,
-    is_running: bool,
+    waiting: Vec<Piece>,
+    is_at_work: bool,
     /// What the disk said when a sync failed. What was written before it may be gone, though a later sync succeeds; so
     /// there is none.
     failed: Option<String>,
 }
 
-impl GroupSync {
-    /// Returns when a sync has ended that began after this call. Blocks.
-    pub(super) fn sync(&self, sync: impl Fn() -> std::io::Result<()>) -> Result<(), String> {
-        let mut state = self.lock();
-        let mine = state.started + 1;
-        loop {
+struct Piece {
+    at: u64,
+    bytes: Vec<u8>,
+    done: oneshot::Sender<Result<(), LifeboatError>>,
+}
+
+/// The duty to write what waits. Where it is dropped before that is done, nobody is left waiting.
+struct Duty {
+    group: Arc<GroupWrite>,
+    is_done: bool,
+}
+
+impl GroupWrite {
+    /// Writes to this file.
+    pub(super) fn new(file: File) -> Self {
+        Self { file, state: Mutex::default() }
+    }
+
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Returns when these bytes are on the disk. Dropping the future does not keep them from being written.
+    pub(super) async fn write(self: &Arc<Self>, at: u64, bytes: Vec<u8>) -> Result<(), LifeboatError> {
+        let (done, written) = oneshot::channel();
+        let begins = {
+            let mut state = self.lock();
             if let Some(failed) = &state.failed {
-                return Err(failed.clone());
+                return Err(LifeboatError::Failed(failed.clone()));
             }
-            if state.done >= mine {
-                return Ok(());
-            }
-            if state.is_running {
-                state = self.ended.wait(state).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            }
-            state.is_running = true;
-            state.started += 1;
-            let this = state.started;
-            drop(state);
-            let result = sync();
-            state = self.lock();
-            state.is_running = false;
-            match result {
-                Ok(()) => state.done = this,
-                Err(error) => state.failed = Some(error.to_string()),
-            }
-            self.ended.notify_all();
+            state.waiting.push(Piece { at, bytes, done });
+            !std::mem::replace(&mut state.is_at_work, true)
+        };
+        if begins {
+            let duty = Duty { group: Arc::clone(self), is_done: false };
+            tokio::task::spawn_blocking(move || duty.work(File::sync_data));
         }
+        written.await.unwrap_or_else(|_| Err(LifeboatError::Failed("the runtime shut down".to_owned())))
     }
 
     /// What the disk said, if a sync failed.
@@ -55,41 +70,121 @@ impl GroupSync {
         self.lock().failed.clone()
     }
 
+    /// What waits; with nothing, the work is over.
+    fn take(&self) -> Vec<Piece> {
+        let mut state = self.lock();
+        state.is_at_work = !state.waiting.is_empty();
+        std::mem::take(&mut state.waiting)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
+        // Each change is whole when the lock is let go of.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Duty {
+    /// Writes until nothing waits. Blocks.
+    fn work(mut self, sync: impl Fn(&File) -> std::io::Result<()>) {
+        let group = Arc::clone(&self.group);
+        loop {
+            let pieces = group.take();
+            if pieces.is_empty() {
+                self.is_done = true;
+                return;
+            }
+            let write = |piece: &Piece| group.file.write_all_at(&piece.bytes, piece.at);
+            let written: Vec<_> = pieces.iter().map(write).collect();
+            let failed = match group.failed() {
+                Some(failed) => Some(failed),
+                None => sync(&group.file).err().map(|error| error.to_string()),
+            };
+            group.lock().failed.clone_from(&failed);
+            for (piece, written) in pieces.into_iter().zip(written) {
+                let done = match &failed {
+                    Some(failed) => Err(LifeboatError::Failed(failed.clone())),
+                    None => written.map_err(LifeboatError::from),
+                };
+                let _ = piece.done.send(done);
+            }
+        }
+    }
+}
+
+impl Drop for Duty {
+    fn drop(&mut self) {
+        // Once it is done, whoever comes has a duty of his own.
+        if !self.is_done {
+            let mut state = self.group.lock();
+            state.is_at_work = false;
+            state.waiting.clear();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::time::Duration;
+    use std::cell::Cell;
 
     use super::*;
 
-    #[test]
-    fn sixteen_writers_share_a_few_syncs_and_each_is_after_its_writer_came() {
-        let (group, syncs) = (GroupSync::default(), AtomicU32::new(0));
-        std::thread::scope(|scope| {
-            for _ in 0..16 {
-                scope.spawn(|| {
-                    group
-                        .sync(|| {
-                            syncs.fetch_add(1, Ordering::Relaxed);
-                            std::thread::sleep(Duration::from_millis(20));
-                            Ok(())
-                        })
-                        .unwrap();
-                });
-            }
-        });
-        assert!(syncs.into_inner() < 16, "some were joined");
+    type Answer = oneshot::Receiver<Result<(), LifeboatError>>;
+
+    fn group() -> Arc<GroupWrite> {
+        Arc::new(GroupWrite::new(tempfile::tempfile().unwrap()))
+    }
+
+    fn push(group: &GroupWrite, at: u64) -> Answer {
+        let (done, written) = oneshot::channel();
+        group.lock().waiting.push(Piece { at, bytes: vec![7], done });
+        written
+    }
+
+    fn duty(group: &Arc<GroupWrite>) -> Duty {
+        Duty { group: Arc::clone(group), is_done: false }
     }
 
     #[test]
-    fn after_a_sync_that_failed_nothing_is_called_durable_any_more() {
-        let group = GroupSync::default();
-        assert!(group.sync(|| Err(std::io::Error::other("the disk is gone"))).is_err());
-        assert_eq!(group.sync(|| Ok(())).unwrap_err(), "the disk is gone");
+    fn what_comes_during_a_sync_shares_the_next_one() {
+        let (group, syncs, late) = (group(), Cell::new(0), Cell::default());
+        let mut early = [push(&group, 0), push(&group, 1)];
+        duty(&group).work(|file| {
+            if syncs.replace(syncs.get() + 1) == 0 {
+                assert_eq!(file.metadata().unwrap().len(), 2, "written before it is synced");
+                late.set((2..10).map(|at| push(&group, at)).collect::<Vec<_>>());
+            }
+            Ok(())
+        });
+        assert_eq!(syncs.get(), 2);
+        let mut late = late.take();
+        assert!(early.iter_mut().chain(&mut late).all(|answer| answer.try_recv().unwrap().is_ok()));
+        assert_eq!(group.file().metadata().unwrap().len(), 10);
+        assert!(!group.lock().is_at_work);
+    }
+
+    #[tokio::test]
+    async fn after_a_sync_that_failed_nothing_is_called_durable_any_more() {
+        let (group, syncs, late) = (group(), Cell::new(0), Cell::default());
+        let mut early = push(&group, 0);
+        duty(&group).work(|_| {
+            syncs.set(syncs.get() + 1);
+            late.set(Some(push(&group, 1)));
+            Err(std::io::Error::other("the disk is gone"))
+        });
+        let failed = |answer: &mut Answer| answer.try_recv().unwrap().unwrap_err().to_string();
+        assert!(failed(&mut early).contains("the disk is gone"));
+        assert!(failed(&mut late.take().unwrap()).contains("the disk is gone"));
+        assert_eq!(syncs.get(), 1);
+        assert!(group.write(2, vec![7]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_duty_that_was_dropped() {
+        let group = group();
+        group.lock().is_at_work = true;
+        let answer = push(&group, 0);
+        drop(duty(&group));
+        assert!(answer.await.is_err());
+        group.write(1, vec![7]).await.unwrap();
     }
 }
