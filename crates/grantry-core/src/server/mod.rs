@@ -196,10 +196,8 @@ impl AuthorizationServer {
             codes.into_iter().flatten().any(|code| code == cause.code)
         };
         let Some(found) = self.facts.error_causes.iter().find(named) else { return error };
-        let said = error.diagnosis();
-        let own = Diagnosis::new(said.party(), said.remedy().to_owned(), said.retry()).cause(found.cause);
-        let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
-        error.with_diagnosis(own)
+        let explained = error.diagnosis().named_cause(found.cause);
+        error.with_diagnosis(explained)
     }
 
     /// The prefix of the provider's own error codes inside `error_description`, such as `AADSTS`.
@@ -338,7 +336,7 @@ mod tests {
             (error().with_oauth_code("odd"), "the second"),
         ] {
             let diagnosis = server.explain(explained).diagnosis();
-            assert_eq!(diagnosis.causes().next(), Some(first));
+            assert_eq!((diagnosis.causes().next(), diagnosis.as_named_cause()), (Some(first), Some(first)));
             assert!(diagnosis.causes().skip(1).eq(usual.causes()));
             assert_eq!((diagnosis.party(), diagnosis.retry()), (usual.party(), usual.retry()));
         }
