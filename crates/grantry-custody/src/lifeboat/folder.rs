@@ -245,7 +245,8 @@ impl Lifeboat for FolderLifeboat {
 impl Drop for FolderLifeboat {
     /// A boat that nobody sits in leaves no file behind.
     fn drop(&mut self) {
-        let is_empty = read_boat(self.boat.writes.file(), &self.boat.name).is_ok_and(|entries| entries.is_empty());
+        let is_empty =
+            read_boat(self.boat.writes.file(), &self.boat.name).is_ok_and(|entries| entries.is_empty());
         if is_empty {
             let _ = std::fs::remove_file(&self.boat.path);
         }

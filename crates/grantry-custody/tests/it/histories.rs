@@ -184,7 +184,8 @@ impl Grant for Withdrawn {
 async fn what_the_providers_code_means_comes_before_what_the_history_suggests() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
-    let grant = process.custody.grant(process.grant.key().clone(), Withdrawn).rotation(STRICT).build().unwrap();
+    let grant =
+        process.custody.grant(process.grant.key().clone(), Withdrawn).rotation(STRICT).build().unwrap();
     let failure = grant.obtain(Attempt::first()).await.unwrap_err();
     let diagnosis = failure.error.diagnosis();
     let causes: Vec<_> = diagnosis.causes().collect();
