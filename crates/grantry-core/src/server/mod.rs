@@ -15,7 +15,7 @@ pub use facts::{
     AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
 };
 
-use crate::{Diagnosis, Error};
+use crate::Error;
 
 /// An authorization server: its endpoints, what it accepts and how its answers have to be read.
 ///
