@@ -95,10 +95,10 @@ impl Rules<'_> {
             _ => return Err(IdTokenFlaw::OtherNonce),
         }
         // It may be left out of tokens that come from the token endpoint.
-        if let (Some(hash), Some(access_token)) = (&wire.at_hash, self.access_token) {
-            if !same(&token_hash(header.algorithm, access_token), hash) {
-                return Err(IdTokenFlaw::OtherAccessToken);
-            }
+        if let (Some(hash), Some(access_token)) = (&wire.at_hash, self.access_token)
+            && !same(&token_hash(header.algorithm, access_token), hash)
+        {
+            return Err(IdTokenFlaw::OtherAccessToken);
         }
         all.remove("nonce");
         Ok(IdTokenClaims {
