@@ -45,6 +45,7 @@ struct Endpoints {
     device_authorization: Option<Url>,
     pushed_authorization: Option<Url>,
     jwks: Option<Url>,
+    userinfo: Option<Url>,
 }
 
 impl AuthorizationServer {
@@ -110,6 +111,11 @@ impl AuthorizationServer {
     /// Where the server publishes its keys.
     pub fn jwks_uri(&self) -> Option<&Url> {
         self.endpoints.jwks.as_ref()
+    }
+
+    /// The UserInfo endpoint (OpenID Connect Core section 5.3).
+    pub fn userinfo_endpoint(&self) -> Option<&Url> {
+        self.endpoints.userinfo.as_ref()
     }
 
     /// Whether it names itself in every authorization response, in the parameter `iss` (RFC 9207 section 3).
@@ -300,6 +306,7 @@ mod tests {
             start().device_authorization_endpoint(http),
             start().pushed_authorization_request_endpoint(http),
             start().jwks_uri(http),
+            start().userinfo_endpoint(http),
             start().mtls_token_endpoint(http),
             start().mtls_revocation_endpoint(http),
             start().mtls_introspection_endpoint(http),
