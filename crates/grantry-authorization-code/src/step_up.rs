@@ -60,7 +60,7 @@ impl AuthorizationCode {
 /// all, in a quarter of an hour; [`same`](Self::same), [`all`](Self::all) and [`within`](Self::within) say otherwise. It
 /// lives in memory, for 10,000 names at most.
 ///
-/// ```
+/// ```no_run
 /// # use grantry_authorization_code::{AuthorizationCode, RedirectUrl, PendingAuthorization, StepUps, UserAgentBinding};
 /// # use grantry_core::{Error, Scope};
 /// # async fn example(steps: &StepUps, flow: &AuthorizationCode, error: &Error, held: &Scope, user_agent: &UserAgentBinding)
