@@ -49,13 +49,18 @@ impl Browser {
 
     /// Walks from the authorization endpoint to the redirect URI, and gives that with what is behind it.
     async fn walk(&mut self, from: &str) -> Fallible<String> {
+        self.walk_to(from, REDIRECT_URI).await
+    }
+
+    /// The same to a redirect URI of another client's.
+    pub(crate) async fn walk_to(&mut self, from: &str, redirect_uri: &str) -> Fallible<String> {
         let mut url = Url::parse(from)?;
         let mut form = None;
         for _ in 0..PAGES {
             let answer = self.load(&url, form.take()).await?;
             if let Some(location) = answer.headers().get(LOCATION) {
                 url = url.join(location.to_str()?)?;
-                if url.as_str().starts_with(REDIRECT_URI) {
+                if url.as_str().starts_with(redirect_uri) {
                     return Ok(url.into());
                 }
                 continue;
@@ -106,7 +111,7 @@ pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'
 }
 
 /// The flow of a client, with what the server's metadata says.
-async fn flow(server: &OidcProvider, client: &str) -> Fallible<AuthorizationCodeBuilder> {
+pub(crate) async fn flow(server: &OidcProvider, client: &str) -> Fallible<AuthorizationCodeBuilder> {
     let found = Discovery::new(server.issuer(), Arc::new(HttpTransport::new()?))?.discover().await?;
     assert!(found.server().authorization_response_iss_parameter());
     let secret = ClientAuthentication::secret_basic(format!("{client}-secret"));
