@@ -2,7 +2,8 @@
 
 mod builder;
 mod classify;
-#[cfg(all(test, feature = "rustls"))]
+#[cfg(test)]
+#[cfg(feature = "rustls")]
 mod rebinding_tests;
 mod resolve;
 mod tls;

@@ -101,6 +101,7 @@ impl HttpTransportBuilder {
 
     /// Takes the addresses of names from elsewhere than the machine.
     #[cfg(test)]
+    #[cfg(feature = "rustls")]
     pub(super) fn names(mut self, names: Arc<dyn Names>) -> Self {
         self.names = names;
         self
