@@ -16,7 +16,7 @@ use tokio_rustls::rustls;
 
 use super::resolve::Names;
 use super::*;
-use crate::address_guard::tests::TABLE;
+use crate::address_guard::table::TABLE;
 
 const NAME: &str = "keys.example";
 

@@ -81,7 +81,10 @@ async fn req_e19_e20_what_the_challenge_names_is_asked_first_and_guarded_where_i
     // It is gone: then as if it had not been named.
     let (found, urls) = ask(elsewhere, vec![absent(), good(RESOURCE)], false).await;
     assert!(found.is_ok());
-    assert_eq!(urls[1], ("https://api.example.com/.well-known/oauth-protected-resource/mcp".to_owned(), false));
+    assert_eq!(
+        urls[1],
+        ("https://api.example.com/.well-known/oauth-protected-resource/mcp".to_owned(), false)
+    );
     // The well-known address itself is asked once.
     let well_known = "https://api.example.com/.well-known/oauth-protected-resource";
     let (found, urls) = ask(well_known, vec![absent(), absent()], false).await;
