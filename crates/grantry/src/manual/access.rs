@@ -99,14 +99,14 @@
 //! ...
 //! $ grantry auth token --service crm > token.txt
 //! $ grantry audit show --service crm
-//! TIME  WHO             WHAT                OF                   DECISION  OUTCOME
-//! [..]  person:ana      client.read_secret  default/crm          allowed   ok
-//! [..]  person:ana      client.write        default/crm          allowed   ok
-//! [..]  person:ana      token.use           default/crm/default  allowed   ok
-//! [..]  system:renewal  grant.renew         default/crm          allowed   ok
+//! TIME                  WHO             WHAT                OF                   DECISION  OUTCOME
+//! 2026-11-26T01:14:29Z  person:ana      client.read_secret  default/crm          allowed   ok
+//! 2026-11-26T01:14:29Z  person:ana      client.write        default/crm          allowed   ok
+//! 2026-11-26T01:14:30Z  person:ana      token.use           default/crm/default  allowed   ok
+//! 2026-11-26T01:14:30Z  system:renewal  grant.renew         default/crm          allowed   ok
 //! ...
 //! $ grantry audit verify
-//! intact: [..] lines of [..] processes
+//! intact: 34 lines of 3 processes
 //! $ grantry audit show --last 2 --json > last.json
 //! ```
 //!

@@ -24,7 +24,7 @@
 //! changed the credentials of crm (tenant default)
 //! $ grantry auth list
 //! SERVICE  CLIENT ID  SECRET  SERVER                        FLOW                GRANTS
-//! crm      billing    [..] old  https://as.example.com/token  client_credentials  0
+//! crm      billing    0 s old  https://as.example.com/token  client_credentials  0
 //! ```
 //!
 //! What is not named stays as it was; `--unset FIELD` forgets something. A secret on the command line is taken too, with a
@@ -59,15 +59,15 @@
 //! $ TOKEN=$(grantry auth token --service crm)
 //! $ grantry credential-process --service crm
 //! {
-//!   "access_token": "[..]",
-//!   "expires_at": "[..]",
-//!   "expires_in": [..],
+//!   "access_token": "at-1-8YxsMXe0M7Ut6Sb6Caracf3a",
+//!   "expires_at": "2026-11-26T02:14:30Z",
+//!   "expires_in": 3599,
 //!   "scope": "contacts.read",
 //!   "token_type": "Bearer",
 //!   "version": 1
 //! }
 //! $ grantry auth refresh --service crm
-//! renewed crm (default): it is valid for [..]
+//! renewed crm (default): it is valid for 59 min
 //! ```
 //!
 //! A terminal gets no token unless `--show` asks for it: it would stay in the scroll-back. Tokens are kept in the vault, so two
@@ -78,13 +78,13 @@
 //! ```console
 //! $ grantry auth status
 //! SERVICE  ACCOUNT  STATE   NEXT RENEWAL  LAST RENEWED  PERSON NEEDED  LAST ERROR
-//! crm      default  active  in [..]       [..]          -              -
+//! crm      default  active  in 59 min     now           -              -
 //! $ grantry auth diagnose --service crm
 //! crm (default): active
-//! consented [..], renewed [..] times
+//! consented 4 s ago, renewed 2 times
 //! history:
-//!   [..]  renewed  by grantry command
-//! ...
+//!   2026-11-26T01:14:30Z  renewed  by grantry command
+//!   2026-11-26T01:14:31Z  renewed  by grantry command
 //! $ grantry auth status --check
 //! ...
 //! ```
@@ -149,15 +149,15 @@
 //! key file  /home/ana/.local/share/grantry/grantry.key
 //! tenants  1
 //!
-//! KEY              MADE  AGE   STATE
-//! key file         [..]  [..]  fresh
-//! the vault's own  [..]  [..]  fresh
-//! tenant default   [..]  [..]  fresh
+//! KEY              MADE                  AGE   STATE
+//! key file         2026-11-26T01:14:34Z  12 d  fresh
+//! the vault's own  2026-11-26T01:14:34Z  12 d  fresh
+//! tenant default   2026-11-26T01:14:34Z  12 d  fresh
 //! $ grantry vault rotate-keys
-//! new keys for [..] sets, [..] records sealed anew, 0 old keys retired
+//! new keys for 2 sets, 119 of 122 records sealed anew, 0 old keys retired
 //! keys that were in use wait for 7 days before they are destroyed
 //! $ grantry audit verify
-//! intact: [..] lines of [..] processes
+//! intact: 208 lines of 19 processes
 //! ```
 //!
 //! See [`keys`](super::keys) and [`access`](super::access).

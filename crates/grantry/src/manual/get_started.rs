@@ -63,7 +63,7 @@
 //! 200
 //! $ grantry auth status
 //! SERVICE  ACCOUNT  STATE   NEXT RENEWAL  LAST RENEWED  PERSON NEEDED  LAST ERROR
-//! crm      default  active  in [..]       [..]          -              -
+//! crm      default  active  in 59 min     now           -              -
 //! ```
 //!
 //! `auth token` obtains a token only where the vault has none that is fit. For a program that reads its token from the

@@ -94,14 +94,14 @@
 //! ```console
 //! $ grantry vault status
 //! ...
-//! KEY              MADE  AGE   STATE
-//! key file         [..]  [..]  fresh
+//! KEY              MADE                  AGE   STATE
+//! key file         2026-11-26T01:14:34Z  12 d  fresh
 //! ...
 //! $ grantry vault rotate-keys
-//! new keys for 2 sets, [..] records sealed anew, 0 old keys retired
+//! new keys for 2 sets, 46 of 49 records sealed anew, 0 old keys retired
 //! keys that were in use wait for 7 days before they are destroyed
 //! $ grantry vault rotate-keys --due
-//! new keys for 0 sets, 0 of [..] records sealed anew, 0 old keys retired
+//! new keys for 0 sets, 0 of 51 records sealed anew, 0 old keys retired
 //! ...
 //! ```
 //!

@@ -32,9 +32,10 @@
 //! | REVOKING | `revoking` | [`InvalidGrant`](crate::ErrorKind::InvalidGrant) |
 //! | REVOKED | not shown | [`InvalidGrant`](crate::ErrorKind::InvalidGrant); the record is deleted, and a tombstone keeps it from coming back |
 //!
-//! The words of the second column are those of `grantry auth status` and of `HealthState`. The code is
-//! `crates/grantry-custody/src/protocol`: a pure function, `Redemption::step`, which production, the simulation and an exhaustive
-//! search over all interleavings of two replicas share.
+//! The words of the second column are those of `grantry auth status` and of `HealthState`; while somebody is at work on a doubt
+//! they say `in doubt`. The code is `crates/grantry-custody/src/protocol`: a pure function, `Redemption::step`, which production,
+//! the simulation and an exhaustive search over all interleavings of two replicas share. The picture has exactly the arrows that
+//! this search finds, and a test that compares them.
 //!
 //! # One renewal, step by step
 //!

@@ -34,13 +34,13 @@
 //! 4
 //! $ grantry auth diagnose --service crm --account ann
 //! crm (ann): person needed
-//! consented [..], renewed 0 times
+//! consented 2 s ago, renewed 0 times
 //! a person is needed now
-//! last error: invalid_grant, [..]
+//! last error: invalid_grant, now
 //!   perhaps: [..]
 //!   to do: ask the person why, if that was not meant
 //! history:
-//!   [..]  refused: invalid_grant  by grantry command
+//!   2026-11-26T01:14:37Z  refused: invalid_grant  by grantry command
 //! $ echo $?
 //! 4
 //! ```
