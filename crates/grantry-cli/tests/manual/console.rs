@@ -1,8 +1,9 @@
 //! Blocks of commands, with what they print.
 //!
 //! `$ ` begins a command; one that ends with `\` goes on in the next line. The lines below it are what it prints, both
-//! streams together; `...` stands for any lines, and `[..]` for anything within one. Widths of columns do not count. A command
-//! with nothing below it may print what it likes. Each ends with 0, unless the next command is `echo $?`.
+//! streams together; `...` stands for any lines, and `[..]` for anything within one. Widths of columns do not count, and moments,
+//! spans of time and tokens are as good as any others. A command with nothing below it may print what it likes. Each ends with 0,
+//! unless the next command is `echo $?`.
 
 use crate::stage::Stage;
 
@@ -56,10 +57,40 @@ fn commands(lines: &[String]) -> Result<Vec<Shown>, String> {
     if shown.is_empty() { Err("a block of commands without one".to_owned()) } else { Ok(shown) }
 }
 
-/// Runs of spaces as one pair, so that columns may be as wide as they like.
+/// A line as it is compared: columns may be as wide as they like, and what differs from run to run is the same.
 fn normal(line: &str) -> String {
-    let words = line.trim_end().split("  ").map(str::trim).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("  ")
+    let line = line.replace(',', "");
+    let cells = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty());
+    cells.map(alike).collect::<Vec<_>>().join("  ")
+}
+
+/// Moments, spans of time, tokens, and how many records there are, as a word each.
+fn alike(cell: &str) -> String {
+    let words: Vec<&str> = cell.split(' ').collect();
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
+    let is_moment = |word: &str| word.len() == 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
+    let mut alike = Vec::new();
+    let mut at = 0;
+    while let Some(word) = words.get(at) {
+        let next = words.get(at + 1).copied().unwrap_or_default();
+        at += 1;
+        alike.push(if is_number(word) && matches!(next, "s" | "min" | "h" | "d") {
+            let is_past = words.get(at + 1) == Some(&"ago");
+            at += if is_past { 2 } else { 1 };
+            if is_past { "NOW" } else { "SPAN" }
+        } else if is_number(word) && matches!(next, "of" | "records" | "lines" | "processes") {
+            "COUNT"
+        } else {
+            match word.trim_matches('"') {
+                "now" => "NOW",
+                text if is_moment(text) => "MOMENT",
+                text if text.starts_with("at-") => "TOKEN",
+                _ if alike.last() == Some(&"\"expires_in\":") => "COUNT",
+                _ => word,
+            }
+        });
+    }
+    alike.join(" ")
 }
 
 fn matches_lines(expected: &[String], printed: &[String]) -> bool {
@@ -102,4 +133,25 @@ fn what_is_shown_has_to_come_but_for_what_is_left_open() {
     assert!(matches_lines(&lines("NAME  WHEN\ncrm  in [..] minutes\n..."), &table));
     assert!(!matches_lines(&lines("NAME  WHEN\ncrm  in [..] minutes"), &table), "a line too few");
     assert!(!matches_lines(&lines("NAME  WHEN\n...\nerp  [..]"), &table));
+}
+
+#[test]
+fn what_differs_from_run_to_run_is_the_same() {
+    for (one, other) in [
+        ("crm   active  in 55 min  now", "crm  active  in 3 s  2 s ago"),
+        ("2026-11-26T01:14:30Z  ana", "2027-01-01T00:00:00Z  ana"),
+        ("12 of 14 records", "3 of 9 records"),
+        ("\"access_token\": \"at-1-x\",", "\"access_token\": \"at-1-y\","),
+        ("  \"expires_in\": 3599,", "\"expires_in\": 3600"),
+    ] {
+        assert_eq!(normal(one), normal(other));
+    }
+    for (one, other) in [
+        ("in 5 min", "5 min ago"),
+        ("crm  active", "crm  in doubt"),
+        ("200", "401"),
+        ("1 revoked", "2 revoked"),
+    ] {
+        assert_ne!(normal(one), normal(other));
+    }
 }
