@@ -3,7 +3,7 @@
 //! rustdoc checks the links of the modules and runs their examples; `docs/` is for readers of the repository, who see neither
 //! the lines that an example hides nor links that only rustdoc understands.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -22,16 +22,12 @@ pub(crate) const MADE: &str = "<!-- Made by `cargo xtask manual` of ";
 /// The pages that the modules among `files` make, and the pictures that they include.
 pub(crate) fn pages(files: &[File]) -> Vec<File> {
     let inside = |file: &&File| file.path.starts_with(MODULES);
-    let names: BTreeSet<&str> = files
-        .iter()
-        .filter_map(|file| file.path.strip_prefix(PAGES))
-        .filter(|name| name.ends_with(".md"))
-        .collect();
+    let places = Places::of(files);
     let mut made: Vec<File> = Vec::new();
     for file in files.iter().filter(inside) {
         let name = &file.path[MODULES.len()..];
         if let Some(module) = name.strip_suffix(".rs") {
-            made.push(File::new(format!("{PAGES}{}", page_of(module)), page(file, files, &names)));
+            made.push(File::new(format!("{PAGES}{}", page_of(module)), page(file, files, &places)));
         } else if name.ends_with(".svg") {
             made.push(File::new(format!("{PAGES}{name}"), file.text.clone()));
         }
@@ -69,7 +65,7 @@ fn page_of(module: &str) -> String {
     if module == "mod" { "README.md".to_owned() } else { format!("{}.md", module.replace('_', "-")) }
 }
 
-fn page(module: &File, files: &[File], names: &BTreeSet<&str>) -> String {
+fn page(module: &File, files: &[File], places: &Places) -> String {
     let mut page = format!("{MADE}{}: change it there. -->\n\n", module.path);
     let mut fence: Option<Fence> = None;
     for (number, line) in module.text.lines().enumerate() {
@@ -94,9 +90,9 @@ fn page(module: &File, files: &[File], names: &BTreeSet<&str>) -> String {
                 Some(line) => line.to_owned(),
                 None => continue,
             },
-            (None, None) if number == 0 => format!("# {}", linked(text, names).trim_end_matches('.')),
-            (None, None) if text.starts_with('#') => format!("#{}", linked(text, names)),
-            (None, None) => linked(text, names),
+            (None, None) if number == 0 => format!("# {}", linked(text).trim_end_matches('.')),
+            (None, None) if text.starts_with('#') => format!("#{}", linked(text)),
+            (None, None) => places.linked(&linked(text)),
         };
         page.push_str(shown.trim_end());
         page.push('\n');
@@ -105,6 +101,45 @@ fn page(module: &File, files: &[File], names: &BTreeSet<&str>) -> String {
         return page;
     }
     page + "\n---\n\n[All pages of the manual](README.md)\n"
+}
+
+/// What the repository has, by the names that pages have for it.
+struct Places(BTreeMap<String, String>);
+
+impl Places {
+    fn of(files: &[File]) -> Self {
+        let mut places = BTreeMap::new();
+        for file in files {
+            let target =
+                file.path.strip_prefix(PAGES).map_or_else(|| format!("../{}", file.path), str::to_owned);
+            places.insert(file.path.clone(), target);
+            for (at, _) in file.path.match_indices('/') {
+                let folder = &file.path[..at];
+                places.insert(folder.to_owned(), format!("../{folder}"));
+                if let Some(name) = folder.strip_prefix("crates/") {
+                    places.insert(name.to_owned(), format!("../{folder}"));
+                }
+            }
+        }
+        places.retain(|name, _| name.contains('/') || name.ends_with(".md") || name.starts_with("grantry-"));
+        Self(places)
+    }
+
+    /// The line with a link for each place that it names as code, and that is no link yet.
+    fn linked(&self, line: &str) -> String {
+        let mut shown = String::new();
+        for (index, part) in line.split('`').enumerate() {
+            let is_linked = shown.ends_with('[');
+            match self.0.get(part) {
+                Some(target) if index % 2 == 1 && !is_linked => {
+                    shown.push_str(&format!("[`{part}`]({target})"))
+                }
+                _ if index % 2 == 1 => shown.push_str(&format!("`{part}`")),
+                _ => shown.push_str(part),
+            }
+        }
+        shown
+    }
 }
 
 /// A block of code that is being read.
@@ -144,7 +179,7 @@ fn included(line: &str, module: &File, files: &[File]) -> Option<String> {
 
 /// The line with the links that rustdoc understands as a reader of the repository wants them: to other pages, and of items
 /// their names alone.
-fn linked(line: &str, names: &BTreeSet<&str>) -> String {
+fn linked(line: &str) -> String {
     let mut shown = String::new();
     let mut rest = line;
     while let Some(open) = rest.find('[') {
@@ -171,12 +206,6 @@ fn linked(line: &str, names: &BTreeSet<&str>) -> String {
         }
     }
     shown.push_str(rest);
-    for name in names {
-        let (quoted, link) = (format!("`docs/{name}`"), format!("[`docs/{name}`]({name})"));
-        if shown.contains(&quoted) && !shown.contains(&link) {
-            shown = shown.replace(&quoted, &link);
-        }
-    }
     shown
 }
 
@@ -206,7 +235,7 @@ mod tests {
 //! Vaults: what is kept.
 //!
 //! See [`client_authentication`](super::client_authentication), [there](super::vault#keys), [`Token`](crate::Token) and
-//! `docs/races.md`; [a page](https://example.com).
+//! `docs/races.md`, `examples/a.rs` of `grantry-a` and of `nobody`; [a page](https://example.com).
 #![doc = include_str!(\"life.svg\")]
 //!
 //! # Heading
@@ -232,6 +261,8 @@ mod tests {
                 "//! The manual.\n//!\n//! | see | [`a_vault`] |\n",
             ),
             File::new("docs/races.md", ""),
+            File::new("examples/a.rs", ""),
+            File::new("crates/grantry-a/src/lib.rs", ""),
         ])
     }
 
@@ -245,7 +276,7 @@ mod tests {
 # Vaults: what is kept
 
 See [client authentication](client-authentication.md), [there](vault.md#keys), `Token` and
-[`docs/races.md`](races.md); [a page](https://example.com).
+[`docs/races.md`](races.md), [`examples/a.rs`](../examples/a.rs) of [`grantry-a`](../crates/grantry-a) and of `nobody`; [a page](https://example.com).
 ![A life](life.svg)
 
 ## Heading

@@ -8,7 +8,8 @@
 //! * A **principal** is `workload:billing`, `person:ana@example.com`, or one of the library's own (`system:renewal`,
 //!   `system:rotation`). Who it is, your program has to know: by its own login, its platform, its certificate.
 //! * A **permission** is one of sixteen, such as `token.use`. A **role** is a set of them.
-//! * A **reach** is where: a tenant, a service, an account, each exact, a beginning (`crm-*`) or all (`*`).
+//! * A **reach** is where: a tenant or all of them (`*`), and in it services and accounts, each exact, by a beginning (`crm-*`)
+//!   or all.
 //! * A **binding** allows or denies a principal a role within a reach, perhaps until a moment.
 //!
 //! What no binding allows is denied, and a binding that denies wins. A tenant cannot be left out: one that was forgotten is not
@@ -22,7 +23,7 @@
 //! | `admin` | the day when all else fails | everything but the two below, and `grant.renew` |
 //!
 //! Two permissions no ready-made role has: `token.read_refresh` and `client.read_secret`. Renewals need neither a person nor a
-//! role: they are `system:renewal`, which nobody can be.
+//! role: the library does them as `system:renewal`.
 //!
 //! # In a configuration
 //!

@@ -57,9 +57,10 @@
 //! | the key | copy the key file; an HSM and a KMS have ways of their own | apart from the store's backups, always |
 //! | checkpoints of the audit trail | `audit.folder` in the configuration, or a sink of your own | where whoever runs the vault cannot write |
 //!
-//! A store that was restored holds old refresh tokens, which a server that rotates takes for stolen. Processes that still live
-//! notice that records went back, and write what they know again; restart none of them before that. What nobody remembers any
-//! more, people have to consent to again.
+//! How to restore is on each store's first page; processes are stopped or restarted for it. A store that was restored holds the
+//! refresh tokens of that day, and a server that rotates takes those that were used since for stolen: their people have to
+//! consent again. So backups are for registrations, for servers that do not rotate, and for the worst day; against the loss of a
+//! disk replicate the store instead ([`replicas`](super::replicas)).
 //!
 //! # A second key for the day when the first is lost
 //!

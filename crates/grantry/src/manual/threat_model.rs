@@ -57,7 +57,7 @@
 //! # With the key
 //!
 //! **Holds.** The key alone opens nothing: it wraps keys that are in the store. Keep the two apart, backups too. Every ninety days
-//! there are new ones, so an old copy opens old records only.
+//! there is a new one, so an old copy of it opens old copies of the store only.
 //!
 //! **Limit.** The key file and the store together are everything. An HSM or a KMS keeps the file from being copied, not its
 //! holder from using it.
@@ -65,8 +65,8 @@
 //! # As another tenant
 //!
 //! **Holds.** A handle names its tenant and can name no other; each tenant has keys of its own; every cache, lock and renewal
-//! goes by tenant, service and account together. In PostgreSQL and Redis a second wall can be built (row-level security, a user
-//! for each tenant). A tenant that is erased is erased everywhere, at once.
+//! goes by tenant, service and account together. PostgreSQL adds row-level security, and Redis may have a user for each
+//! tenant. A tenant that is erased is erased in the store at once, and in backups as they expire.
 //!
 //! **Limit.** Your program says which tenant a request belongs to. If it is wrong, so is everything after it.
 //!

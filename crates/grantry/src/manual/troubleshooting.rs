@@ -143,11 +143,12 @@
 //!
 //! # A login that fails when the browser comes back
 //!
-//! | it says | it means |
+//! | the page or the error says | it means |
 //! |---|---|
-//! | another user agent | the cookie did not come: another browser, a domain of its own, or a cookie without `Secure` on http |
-//! | nothing is pending | finished already, older than its time, or begun at a replica that keeps logins in its own memory |
-//! | another issuer | an answer of another server (mix-up), or the issuer is described wrongly |
+//! | another browser | the cookie did not come: another browser or host name, `SameSite=Strict`, or a `Secure` cookie over http |
+//! | nothing is pending; the link does not work any more | finished already, older than its time, or begun at a replica that keeps logins in its own memory |
+//! | another person | somebody else logged in at the application in between |
+//! | the issuer is another | an answer of another server (mix-up), or the issuer is described wrongly |
 //! | `access_denied` | the person declined |
 //!
 //! # Clocks
