@@ -76,15 +76,16 @@ fn page(module: &File, files: &[File], places: &Places) -> String {
                 continue;
             }
         };
-        let shown = match (&mut fence, text.strip_prefix("```")) {
+        let indent = &text[..text.len() - text.trim_start().len()];
+        let shown = match (&mut fence, text.trim_start().strip_prefix("```")) {
             (None, Some(words)) => {
                 let is_rust = is_rust(words);
                 fence = Some(Fence { is_rust, is_empty: true });
-                format!("```{}", if is_rust { "rust" } else { words })
+                format!("{indent}```{}", if is_rust { "rust" } else { words })
             }
             (Some(_), Some(_)) => {
                 fence = None;
-                "```".to_owned()
+                format!("{indent}```")
             }
             (Some(fence), None) => match fence.shown(text) {
                 Some(line) => line.to_owned(),

@@ -40,11 +40,16 @@ impl Page {
     fn parse(text: &str) -> Self {
         let mut steps = Vec::new();
         let mut block: Option<(usize, &str, Vec<String>)> = None;
+        let mut indent = 0;
         for (index, line) in text.lines().enumerate() {
-            match (&mut block, line.strip_prefix("```")) {
-                (None, Some(words)) => block = Some((index + 1, words.trim(), Vec::new())),
+            // Below an item of a list a block stands further in.
+            match (&mut block, line.trim_start().strip_prefix("```")) {
+                (None, Some(words)) => {
+                    indent = line.len() - line.trim_start().len();
+                    block = Some((index + 1, words.trim(), Vec::new()));
+                }
                 (Some(_), Some(_)) => steps.extend(block.take().and_then(step)),
-                (Some((_, _, lines)), None) => lines.push(line.to_owned()),
+                (Some((_, _, lines)), None) => lines.push(line.get(indent..).unwrap_or_default().to_owned()),
                 (None, None) => {
                     let scene =
                         line.trim().strip_prefix("<!-- scene:").and_then(|rest| rest.strip_suffix("-->"));
@@ -78,7 +83,7 @@ fn step((line, words, lines): (usize, &str, Vec<String>)) -> Option<Step> {
 #[test]
 fn blocks_are_found_with_what_runs_them() {
     let page = Page::parse(
-        "```rust\nx\n```\n<!-- scene: the server is away -->\n```console\n$ y\nz\n```\n```perl\np\n```\n",
+        "```rust\nx\n```\n<!-- scene: the server is away -->\n   ```console\n   $ y\n   z\n   ```\n```perl\np\n```\n",
     );
     let [
         Step::Rust { line: 1 },
@@ -89,5 +94,9 @@ fn blocks_are_found_with_what_runs_them() {
     else {
         panic!("{page:?}")
     };
-    assert_eq!((name.as_str(), lines.len(), words.as_str()), ("the server is away", 2, "perl"));
+    assert_eq!(
+        (name.as_str(), lines.as_slice()),
+        ("the server is away", ["$ y", "z"].map(str::to_owned).as_slice())
+    );
+    assert_eq!(words, "perl");
 }

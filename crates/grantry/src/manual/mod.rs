@@ -11,6 +11,7 @@
 //! | have an authorized request, in a program or from a shell, in two minutes | [`get_started`] |
 //! | know which flow is yours, and see it | [`flows`] |
 //! | see what happens to a token from its request to its end, in two pictures | [`token_life`] |
+//! | go to production | [`checklist`] |
 //! | find out why something does not work | [`troubleshooting`] |
 //! | know what the words of these pages mean | [below](#a-page-of-words) |
 //!
@@ -107,6 +108,7 @@
 pub mod access;
 pub mod backends;
 pub mod binding;
+pub mod checklist;
 pub mod client_authentication;
 pub mod command;
 pub mod comparison;
