@@ -23,7 +23,7 @@
 //!
 //! | library | what to learn from it | what it leaves to you |
 //! |---|---|---|
-//! | golang `oauth2` | a one-method source that everything is wrapped around; ours is the same idea | storing what rotated; renewal ahead of time; several processes |
+//! | golang `oauth2` | a one-method source that everything is wrapped around; ours is the same idea | storing what rotated; renewal in the background; several processes |
 //! | Spring Security (OAuth2 client) | the most complete wiring into a framework, with stores in a database | encryption of the stored tokens; agreement between replicas on who renews |
 //! | Duende AccessTokenManagement | renewal and DPoP for ASP.NET with one line, by people who write an authorization server | storage is the session's or the cache's |
 //! | Nango | a service with over a thousand provider integrations, a user interface for consents, support | a service to run or to buy; tokens are fetched over its API |

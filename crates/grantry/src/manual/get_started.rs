@@ -19,12 +19,17 @@
 //! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
 //! # let test = grantry_testkit::TestServer::builder().client(client).start().await?;
 //! # let resource = grantry_testkit::ProtectedResource::start(&test).await?;
-//! # let (token_url, api_url, secret) = (test.token_endpoint(), resource.origin(), "s3cret");
 //! # grantry::install_crypto_provider();
 //! use grantry::{AuthorizationServer, AuthorizedClient};
 //!
+//! let token_url = "https://as.example.com/token";
+//! let api_url = "https://api.example.com";
+//! let secret = std::env::var("CLIENT_SECRET");
+//! # let (token_url, api_url) = (test.token_endpoint(), resource.origin());
+//! # let secret = secret.or(Ok::<_, std::env::VarError>("s3cret".to_owned()));
+//!
 //! let server = AuthorizationServer::builder(token_url).build()?;
-//! let source = grantry::client_credentials(server, "billing", secret).scope("orders.read").build()?;
+//! let source = grantry::client_credentials(server, "billing", secret?).scope("orders.read").build()?;
 //! let api = AuthorizedClient::new(reqwest::Client::new(), source, [api_url])?;
 //!
 //! let orders = api.get(format!("{api_url}/orders")).send().await?;
