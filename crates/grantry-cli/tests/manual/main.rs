@@ -15,6 +15,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod console;
+mod inline;
 mod page;
 mod scenes;
 mod stage;

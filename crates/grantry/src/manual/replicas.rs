@@ -25,7 +25,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! # use grantry::pantry::{Flow, Grantry, Service};
 //! # use grantry::vault::access::{AccessPolicy, Principal};
-//! # use grantry::vault::{GrantRecord, LocalKey};
+//! # use grantry::vault::{GrantRecord, LocalKey, VaultKeys};
 //! # use grantry::{Clock, Rotation, Scope, SqliteVault, SystemClock, TokenSource};
 //! # use grantry_testkit::{Endpoint, RegisteredClient, SeededGrant, TestServer};
 //! # let folder = tempfile::tempdir()?;
@@ -46,7 +46,7 @@
 //! let replica = async |name: &str| {
 //!     let opened = Grantry::builder()
 //!         .vault(SqliteVault::open(folder.path().join("grantry.db")).await?)
-//!         .keys(LocalKey::from_file(folder.path().join("grantry.key"))?)
+//!         .keys(VaultKeys::rotating(LocalKey::from_file(folder.path().join("grantry.key"))?))
 //!         .lifeboats(folder.path().join(name))
 //!         .process_name(name)
 //! #         .services([crm.clone()])
