@@ -106,7 +106,7 @@ pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'
 }
 
 /// The flow of a client, with what the server's metadata says.
-async fn flow(server: &OidcProvider, client: &str) -> Fallible<AuthorizationCodeBuilder> {
+pub(crate) async fn flow(server: &OidcProvider, client: &str) -> Fallible<AuthorizationCodeBuilder> {
     let found = Discovery::new(server.issuer(), Arc::new(HttpTransport::new()?))?.discover().await?;
     assert!(found.server().authorization_response_iss_parameter());
     let secret = ClientAuthentication::secret_basic(format!("{client}-secret"));
@@ -161,7 +161,7 @@ async fn req_b01_b12_a_person_logs_in_consents_and_the_tokens_renew() {
     let granted = done.granted;
     assert_eq!(granted.scope().as_str(), "offline_access openid read");
     assert!(granted.missing_scope().is_empty());
-    assert!(granted.id_token.is_some() && granted.nonce.is_some());
+    assert!(granted.id_token.is_some() && granted.claims.is_some());
     assert_eq!(granted.issuer.as_deref(), Some(server.issuer()));
     assert_eq!(server.requests("POST /token").unwrap(), 1);
 

@@ -6,6 +6,7 @@ mod device_authorization;
 mod discovery;
 mod dpop;
 mod harness;
+mod id_tokens;
 mod introspecting_resource;
 mod mutual_tls;
 mod refresh_token;

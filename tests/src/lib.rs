@@ -4,6 +4,7 @@
 
 mod certificates;
 pub mod chromium;
+mod jose;
 pub mod moto;
 mod oidc_provider;
 pub mod postgres;
@@ -12,6 +13,7 @@ mod server;
 pub mod softhsm;
 
 pub use certificates::Certificates;
+pub use jose::{Jose, Verdict};
 pub use oidc_provider::{ClientKey, Fault, OidcProvider, Settings};
 
 /// What a harness returns: whatever kept the server from doing what it should.

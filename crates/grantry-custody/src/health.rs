@@ -63,6 +63,24 @@ pub enum HealthState {
     Unreadable,
 }
 
+impl HealthState {
+    /// Every state.
+    pub const ALL: [Self; 6] =
+        [Self::Active, Self::Renewing, Self::InDoubt, Self::PersonNeeded, Self::Revoking, Self::Unreadable];
+
+    /// In lower-case words joined by `_`: for logs, metrics and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Renewing => "renewing",
+            Self::InDoubt => "in_doubt",
+            Self::PersonNeeded => "person_needed",
+            Self::Revoking => "revoking",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 /// The last thing that went wrong with a grant.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -136,7 +154,7 @@ impl CustodyGrant {
 }
 
 impl Shared {
-    fn health_of(&self, view: &Stored<GrantView>) -> GrantHealth {
+    pub(crate) fn health_of(&self, view: &Stored<GrantView>) -> GrantHealth {
         let wall = self.clock.wall();
         let service = self.services.of(&view.key);
         let lifetimes = service.map_or(Lifetimes::default(), |service| service.lifetimes);
@@ -213,7 +231,7 @@ fn last_error(evidence: &Evidence<'_>, state: HealthState) -> Option<LastError> 
     Some(LastError { at: last.at, kind, provider_code, causes })
 }
 
-fn unreadable(key: GrantKey, wall: Timestamp) -> GrantHealth {
+pub(crate) fn unreadable(key: GrantKey, wall: Timestamp) -> GrantHealth {
     GrantHealth {
         key,
         state: HealthState::Unreadable,

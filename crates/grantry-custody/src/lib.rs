@@ -47,6 +47,7 @@
 
 mod brought;
 mod chronicle;
+mod counting;
 mod custody;
 mod diagnosis;
 mod grant;

@@ -97,10 +97,11 @@ pub use grantry_custody as custody;
 pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
     ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, Dpop, DpopKey, DpopProvers,
-    FurtherParameters, IdToken, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept,
-    PushedAuthorizationRequest, Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder,
-    RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint, TokenEndpointBuilder,
-    TokenRequest, Transport, TransportCause, TransportFailure,
+    ExpectedIdToken, FurtherParameters, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier,
+    IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest, Redeemed,
+    RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
+    RevocationEndpoint, ServerKeys, TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport,
+    TransportCause, TransportFailure, UserInfo, UserInfoEndpoint,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};

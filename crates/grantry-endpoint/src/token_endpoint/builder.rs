@@ -1,6 +1,6 @@
 //! Builds a token endpoint.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use grantry_core::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, Entropy, Error, NoObserver,
@@ -137,6 +137,7 @@ impl TokenEndpointBuilder {
             observer: self.observer,
             server_clock,
             learned: self.learned,
+            server_keys: OnceLock::new(),
         })))
     }
 

@@ -8,7 +8,7 @@
 //! | library | it is | rather that one, if | rather grantry, if |
 //! |---|---|---|---|
 //! | `oauth2` | the protocol: requests and answers of all common flows, with or without async, over any HTTP client; old, stable, read by many | you want the messages and keep tokens yourself; you target wasm | tokens are to be kept, renewed and shared |
-//! | `openidconnect` | `oauth2` and OpenID Connect: ID tokens, key sets, user info, logout | people log in *to you*, and you need who they are | you need access to their accounts elsewhere |
+//! | `openidconnect` | `oauth2` and OpenID Connect: ID tokens, key sets, user info, logout | you need the rest of OpenID Connect: hybrid flows, dynamic registration, logout | you need access to their accounts elsewhere, and at most who they are: ID tokens are checked here too |
 //! | `huskarl` | an OAuth client with a cache; it passes the OpenID Foundation's client plans for OpenID Connect Basic and FAPI 2.0 (security profile and message signing), and is run against Keycloak, Dex, Okta and `oidc-provider`; signed requests (JAR), DPoP; a sister crate validates tokens for resource servers | you have to comply with a profile such as FAPI 2.0; conformance that somebody else has tested matters most | several processes share rotating refresh tokens; credentials are to be kept encrypted |
 //! | `yup-oauth2` | Google's flows, service accounts and a file of tokens; long in use | you write a command for Google's APIs | it is a service, or not Google |
 //! | `google-cloud-auth` | Google's own, for its cloud: metadata server, workload identity, impersonation | you run on Google Cloud and call it | other servers too |

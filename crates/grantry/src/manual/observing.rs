@@ -114,7 +114,16 @@
 //!
 //! # Metrics
 //!
-//! With the feature `metrics` one counter goes through the `metrics` crate: `grantry_renewals_total`, an attempt
-//! each, with the label `outcome`: `ok`, or the kind of the error such as `unavailable`. Everything else can be
-//! counted by an observer or read from health, with the labels that you choose; names of tenants and accounts are
-//! kept out of labels by default, since they have no end.
+//! With the feature `metrics` these go through the `metrics` crate:
+//!
+//! | name | what | label |
+//! |---|---|---|
+//! | `grantry_renewals_total` | attempts to obtain or renew a token | `outcome`: `ok`, or the kind of the error such as `unavailable` |
+//! | `grantry_custody_events_total` | what happened to stored grants | `event`: the name of an event, such as `rotation_in_doubt` |
+//! | `grantry_grants` | how many stored grants are how, as of the last look (each minute) | `state`: `active`, `renewing`, `in_doubt`, `person_needed`, `revoking`, `unreadable` |
+//! | `grantry_person_needed_seconds` | how long until the first of them needs a person if nobody uses it; infinite where no limit is known | |
+//! | `grantry_revocations_waiting` | revocations that this process has not finished | |
+//!
+//! Stored grants are counted by each process for the tenants of which it has grants open. Everything else can be counted by
+//! an observer or read from health, with the labels that you choose; names of tenants and accounts are kept out of labels,
+//! since they have no end.

@@ -150,6 +150,8 @@
 //! | another person | somebody else logged in at the application in between |
 //! | the issuer is another | an answer of another server (mix-up), or the issuer is described wrongly |
 //! | `access_denied` | the person declined |
+//! | the ID token is not right | [`logins`](super::logins#who-logged-in): issuer, audience, algorithm, clock; the tokens beside it were revoked |
+//! | the keys of the server are not there | its issuer and JWKS URI have to be known, and reachable from here; or `without_id_token`, where nobody needs to know who it is |
 //!
 //! # Clocks
 //!

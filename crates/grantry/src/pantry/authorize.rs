@@ -6,11 +6,16 @@ use grantry_authorization_code::{
     AuthorizationCode, Callback, Granted, PendingAuthorization, RedirectUrl, Unfinished, UserAgentBinding,
 };
 use grantry_core::{AccountId, Clock, Error, ErrorKind, ServiceName, Stage};
+use grantry_jose::Algorithm;
 use grantry_vault::access::{Object, Permission};
 
 use super::handles::{GrantName, TenantPantry};
 use super::house::named;
 use super::service::Flow;
+
+/// All by which an ID token may be signed.
+const PUBLIC_KEY_ALGORITHMS: [Algorithm; 5] =
+    [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa];
 
 /// A consent that is to be asked for: made by [`TenantPantry::authorize`].
 #[derive(Debug, Clone)]
@@ -95,6 +100,12 @@ impl Authorize {
         if parts.server.require_pushed_authorization_requests() {
             flow = flow.pushed();
         }
+        // The description does not say by which algorithm; whichever it is, it is one of a key that the server publishes.
+        flow = match (parts.server.issuer(), parts.server.jwks_uri()) {
+            (Some(_), Some(_)) => flow.id_token_algorithms(PUBLIC_KEY_ALGORITHMS),
+            // Nobody could check one; what the service is connected for are its access tokens.
+            _ => flow.without_id_token(),
+        };
         flow.build()
     }
 
