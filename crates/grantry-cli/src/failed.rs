@@ -57,7 +57,9 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         let diagnosis = error.diagnosis();
         let mut failed = Self::new(code_of(error.kind()), chain(&error));
-        if let Some(code) = error.provider_code().or(error.oauth_code()) {
+        // Registered codes stand in the message already.
+        let code = error.provider_code().or(error.oauth_code());
+        if let Some(code) = code.filter(|code| !failed.message.contains(*code)) {
             failed.message = format!("{} ({})", failed.message, escaped(code));
         }
         failed.kind = error.kind().as_str();
@@ -125,7 +127,7 @@ pub(crate) fn chain(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use grantry::ErrorKind;
+    use grantry::{ErrorKind, Stage};
 
     use super::*;
 
@@ -143,6 +145,17 @@ mod tests {
         ] {
             assert_eq!(code_of(kind), code, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_code_is_said_once() {
+        let refused = |fact: &str, code| {
+            Error::new(ErrorKind::InvalidGrant, Stage::Token, fact.to_owned()).with_oauth_code(code)
+        };
+        let failed = Failed::from(refused("refused (invalid_grant)", "invalid_grant"));
+        assert_eq!(failed.message.matches("invalid_grant").count(), 1, "{}", failed.message);
+        let failed = Failed::from(refused("refused", "consent_required"));
+        assert!(failed.message.ends_with("(consent_required)"), "{}", failed.message);
     }
 
     #[test]

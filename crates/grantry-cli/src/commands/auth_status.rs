@@ -211,3 +211,17 @@ fn object(health: &GrantHealth) -> Value {
         "history": history.collect::<Vec<_>>(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_of_the_manual_has_the_words_of_this_command() {
+        let picture = include_str!("../../../grantry/src/manual/refresh_protocol.svg");
+        use HealthState::{Active, InDoubt, PersonNeeded, Renewing, Revoking};
+        for shown in [Active, Renewing, InDoubt, PersonNeeded, Revoking].map(state) {
+            assert!(picture.contains(&format!(">{shown}<")), "{shown}");
+        }
+    }
+}

@@ -15,6 +15,16 @@
 //! | `ClockSkew` | the server's `Date` and our wall clock came to differ by 10 s or more |
 //! | `SecretRefused` | one of several client secrets was refused: which one, and whether another is tried |
 //! | `ClientRefused` | the server does not accept the client, and the breaker of its profile opened |
+//! | `Rotated` | a grant got a new refresh token, and its vault has it |
+//! | `RotationInDoubt` | nobody knows whether a refresh token was spent; it is found out by itself |
+//! | `ReauthorizationNeeded` | a person has to consent again; whether an answer was lost before |
+//! | `Revoked` | a grant was revoked and deleted; whether the server confirmed it |
+//! | `CustodyAtRisk` | a refresh token that was received is not in the store yet; whether a lifeboat holds it |
+//! | `NotBound` | a proof was shown, and the answer was a bearer token |
+//! | `KeyDue` | a key of the vault should be exchanged soon, or should have been |
+//!
+//! Three of them belong in an alarm: `ReauthorizationNeeded`, because only a person can help; `CustodyAtRisk` without a lifeboat,
+//! because a crash now would cost a grant; `KeyDue` that is overdue.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {

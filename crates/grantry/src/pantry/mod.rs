@@ -10,14 +10,14 @@
 //! # let server = test.authorization_server()?;
 //! use grantry::pantry::{Grantry, Service};
 //! use grantry::vault::access::{AccessPolicy, Principal};
-//! use grantry::vault::LocalKey;
+//! use grantry::vault::{LocalKey, VaultKeys};
 //! use grantry::{SqliteVault, TokenSource};
 //!
 //! let billing = Principal::workload("billing")?;
 //! let crm = Service::builder("crm", server).client_id("billing").secret("s3cret").scope("contacts.read").build()?;
 //! let pantry = Grantry::builder()
 //!     .vault(SqliteVault::open(folder.path().join("grantry.db")).await?)
-//!     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+//!     .keys(VaultKeys::rotating(LocalKey::generate(folder.path().join("grantry.key"))?))
 //!     .lifeboats(folder.path().join("lifeboats"))
 //!     .access(AccessPolicy::sole(&billing))
 //!     .services([crm])
