@@ -98,7 +98,7 @@ pub use grantry_endpoint::{
     FurtherParameters, IdToken, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept,
     PushedAuthorizationRequest, Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder,
     RefreshTokenRedemption, Request, RequestUri, RevocationEndpoint, TokenEndpoint, TokenEndpointBuilder,
-    TokenRequest, Transport, TransportCause, TransportFailure,
+    TokenRequest, Transport, TransportCause, TransportFailure, VerificationUri,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};
