@@ -9,7 +9,7 @@ use crate::failed::Failed;
 use crate::table::Table;
 
 /// Where a command writes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {
     pub(crate) json: bool,
     /// Whether stdout shows colours.
@@ -80,6 +80,14 @@ impl Console {
         if !self.json {
             self.note(text);
         }
+    }
+
+    /// What a program that started this one has to know while it runs: an object on a line of stderr.
+    pub(crate) fn event(&self, mut event: Value) {
+        if let Value::Object(fields) = &mut event {
+            fields.insert("version".to_owned(), json!(1));
+        }
+        let _ = writeln!(io::stderr().lock(), "{}", escaped_json(&event.to_string()));
     }
 
     pub(crate) fn warn(&self, text: &str) {

@@ -37,11 +37,13 @@
 //! * No secret is on stdout but the token that `auth token` and `credential-process` print, and none on stderr.
 //! * A secret that was given as an argument is out of the process's command line before anything else is done.
 //! * Nothing that a server or another person wrote reaches a terminal with its control characters.
+//! * A crash leaves no memory behind in a core file.
 //! * A pipe that is closed is no error.
 
 mod arguments;
 mod commands;
 mod console;
+mod core_files;
 mod escaped;
 mod failed;
 mod json;
@@ -64,6 +66,7 @@ use session::Session;
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
+    core_files::forbid();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -10,8 +10,8 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use auth::{
-    AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Of, Output, Remove, Revoke, Rotate,
-    Run, SecretGiven, Set, Show, Status,
+    AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Login, Of, Output, Registered, Remove,
+    Revoke, Rotate, Run, SecretGiven, Set, Show, Status,
 };
 pub(crate) use config::{Check, ConfigCommand};
 pub(crate) use vault::{AuditCommand, AuditShow, AuditVerify, RotateKeys, ShredTenant, VaultCommand};

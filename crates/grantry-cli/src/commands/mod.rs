@@ -2,6 +2,7 @@
 
 mod audit;
 mod auth_list;
+mod auth_login;
 mod auth_remove;
 mod auth_rotate;
 mod auth_set;
@@ -16,7 +17,7 @@ mod vault;
 use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, ExitCode};
 
-use crate::arguments::{AuditCommand, AuthCommand, Command, VaultCommand};
+use crate::arguments::{AuditCommand, AuthCommand, Command, Registered, VaultCommand};
 use crate::console::Console;
 use crate::failed::Failed;
 use crate::secret::{self, Secret};
@@ -76,17 +77,24 @@ pub(crate) fn prepare(
         Command::Config(wanted) => return config::run(console, wanted).map(|()| None),
         Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
         Command::Auth(AuthCommand::Set(set)) => {
-            private_key = set.private_key_file.as_deref().map(secret::file).transpose()?;
-            secret = secret::given(&set.secret)?;
-            if secret.is_none() && private_key.is_none() && auth_set::asks(set) && Console::is_interactive() {
+            (secret, private_key) = read(&set.registered)?;
+            let has_none = secret.is_none() && private_key.is_none();
+            if has_none && auth_set::asks(&set.registered) && Console::is_interactive() {
                 secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
             }
         }
+        Command::Auth(AuthCommand::Login(login)) => (secret, private_key) = read(&login.registered)?,
         Command::Auth(AuthCommand::Rotate(rotate)) => secret = secret::given(&rotate.secret)?,
         Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
         _ => {}
     }
     Ok(Some(Prepared { command, secret, private_key }))
+}
+
+/// The secret and the private key, where they were given.
+fn read(registered: &Registered) -> Result<(Option<Secret>, Option<Secret>), Failed> {
+    let private_key = registered.private_key_file.as_deref().map(secret::file).transpose()?;
+    Ok((secret::given(&registered.secret)?, private_key))
 }
 
 /// Does the rest.
@@ -98,6 +106,7 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
     match command {
         Command::Auth(command) => match command {
             AuthCommand::Set(set) => auth_set::run(console, session, &set, secret, private_key).await,
+            AuthCommand::Login(login) => auth_login::run(console, session, &login, secret, private_key).await,
             AuthCommand::List(list) => auth_list::run(console, session, &list).await,
             AuthCommand::Token(show) => auth_token::token(console, session, &show).await,
             AuthCommand::Refresh(of) => auth_token::refresh(console, session, &of).await,

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod auth;
+mod browser;
 mod config;
 mod errors;
 mod fixture;
+mod login;
 mod scripts;
 mod secrets;
 mod shown;

@@ -40,7 +40,10 @@ async fn a_secret_that_was_an_argument_is_not_among_those_of_the_running_program
     server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();
     let line = std::fs::read(format!("/proc/{}/cmdline", child.id().unwrap())).unwrap();
     let line = String::from_utf8_lossy(&line).into_owned();
-    assert!(line.contains("--client-secret-env") && !line.contains(NEW_SECRET), "{line}");
+    assert!(line.contains("--client-secret-stdin") && !line.contains(NEW_SECRET), "{line}");
+    let environment = std::fs::read(format!("/proc/{}/environ", child.id().unwrap()));
+    let holds = |bytes: &[u8]| bytes.windows(NEW_SECRET.len()).any(|window| window == NEW_SECRET.as_bytes());
+    assert!(environment.is_err() || !holds(&environment.unwrap()), "nor in its environment");
     let output = child.wait_with_output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("warning: other users") && !said.contains(NEW_SECRET), "{said}");

@@ -15,6 +15,7 @@ async fn help(arguments: &[&str]) -> String {
 async fn the_help_is_as_it_was() {
     insta::assert_snapshot!("help", help(&["--help"]).await);
     insta::assert_snapshot!("help_auth", help(&["auth", "--help"]).await);
+    insta::assert_snapshot!("help_auth_login", help(&["auth", "login", "--help"]).await);
     insta::assert_snapshot!("help_auth_set", help(&["auth", "set", "--help"]).await);
     insta::assert_snapshot!("help_auth_rotate", help(&["auth", "rotate", "--help"]).await);
     insta::assert_snapshot!("help_vault", help(&["vault", "--help"]).await);
