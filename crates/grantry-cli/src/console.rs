@@ -104,12 +104,14 @@ impl Console {
                     "message": failed.message,
                     "remedy": failed.remedy,
                     "causes": failed.causes,
+                    "details": failed.details.lines().collect::<Vec<_>>(),
                 },
             });
             let document = serde_json::to_string_pretty(&error).unwrap_or_default();
             let _ = writeln!(io::stderr().lock(), "{}", escaped_json(&document));
             return;
         }
+        self.lines(&failed.details);
         self.note(&format!("error: {}", failed.message));
         for cause in &failed.causes {
             self.note(&format!("  perhaps: {cause}"));
@@ -117,6 +119,51 @@ impl Console {
         if let Some(remedy) = &failed.remedy {
             self.note(&format!("  to do: {remedy}"));
         }
+    }
+}
+
+/// A document with a list of objects, written as they come.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    name: &'static str,
+    /// What is not written yet.
+    waiting: String,
+    count: usize,
+}
+
+impl Objects {
+    /// So much is written at once.
+    const CHUNK: usize = 64 * 1024;
+
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, waiting: String::new(), count: 0 }
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn add(&mut self, console: &Console, object: &Value) -> Result<(), Failed> {
+        let before = if self.count == 0 { format!("{{\n  \"{}\": [", self.name) } else { ",".to_owned() };
+        self.count += 1;
+        self.waiting.push_str(&before);
+        self.waiting.push_str("\n    ");
+        self.waiting.push_str(&escaped_json(&object.to_string()));
+        if self.waiting.len() >= Self::CHUNK {
+            console.data(&std::mem::take(&mut self.waiting))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the document.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn end(mut self, console: &Console) -> Result<(), Failed> {
+        let end = if self.count == 0 { format!("{{\n  \"{}\": [", self.name) } else { "\n  ".to_owned() };
+        self.waiting.push_str(&end);
+        self.waiting.push_str("],\n  \"version\": 1\n}\n");
+        console.data(&self.waiting)
     }
 }
 

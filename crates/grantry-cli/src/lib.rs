@@ -50,6 +50,7 @@ mod json;
 mod place;
 mod secret;
 mod session;
+mod settings;
 mod spoken;
 mod table;
 
@@ -88,12 +89,14 @@ pub fn main() -> ExitCode {
 
 fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
     secret::hide_argument(console, &arguments.command)?;
-    let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref());
     let tenant = arguments.tenant;
     let Some(prepared) = commands::prepare(console, arguments.command, &Arguments::command)? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let session = Session::new(place?, tenant);
+    let files = settings::files(&arguments.config);
+    let config = if files.is_empty() { None } else { Some(settings::load(&files)?) };
+    let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref(), config.as_ref())?;
+    let session = Session::new(place, tenant, config);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;
     let ended = runtime.block_on(async {

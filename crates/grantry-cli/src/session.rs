@@ -1,17 +1,20 @@
 //! What a command works with: the vault, and, where tokens are asked for, the pantry.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use grantry::TenantId;
 use grantry::custody::FolderLifeboat;
 use grantry::pantry::{Grantry, TenantPantry};
 use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
-use grantry::vault::{PrincipalVault, SealedVault, VaultKeys};
-use grantry::{SqliteVault, TenantId};
+use grantry::vault::audit::JsonLines;
+use grantry::vault::{PrincipalVault, SealedVault, Vault, VaultKeys};
+use grantry_config::{Config, ServiceConfig};
 
 use crate::escaped::escaped;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::Place;
+use crate::settings::services_of;
 
 /// Few answers are on their way at once here, and a lifeboat is written in full when it is opened.
 const SEATS: usize = 2;
@@ -24,13 +27,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Session {
     pub(crate) place: Place,
     pub(crate) tenant: String,
+    /// What the configuration files say, where some were named.
+    pub(crate) config: Option<Config>,
     vault: OnceLock<SealedVault>,
     pantry: OnceLock<Grantry>,
 }
 
 impl Session {
-    pub(crate) fn new(place: Place, tenant: String) -> Self {
-        Self { place, tenant, vault: OnceLock::new(), pantry: OnceLock::new() }
+    pub(crate) fn new(place: Place, tenant: String, config: Option<Config>) -> Self {
+        Self { place, tenant, config, vault: OnceLock::new(), pantry: OnceLock::new() }
     }
 
     /// The vault, as whoever runs the command.
@@ -52,9 +57,21 @@ impl Session {
         Ok((self.unseal(parts).await?, is_new))
     }
 
-    async fn unseal(&self, (store, keys): (SqliteVault, VaultKeys)) -> Result<PrincipalVault, Failed> {
+    async fn unseal(&self, (store, keys): (Arc<dyn Vault>, VaultKeys)) -> Result<PrincipalVault, Failed> {
         let me = me()?;
-        let vault = SealedVault::builder(store, keys, policy(&me)?).open().await?;
+        let mut vault = SealedVault::builder(store, keys, policy(&me)?).deployment(&self.place.deployment);
+        if let Some(audit) = self.config.as_ref().and_then(Config::audit) {
+            if let Some(folder) = &audit.folder {
+                vault = vault.audit_sink(JsonLines::new(folder));
+            }
+            if !audit.in_vault {
+                vault = vault.audit_elsewhere();
+            }
+            if let Some(patience) = audit.patience {
+                vault = vault.audit_patience(patience);
+            }
+        }
+        let vault = vault.open().await?;
         let vault = self.vault.get_or_init(|| vault);
         Ok(vault.as_principal(me))
     }
@@ -71,24 +88,37 @@ impl Session {
             Failed::new(VAULT, format!("the folder {folder} cannot be used: {error}"))
         })?;
         let me = me()?;
-        let pantry = Grantry::builder()
+        let mut pantry = Grantry::builder()
+            .deployment(&self.place.deployment)
             .vault(store)
             .keys(keys)
             .access(policy(&me)?)
             .lifeboat(lifeboat)
             .process_name("grantry command")
             .without_rotation()
-            .most_patience(PATIENCE)
-            .open()
-            .await?;
+            .most_patience(PATIENCE);
+        if let Some(config) = &self.config {
+            pantry = pantry.config(config.clone());
+        }
+        let pantry = pantry.open().await?;
         let mine = self.pantry.get_or_init(|| pantry).as_principal(me);
         self.has_tenant(&mine.vault()).await?;
         mine.tenant(&self.tenant).map_err(|error| Failed::usage(error.to_string()))
     }
 
+    /// The services that the tenant has by the configuration.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<ServiceConfig>> {
+        self.config.iter().flat_map(|config| services_of(config, &self.tenant))
+    }
+
     async fn has_tenant(&self, vault: &PrincipalVault) -> Result<(), Failed> {
         let name = TenantId::new(&self.tenant).map_err(|error| Failed::usage(error.to_string()))?;
         if tenants(vault).await?.contains(&name) {
+            return Ok(());
+        }
+        if self.services().next().is_some() {
+            // Whoever describes services for it means that it is there.
+            vault.create_tenant(&self.tenant).await?;
             return Ok(());
         }
         let fact = format!("the tenant {} has nothing in the vault", self.tenant);

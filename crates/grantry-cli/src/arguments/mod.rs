@@ -54,6 +54,10 @@ pub(crate) struct Arguments {
         default_value = "default"
     )]
     pub(crate) tenant: String,
+    /// A configuration file, whose services are used besides those in the vault, and whose vault is used unless another is
+    /// named; several are layers, the later over the earlier [env: GRANTRY_CONFIG, with colons between]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE")]
+    pub(crate) config: Vec<PathBuf>,
     /// Print JSON, in a form that stays
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,

@@ -82,7 +82,7 @@ pub(super) async fn store(
     if vault_is_new {
         let folder = session.place.folder.display();
         console.say(&format!("made a vault in {folder}"));
-        console.say(&format!("keep a copy of its key elsewhere: {}", session.place.key.display()));
+        console.say(&format!("keep a copy of its key elsewhere: {}", session.place.key.shown()));
     }
     vault.create_tenant(&session.tenant).await?;
     let tenant = vault.tenant(&session.tenant).map_err(|error| Failed::usage(error.to_string()))?;

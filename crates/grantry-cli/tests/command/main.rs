@@ -4,6 +4,7 @@
 mod auth;
 mod browser;
 mod config;
+mod configured;
 mod errors;
 mod fixture;
 mod login;
