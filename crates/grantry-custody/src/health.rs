@@ -57,6 +57,8 @@ pub enum HealthState {
     InDoubt,
     /// A person has to consent again.
     PersonNeeded,
+    /// It lives in another vault now.
+    Moved,
     /// It was stopped, and its tokens are being revoked.
     Revoking,
     /// Its record is refused or of a newer version of this library; it was left as it is.
@@ -188,6 +190,7 @@ pub(crate) fn local(time: StoreTime, read_at: StoreTime, wall: Timestamp) -> Tim
 
 fn state(view: &Stored<GrantView>, standing: &Standing) -> HealthState {
     match (view.state, standing.verdict) {
+        (GrantState::Moved, _) => HealthState::Moved,
         (GrantState::Revoked, _) | (_, Some(Verdict::Revoking | Verdict::Revoked)) => HealthState::Revoking,
         (GrantState::ReauthorizationNeeded, _) | (_, Some(Verdict::NeedsPerson { .. })) => {
             HealthState::PersonNeeded
