@@ -157,6 +157,22 @@ pub(crate) async fn tenants(vault: &PrincipalVault) -> Result<Vec<TenantId>, Fai
     }
 }
 
+/// A vault by itself, as whoever runs the command, who may see everything in it: for moving it.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub(crate) async fn open_whole(place: &Place, makes: bool) -> Result<(SealedVault, PrincipalVault), Failed> {
+    let (store, keys) = if makes && !place.is_made() { place.make().await? } else { place.open().await? };
+    let me = me()?;
+    let wrong = |error: grantry::vault::access::PolicyError| Failed::new(1, error.to_string());
+    let role = Role::custom("mover", Permission::ALL.iter().copied()).map_err(wrong)?;
+    let binding = Binding::allow(&me, &role, Reach::everything());
+    let policy = AccessPolicy::builder().role(role).bind(binding).build().map_err(wrong)?;
+    let vault = SealedVault::builder(store, keys, policy).deployment(&place.deployment).open().await?;
+    let mine = vault.as_principal(me);
+    Ok((vault, mine))
+}
+
 /// Whoever runs the command, as the audit trail names them.
 fn me() -> Result<Principal, Failed> {
     let name = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|n| !n.is_empty()));

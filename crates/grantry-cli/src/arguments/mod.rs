@@ -14,7 +14,9 @@ pub(crate) use auth::{
     Revoke, Rotate, Run, SecretGiven, Set, Show, Status,
 };
 pub(crate) use config::{Check, ConfigCommand};
-pub(crate) use vault::{AuditCommand, AuditShow, AuditVerify, RotateKeys, ShredTenant, VaultCommand};
+pub(crate) use vault::{
+    AuditCommand, AuditShow, AuditVerify, Migrate, RotateKeys, ShredTenant, VaultCommand,
+};
 
 /// OAuth 2.0 credentials in an encrypted vault: obtained, renewed, rotated, revoked.
 ///

@@ -13,6 +13,7 @@ mod pages;
 mod providers;
 mod registration;
 mod vault;
+mod vault_migrate;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, ExitCode};
@@ -120,6 +121,7 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
             VaultCommand::Init(_) => vault::init(console, session).await,
             VaultCommand::Status => vault::status(console, session).await,
             VaultCommand::RotateKeys(rotate) => vault::rotate_keys(console, session, &rotate).await,
+            VaultCommand::Migrate(migrate) => vault_migrate::run(console, session, &migrate).await,
             VaultCommand::ShredTenant(shred) => vault::shred_tenant(console, session, &shred).await,
         },
         Command::Audit(command) => match command {

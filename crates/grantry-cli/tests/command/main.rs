@@ -8,6 +8,7 @@ mod configured;
 mod errors;
 mod fixture;
 mod login;
+mod migrate;
 mod scripts;
 mod secrets;
 mod shown;
