@@ -87,7 +87,7 @@ use grantry_vault::SealedVault;
 use grantry_vault::access::Principal;
 
 pub use administration::{Registration, RemovalReport, Renewed, SecretRotated};
-pub use attributes::{ATTRIBUTES, check_attributes, default_flow};
+pub use attributes::{ATTRIBUTES, check_attributes, default_flow, described_server};
 #[cfg(feature = "authorization-code")]
 pub use authorize::{Authorize, NotKept, PendingConsent};
 pub use builder::GrantryBuilder;
