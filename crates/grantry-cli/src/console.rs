@@ -64,6 +64,14 @@ impl Console {
         self.data(&table.drawn(width(), self.colours))
     }
 
+    /// A table of which nothing is cut.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn whole(&self, table: &Table) -> Result<(), Failed> {
+        self.data(&table.drawn(None, self.colours))
+    }
+
     /// A message for a person.
     pub(crate) fn note(&self, text: &str) {
         // Whoever closed stderr does not want to be told.

@@ -19,3 +19,14 @@ pub(crate) fn forbid() {
     let limit = getrlimit(Resource::Core);
     let _ = setrlimit(Resource::Core, rustix::process::Rlimit { current: Some(0), ..limit });
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    #[test]
+    fn nobody_reads_the_memory_and_no_crash_writes_it() {
+        super::forbid();
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    }
+}

@@ -19,7 +19,7 @@
 //! | code | it means |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | failed |
+//! | 1 | failed; `doctor` found something broken |
 //! | 2 | usage, or a configuration that cannot be used |
 //! | 3 | not found |
 //! | 4 | a person has to authorize again |
@@ -71,9 +71,13 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let is_asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
+            if !is_asked && asks_for_json(std::env::args_os()) {
+                Console::new(true).failed(&misused(&error.render().to_string()));
+                return ExitCode::from(2);
+            }
             // Help and version are no errors. Where nobody reads it, nobody misses it.
             let _ = error.print();
-            let is_asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
             return if is_asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
@@ -87,6 +91,21 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether errors are to be objects, in a command line that could not be read.
+fn asks_for_json(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    arguments.take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What clap says, in its parts: the mistake, then how it would be right.
+fn misused(text: &str) -> Failed {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let (mistake, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let words: Vec<&str> = mistake.split_whitespace().collect();
+    let mut failed = Failed::usage(words.join(" "));
+    failed.details = rest.trim().to_owned();
+    failed
+}
+
 fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
     secret::hide_argument(console, &arguments.command)?;
     let tenant = arguments.tenant;
@@ -94,9 +113,14 @@ fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
         return Ok(ExitCode::SUCCESS);
     };
     let files = settings::files(&arguments.config);
-    let config = if files.is_empty() { None } else { Some(settings::load(&files)?) };
+    let config = match &files[..] {
+        [] => None,
+        // It tells the mistakes among everything else.
+        files if prepared.is_doctor() => settings::load(files).ok(),
+        files => Some(settings::load(files)?),
+    };
     let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref(), config.as_ref())?;
-    let session = Session::new(place, tenant, config);
+    let session = Session::new(place, tenant, config, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;
     let ended = runtime.block_on(async {

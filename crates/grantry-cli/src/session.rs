@@ -1,5 +1,6 @@
 //! What a command works with: the vault, and, where tokens are asked for, the pantry.
 
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use grantry::pantry::{Grantry, TenantPantry};
 use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
 use grantry::vault::audit::JsonLines;
 use grantry::vault::{PrincipalVault, SealedVault, Vault, VaultKeys};
-use grantry_config::{Config, ServiceConfig};
+use grantry_config::{Config, ServerConfig, ServiceConfig};
 
 use crate::escaped::escaped;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
@@ -29,13 +30,14 @@ pub(crate) struct Session {
     pub(crate) tenant: String,
     /// What the configuration files say, where some were named.
     pub(crate) config: Option<Config>,
+    pub(crate) files: Vec<PathBuf>,
     vault: OnceLock<SealedVault>,
     pantry: OnceLock<Grantry>,
 }
 
 impl Session {
-    pub(crate) fn new(place: Place, tenant: String, config: Option<Config>) -> Self {
-        Self { place, tenant, config, vault: OnceLock::new(), pantry: OnceLock::new() }
+    pub(crate) fn new(place: Place, tenant: String, config: Option<Config>, files: Vec<PathBuf>) -> Self {
+        Self { place, tenant, config, files, vault: OnceLock::new(), pantry: OnceLock::new() }
     }
 
     /// The vault, as whoever runs the command.
@@ -109,6 +111,15 @@ impl Session {
     /// The services that the tenant has by the configuration.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<ServiceConfig>> {
         self.config.iter().flat_map(|config| services_of(config, &self.tenant))
+    }
+
+    /// Whether the configuration's services cannot be used without asking a server where its endpoints are.
+    pub(crate) fn needs_discovery(&self) -> bool {
+        let is_discovered =
+            |service: &Arc<ServiceConfig>| matches!(service.server(), ServerConfig::Discover { .. });
+        let Some(config) = &self.config else { return false };
+        let own = config.tenants().flat_map(|(_, own)| own.services());
+        config.services().chain(own).any(is_discovered)
     }
 
     async fn has_tenant(&self, vault: &PrincipalVault) -> Result<(), Failed> {

@@ -6,7 +6,7 @@ mod vault;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use auth::{
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     /// Configurations: check one, print their schema
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look for what is broken, risky or unused, and say what to do
+    Doctor(Doctor),
     /// What is known of OAuth providers
     #[command(subcommand)]
     Providers(ProvidersCommand),
@@ -98,6 +100,13 @@ pub(crate) enum Command {
         /// The folder, which has to be there
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Ask no server
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Subcommand)]

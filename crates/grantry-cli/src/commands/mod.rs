@@ -9,6 +9,7 @@ mod auth_set;
 mod auth_status;
 mod auth_token;
 mod config;
+mod doctor;
 mod pages;
 mod providers;
 mod registration;
@@ -30,6 +31,13 @@ pub(crate) struct Prepared {
     command: Command,
     secret: Option<Secret>,
     private_key: Option<Secret>,
+}
+
+impl Prepared {
+    /// Whether it looks at the configuration itself, mistakes and all.
+    pub(crate) fn is_doctor(&self) -> bool {
+        matches!(self.command, Command::Doctor(_))
+    }
 }
 
 /// What is to be done when everything is closed.
@@ -128,6 +136,7 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
             AuditCommand::Show(show) => audit::show(console, session, &show).await,
             AuditCommand::Verify(verify) => audit::verify(console, session, &verify).await,
         },
+        Command::Doctor(doctor) => doctor::run(console, session, &doctor).await,
         Command::Run(run) => auth_token::run(session, &run).await,
         Command::CredentialProcess(wanted) => auth_token::credential_process(console, session, &wanted).await,
         // Done already.
