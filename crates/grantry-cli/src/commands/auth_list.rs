@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use grantry::vault::{ClientView, GrantState, PrincipalVault, TenantVault};
+use grantry::vault::{ClientView, GrantState, TenantVault};
 use grantry::{Clock, ErrorKind, SystemClock, TenantId, Timestamp};
 use grantry_config::{Config, ServiceConfig};
 use serde_json::{Value, json};
@@ -37,11 +37,15 @@ struct Row<'a> {
 
 pub(super) async fn run(console: &Console, session: &Session, list: &List) -> Result<After, Failed> {
     let vault = session.vault().await?;
-    let mut all = tenants(&vault).await?;
+    let kept = tenants(&vault).await?;
+    let mut all = kept.clone();
     add_configured(&mut all, session)?;
     let mut listing = Listing::new(console, list.all_tenants);
     for tenant in all.into_iter().filter(|name| list.all_tenants || name.as_str() == session.tenant) {
-        match of_tenant(&mut listing, &vault, session.config.as_ref(), &tenant).await {
+        // What only the configuration knows has no key yet.
+        let part = kept.contains(&tenant).then(|| vault.tenant(tenant.as_str())).transpose();
+        let part = part.map_err(|error| Failed::usage(error.to_string()))?;
+        match of_tenant(&mut listing, part.as_ref(), session.config.as_ref(), &tenant).await {
             // Its name is left, and nothing else.
             Err(Stopped::Erased) => {}
             Err(Stopped::Failed(failed)) => return Err(failed),
@@ -88,22 +92,20 @@ impl From<Failed> for Stopped {
 
 async fn of_tenant(
     listing: &mut Listing<'_>,
-    vault: &PrincipalVault,
+    part: Option<&TenantVault>,
     config: Option<&Config>,
     tenant: &TenantId,
 ) -> Result<(), Stopped> {
-    let part = vault.tenant(tenant.as_str()).map_err(|error| Failed::usage(error.to_string()))?;
     let described = config.into_iter().flat_map(|config| services_of(config, tenant.as_str()));
     let mut described: BTreeMap<&str, &Arc<ServiceConfig>> =
         described.map(|service| (service.name().as_str(), service)).collect();
-    let mut counts = counted(&part).await?;
+    let mut counts = match part {
+        Some(part) => counted(part).await?,
+        None => Counts::new(),
+    };
     let mut after = None;
-    loop {
-        let page = match part.clients(after.as_ref(), PAGE).await {
-            // What only the configuration knows has no key yet.
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            page => page?,
-        };
+    while let Some(part) = part {
+        let page = part.clients(after.as_ref(), PAGE).await?;
         let is_last = page.len() < PAGE;
         for stored in &page {
             let client = &stored.value;
@@ -129,10 +131,7 @@ async fn counted(part: &TenantVault) -> Result<Counts, Stopped> {
     let mut counts = Counts::new();
     let mut after = None;
     loop {
-        let page = match part.grants_one_by_one(after.as_ref(), PAGE).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(counts),
-            page => page?,
-        };
+        let page = part.grants_one_by_one(after.as_ref(), PAGE).await?;
         let is_last = page.len() < PAGE;
         after = page.last().map(|(key, _)| key.clone());
         for (key, view) in page {

@@ -6,7 +6,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use grantry::custody::{NotMovable, relocated};
+use grantry::custody::relocated;
 use grantry::vault::{ClientRecord, GrantRecord, GrantState, PrincipalVault, Stored, TenantVault};
 use grantry::{ErrorKind, GrantKey, TenantId};
 use serde_json::json;
@@ -217,6 +217,10 @@ impl Pair<'_> {
             None => (self.here.now().await?, None),
         };
         let Some(stored) = self.here.reveal_grant(service, account).await? else { return Ok(()) };
+        if stored.state() == GrantState::Revoked {
+            // It is gone where it is, as soon as the server has been told.
+            return Ok(());
+        }
         if let Some(standing) = &standing {
             match compared(&stored, standing) {
                 Compared::Arrived => {
@@ -236,10 +240,6 @@ impl Pair<'_> {
         }
         let record = match relocated(&stored, clock) {
             Ok(record) => record,
-            Err(NotMovable::Revoking) if stored.state() == GrantState::Revoked => {
-                // It is gone where it is, as soon as the server has been told.
-                return Ok(());
-            }
             Err(why) => {
                 count.obstacles.push(format!("{key}: {why}"));
                 return Ok(());

@@ -113,11 +113,18 @@ async fn a_person_logs_in_to_a_service_of_a_configuration_for_a_tenant_that_only
     );
     write(&home, &format!(r#"{{ "tenants": {{ "acme": {{ "services": {{ {service} }} }} }} }}"#));
     home.run(&["vault", "init"]).await.ends(0);
+    for arguments in [["auth", "list"].as_slice(), &["doctor", "--offline"]] {
+        let ran =
+            home.run(&[arguments, &["--tenant", "acme", "--config", "grantry.json"]].concat()).await.ends(0);
+        assert!(ran.stdout.contains("calendar"), "{}", ran.stdout);
+    }
     let of = ["--service", "calendar", "--tenant", "acme", "--config", "grantry.json"];
     let mut login = Login::start(&home, &[of.as_slice(), &["--no-browser"]].concat());
     follow(&login.url().await).await;
     login.end().await.ends(0);
     home.run(&[&["auth", "token"], of.as_slice()].concat()).await.ends(0);
+    let all = ["auth", "list", "--all-tenants", "--config", "grantry.json"];
+    assert!(home.run(&all).await.ends(0).stdout.contains("acme"));
     assert_eq!(server.ledger().count(Endpoint::Token), 1);
     home.run(&["auth", "token", "--service", "calendar", "--config", "grantry.json"]).await.ends(3);
 }

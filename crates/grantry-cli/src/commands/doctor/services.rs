@@ -11,7 +11,7 @@ use grantry_config::{Flow, ServerConfig};
 
 use super::findings::{Finding, Findings, Severity};
 use crate::failed::Failed;
-use crate::session::Session;
+use crate::session::{Session, tenants};
 
 /// A service, wherever it is described.
 #[derive(Debug)]
@@ -39,14 +39,16 @@ pub(super) async fn collected(
     findings: &mut Findings,
 ) -> Vec<Examined> {
     let mut all: Vec<Examined> = session.services().map(|service| of_configuration(service)).collect();
-    let Some(part) = vault.and_then(|vault| vault.tenant(&session.tenant).ok()) else { return all };
+    let Some(vault) = vault else { return all };
+    // A tenant that has nothing yet has no key to look with.
+    let is_kept =
+        tenants(vault).await.is_ok_and(|all| all.iter().any(|name| name.as_str() == session.tenant));
+    let Some(part) = vault.tenant(&session.tenant).ok().filter(|_| is_kept) else { return all };
     const PAGE: usize = 256;
     let mut after = None;
     loop {
         let page = match part.clients(after.as_ref(), PAGE).await {
             Ok(page) => page,
-            // The tenant has nothing yet.
-            Err(error) if error.kind() == grantry::ErrorKind::NotFound => return all,
             Err(error) => {
                 findings.add(Finding::failed("the registrations", "vault", &Failed::from(error)));
                 return all;
