@@ -101,7 +101,7 @@ pub use grantry_endpoint::{
     IdTokenVerifier, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest,
     Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
     ResourceDiscovery, RevocationEndpoint, ServerKeys, TokenEndpoint, TokenEndpointBuilder, TokenRequest,
-    Transport, TransportCause, TransportFailure, UserInfo, UserInfoEndpoint,
+    Transport, TransportCause, TransportFailure, UserInfo, UserInfoEndpoint, VerificationUri,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};
