@@ -7,6 +7,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "what is measured is small")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on stops")]
 
+mod configuration;
 mod custody;
 mod figure;
 mod grants;
@@ -40,13 +41,14 @@ fn main() {
     }
 
     let mut report = Report::default();
-    let suites: [(&str, Suite); 17] = [
+    let suites: [(&str, Suite); 18] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
         ("herd", renewal::herd),
         ("renewal", renewal::steady),
         ("outage", outage::run),
+        ("configuration", configuration::run),
         ("proof", proof::run),
         ("logins", logins::run),
         ("sealing", sealing::run),

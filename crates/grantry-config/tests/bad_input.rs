@@ -233,14 +233,23 @@ fn clients_that_no_server_knows() {
 }
 
 #[test]
+fn req_b25_no_configuration_has_an_implicit_or_a_password_flow() {
+    use FindingKind::InvalidValue;
+    for flow in ["implicit", "token"] {
+        in_auth(&format!(r#""flow": "{flow}""#), InvalidValue, "implicit flow is not offered");
+    }
+    for flow in ["password", "resource_owner_password_credentials"] {
+        in_auth(&format!(r#""flow": "{flow}""#), InvalidValue, "password flow is not offered");
+    }
+}
+
+#[test]
 fn scopes_parameters_and_flows_that_cannot_be_meant() {
     use FindingKind::{Contradiction, InvalidValue};
     in_auth(r#""scopes": ["read,write"]"#, InvalidValue, "holds a comma");
     in_auth(r#""scopes": [""]"#, InvalidValue, "a scope is empty");
     in_auth(r#""scopes": ["a\"b"]"#, InvalidValue, "RFC 6749");
     in_auth(r#""resources": ["api"]"#, InvalidValue, "no absolute URI");
-    in_auth(r#""flow": "implicit""#, InvalidValue, "implicit flow is not offered");
-    in_auth(r#""flow": "password""#, InvalidValue, "password flow is not offered");
     in_auth(r#""flow": "clientCredentials""#, InvalidValue, r#"did you mean "client_credentials"?"#);
     in_auth(r#""type": "oauth1""#, InvalidValue, r#"did you mean "oauth2"?"#);
     in_auth(r#""provider": "gogle""#, InvalidValue, r#"did you mean "google"?"#);

@@ -12,6 +12,7 @@ use grantry_endpoint::DpopKey;
 use grantry_vault::TenantVault;
 use tokio::sync::oneshot;
 
+use crate::attention::Attention;
 use crate::custody::Shared;
 use crate::keepsake::Keepsake;
 use crate::lifetimes::Lifetimes;
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub(crate) meter: Meter,
     /// What a store that goes back would lose.
     pub(crate) keepsake: Keepsake,
+    /// Since when it has been looked at.
+    pub(crate) attention: Attention,
     /// Whether somebody resolves its doubts at this moment.
     pub(crate) resolves: AtomicBool,
     /// The serial of the token that was given out last, and the generation that it is of: a source does not keep that.
@@ -141,6 +144,7 @@ impl CustodyGrantBuilder {
             dpop_key: self.dpop_key,
             meter: Meter::default(),
             keepsake: Keepsake::default(),
+            attention: Attention::default(),
             resolves: AtomicBool::new(false),
             given: Mutex::default(),
         }))

@@ -46,6 +46,7 @@
 //! * What custody revokes by itself, orphans and tokens of an old secret, takes no living grant along.
 //! * What a record tells of a grant's history and use is written only with writes that happen anyway.
 
+mod attention;
 mod brought;
 mod chronicle;
 mod counting;

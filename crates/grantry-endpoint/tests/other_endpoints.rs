@@ -24,7 +24,7 @@ fn asked(script: &Script) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn req_e16_the_well_known_path_is_inserted_before_the_issuers_and_the_first_document_counts() {
+async fn req_e16_e17_the_well_known_path_is_inserted_before_the_issuers_and_the_first_document_counts() {
     let absent = || Ok(answer(404, "<html>"));
     let script =
         Script::new([absent(), Ok(answer(200, "<html>")), document("https://as.example.com/t/", "")]);

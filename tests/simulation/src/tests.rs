@@ -47,3 +47,10 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
         assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }
+
+/// A machine slept for longer than lease and allowance. Two attempts woke on it: one had the successor in its hands, the other
+/// found the lease over, and took the last chance.
+#[test]
+fn no_last_chance_is_taken_just_after_a_machine_woke() {
+    assert!(run(Plan::of(64_114), false).unwrap().broken.is_empty());
+}

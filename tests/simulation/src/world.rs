@@ -321,12 +321,7 @@ impl World {
     }
 
     /// A grant whose consent was withdrawn stays withdrawn; where nothing went wrong, the server knows it too.
-    fn look_at_withdrawn(
-        &self,
-        key: &GrantKey,
-        stored: Option<&GrantRecord>,
-        how_far: Withdrawn,
-    ) {
+    fn look_at_withdrawn(&self, key: &GrantKey, stored: Option<&GrantRecord>, how_far: Withdrawn) {
         let (plan, tower) = (&self.fate.plan, &self.fate.tower);
         // A store that lost its last commits may have lost the withdrawal.
         if plan.failover {
@@ -343,7 +338,8 @@ impl World {
             _ => {}
         }
         if plan.is_calm() {
-            let alive = tower.refresh_tokens(key).into_iter().filter(|token| self.accepts(&RefreshToken::new(token)));
+            let alive =
+                tower.refresh_tokens(key).into_iter().filter(|token| self.accepts(&RefreshToken::new(token)));
             let alive = alive.count();
             if alive > 0 {
                 tower.broke(format!("L4: {key} was withdrawn, and {alive} of its tokens live on"));

@@ -43,7 +43,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 512, ..ProptestConfig::default() })]
 
     #[test]
-    fn req_b08_b11_nothing_but_the_right_response_costs_a_token_request(parameters in parameters()) {
+    fn req_a09_b08_b11_nothing_but_the_right_response_costs_a_token_request(parameters in parameters()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let case = Case::new();

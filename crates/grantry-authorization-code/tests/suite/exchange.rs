@@ -8,7 +8,7 @@ use grantry_testkit::{Decision, Endpoint, Fault, RegisteredClient, ScopePolicy};
 use crate::support::*;
 
 #[tokio::test]
-async fn req_b05_b16_the_code_comes_with_its_verifier_and_the_same_redirect_uri() {
+async fn req_b05_b16_c23_the_code_comes_with_its_verifier_and_the_same_redirect_uri() {
     let case = Case::with(|builder| builder.scope("read").resource("https://api.example/a"));
     let granted = case.run().await.unwrap();
     let sent = case.server.ledger().last(Endpoint::Token).unwrap().request;
@@ -17,6 +17,8 @@ async fn req_b05_b16_the_code_comes_with_its_verifier_and_the_same_redirect_uri(
     assert_eq!(form.expose("redirect_uri"), Some(REDIRECT_URI));
     assert_eq!(form.expose("code_verifier").map(str::len), Some(43));
     assert_eq!(form.expose("resource"), Some("https://api.example/a"));
+    let begun = case.server.ledger().last(Endpoint::Authorization).unwrap().request;
+    assert_eq!(begun.form().expose("resource"), form.expose("resource"), "on both requests");
     assert!(form.expose("scope").is_none() && form.expose("state").is_none());
     assert!(sent.has_authorization(), "the client authenticates (RFC 6749 section 3.2.1)");
 

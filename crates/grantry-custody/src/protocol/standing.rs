@@ -89,8 +89,8 @@ pub struct Snapshot {
     pub now: StoreTime,
     /// The store's clock when it was read, as it said: what is written is in it. Never earlier than `now`.
     pub stamp: StoreTime,
-    /// Since when this process has had answers of the store, without a failure in between. Before that nobody may have been
-    /// able to write.
+    /// Since when this process has had answers of the store, without a failure or a long pause in between. Before that nobody
+    /// may have been able to write.
     pub reachable_since: StoreTime,
     /// When the stored access token expires: `None` without one, `Some(None)` where the server did not say.
     pub access_expires: Option<Option<StoreTime>>,

@@ -36,7 +36,10 @@ impl Voyage {
         match read {
             Ok(Some(stored)) => {
                 let read_at = stored.version.read_at();
-                let believed = self.grant.custody.store_clock.believe(read_at, asked, answered);
+                let mut believed = self.grant.custody.store_clock.believe(read_at, asked, answered);
+                let pause = self.grant.terms.lease + self.grant.terms.allowance;
+                let looked_since = self.grant.attention.look(answered, believed.now, pause);
+                believed.reachable_since = believed.reachable_since.max(looked_since);
                 let stored = StoredGrant { stored, asked, answered, believed };
                 self.is_gone = false;
                 let snapshot = stored.snapshot(&self.grant.target);

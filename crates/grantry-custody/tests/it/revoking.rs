@@ -41,7 +41,7 @@ fn is_good(world: &World, token: &AccessToken) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_grant_is_revoked_at_the_server_and_deleted_here_and_the_report_names_each_step() {
+async fn req_e27_a_grant_is_revoked_at_the_server_and_deleted_here_and_the_report_names_each_step() {
     let world = World::new(STRICT).await;
     let (process, other) = (world.process("one").await, world.process("other").await);
     let set = process.grant.obtain(Attempt::first()).await.unwrap();
@@ -199,7 +199,7 @@ async fn a_server_that_hangs_holds_a_revocation_up_and_nothing_else() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_seven_days_the_grant_is_deleted_whatever_the_server_says() {
+async fn req_e27_after_seven_days_the_grant_is_deleted_whatever_the_server_says() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
     world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());

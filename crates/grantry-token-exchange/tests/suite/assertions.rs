@@ -151,7 +151,7 @@ impl Assertions for Same {
 }
 
 #[tokio::test]
-async fn a_refused_assertion_is_a_matter_of_the_application() {
+async fn req_c10_a_refused_assertion_is_a_matter_of_the_application_and_no_other_grant_is_tried() {
     let case = Case::new();
     let signed = case.assertions().build().unwrap().assertion(case.clock.wall()).await.unwrap();
     let grant = case.bearer(Box::new(Same(signed)) as Box<dyn Assertions>).build().unwrap();
@@ -167,6 +167,7 @@ async fn a_refused_assertion_is_a_matter_of_the_application() {
     let empty = case.bearer(Same(Assertion::new(""))).build().unwrap();
     assert!(!empty.obtain(Attempt::first()).await.unwrap_err().sent);
     assert_eq!(case.token_requests(), 2);
+    assert_eq!(case.asked().expose("grant_type"), Some("urn:ietf:params:oauth:grant-type:jwt-bearer"));
 }
 
 #[tokio::test]
