@@ -149,10 +149,10 @@
 //! key file  /home/ana/.local/share/grantry/grantry.key
 //! tenants  1
 //!
-//! KEY              MADE                  AGE   STATE
-//! key file         2026-11-26T01:14:34Z  12 d  fresh
-//! the vault's own  2026-11-26T01:14:34Z  12 d  fresh
-//! tenant default   2026-11-26T01:14:34Z  12 d  fresh
+//! KEY              MADE                  AGE      STATE
+//! key file         2026-11-26T01:14:34Z  12 days  fresh
+//! the vault's own  2026-11-26T01:14:34Z  12 days  fresh
+//! tenant default   2026-11-26T01:14:34Z  12 days  fresh
 //! $ grantry vault rotate-keys
 //! new keys for 2 sets, 119 of 122 records sealed anew, 0 old keys retired
 //! keys that were in use wait for 7 days before they are destroyed
