@@ -29,6 +29,8 @@ pub(crate) struct Failed {
     pub(crate) message: String,
     pub(crate) remedy: Option<String>,
     pub(crate) causes: Vec<String>,
+    /// Lines that come first, for people.
+    pub(crate) details: String,
 }
 
 impl Failed {
@@ -41,7 +43,14 @@ impl Failed {
             VAULT => "vault",
             _ => "failed",
         };
-        Self { code, kind, message: escaped(&message.into()), remedy: None, causes: Vec::new() }
+        Self {
+            code,
+            kind,
+            message: escaped(&message.into()),
+            remedy: None,
+            causes: Vec::new(),
+            details: String::new(),
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {

@@ -163,12 +163,19 @@ impl Diagnosis {
             ),
             ErrorKind::InsufficientScope => Self::new(
                 Party::Application,
-                "ask for the scope in the error's `needed_scope`: add it to the source, and have it granted",
+                "ask for the scope in the error's `needed_scope`: add it to the source, and have it granted; a person's \
+                 consent is asked for by a step-up",
                 Retry::Never,
             )
             .cause("the source did not ask for the scope")
             .cause("the server granted less than was asked for")
             .cause("an administrator has not consented to it"),
+            ErrorKind::InsufficientAuthentication => Self::new(
+                Party::ResourceOwner,
+                "have the person log in as the resource server asks: by a step-up of the authorization code flow",
+                Retry::Never,
+            )
+            .cause("the login is too long ago, or was not strong enough for this request"),
             ErrorKind::TokenRejected => Self::new(
                 Party::ResourceServer,
                 "check that the token is meant for this resource: audience, issuer, tenant",
@@ -279,7 +286,7 @@ mod tests {
         assert_eq!(others, [ErrorKind::Untrusted, ErrorKind::TokenRejected, ErrorKind::Internal]);
     }
 
-    const ALL: [ErrorKind; 20] = [
+    const ALL: [ErrorKind; 21] = [
         ErrorKind::Configuration,
         ErrorKind::Unreachable,
         ErrorKind::Untrusted,
@@ -291,6 +298,7 @@ mod tests {
         ErrorKind::InvalidScope,
         ErrorKind::Refused,
         ErrorKind::InsufficientScope,
+        ErrorKind::InsufficientAuthentication,
         ErrorKind::TokenRejected,
         ErrorKind::OriginNotAllowed,
         ErrorKind::InDoubt,

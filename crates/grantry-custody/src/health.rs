@@ -57,6 +57,8 @@ pub enum HealthState {
     InDoubt,
     /// A person has to consent again.
     PersonNeeded,
+    /// It lives in another vault now.
+    Moved,
     /// It was stopped, and its tokens are being revoked.
     Revoking,
     /// Its record is refused or of a newer version of this library; it was left as it is.
@@ -65,8 +67,15 @@ pub enum HealthState {
 
 impl HealthState {
     /// Every state.
-    pub const ALL: [Self; 6] =
-        [Self::Active, Self::Renewing, Self::InDoubt, Self::PersonNeeded, Self::Revoking, Self::Unreadable];
+    pub const ALL: [Self; 7] = [
+        Self::Active,
+        Self::Renewing,
+        Self::InDoubt,
+        Self::PersonNeeded,
+        Self::Moved,
+        Self::Revoking,
+        Self::Unreadable,
+    ];
 
     /// In lower-case words joined by `_`: for logs, metrics and JSON.
     pub const fn as_str(self) -> &'static str {
@@ -75,6 +84,7 @@ impl HealthState {
             Self::Renewing => "renewing",
             Self::InDoubt => "in_doubt",
             Self::PersonNeeded => "person_needed",
+            Self::Moved => "moved",
             Self::Revoking => "revoking",
             Self::Unreadable => "unreadable",
         }
@@ -101,7 +111,7 @@ impl GrantHealth {
     pub fn person_needed(&self) -> Option<Timestamp> {
         match self.state {
             HealthState::PersonNeeded => Some(self.consented.after(self.age)),
-            HealthState::Revoking | HealthState::Unreadable => None,
+            HealthState::Moved | HealthState::Revoking | HealthState::Unreadable => None,
             _ => self.absolute_limit,
         }
     }
@@ -206,6 +216,7 @@ pub(crate) fn local(time: StoreTime, read_at: StoreTime, wall: Timestamp) -> Tim
 
 fn state(view: &Stored<GrantView>, standing: &Standing) -> HealthState {
     match (view.state, standing.verdict) {
+        (GrantState::Moved, _) => HealthState::Moved,
         (GrantState::Revoked, _) | (_, Some(Verdict::Revoking | Verdict::Revoked)) => HealthState::Revoking,
         (GrantState::ReauthorizationNeeded, _) | (_, Some(Verdict::NeedsPerson { .. })) => {
             HealthState::PersonNeeded

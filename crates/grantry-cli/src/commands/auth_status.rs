@@ -152,6 +152,7 @@ fn state(state: HealthState) -> &'static str {
         HealthState::InDoubt => "in doubt",
         HealthState::PersonNeeded => "person needed",
         HealthState::Revoking => "revoking",
+        HealthState::Moved => "moved",
         HealthState::Unreadable => "unreadable",
         _ => "other",
     }

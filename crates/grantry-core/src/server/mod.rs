@@ -3,6 +3,7 @@
 mod builder;
 mod endpoint_url;
 mod facts;
+mod learned;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,6 +15,7 @@ pub use endpoint_url::{InvalidEndpoint, check_endpoint};
 pub use facts::{
     AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
 };
+pub use learned::Learned;
 
 use crate::Error;
 

@@ -98,9 +98,9 @@ mod counted {
         process.grant.obtain(Attempt::first()).await.unwrap_err();
         world.pass(Duration::from_secs(90)).await;
         assert_eq!(numbers.count("grantry_custody_events_total event=reauthorization_needed"), 1);
-        let states = ["active", "renewing", "in_doubt", "person_needed", "revoking", "unreadable"];
+        let states = ["active", "renewing", "in_doubt", "person_needed", "moved", "revoking", "unreadable"];
         let grants = states.map(|state| numbers.gauge(&format!("grantry_grants state={state}")));
-        assert_eq!(grants, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+        assert_eq!(grants, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
         assert_eq!(numbers.gauge("grantry_person_needed_seconds"), 0.0);
         let told = numbers.0.lock().unwrap().keys().cloned().collect::<String>();
         assert!(!told.contains("acme") && !told.contains("user-17"), "{told}");

@@ -32,6 +32,7 @@
 //! | `InvalidScope` | `invalid_scope`, `invalid_target` | application | never | yes |
 //! | `Refused` | another OAuth error code | application | never | yes |
 //! | `InsufficientScope` | a resource server asks for more scope | application | never | yes |
+//! | `InsufficientAuthentication` | a resource server asks for another login of the person | resource owner | never | yes |
 //! | `TokenRejected` | a resource server refused a renewed token, too | resource server | never | |
 //! | `OriginNotAllowed` | the token may not go there; nothing was sent | application | never | yes |
 //! | `InDoubt` | an earlier exchange is being resolved | authorization server | after, or now | |

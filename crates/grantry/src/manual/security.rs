@@ -42,10 +42,11 @@
 //! # Learned addresses
 //!
 //! What a person configured may lead anywhere, a private network included. What was learned at run time may not
-//! (server-side request forgery): endpoints that a metadata document names at another origin than its issuer's, and
-//! everything of an issuer that was itself learned ([`Discovery::learned`](crate::Discovery::learned)). Such a URL
-//! may lead to public addresses only. The address that was checked is the one that is connected to, so a name that
-//! changes in between gains nothing.
+//! (server-side request forgery): endpoints that a metadata document names at another origin than its issuer's,
+//! everything of an issuer that was itself learned ([`Discovery::learned`](crate::Discovery::learned)), and what a
+//! resource names ([`ResourceDiscovery`](crate::ResourceDiscovery)). Such a URL may lead to public addresses only. The
+//! address that was checked is the one that is connected to, so a name that changes in between gains nothing. The facts
+//! know of each URL whether it was learned ([`is_learned`](crate::AuthorizationServer::is_learned)), whatever way they go.
 //! [`allow_private_addresses`](crate::HttpTransportBuilder::allow_private_addresses) lets loopback and private
 //! networks in; link-local addresses, and with them the metadata services of clouds, stay out. Behind a proxy it is
 //! the proxy that resolves names, so it is the proxy that has to keep them in bounds. A
