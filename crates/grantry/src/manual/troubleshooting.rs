@@ -78,7 +78,7 @@
 //! ```
 //!
 //! A changed scope makes other tokens: those of before are not handed out any more. A person's consent covers what they consented
-//! to, so they have to consent anew. What an administrator has to grant (Microsoft's application permissions, say) no request
+//! to, so they have to consent anew: [`logins`](super::logins#when-a-resource-wants-more) leads from the refusal to that request. What an administrator has to grant (Microsoft's application permissions, say) no request
 //! can bring: the provider's console has to. `invalid_scope` is something else: the server does not know the scope, or the client
 //! may not have it; compare letter by letter, and see whether the provider wants spaces or commas (presets know).
 //!
