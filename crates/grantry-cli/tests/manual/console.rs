@@ -74,7 +74,7 @@ fn alike(cell: &str) -> String {
     while let Some(word) = words.get(at) {
         let next = words.get(at + 1).copied().unwrap_or_default();
         at += 1;
-        alike.push(if is_number(word) && matches!(next, "s" | "min" | "h" | "d") {
+        alike.push(if is_number(word) && matches!(next, "s" | "min" | "h" | "days") {
             let is_past = words.get(at + 1) == Some(&"ago");
             at += if is_past { 2 } else { 1 };
             if is_past { "NOW" } else { "SPAN" }

@@ -40,7 +40,10 @@ fn mistake(code: &str, helps: &mut Helps) -> Option<String> {
     let words: Vec<&str> = code.split_whitespace().take_while(|word| *word != "--").collect();
     let is_command =
         |word: &&&str| word.chars().all(|c| c.is_ascii_lowercase() || c == '-') && !word.starts_with('-');
-    let path: Vec<String> = words.iter().skip(1).take_while(is_command).map(ToString::to_string).collect();
+    // Flags that are for every command may stand before it, each with its value.
+    let before = words.iter().skip(1).step_by(2).take_while(|word| word.starts_with("--")).count() * 2;
+    let path: Vec<String> =
+        words.iter().skip(1 + before).take_while(is_command).map(ToString::to_string).collect();
     let Some(help) = helps.of(&path) else {
         return Some(format!("there is no `grantry {}`", path.join(" ")));
     };

@@ -1,6 +1,8 @@
 //! Where a page plays: a home, a shell, and servers.
 
 use std::error::Error;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -24,6 +26,9 @@ pub(crate) const NEW_SECRET: &str = "a-newer-s3cret";
 /// The files that pages find in their home: whoever registers a client is given its secret in some such way.
 const FILES: &[(&str, &str)] = &[("secret.txt", SECRET), ("new-secret.txt", NEW_SECRET)];
 
+/// A browser whose person consents to everything: the server sends it back by itself.
+const BROWSER: &str = "#!/bin/sh\nexec curl --silent --location --output /dev/null \"$1\"\n";
+
 /// A home, and what answers.
 pub(crate) struct Stage {
     home: tempfile::TempDir,
@@ -36,8 +41,9 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) async fn set() -> Self {
         let home = tempfile::tempdir().unwrap();
-        let client =
-            RegisteredClient::with_secret(CLIENT, SECRET).redirect_uri("https://app.example.com/callback");
+        let client = RegisteredClient::with_secret(CLIENT, SECRET)
+            .redirect_uri("https://app.example.com/callback")
+            .redirect_uri("http://127.0.0.1/callback");
         let rotation = grantry::Rotation::Strict { revokes_family: true };
         let server = TestServer::builder().client(client).rotation(rotation).start().await.unwrap();
         let resource = ProtectedResource::start(&server).await.unwrap();
@@ -45,6 +51,9 @@ impl Stage {
             std::fs::write(home.path().join(name), text).unwrap();
         }
         std::fs::create_dir(home.path().join(".shell")).unwrap();
+        let browser = home.path().join(".shell/browser");
+        std::fs::write(&browser, BROWSER).unwrap();
+        std::fs::set_permissions(&browser, Permissions::from_mode(0o700)).unwrap();
         Self { home, server, resource, consented: None }
     }
 
@@ -66,6 +75,7 @@ impl Stage {
             .env_clear()
             .env("HOME", self.home.path())
             .env("USER", "ana")
+            .env("BROWSER", self.home.path().join(".shell/browser"))
             .env("PATH", format!("{}:/usr/local/bin:/usr/bin:/bin", programs.parent().unwrap().display()))
             .current_dir(self.home.path())
             .stdin(Stdio::null())

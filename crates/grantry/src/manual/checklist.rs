@@ -51,6 +51,8 @@
 //!    (every)  crm      client_credentials  https://as.example.com/token
 //!    ```
 //!
+//!    `grantry doctor` looks at the rest: permissions, keys, registrations, grants, and what the servers answer.
+//!
 //! 2. **The key has a copy** that is not beside the store's backups, and somebody has opened a restored vault with it once.
 //! 3. **Each replica** has a disk for lifeboats, a name, and time to shut down: [`replicas`](super::replicas).
 //! 4. **Roles** name what each program may use, and nobody is `admin` by habit: [`access`](super::access).

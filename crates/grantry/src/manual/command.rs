@@ -45,6 +45,27 @@
 //! stored the credentials of mail (tenant default)
 //! ```
 //!
+//! # A person's consent
+//!
+//! `login` sends the person to their browser and waits until it comes back to a port of this machine. One command registers the
+//! service too; of a server with metadata the issuer is enough:
+//!
+//! ```console
+//! $ grantry auth login --service calendar --account ann --client-id billing --client-secret-file secret.txt \
+//!     --issuer https://as.example.com --scope calendar.read
+//! ...
+//! to log in, open this address in a browser on this machine:
+//!
+//!   https://as.example.com/authorize?[..]
+//!
+//! waiting for the browser to come back, for 10 min
+//! logged in to calendar (ann): the access token is valid for 59 min
+//! $ grantry auth token --service calendar --account ann > token.txt
+//! ```
+//!
+//! `--no-browser` only prints the address. On a machine without a browser `--device` shows a code to type elsewhere, where the
+//! server has that flow. What such a flow needs to be registered as is in [`logins`](super::logins).
+//!
 //! # Tokens for scripts
 //!
 //! | to | run |
@@ -77,8 +98,9 @@
 //!
 //! ```console
 //! $ grantry auth status
-//! SERVICE  ACCOUNT  STATE   NEXT RENEWAL  LAST RENEWED  PERSON NEEDED  LAST ERROR
-//! crm      default  active  in 59 min     now           -              -
+//! SERVICE   ACCOUNT  STATE   NEXT RENEWAL  LAST RENEWED  PERSON NEEDED  LAST ERROR
+//! calendar  ann      active  in 59 min     -             -              -
+//! crm       default  active  in 59 min     now           -              -
 //! $ grantry auth diagnose --service crm
 //! crm (default): active
 //! consented 4 s ago, renewed 2 times
@@ -108,6 +130,51 @@
 //! The new one is stored beside the old one, tried, used for a renewal, and the old one is dropped at the end; a new secret that
 //! the server does not accept is taken out again. Without a new secret the service's data key and its tokens are made anew. See
 //! [`rotation`](super::rotation).
+//!
+//! # What is broken, risky or unused
+//!
+//! ```console
+//! $ grantry doctor --offline
+//!          WHERE                                       WHAT
+//! warning  calendar, crm                               they share the client billing: its secret opens all of them, and one refusal stops all
+//!                                                      -> register a client for each
+//! note     /home/ana/.local/share/grantry/grantry.key  the key lies beside the store: a copy of the folder opens everything
+//!                                                      -> keep it elsewhere with --key-file or GRANTRY_KEY_FILE
+//! ...
+//! 0 broken, 1 warnings, 2 notes
+//! ```
+//!
+//! It looks at files and their permissions, keys, registrations and grants, and without `--offline` asks the servers too.
+//! What it finds is a note, a warning, or broken, with what to do. It ends with 1 where something is broken.
+//!
+//! # Another vault
+//!
+//! ```console
+//! $ grantry vault migrate --to new --dry-run
+//! would bring 3 registrations and 2 grants to new/grantry.db; 0 records were there already
+//! $ grantry vault migrate --to new
+//! brought 3 registrations and 2 grants to new/grantry.db; 0 records were there already
+//! programs that still use the old vault renew no consent there any more[..]
+//! $ grantry auth token --service calendar --account ann --vault new > token.txt
+//! $ grantry auth token --service calendar --account ann
+//! error: vault: the grant was moved to another vault
+//!   to do: open the vault that it was moved to; to have it here again, move it back
+//! $ echo $?
+//! 3
+//! ```
+//!
+//! Everything moves under new keys. Each grant is renewed in one of the two at any time, and a run that is cut off is gone on with.
+//! A configuration file in place of the folder names a database (`--to database.json`; the command has to be built with its
+//! feature, `postgres` or `redis`). `export GRANTRY_VAULT=new` has the rest of this page use the new one:
+//!
+//! ```console
+//! $ export GRANTRY_VAULT=new
+//! ```
+//!
+//! # Services of a configuration
+//!
+//! `--config grantry.json`, or `GRANTRY_CONFIG`, uses the services of a file besides those of the vault, and the vault that it names:
+//! [`configuration`](super::configuration).
 //!
 //! # Ending it
 //!
@@ -145,14 +212,14 @@
 //!
 //! ```console
 //! $ grantry vault status
-//! vault  /home/ana/.local/share/grantry
-//! key file  /home/ana/.local/share/grantry/grantry.key
-//! tenants  1
+//! vault     new
+//! key file  new/grantry.key
+//! tenants   1
 //!
-//! KEY              MADE                  AGE   STATE
-//! key file         2026-11-26T01:14:34Z  12 d  fresh
-//! the vault's own  2026-11-26T01:14:34Z  12 d  fresh
-//! tenant default   2026-11-26T01:14:34Z  12 d  fresh
+//! KEY              MADE                  AGE      STATE
+//! key file         2026-11-26T01:14:34Z  12 days  fresh
+//! the vault's own  2026-11-26T01:14:34Z  12 days  fresh
+//! tenant default   2026-11-26T01:14:34Z  12 days  fresh
 //! $ grantry vault rotate-keys
 //! new keys for 2 sets, 119 of 122 records sealed anew, 0 old keys retired
 //! keys that were in use wait for 7 days before they are destroyed

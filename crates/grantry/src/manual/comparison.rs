@@ -45,8 +45,8 @@
 //!
 //! # What grantry does not do
 //!
-//! * **It is not certified.** It is tested against a certified server (`oidc-provider`) and its own; the conformance suite of the
-//!   OpenID Foundation has not been run.
+//! * **It is not certified.** It is tested against a certified server (`oidc-provider`), Authlib, Apache with mod_oauth2, and a server
+//!   of its own; the conformance suite of the OpenID Foundation has not been run.
 //! * **It validates no tokens for resource servers**, and issues none.
 //! * **It knows no platform identity** of any cloud.
 //! * **It has 34 providers**, not a thousand, and says of each what nobody verified.

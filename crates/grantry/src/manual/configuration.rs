@@ -40,7 +40,7 @@
 //! (every)  drive    authorization_code  https://oauth2.googleapis.com/token
 //! ```
 //!
-//! A mistake is shown where it stands, with what was probably meant. Nothing that may be a secret is shown:
+//! The command uses such a file, too: `grantry --config grantry.json auth token --service crm`. A mistake is shown where it stands, with what was probably meant. Nothing that may be a secret is shown:
 //!
 //! ```console
 //! $ echo '{"auth": {"tokenURL": "https://as.example.com/token", "clientSecret": "s3cret"}}' > wrong.json

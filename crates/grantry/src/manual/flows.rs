@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | the service itself | client credentials (RFC 6749 section 4.4) | `client-credentials` | [below](#the-service-itself) |
 //! | a person, through a web application | authorization code with PKCE (RFC 6749 section 4.1, RFC 7636) | `authorization-code` | [below](#a-person-through-a-web-application) |
-//! | a person, at a program on their own machine | the same, over a loopback listener (RFC 8252) | `loopback`, `browser` | [`logins`](super::logins) |
+//! | a person, at a program on their own machine | the same, over a loopback listener (RFC 8252) | `loopback`, `browser` | [`logins`](super::logins); from a shell `grantry auth login` |
 //! | a person, and a machine without a browser | device authorization (RFC 8628) | `device-authorization` | [below](#a-machine-without-a-browser) |
 //! | a service that was called, for whoever called it | token exchange (RFC 8693) | `token-exchange` | [below](#on-behalf-of-a-caller) |
 //! | a service account with a key | the JWT bearer grant (RFC 7523) | `token-exchange` | [below](#a-service-account-with-a-key) |

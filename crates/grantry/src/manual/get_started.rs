@@ -141,7 +141,7 @@
 //! | you have | read |
 //! |---|---|
 //! | people whose accounts are to be connected, or another flow | [`flows`](super::flows) |
-//! | scripts, and a terminal | [`command`](super::command) |
+//! | scripts, a terminal, a person who logs in from there | [`command`](super::command) |
 //! | many services, and a file that describes them | [`configuration`](super::configuration) |
 //! | more than one process | [`replicas`](super::replicas) |
 //! | something that does not work | [`troubleshooting`](super::troubleshooting) |

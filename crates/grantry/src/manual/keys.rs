@@ -43,10 +43,10 @@
 //! key file  keys/grantry.key
 //! tenants  1
 //!
-//! KEY              MADE                  AGE   STATE
-//! key file         2026-11-26T01:14:34Z  12 d  fresh
-//! the vault's own  2026-11-26T01:14:34Z  12 d  fresh
-//! tenant default   2026-11-26T01:14:34Z  12 d  fresh
+//! KEY              MADE                  AGE      STATE
+//! key file         2026-11-26T01:14:34Z  12 days  fresh
+//! the vault's own  2026-11-26T01:14:34Z  12 days  fresh
+//! tenant default   2026-11-26T01:14:34Z  12 days  fresh
 //! ```
 //!
 //! # Backups

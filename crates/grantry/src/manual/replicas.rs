@@ -77,6 +77,11 @@
 //!
 //! `docs/races.md` has the same with kills, dropped answers and restarts of the stores, beside other ways to do it.
 //!
+//! # From one machine to many
+//!
+//! `grantry vault migrate --to DATABASE.json` moves a vault into the store that a configuration describes, under its keys, each
+//! grant in one of them at a time.
+//!
 //! # Deploying
 //!
 //! * **Stop** with `shutdown`, before the runtime ends: what was sent is answered, and what was received is stored. Give it as long

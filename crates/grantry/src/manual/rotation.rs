@@ -94,8 +94,8 @@
 //! ```console
 //! $ grantry vault status
 //! ...
-//! KEY              MADE                  AGE   STATE
-//! key file         2026-11-26T01:14:34Z  12 d  fresh
+//! KEY              MADE                  AGE      STATE
+//! key file         2026-11-26T01:14:34Z  12 days  fresh
 //! ...
 //! $ grantry vault rotate-keys
 //! new keys for 2 sets, 46 of 49 records sealed anew, 0 old keys retired

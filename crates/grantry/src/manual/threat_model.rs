@@ -28,7 +28,8 @@
 //! # At a resource server
 //!
 //! **Holds.** A token goes to the origins that you named and to no other, not along with a redirect, not by a `Host` header. A
-//! server that refuses everything causes one token request in five seconds. Bound tokens ([`binding`](super::binding)) are worth
+//! server that refuses everything causes one token request in five seconds. One that names its authorization server is believed
+//! for itself alone, and one that wants more scope gets it from the person only, a bounded number of times. Bound tokens ([`binding`](super::binding)) are worth
 //! nothing at another resource server.
 //!
 //! **Limit.** A bearer token that a resource server was sent, it can use wherever that token is good. Ask for narrow audiences and

@@ -32,6 +32,8 @@
 //! | REVOKING | `revoking` | [`InvalidGrant`](crate::ErrorKind::InvalidGrant) |
 //! | REVOKED | not shown | [`InvalidGrant`](crate::ErrorKind::InvalidGrant); the record is deleted, and a tombstone keeps it from coming back |
 //!
+//! A grant that was moved to another vault is shown as `moved` in the old one, which never renews it again.
+//!
 //! The words of the second column are those of `grantry auth status` and of `HealthState`; while somebody is at work on a doubt
 //! they say `in doubt`. The code is `crates/grantry-custody/src/protocol`: a pure function, `Redemption::step`, which production,
 //! the simulation and an exhaustive search over all interleavings of two replicas share. The picture has exactly the arrows that

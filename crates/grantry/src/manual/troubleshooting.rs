@@ -1,13 +1,14 @@
 //! Troubleshooting: what an error means, why it comes, and which command tells.
 //!
 //! Every error says what happened, where, and whose move it is; its `diagnosis()` has the likely causes and the remedy
-//! ([`errors`](super::errors)). Where credentials are in a vault three commands tell more:
+//! ([`errors`](super::errors)). Where credentials are in a vault these commands tell more:
 //!
 //! | command | it tells |
 //! |---|---|
 //! | `grantry auth status` | how each grant stands, when it is renewed next, what went wrong last |
 //! | `grantry auth diagnose --service NAME --account NAME` | why: causes with their evidence, and the grant's history |
 //! | `grantry config check FILE` | every mistake of a configuration, and what is still missing |
+//! | `grantry doctor` | what is broken, risky or unused: files, keys, registrations, grants, servers |
 //!
 //! `grantry auth status --check` ends with 4 where a person is needed: put it into monitoring. The examples below use a service
 //! whose people consent:
@@ -77,7 +78,7 @@
 //! ```
 //!
 //! A changed scope makes other tokens: those of before are not handed out any more. A person's consent covers what they consented
-//! to, so they have to consent anew. What an administrator has to grant (Microsoft's application permissions, say) no request
+//! to, so they have to consent anew: [`logins`](super::logins#when-a-resource-wants-more) leads from the refusal to that request. What an administrator has to grant (Microsoft's application permissions, say) no request
 //! can bring: the provider's console has to. `invalid_scope` is something else: the server does not know the scope, or the client
 //! may not have it; compare letter by letter, and see whether the provider wants spaces or commas (presets know).
 //!
@@ -137,7 +138,7 @@
 //! ```console
 //! $ grantry auth list --json
 //! ...
-//! "redirect_uri": "https://app.example.com/callback",
+//! {[..]"redirect_uri":"https://app.example.com/callback"[..]}
 //! ...
 //! ```
 //!
