@@ -1,7 +1,10 @@
 //! The metadata document (RFC 8414 section 2).
 
-use grantry_core::{AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Pkce};
+use grantry_core::{
+    AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Pkce, check_endpoint,
+};
 use serde::Deserialize;
+use url::Url;
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -64,7 +67,8 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
     if let Some(url) = found.jwks_uri {
         server = server.jwks_uri(url);
     }
-    if let Some(url) = found.userinfo_endpoint {
+    // Nothing depends on it but who asks for it, so one that cannot be used is as if it were not there.
+    if let Some(url) = found.userinfo_endpoint.filter(|url| is_endpoint(url)) {
         server = server.userinfo_endpoint(url);
     }
     if let Some(names) = found.token_endpoint_auth_methods_supported {
@@ -86,6 +90,10 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
     let requires_pushed = found.require_pushed_authorization_requests.unwrap_or(false);
     server = server.require_pushed_authorization_requests(requires_pushed);
     server.build().map_err(|_| "an endpoint in the metadata is not an https URL")
+}
+
+fn is_endpoint(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| check_endpoint("UserInfo endpoint", &url).is_ok())
 }
 
 fn with_aliases(mut server: AuthorizationServerBuilder, aliases: Aliases) -> AuthorizationServerBuilder {
@@ -110,6 +118,23 @@ fn with_aliases(mut server: AuthorizationServerBuilder, aliases: Aliases) -> Aut
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_userinfo_endpoint_that_cannot_be_used_is_as_if_it_were_not_there() {
+        for (said, found) in [
+            (r#""https://as.example/me""#, Some("https://as.example/me")),
+            (r#""http://as.example/me""#, None),
+            (r#""""#, None),
+            (r#""/me""#, None),
+            ("null", None),
+        ] {
+            let body = format!(
+                r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t","userinfo_endpoint":{said}}}"#
+            );
+            let server = read(body.as_bytes(), "https://as.example").unwrap();
+            assert_eq!(server.userinfo_endpoint().map(Url::as_str), found, "{said}");
+        }
+    }
 
     #[test]
     fn req_b07_what_is_said_of_pkce_is_told_from_what_is_not_said() {
