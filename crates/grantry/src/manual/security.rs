@@ -10,6 +10,7 @@
 //! | reads or changes traffic | https with verified certificate and host name, TLS 1.2 or newer; no switch turns it off |
 //! | runs a server that we are sent to | no redirect is followed on a call to an authorization server; the address guard below |
 //! | runs an authorization server | 256 KiB of an answer are read at most, in bounded time; it is classified before it is parsed; nothing of a body goes into an error |
+//! | injects a code or an ID token of another login | PKCE and `state`; where `openid` is asked for, nothing is handed out before signature, issuer, audience, nonce and times of the ID token are right ([logins](super::logins)) |
 //! | runs a resource server | a token goes to named origins only, and not along with a redirect to another; at most three sends a request, one renewal in five seconds because of refusals |
 //! | reads logs, traces, metrics | no secret has `Display` or `Serialize`; every `Debug` prints `[redacted]` |
 //! | is one tenant among several | sources are found by tenant, service and account together, hashed with a seed of the process |
