@@ -1,4 +1,4 @@
-//! The login of a command line: a URL to open, a page that says "Connected", and tokens.
+//! The login of a command line: a URL to open, a page that says "Connected", tokens, and who it is that logged in.
 
 #![allow(clippy::print_stdout, reason = "it is there to be read")]
 
@@ -21,8 +21,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::new("desktop", ClientAuthentication::none())?;
     let transport = Arc::new(HttpTransport::new()?);
     let endpoint = TokenEndpoint::new(server.authorization_server()?, client, transport)?;
-    let flow =
-        AuthorizationCode::builder(endpoint, loopback.redirect_uri()).scope("calendar.read").build()?;
+    // With `openid` the server says who the person is, in an ID token that is checked before anything is handed out.
+    let flow = AuthorizationCode::builder(endpoint, loopback.redirect_uri())
+        .scopes(["openid", "calendar.read"])
+        .build()?;
 
     let granted = loopback
         .login(&flow, |url| {
@@ -38,5 +40,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
         .await?;
     println!("granted: {}", granted.scope().as_str());
+    if let Some(claims) = &granted.claims {
+        println!("{} logged in, says {}", claims.subject(), claims.issuer());
+    }
     Ok(())
 }

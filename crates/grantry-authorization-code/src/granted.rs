@@ -4,6 +4,15 @@ use grantry_core::{RefreshToken, Scope, TokenSet};
 use grantry_endpoint::{FurtherParameters, IdToken, IdTokenClaims};
 
 /// The tokens that a person's consent brought, and what was asked for.
+///
+/// It is made in one place, where the ID token has been checked if one was asked for, and by nobody else:
+///
+/// ```compile_fail,E0639
+/// # use grantry_authorization_code::Granted;
+/// fn forge(of_another: Granted) -> Granted {
+///     Granted { claims: None, ..of_another }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Granted {

@@ -33,7 +33,7 @@
 //! let client = Client::new("calendar", ClientAuthentication::secret_basic("s3cret"))?;
 //! let endpoint =
 //!     TokenEndpoint::new(server.authorization_server()?, client, Arc::new(server.transport()))?;
-//! let flow = AuthorizationCode::builder(endpoint, callback).scope("calendar.read").build()?;
+//! let flow = AuthorizationCode::builder(endpoint, callback).scopes(["openid", "calendar.read"]).build()?;
 //!
 //! // Somebody clicks "connect": this value becomes a cookie of the browser, and the browser is sent off.
 //! let user_agent = flow.user_agent();
@@ -42,8 +42,12 @@
 //!
 //! // The browser comes back to the redirect URI, with its cookie:
 //! let granted = pending.finish(&flow, &user_agent, &Callback::from_url(&back)?).await?;
-//! assert_eq!(granted.scope().as_str(), "calendar.read");
+//! assert_eq!(granted.scope().as_str(), "calendar.read openid");
 //! assert!(granted.refresh_token().is_some());
+//!
+//! // `openid` brought an ID token, which was checked before anything else of the answer was used:
+//! let claims = granted.claims.ok_or("nobody logged in")?;
+//! assert_eq!((claims.issuer(), claims.subject()), ("https://as.test", "resource-owner"));
 //! # Ok(())
 //! # }
 //! ```

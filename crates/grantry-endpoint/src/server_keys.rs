@@ -10,6 +10,7 @@ use grantry_core::{Clock, Diagnosis, Error, ErrorKind, Instant, Party, Retry, St
 use grantry_jose::{Algorithm, JoseHeader, KeySet, VerifyError};
 use http::header::ACCEPT;
 use http::{HeaderValue, Method};
+use tokio::sync::MutexGuard;
 use url::Url;
 
 use crate::{Request, TokenEndpoint, Transport, answer, failure};
@@ -26,9 +27,9 @@ const OLDEST: Duration = Duration::from_secs(24 * 3600);
 /// The keys of one authorization server, fetched from its `jwks_uri` when they are needed.
 ///
 /// They are read by the endpoint's transport, under its bounds and its guard of learned URLs. Keys that were read serve for an
-/// hour, then they are read anew; a server that does not answer changes nothing for another 23 hours. A token whose key is
-/// not among them has them read anew, but never more often than once a minute, however many such tokens come. **One
-/// request** is under way at a time, and everybody waits for it. Clones share everything.
+/// hour, then they are read anew, for which one caller waits; a server that does not answer changes nothing for another 23
+/// hours. A token whose key is not among them has them read anew, but never more often than once a minute, however many such
+/// tokens come. One request is under way at a time, and whoever has no keys waits for it. Clones share everything.
 ///
 /// **Cancel-safety**: a request under way goes on with the next caller. **Concurrency**: calls are independent.
 #[derive(Clone)]
@@ -126,15 +127,26 @@ impl ServerKeys {
         if known.read.is_some_and(|read| age(read) < FRESH) {
             return Ok(known);
         }
-        match self.newer_than(known.read).await {
-            Err(_) if known.read.is_some_and(|read| age(read) < OLDEST) => Ok(known),
-            newer => newer,
+        if known.read.is_none_or(|read| age(read) >= OLDEST) {
+            return self.newer_than(known.read).await;
+        }
+        match self.0.asking.try_lock() {
+            Ok(asking) => Ok(self.renew(asking, known.read).await.unwrap_or(known)),
+            // Somebody asks already; there is no need to wait for them.
+            Err(_) => Ok(known),
         }
     }
 
     /// Keys that were read after those, if it is time to ask for them.
     async fn newer_than(&self, read: Option<Instant>) -> Result<Known, Error> {
-        let mut asking = self.0.asking.lock().await;
+        self.renew(self.0.asking.lock().await, read).await
+    }
+
+    async fn renew(
+        &self,
+        mut asking: MutexGuard<'_, Option<Asking>>,
+        read: Option<Instant>,
+    ) -> Result<Known, Error> {
         let known = self.known();
         if known.read != read {
             return Ok(known);

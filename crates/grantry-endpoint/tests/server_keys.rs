@@ -126,6 +126,23 @@ async fn a_caller_who_gives_up_leaves_the_request_to_the_next() {
 }
 
 #[tokio::test]
+async fn keys_that_are_read_anew_keep_one_caller_waiting_and_nobody_else() {
+    let transport = Gated::new(1, published(&[&key("1")]));
+    let (clock, token) = (Standing::new(), signed(&key("1")).await);
+    let keys = ServerKeys::of(&over(transport.clone(), &clock)).unwrap();
+    keys.ready().await.unwrap();
+    clock.advance(Duration::from_secs(3600));
+    let mut one = pin!(keys.ready());
+    assert!(poll(one.as_mut()).is_pending());
+    for _ in 0..10 {
+        keys.verify_jws(&token, ALL).await.unwrap();
+    }
+    transport.gate.add_permits(1);
+    one.await.unwrap();
+    assert_eq!(transport.asked(), 2);
+}
+
+#[tokio::test]
 async fn req_e25_unknown_keys_are_looked_for_once_a_minute_and_the_others_serve_meanwhile() {
     let transport = Gated::new(1_000, published(&[&key("1")]));
     let clock = Standing::new();

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use grantry_jose::{Algorithm, HmacKey, KeySet, SigningKey, VerifyError, base64url, sign_jwt};
+use grantry_jose::{Algorithm, HmacKey, KeySet, Signer, SigningKey, VerifyError, base64url, sign_jwt};
 use proptest::prelude::*;
 
 const ALL: &[Algorithm] = &[
@@ -121,6 +121,23 @@ fn p_384_verifies_what_another_library_signed() {
     assert_eq!(refused, VerifyError::AlgorithmNotAllowed);
     let again = set.keys().next().map(|key| format!("{key:?}")).unwrap();
     assert!(again.contains("P-384"), "{again}");
+}
+
+#[tokio::test]
+async fn eddsa_goes_by_both_of_its_names() {
+    let key = SigningKey::generate_ed25519().unwrap().with_key_id("k");
+    let named = key.public_jwk().to_json().replace("EdDSA", "Ed25519");
+    assert!(named.contains(r#""alg":"Ed25519""#), "{named}");
+    for set in [of(&[&key]), format!(r#"{{"keys":[{named}]}}"#)] {
+        let set = KeySet::from_json(set).unwrap();
+        for alg in ["EdDSA", "Ed25519"] {
+            let header = base64url::encode(format!(r#"{{"alg":"{alg}","kid":"k"}}"#));
+            let message = format!("{header}.{}", base64url::encode("{}"));
+            let signature = base64url::encode(key.sign(message.as_bytes()).await.unwrap());
+            let (read, _) = set.verify_jws(&format!("{message}.{signature}"), &[Algorithm::EdDsa]).unwrap();
+            assert_eq!(read.algorithm, Algorithm::EdDsa, "{alg}");
+        }
+    }
 }
 
 #[test]

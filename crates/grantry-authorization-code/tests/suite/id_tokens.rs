@@ -144,6 +144,7 @@ async fn req_e22_e23_each_claim_that_is_wrong_withholds_the_tokens() {
         style().without("auth_time"),
         style().typ(None),
         style().typ(Some("jwt")),
+        style().typ(Some("application/JWT")),
     ] {
         case.set(|settings| settings.id_token = style.clone());
         let granted = case.run().await.unwrap_or_else(|e| panic!("{style:?}: {e:?}"));

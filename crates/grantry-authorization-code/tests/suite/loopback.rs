@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use grantry_authorization_code::{AuthorizationCode, Loopback, Page};
 use grantry_core::ErrorKind;
-use grantry_testkit::{Decision, Endpoint, Fault, ManualClock, RegisteredClient, ResponseIssuer, TestServer};
+use grantry_testkit::{
+    Decision, Endpoint, Fault, IdTokenSignature, IdTokenStyle, ManualClock, RegisteredClient, ResponseIssuer,
+    TestServer,
+};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -38,6 +41,34 @@ async fn req_b17_b18_a_person_logs_in_and_sees_a_page_that_loads_nothing() {
         assert!(!seen.contains(secret), "{seen}");
     }
     assert!(!seen.to_lowercase().contains("location:"));
+}
+
+#[tokio::test]
+async fn req_e22_e23_a_program_knows_who_logged_in_or_gets_nothing() {
+    let login = Login::start_with(Loopback::builder(), "openid").await;
+    login.browser(&login.person().await).await;
+    assert_eq!(login.outcome().await.unwrap().claims.unwrap().subject(), "resource-owner");
+
+    let login = Login::start_with(Loopback::builder(), "openid").await;
+    login.server.with_authority(|authority, _| {
+        authority.settings_mut().id_token = IdTokenStyle::default().signature(IdTokenSignature::Broken);
+    });
+    let seen = login.browser(&login.person().await).await;
+    assert!(status(&seen) == 502 && seen.contains("who you are was not right"), "{seen}");
+    let server = std::sync::Arc::clone(&login.server);
+    let ended = login.outcome().await.unwrap_err();
+    assert!(ended.salvaged.is_none() && ended.error.diagnosis().remedy().contains("revoked"));
+    assert_eq!(server.ledger().count(Endpoint::Revocation), 1);
+}
+
+#[tokio::test]
+async fn req_e23_a_program_waits_for_the_keys_of_a_server_that_is_away_for_a_moment() {
+    let login = Login::start_with(Loopback::builder(), "openid").await;
+    login.server.inject(Endpoint::Keys, Fault::status(503));
+    let server = std::sync::Arc::clone(&login.server);
+    login.browser(&login.person().await).await;
+    assert!(login.outcome().await.unwrap().claims.is_some());
+    assert_eq!((server.ledger().count(Endpoint::Keys), server.ledger().count(Endpoint::Token)), (2, 1));
 }
 
 #[tokio::test]

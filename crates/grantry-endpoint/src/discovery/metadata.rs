@@ -2,6 +2,7 @@
 
 use grantry_core::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Learned, Pkce,
+    check_endpoint,
 };
 use serde::Deserialize;
 use url::Url;
@@ -99,7 +100,8 @@ pub(super) fn read(body: &[u8], issuer: &str, learned: Learned) -> Result<Author
     if let Some(url) = found.jwks_uri {
         server = server.jwks_uri(url);
     }
-    if let Some(url) = found.userinfo_endpoint {
+    // Nothing depends on it but who asks for it, so one that cannot be used is as if it were not there.
+    if let Some(url) = found.userinfo_endpoint.filter(|url| is_endpoint(url)) {
         server = server.userinfo_endpoint(url);
     }
     if let Some(names) = found.token_endpoint_auth_methods_supported {
@@ -121,6 +123,10 @@ pub(super) fn read(body: &[u8], issuer: &str, learned: Learned) -> Result<Author
     let requires_pushed = found.require_pushed_authorization_requests.unwrap_or(false);
     server = server.require_pushed_authorization_requests(requires_pushed);
     server.build().map_err(|_| INSECURE)
+}
+
+fn is_endpoint(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| check_endpoint("UserInfo endpoint", &url).is_ok())
 }
 
 fn with_aliases(mut server: AuthorizationServerBuilder, aliases: Aliases) -> AuthorizationServerBuilder {
@@ -145,6 +151,23 @@ fn with_aliases(mut server: AuthorizationServerBuilder, aliases: Aliases) -> Aut
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_userinfo_endpoint_that_cannot_be_used_is_as_if_it_were_not_there() {
+        for (said, found) in [
+            (r#""https://as.example/me""#, Some("https://as.example/me")),
+            (r#""http://as.example/me""#, None),
+            (r#""""#, None),
+            (r#""/me""#, None),
+            ("null", None),
+        ] {
+            let body = format!(
+                r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t","userinfo_endpoint":{said}}}"#
+            );
+            let server = read(body.as_bytes(), "https://as.example").unwrap();
+            assert_eq!(server.userinfo_endpoint().map(Url::as_str), found, "{said}");
+        }
+    }
 
     #[test]
     fn req_b07_what_is_said_of_pkce_is_told_from_what_is_not_said() {

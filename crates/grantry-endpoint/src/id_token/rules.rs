@@ -53,7 +53,9 @@ impl Rules<'_> {
     /// The claims of a token whose signature was verified.
     pub(super) fn judge(&self, header: &JoseHeader, payload: &[u8]) -> Result<IdTokenClaims, IdTokenFlaw> {
         // A token of another kind, signed by the same key for the same client, is none (RFC 8725 section 3.11).
-        if header.typ.as_ref().is_some_and(|typ| !typ.eq_ignore_ascii_case("jwt")) {
+        let is_jwt =
+            |typ: &String| typ.eq_ignore_ascii_case("jwt") || typ.eq_ignore_ascii_case("application/jwt");
+        if !header.typ.as_ref().is_none_or(is_jwt) {
             return Err(IdTokenFlaw::OtherType);
         }
         let wire: Wire = serde_json::from_slice(payload).map_err(|_| IdTokenFlaw::Malformed)?;

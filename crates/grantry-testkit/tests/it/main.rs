@@ -13,6 +13,8 @@ mod exchange;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod id_tokens;
+#[cfg(test)]
 mod other_endpoints;
 #[cfg(test)]
 mod proofs;

@@ -1,8 +1,8 @@
 //! Testing: an authorization server in the test's own process.
 //!
 //! `grantry-testkit` is a crate of its own; put it under `[dev-dependencies]`. It has client credentials and
-//! refresh tokens with the rotation policies of real servers, revocation, introspection and metadata, on a loopback
-//! port or in memory.
+//! refresh tokens with the rotation policies of real servers, revocation, introspection and metadata, codes with ID tokens
+//! that are right or wrong in a way of your choice (`IdTokenStyle`), on a loopback port or in memory.
 //!
 //! # A server, and what was asked of it
 //!

@@ -1,9 +1,9 @@
 //! A person's consent, from the redirect to the vault.
 
-use grantry::authorization_code::{Callback, UserAgentBinding};
-use grantry::pantry::{Grantry, TenantPantry};
-use grantry::{ErrorKind, SystemEntropy, TokenSource};
-use grantry_testkit::{Endpoint, Fault};
+use grantry::authorization_code::{Callback, Granted, UserAgentBinding};
+use grantry::pantry::{Flow, Grantry, NotKept, Service, ServiceBuilder, TenantPantry};
+use grantry::{Algorithm, AuthorizationServer, ErrorKind, SystemEntropy, TokenSource};
+use grantry_testkit::{Endpoint, Fault, IdTokenStyle};
 
 use crate::fixture::{LIFETIME, REDIRECT_URI, World, acme, other, policy};
 
@@ -12,11 +12,11 @@ async fn open(world: &World) -> Grantry {
 }
 
 /// A browser goes where it is sent, and comes back.
-async fn consent(world: &World, acme: &TenantPantry) -> Result<(), grantry::pantry::NotKept> {
+async fn consent(world: &World, acme: &TenantPantry) -> Result<Granted, NotKept> {
     let user_agent = UserAgentBinding::new(&SystemEntropy);
     let (redirect, pending) = acme.authorize(("calendar", "user-17")).begin(&user_agent).await.unwrap();
     let back = world.server.visit(&redirect.into_location().unwrap()).await.unwrap();
-    pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await.map(drop)
+    pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -36,6 +36,48 @@ async fn a_consent_is_kept_and_renewed_from_then_on() {
     consent(&world, &acme).await.unwrap();
     let after = source.token().await.unwrap();
     assert!(world.is_valid(&after) && after.expose() != first.expose());
+}
+
+#[tokio::test(start_paused = true)]
+async fn req_e23_a_consent_whose_id_token_is_not_right_is_not_kept() {
+    let world = World::new();
+    let set = |style: IdTokenStyle| {
+        world.server.with_authority(|authority, _| authority.settings_mut().id_token = style);
+    };
+    let with_openid = world.calendar().scope("openid").redirect_uri(REDIRECT_URI);
+    let acme = acme(&world.open([with_openid]).await);
+    set(IdTokenStyle::default().claim("aud", "somebody"));
+    let failed = consent(&world, &acme).await.unwrap_err();
+    assert_eq!(failed.error.kind(), ErrorKind::InvalidAnswer);
+    assert!(failed.unfinished.is_some() && failed.granted.is_none());
+    let error = acme.source(("calendar", "user-17")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidGrant);
+    // The description says nothing of an algorithm: each of a published key will do.
+    for algorithm in [Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
+        set(IdTokenStyle::default().algorithm(algorithm));
+        let granted = consent(&world, &acme).await.unwrap();
+        assert_eq!(granted.claims.unwrap().subject(), "resource-owner");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_could_check_an_id_token_none_is_asked_for() {
+    let world = World::new();
+    let facts = world.server.authorization_server().unwrap();
+    let bare = AuthorizationServer::builder(facts.token_endpoint().as_str())
+        .issuer(facts.issuer().unwrap())
+        .authorization_endpoint(facts.authorization_endpoint().unwrap().as_str())
+        .build()
+        .unwrap();
+    let service: ServiceBuilder = Service::builder("calendar", bare)
+        .flow(Flow::AuthorizationCode)
+        .client_id("billing")
+        .secret("s3cret")
+        .scope("openid")
+        .redirect_uri(REDIRECT_URI);
+    let granted = consent(&world, &acme(&world.open([service]).await)).await.unwrap();
+    assert!(granted.claims.is_none() && granted.id_token.is_none());
+    assert_eq!(world.server.ledger().count(Endpoint::Keys), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -24,6 +24,10 @@ impl Login {
     }
 
     pub(super) async fn start_at(builder: LoopbackBuilder) -> Self {
+        Self::start_with(builder, "read").await
+    }
+
+    pub(super) async fn start_with(builder: LoopbackBuilder, scope: &'static str) -> Self {
         let loopback = builder.listen().await.unwrap();
         let redirect_uri = loopback.redirect_uri().to_owned();
         let authority = redirect_uri.split('/').nth(2).unwrap().replace("localhost", "127.0.0.1");
@@ -32,7 +36,7 @@ impl Login {
         let server = TestServer::builder().client(client).clock(Arc::new(clock.clone())).build();
         let facts = server.authorization_server().unwrap();
         let endpoint = endpoint(facts, server.transport(), &clock);
-        let flow = AuthorizationCode::builder(endpoint, redirect_uri).scope("read").build().unwrap();
+        let flow = AuthorizationCode::builder(endpoint, redirect_uri).scope(scope).build().unwrap();
         let (tell, told) = tokio::sync::oneshot::channel();
         let task =
             tokio::spawn(
