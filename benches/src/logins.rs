@@ -42,6 +42,7 @@ fn flow() -> AuthorizationCode {
     let server = AuthorizationServer::builder("https://as.example.com/token")
         .authorization_endpoint("https://as.example.com/authorize")
         .issuer("https://as.example.com")
+        .jwks_uri("https://as.example.com/jwks")
         .build()
         .unwrap();
     let client = Client::new("calendar", ClientAuthentication::secret_basic("a client secret")).unwrap();

@@ -166,7 +166,7 @@ async fn req_b01_b12_a_person_logs_in_consents_and_the_tokens_renew() {
     let granted = done.granted;
     assert_eq!(granted.scope().as_str(), "offline_access openid read");
     assert!(granted.missing_scope().is_empty());
-    assert!(granted.id_token.is_some() && granted.nonce.is_some());
+    assert!(granted.id_token.is_some() && granted.claims.is_some());
     assert_eq!(granted.issuer.as_deref(), Some(server.issuer()));
     assert_eq!(server.requests("POST /token").unwrap(), 1);
 

@@ -8,6 +8,7 @@ mod device_authorization;
 mod discovery;
 mod dpop;
 mod harness;
+mod id_tokens;
 mod held;
 mod introspecting_resource;
 mod mutual_tls;

@@ -89,11 +89,14 @@ const keys = ['ES256', 'RS256', 'PS256', 'EdDSA'].map(makeKey);
 /** Private keys of the client `private-key-jwt`, by algorithm. */
 export const clientKeys = Object.fromEntries(keys.map((key) => [key.alg, key.handed]));
 
-/** The server's own keys. */
-export const serverKeys = ['RS256', 'ES256'].map((alg) => {
-  const jwk = createPrivateKey(makePem(alg)).export({ format: 'jwk' });
-  return { ...jwk, use: 'sig', alg, kid: `server-${alg.toLowerCase()}` };
-});
+/** The server's own keys, each time new ones under new ids. The last one is for EdDSA by both of its names. */
+export function makeServerKeys(generation) {
+  return ['RS256', 'PS256', 'ES256', 'EdDSA'].map((alg) => {
+    const jwk = createPrivateKey(makePem(alg)).export({ format: 'jwk' });
+    const limit = alg === 'EdDSA' ? {} : { alg };
+    return { ...jwk, ...limit, use: 'sig', kid: `server-${alg.toLowerCase()}-${generation}` };
+  });
+}
 
 /** The client that may introspect the tokens of others. */
 export const API = 'api';
@@ -121,6 +124,10 @@ export const clients = [
   // A web application that people connect; the second one has to push its requests.
   web('web'),
   web('web-pushing', { require_pushed_authorization_requests: true }),
+  // Their ID tokens are signed by other algorithms than RS256, which is what the others get.
+  ...['PS256', 'ES256', 'EdDSA', 'Ed25519'].map((alg) =>
+    web(`web-${alg.toLowerCase()}`, { id_token_signed_response_alg: alg }),
+  ),
   // Its tokens are bound to keys, which the server insists on: a program of a person's own, and a web application.
   web('desktop-bound', {
     client_secret: undefined,

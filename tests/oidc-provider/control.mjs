@@ -5,6 +5,7 @@
 //                                                     "METHOD /path STATUS"
 //   {"do":"fault","path":"/token","mode":"status","status":503,"retry_after":"2","count":1}
 //   {"do":"refresh_token"}                            a refresh token of the client `refreshing`
+//   {"do":"rotate_keys"}                              from now on with other signing keys
 //   {"do":"is_live","refresh_token":".."}             whether it would be accepted; nothing is spent by asking
 //
 // Modes of a fault: `status` (an OAuth error in JSON), `html` (a page with that status), `delay` (wait, then serve),
@@ -56,7 +57,7 @@ async function serve(ctx, next) {
 }
 
 /** Answers the test until its end of the pipe closes; a server never outlives the test that started it. */
-export function listen(provider) {
+export function listen(provider, more) {
   const commands = {
     counts: async () => counts,
     fault: async (fault) => {
@@ -65,6 +66,7 @@ export function listen(provider) {
     },
     refresh_token: async () => ({ refresh_token: await seedRefreshToken(provider) }),
     is_live: async (asked) => ({ is_live: await isLive(provider, asked.refresh_token) }),
+    ...more,
   };
   const lines = createInterface({ input: process.stdin });
   lines.on('line', async (line) => {

@@ -11,7 +11,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { Provider, errors } from 'oidc-provider';
-import { API, clientKeys, clients, serverKeys } from './clients.mjs';
+import { API, clientKeys, clients, makeServerKeys } from './clients.mjs';
 import { listen, middleware } from './control.mjs';
 import { Store } from './store.mjs';
 import * as tls from './tls.mjs';
@@ -32,7 +32,6 @@ const ownToken = (ctx, client, token) => client.clientId === token.clientId;
 const configuration = {
   adapter: Store,
   clients: secure ? [...clients, ...tls.clients()] : clients,
-  jwks: { keys: serverKeys },
   scopes: ['openid', 'offline_access', 'read', 'write'],
   clientAuthMethods: [
     'client_secret_basic',
@@ -91,11 +90,27 @@ const server = secure ? tls.makeServer({ mutual: false }) : createServer();
 const mutual = secure ? tls.makeServer({ mutual: true }) : undefined;
 const issuer = await open(server);
 if (mutual) configuration.discovery = { mtls_endpoint_aliases: tls.aliases(await open(mutual)) };
-const provider = new Provider(issuer, configuration);
-provider.on('server_error', (ctx, error) => console.error(error));
-provider.on('grant.error', (ctx, error) => console.error(error.error_detail ?? error.message));
-provider.use(middleware);
-server.on('request', provider.callback());
-mutual?.on('request', provider.callback());
-listen(provider);
+
+/** A provider with these keys over the same store. */
+function provide(keys) {
+  const provider = new Provider(issuer, { ...configuration, jwks: { keys } });
+  provider.on('server_error', (ctx, error) => console.error(error));
+  provider.on('grant.error', (ctx, error) => console.error(error.error_detail ?? error.message));
+  provider.use(middleware);
+  return provider;
+}
+
+let generation = 1;
+const provider = provide(makeServerKeys(generation));
+let serve = provider.callback();
+server.on('request', (request, response) => serve(request, response));
+mutual?.on('request', (request, response) => serve(request, response));
+listen(provider, {
+  // From now on with other keys; those before are published no more.
+  rotate_keys: async () => {
+    generation += 1;
+    serve = provide(makeServerKeys(generation)).callback();
+    return {};
+  },
+});
 console.log(`READY ${JSON.stringify({ issuer, keys: clientKeys })}`);

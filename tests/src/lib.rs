@@ -6,6 +6,7 @@ mod apache;
 mod authlib;
 mod certificates;
 pub mod chromium;
+mod jose;
 pub mod moto;
 mod oidc_provider;
 pub mod postgres;
@@ -16,6 +17,7 @@ pub mod softhsm;
 pub use apache::{Apache, Introspection};
 pub use authlib::Authlib;
 pub use certificates::Certificates;
+pub use jose::{Jose, Verdict};
 pub use oidc_provider::{ClientKey, Fault, OidcProvider, Settings};
 
 /// What a harness returns: whatever kept the server from doing what it should.

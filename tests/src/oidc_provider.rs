@@ -164,6 +164,14 @@ impl OidcProvider {
         Ok(answer["refresh_token"].as_str().ok_or_else(|| format!("no refresh token: {answer}"))?.to_owned())
     }
 
+    /// Has it sign with other keys from now on; those before are published no more.
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub fn rotate_keys(&self) -> Fallible<()> {
+        self.ask(&json!({"do": "rotate_keys"})).map(drop)
+    }
+
     /// Whether a refresh token would be accepted. Nothing is spent by asking.
     ///
     /// # Errors

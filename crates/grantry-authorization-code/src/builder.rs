@@ -7,6 +7,7 @@ use grantry_core::{Error, GrantKey, Pkce, Scope, Target};
 use grantry_endpoint::{TokenEndpoint, check_resource};
 use zeroize::Zeroizing;
 
+use crate::id_tokens::Wishes;
 use crate::parameters::{self, Parameters};
 use crate::{AuthorizationCode, redirect_uri};
 
@@ -32,6 +33,7 @@ pub struct AuthorizationCodeBuilder {
     announced_pkce: bool,
     lifetime: Duration,
     key: Option<GrantKey>,
+    pub(crate) id_tokens: Wishes,
 }
 
 impl AuthorizationCodeBuilder {
@@ -50,6 +52,7 @@ impl AuthorizationCodeBuilder {
             announced_pkce: false,
             lifetime: LIFETIME,
             key: None,
+            id_tokens: Wishes::default(),
         }
     }
 
@@ -101,7 +104,7 @@ impl AuthorizationCodeBuilder {
         self
     }
 
-    /// Sends a nonce also where `openid` is not in the scope.
+    /// Asks for an ID token also where `openid` is not in the scope: a nonce is sent, and what comes is checked.
     pub fn nonce(mut self) -> Self {
         self.nonce = true;
         self
@@ -138,9 +141,10 @@ impl AuthorizationCodeBuilder {
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration), with what to change: a server without an
     /// authorization endpoint, without a pushed authorization request endpoint where one is needed, without PKCE by
-    /// S256, or that names itself in its responses while nobody said who it is; a redirect URI, scope, resource, parameter or lifetime
+    /// S256, or that names itself in its responses while nobody said who it is; an ID token that is asked for, and that nobody could
+    /// check; a redirect URI, scope, resource, parameter or lifetime
     /// that is not usable.
-    pub fn build(self) -> Result<AuthorizationCode, Error> {
+    pub fn build(mut self) -> Result<AuthorizationCode, Error> {
         let server = self.endpoint.server();
         let authorization_endpoint = server.authorization_endpoint().cloned().ok_or_else(|| {
             Error::configuration("the authorization server has no authorization endpoint: name its URL")
@@ -178,10 +182,16 @@ impl AuthorizationCodeBuilder {
             ));
         }
         parameters::check(&self.extra)?;
+        self.id_tokens.take_max_age(&mut self.extra)?;
         parameters::check_of_server(server.authorization_parameters())?;
         let target = self.target()?;
-        let nonce = self.nonce || target.scope.contains("openid");
+        let nonce = self.id_tokens.want(self.nonce || target.scope.contains("openid"));
+        let max_age = self.id_tokens.max_age;
+        let id_tokens = self.id_tokens.at(&self.endpoint, nonce)?;
         let mut fixed = self.extra;
+        if let Some(max_age) = max_age {
+            fixed.push(("max_age".to_owned(), Zeroizing::new(max_age.as_secs().to_string())));
+        }
         for (name, value) in [("prompt", self.prompt), ("login_hint", self.login_hint)] {
             if let Some(value) = value {
                 parameters::check_value(name, &value)?;
@@ -201,6 +211,8 @@ impl AuthorizationCodeBuilder {
             fixed,
             beginning: std::sync::Arc::default(),
             nonce,
+            max_age: max_age.filter(|_| nonce),
+            id_tokens,
             pushed,
             lifetime: self.lifetime,
             key: self.key,

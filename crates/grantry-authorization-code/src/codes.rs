@@ -193,6 +193,11 @@ impl AuthorizationCodes {
                  be finished",
             ));
         }
+        if !named.id_tokens.can_finish(&pending) {
+            return Err(Error::configuration(
+                "the flow asks for an ID token, which the one of this name would not check",
+            ));
+        }
         self.keep(name, &[], flow, &pending).await?;
         Ok(redirect)
     }

@@ -11,6 +11,7 @@ use grantry_endpoint::{DpopKey, PushedAuthorizationRequest, TokenEndpoint};
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::id_tokens::IdTokens;
 use crate::parameters::{Parameters, append};
 use crate::pkce::{self, Verifier};
 use crate::random::Random;
@@ -62,7 +63,10 @@ pub struct AuthorizationCode {
     pub(crate) fixed: Parameters,
     /// The URL of every request, up to what is new in each.
     pub(crate) beginning: Arc<Zeroizing<String>>,
+    /// Whether an ID token is asked for.
     pub(crate) nonce: bool,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) id_tokens: IdTokens,
     pub(crate) pushed: bool,
     pub(crate) lifetime: Duration,
     pub(crate) key: Option<GrantKey>,
@@ -169,6 +173,7 @@ impl AuthorizationCode {
             redirect_uri: self.redirect_uri.as_ref().to_owned(),
             scope: self.target.scope.clone(),
             resources: self.target.resources.clone(),
+            max_age: self.max_age,
             expires: clock.now().after(self.lifetime),
             expires_wall: clock.wall().after(self.lifetime),
             lifetime: self.lifetime,
@@ -227,7 +232,8 @@ impl AuthorizationCode {
     pub(crate) fn added(&self) -> impl Iterator<Item = &str> {
         let facts = self.endpoint.server().authorization_parameters();
         let public = move |name: &str, value: &str| {
-            ["prompt", "response_mode"].contains(&name) || facts.iter().any(|(n, v)| n == name && v == value)
+            ["prompt", "response_mode", "max_age"].contains(&name)
+                || facts.iter().any(|(n, v)| n == name && v == value)
         };
         let added = self.fixed.iter().filter(move |(name, value)| !public(name, value));
         added.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())

@@ -1,10 +1,7 @@
 //! What a finished authorization brought.
 
-use std::fmt;
-
 use grantry_core::{RefreshToken, Scope, TokenSet};
-use grantry_endpoint::{FurtherParameters, IdToken};
-use zeroize::Zeroizing;
+use grantry_endpoint::{FurtherParameters, IdToken, IdTokenClaims};
 
 /// The tokens that a person's consent brought, and what was asked for.
 #[derive(Debug)]
@@ -16,10 +13,11 @@ pub struct Granted {
     pub requested: Scope,
     /// The issuer that was asked, where the server's facts name one.
     pub issuer: Option<String>,
-    /// The ID token, which **nobody has validated**: it says nothing yet of who the person is.
+    /// Who logged in, as the checked ID token says; `None` where none was asked for, or none came and may be missing.
+    pub claims: Option<IdTokenClaims>,
+    /// The ID token itself, where it was checked: a hint for later requests to this server (`id_token_hint`). It proves
+    /// nothing to anybody else.
     pub id_token: Option<IdToken>,
-    /// The nonce that was sent, and that the ID token has to hold; `None` where none was sent.
-    pub nonce: Option<Nonce>,
     /// What else the answer said and the server's facts say to keep, such as `instance_url`.
     pub further: FurtherParameters,
 }
@@ -38,21 +36,5 @@ impl Granted {
     /// What renews the tokens without the person, where the server gave it.
     pub fn refresh_token(&self) -> Option<&RefreshToken> {
         self.token_set.refresh_token()
-    }
-}
-
-/// The nonce of one authorization request (OpenID Connect Core section 3.1.2.1).
-pub struct Nonce(pub(crate) Zeroizing<String>);
-
-impl Nonce {
-    /// The nonce itself.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Nonce([redacted])")
     }
 }

@@ -11,6 +11,7 @@
 //! | connect several servers at one redirect URI | [`AuthorizationCodes`] |
 //! | keep the request out of the browser | [`AuthorizationCodeBuilder::pushed`] |
 //! | have a person log in to a program on their own machine | `Loopback` (feature `loopback`) |
+//! | know who logged in | [`Granted::claims`], [`AuthorizationCodeBuilder::id_token_algorithms`] |
 //! | ask for more when a resource server wants more | [`StepUps`], [`AuthorizationCodes::step_up`] |
 //! | show what went wrong | [`Unfinished`], [`Page`] |
 //!
@@ -62,6 +63,8 @@
 //!   the server that was asked.
 //! * Nothing that a response says is used or shown before its user agent, its state and its issuer are found right,
 //!   in this order. They are compared to the last character, and state and user agent in constant time.
+//! * Where `openid` is asked for, no token is handed out before the ID token that came along was checked whole; the server's
+//!   keys are at hand before the code is posted. Tokens whose ID token is not right are revoked, and given to nobody.
 //! * The redirect URI is sent as it was given, to both endpoints.
 //! * No error, `Debug` or event holds a code, a verifier, a state, a nonce, or a text that a server sent, but for
 //!   error codes of `[a-z0-9_]`; [`Unfinished::said`] is the one place for its text.
@@ -78,6 +81,7 @@ mod callback;
 mod codes;
 mod flow;
 mod granted;
+mod id_tokens;
 #[cfg(feature = "loopback")]
 mod loopback;
 mod page;
@@ -100,7 +104,7 @@ pub use builder::AuthorizationCodeBuilder;
 pub use callback::Callback;
 pub use codes::AuthorizationCodes;
 pub use flow::AuthorizationCode;
-pub use granted::{Granted, Nonce};
+pub use granted::Granted;
 #[cfg(feature = "browser")]
 pub use loopback::open_browser;
 #[cfg(feature = "loopback")]

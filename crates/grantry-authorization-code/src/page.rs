@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use grantry_core::ErrorKind;
+use grantry_core::{ErrorKind, Stage};
 
 use crate::Unfinished;
 
@@ -75,6 +75,12 @@ impl Page {
                 500,
                 "Not connected",
                 "The application and the service do not agree on how to connect. Tell whoever runs the application.",
+            ),
+            _ if error.stage() == Stage::IdToken => (
+                502,
+                "Not connected",
+                "What the service said of who you are was not right, so nothing was connected. Begin again in the \
+                 application; if it stays so, tell whoever runs it.",
             ),
             _ => (
                 400,

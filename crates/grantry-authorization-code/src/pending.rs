@@ -48,6 +48,8 @@ pub struct PendingAuthorization {
     pub(crate) redirect_uri: String,
     pub(crate) scope: Scope,
     pub(crate) resources: Vec<String>,
+    /// How long ago the person may have logged in.
+    pub(crate) max_age: Option<Duration>,
     /// On the boot clock of this process.
     pub(crate) expires: Instant,
     /// The same on the wall clock, which other replicas have as well.
@@ -57,10 +59,12 @@ pub struct PendingAuthorization {
 }
 
 impl PendingAuthorization {
-    /// Checks the response and redeems its code, in one token request at most.
+    /// Checks the response and redeems its code, in one token request at most; then the ID token, where one was asked for.
     ///
     /// Checked in this order: that it was begun by such a flow (server, client and redirect URI) and has not
-    /// expired, the user agent, the state, the issuer (RFC 9207), and only then what the response says. **Cancel-safety**:
+    /// expired, the user agent, the state, the issuer (RFC 9207), and only then what the response says. Where an ID token was asked for, the server's keys are
+    /// fetched before the code is posted, if they are not at hand; what comes is handed out if the ID token is right, and
+    /// revoked otherwise. **Cancel-safety**:
     /// dropping the future may lose a code that the server has seen, and the tokens for it; run it to the end.
     ///
     /// # Errors

@@ -19,7 +19,9 @@ pub struct Unfinished {
     /// What the server says to the person (`error_description`), where the response is known to be its own: at most
     /// 200 characters, letters, digits, spaces and harmless marks of any script. It is still a stranger's text.
     pub said: Option<String>,
-    /// A refresh token that was found in an answer that could not be used otherwise. Revoke it, or try it.
+    /// A refresh token that was found in an answer that could not be used otherwise. Revoke it, or try it. The tokens of an
+    /// answer whose ID token is not right are not among it: they may be somebody else's, and were revoked where the server
+    /// has a way for that.
     pub salvaged: Option<RefreshToken>,
 }
 

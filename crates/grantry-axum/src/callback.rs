@@ -96,9 +96,9 @@ async fn finish(inner: &Inner, request: Returned) -> Outcome {
             };
         }
     };
-    let missing_scope = granted.missing_scope();
+    let (missing_scope, claims) = (granted.missing_scope(), granted.claims.clone());
     match inner.keeper.keep(&person, &service, granted).await {
-        Ok(()) => Outcome::Connected { person, service, missing_scope },
+        Ok(()) => Outcome::Connected { person, service, missing_scope, claims },
         Err(error) => Outcome::NotKept(error),
     }
 }

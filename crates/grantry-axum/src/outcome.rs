@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::{Response, StatusCode};
 use grantry::authorization_code::{Page, Unfinished};
-use grantry::{Error, Scope};
+use grantry::{Error, IdTokenClaims, Scope};
 
 use crate::Person;
 
@@ -22,6 +22,8 @@ pub enum Outcome {
         service: String,
         /// What was asked for and not granted; empty where everything was.
         missing_scope: Scope,
+        /// Who they are at the service, where the flow asks for an ID token.
+        claims: Option<IdTokenClaims>,
     },
     /// The person declined, the server refused, or the code could not be redeemed. Nothing is connected.
     Unfinished(Unfinished),

@@ -45,12 +45,14 @@ pub struct Diagnosis {
     causes: Vec<Cow<'static, str>>,
     remedy: Cow<'static, str>,
     retry: Retry,
+    /// Whether the first cause is what the provider's own code means.
+    is_named: bool,
 }
 
 impl Diagnosis {
     /// A diagnosis of your own; add causes with [`Diagnosis::cause`].
     pub fn new(party: Party, remedy: impl Into<Cow<'static, str>>, retry: Retry) -> Self {
-        Self { party, causes: Vec::new(), remedy: remedy.into(), retry }
+        Self { party, causes: Vec::new(), remedy: remedy.into(), retry, is_named: false }
     }
 
     /// Adds a likely cause, with the evidence for it. The likeliest comes first.
@@ -58,6 +60,19 @@ impl Diagnosis {
     pub fn cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.causes.push(cause.into());
         self
+    }
+
+    /// Puts what the provider's own code for the error means before all other causes.
+    #[must_use]
+    pub fn named_cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.causes.insert(0, cause.into());
+        self.is_named = true;
+        self
+    }
+
+    /// What the provider's own code for the error means, where a preset knows it. It is among the causes too.
+    pub fn as_named_cause(&self) -> Option<&str> {
+        self.causes().next().filter(|_| self.is_named)
     }
 
     /// Whose move it is.

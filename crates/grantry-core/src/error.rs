@@ -28,6 +28,12 @@ pub enum Stage {
     Device,
     /// The token endpoint.
     Token,
+    /// The keys that an authorization server publishes (RFC 7517).
+    Keys,
+    /// Checking an ID token (OpenID Connect Core section 3.1.3.7).
+    IdToken,
+    /// The UserInfo endpoint (OpenID Connect Core section 5.3).
+    UserInfo,
     /// The revocation endpoint (RFC 7009).
     Revoke,
     /// The introspection endpoint (RFC 7662).
@@ -52,6 +58,9 @@ impl Stage {
             Self::Authorize => "authorization",
             Self::Device => "device authorization",
             Self::Token => "token endpoint",
+            Self::Keys => "keys of the server",
+            Self::IdToken => "ID token",
+            Self::UserInfo => "UserInfo endpoint",
             Self::Revoke => "revocation endpoint",
             Self::Introspect => "introspection endpoint",
             Self::Keep => "keeping the credential",

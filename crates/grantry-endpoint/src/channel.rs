@@ -1,6 +1,6 @@
 //! One client's way to one authorization server: authenticated, timed, traced.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use grantry_core::presenting::proof_nonce;
@@ -19,7 +19,7 @@ use crate::dpop::proof_header;
 use crate::form::Form;
 use crate::quiet::{inside, quietly};
 use crate::server_clock::{Changed, ServerClock};
-use crate::{Answer, Client, Dpop, DpopKey, DpopProvers, Request, Transport, TransportFailure};
+use crate::{Answer, Client, Dpop, DpopKey, DpopProvers, Request, ServerKeys, Transport, TransportFailure};
 
 /// What token, revocation and introspection requests have in common.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Channel {
     /// The key of requests that have none of their own.
     pub(crate) dpop_key: Option<DpopKey>,
     pub(crate) provers: DpopProvers,
+    /// The server's keys, once somebody needs them: one set for all.
+    pub(crate) server_keys: OnceLock<ServerKeys>,
 }
 
 /// A request that left, and what came of it.

@@ -1,11 +1,21 @@
-//! The ID token (OpenID Connect Core section 2), unread.
+//! The ID token (OpenID Connect Core section 2): unread, and what makes a checked one of it.
+
+mod claims;
+mod flaw;
+mod rules;
+mod verifier;
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
+pub use claims::IdTokenClaims;
+pub(crate) use claims::{is_verified, text};
+pub use flaw::IdTokenFlaw;
+pub use verifier::{ExpectedIdToken, IdTokenVerifier};
+
 /// An ID token as the server sent it. **Nobody has validated it**: neither its signature nor one of its claims
-/// means anything yet.
+/// means anything before an [`IdTokenVerifier`] made [`IdTokenClaims`] of it.
 ///
 /// `Debug` prints `[redacted]`; there is no `Display`, `Serialize` or `PartialEq`; the memory is zeroized when it
 /// is dropped.

@@ -12,6 +12,7 @@
 //! | revoke or introspect tokens | [`RevocationEndpoint`], [`IntrospectionEndpoint`] |
 //! | push an authorization request | [`PushedAuthorizationRequest`] |
 //! | have a person approve on another device | [`DeviceAuthorizationRequest`] |
+//! | learn who logged in | [`IdTokenVerifier`], [`IdTokenClaims`], [`ServerKeys`], [`UserInfoEndpoint`] |
 //! | get a token that is no access token | [`TokenEndpoint::issue`], [`IssuedToken`] |
 //!
 //! # What became of the credential
@@ -53,6 +54,9 @@
 //!   one by one and kept nowhere; the read timeout ends them.
 //! * Nothing waits without a limit but for the [`Keeper`], which may take as long as it needs: no token is given out
 //!   before its refresh token is kept. A signature is waited for 10 s, an answer as long as the transport says.
+//! * Nothing of an ID token is read as a claim before its signature is found right, by a key of its server, and nothing is
+//!   handed out before all of it is. HMAC and `none` are no signatures of one.
+//! * A server is asked for its keys once a minute at most, whatever tokens come.
 //! * There is no way to switch the verification of certificates or host names off.
 //! * Answers are classified by status and content before anything parses them as a token.
 //! * No error, `Debug`, span or event holds a byte of a token, a secret, or an answer's body, but for error codes:
@@ -91,9 +95,11 @@ mod resource;
 mod resource_discovery;
 mod revocation;
 mod server_clock;
+mod server_keys;
 mod token_endpoint;
 mod token_request;
 mod transport;
+mod user_info;
 mod well_known;
 mod zeroized;
 
@@ -107,7 +113,7 @@ pub use dpop::{Dpop, DpopKey, DpopProvers};
 pub use further_parameters::FurtherParameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
-pub use id_token::IdToken;
+pub use id_token::{ExpectedIdToken, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier};
 pub use introspection::{ActiveToken, IntrospectionEndpoint};
 pub use issued_token::IssuedToken;
 pub use keeper::{KeepError, Keeper, Kept};
@@ -117,6 +123,8 @@ pub use refresh_token_redemption::RefreshTokenRedemption;
 pub use resource::check_resource;
 pub use resource_discovery::{DiscoveredResource, ResourceDiscovery};
 pub use revocation::RevocationEndpoint;
+pub use server_keys::ServerKeys;
 pub use token_endpoint::{Redeemed, TokenEndpoint, TokenEndpointBuilder};
 pub use token_request::TokenRequest;
 pub use transport::{Answer, Request, Transport, TransportCause, TransportFailure};
+pub use user_info::{UserInfo, UserInfoEndpoint};

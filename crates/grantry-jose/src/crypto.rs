@@ -37,6 +37,16 @@ pub fn sha256(message: impl AsRef<[u8]>) -> [u8; 32] {
     out
 }
 
+/// The SHA-384 digest.
+pub(crate) fn sha384(message: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA384, message).as_ref().to_vec()
+}
+
+/// The SHA-512 digest.
+pub(crate) fn sha512(message: &[u8]) -> Vec<u8> {
+    digest::digest(&digest::SHA512, message).as_ref().to_vec()
+}
+
 /// HMAC with SHA-256.
 pub(crate) fn hmac_sha256(secret: &[u8], message: &[u8]) -> Vec<u8> {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message).as_ref().to_vec()
@@ -176,6 +186,11 @@ impl fmt::Debug for PrivateKey {
 /// Whether the signature `r || s` (64 bytes) of the message was made with the key of this uncompressed point.
 pub(crate) fn verify_p256(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
     UnparsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
+}
+
+/// Whether the signature `r || s` (96 bytes) of the message was made with the key of this uncompressed point.
+pub(crate) fn verify_p384(point: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&signature::ECDSA_P384_SHA384_FIXED, point).verify(message, signature).is_ok()
 }
 
 /// Whether the signature was made with this key on Ed25519.

@@ -9,7 +9,7 @@ use crate::parts::PublicParts;
 use crate::wire::{PublicWireKey, WireKey};
 use crate::{Algorithm, KeyError, base64url, sha256};
 
-/// A public key as a JSON Web Key (RFC 7517): P-256, RSA or Ed25519.
+/// A public key as a JSON Web Key (RFC 7517): P-256, P-384, RSA or Ed25519.
 ///
 /// It cannot hold a private member: a JWK that has one is refused, so a private key is never published by
 /// mistake.
@@ -98,6 +98,7 @@ impl TryFrom<WireKey> for Jwk {
 pub(crate) fn check_algorithm(parts: &PublicParts, algorithm: Algorithm) -> Result<(), KeyError> {
     match (parts, algorithm) {
         (PublicParts::P256 { .. }, Algorithm::Es256)
+        | (PublicParts::P384 { .. }, Algorithm::Es384)
         | (PublicParts::Rsa { .. }, Algorithm::Rs256 | Algorithm::Ps256)
         | (PublicParts::Ed25519 { .. }, Algorithm::EdDsa) => Ok(()),
         _ => Err(KeyError::Algorithm { found: parts.kind(), algorithm }),

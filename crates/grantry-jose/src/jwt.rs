@@ -212,6 +212,12 @@ pub enum VerifyError {
     /// The signature is not that of the key.
     #[error("the signature does not verify")]
     BadSignature,
+    /// The token names a key that is not in the set, or the set has none for its algorithm.
+    #[error("the key of the token is not in the set")]
+    UnknownKey,
+    /// The token does not say which key of the set is its own, and several could be (OpenID Connect Core section 10.1).
+    #[error("the token does not name its key, and several keys of the set could be it")]
+    AmbiguousKey,
     /// The signature verifies, but the claims are not what was expected.
     #[error("the claims are not a JSON object of the expected form")]
     Claims,

@@ -99,7 +99,7 @@ impl KeyError {
     pub(crate) const fn not_a_public_key(found: &'static str) -> Self {
         Self::WrongKind {
             found,
-            expected: "a public key: P-256 (ES256), RSA (RS256, PS256) or Ed25519 (EdDSA)",
+            expected: "a public key: P-256 (ES256), P-384 (ES384), RSA (RS256, PS256) or Ed25519 (EdDSA)",
         }
     }
 }

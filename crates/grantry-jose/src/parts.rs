@@ -9,9 +9,22 @@ use crate::encoded::pkcs1_public;
 /// A public key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum PublicParts {
-    P256 { x: [u8; 32], y: [u8; 32] },
-    Rsa { n: Vec<u8>, e: Vec<u8> },
-    Ed25519 { x: [u8; 32] },
+    P256 {
+        x: [u8; 32],
+        y: [u8; 32],
+    },
+    /// It verifies, and is never a key of our own.
+    P384 {
+        x: [u8; 48],
+        y: [u8; 48],
+    },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    Ed25519 {
+        x: [u8; 32],
+    },
 }
 
 impl PublicParts {
@@ -19,6 +32,7 @@ impl PublicParts {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::P256 { .. } => "an EC key on P-256",
+            Self::P384 { .. } => "an EC key on P-384",
             Self::Rsa { .. } => "an RSA key",
             Self::Ed25519 { .. } => "an Ed25519 key",
         }
@@ -89,12 +103,12 @@ impl PrivateParts {
 }
 
 /// The uncompressed point with these coordinates.
-pub(crate) fn point(x: &[u8; 32], y: &[u8; 32]) -> Vec<u8> {
+pub(crate) fn point(x: &[u8], y: &[u8]) -> Vec<u8> {
     [&[4][..], x, y].concat()
 }
 
-/// Exactly 32 bytes, or the error that `what` names.
-pub(crate) fn array(bytes: &[u8], what: &'static str) -> Result<[u8; 32], KeyError> {
+/// Exactly as many bytes, or the error that `what` names.
+pub(crate) fn array<const N: usize>(bytes: &[u8], what: &'static str) -> Result<[u8; N], KeyError> {
     bytes.try_into().map_err(|_| KeyError::malformed(what))
 }
 

@@ -11,6 +11,8 @@ use async_trait::async_trait;
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256; the signature is `r || s`, 64 bytes.
     Es256,
+    /// ECDSA on P-384 with SHA-384; the signature is `r || s`, 96 bytes. It is verified here, and not made.
+    Es384,
     /// RSASSA-PSS with SHA-256.
     Ps256,
     /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -26,6 +28,7 @@ impl Algorithm {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
+            Self::Es384 => "ES384",
             Self::Ps256 => "PS256",
             Self::Rs256 => "RS256",
             Self::EdDsa => "EdDSA",
@@ -33,11 +36,13 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of a registered name, if it is one of these; names are compared with regard to case.
+    /// The algorithm of a registered name, if it is one of these; names are compared with regard to case. `Ed25519`
+    /// (RFC 9864) is the `EdDSA` of the one curve that there is here.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Es256, Self::Ps256, Self::Rs256, Self::EdDsa, Self::Hs256]
+        [Self::Es256, Self::Es384, Self::Ps256, Self::Rs256, Self::EdDsa, Self::Hs256]
             .into_iter()
             .find(|a| a.as_str() == name)
+            .or((name == "Ed25519").then_some(Self::EdDsa))
     }
 }
 

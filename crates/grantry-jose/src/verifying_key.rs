@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::crypto::{RSA_VERIFYING_MOST_BITS, verify_ed25519, verify_p256, verify_rsa};
+use crate::crypto::{RSA_VERIFYING_MOST_BITS, verify_ed25519, verify_p256, verify_p384, verify_rsa};
 use crate::jwk::check_algorithm;
 use crate::parts::{PublicParts, point};
 use crate::pem::{self, Label};
@@ -69,6 +69,7 @@ impl VerifyingKey {
             Kind::Secret(secret) => secret.verifies(message, signature),
             Kind::Public(jwk) => match &jwk.parts {
                 PublicParts::P256 { x, y } => verify_p256(&point(x, y), message, signature),
+                PublicParts::P384 { x, y } => verify_p384(&point(x, y), message, signature),
                 PublicParts::Ed25519 { x } => verify_ed25519(x, message, signature),
                 PublicParts::Rsa { n, e } => {
                     verify_rsa(n, e, algorithm == Algorithm::Ps256, message, signature)

@@ -76,6 +76,11 @@ impl<'a> PublicWireKey<'a> {
                 wire.x = Some(base64url::encode(x));
                 wire.y = Some(base64url::encode(y));
             }
+            PublicParts::P384 { x, y } => {
+                wire.crv = Some("P-384");
+                wire.x = Some(base64url::encode(x));
+                wire.y = Some(base64url::encode(y));
+            }
             PublicParts::Rsa { n, e } => {
                 wire.kty = "RSA";
                 wire.n = Some(base64url::encode(n));
@@ -106,7 +111,7 @@ impl WireKey {
         let Some(name) = self.alg.as_deref() else { return Ok(None) };
         Algorithm::from_name(name)
             .map(Some)
-            .ok_or(KeyError::malformed("alg is not one of ES256, RS256, PS256, EdDSA"))
+            .ok_or(KeyError::malformed("alg is not one of ES256, ES384, RS256, PS256, EdDSA"))
     }
 
     /// Whether it may be used with signatures.
@@ -137,10 +142,13 @@ impl WireKey {
                 n: unsigned(decode(self.n.as_deref(), "n")?.to_vec())?,
                 e: unsigned(decode(self.e.as_deref(), "e")?.to_vec())?,
             }),
-            ("EC", Some("P-384")) => Err(refuse("an EC key on P-384")),
+            ("EC", Some("P-384")) => Ok(PublicParts::P384 {
+                x: array(&decode(self.x.as_deref(), "x")?, "x is not 48 bytes")?,
+                y: array(&decode(self.y.as_deref(), "y")?, "y is not 48 bytes")?,
+            }),
             ("EC", Some("P-521")) => Err(refuse("an EC key on P-521")),
             ("EC", Some("secp256k1")) => Err(refuse("an EC key on secp256k1")),
-            ("EC", Some(_)) => Err(refuse("an EC key on another curve than P-256")),
+            ("EC", Some(_)) => Err(refuse("an EC key on another curve than P-256 and P-384")),
             ("OKP", Some("Ed448")) => Err(refuse("an Ed448 key")),
             ("OKP", Some("X25519" | "X448")) => Err(refuse("an X25519 or X448 key, which cannot sign")),
             ("EC" | "OKP", None) => Err(KeyError::malformed("crv is missing")),
@@ -151,6 +159,9 @@ impl WireKey {
 
     /// The private numbers.
     pub(crate) fn private(&self) -> Result<PrivateParts, KeyError> {
+        if (self.kty.as_str(), self.crv.as_deref()) == ("EC", Some("P-384")) {
+            return Err(KeyError::not_a_signing_key("an EC key on P-384"));
+        }
         let public = self.public(KeyError::not_a_signing_key)?;
         if !self.is_private() {
             return Err(KeyError::not_a_signing_key("a public key (a JWK without d)"));
@@ -166,7 +177,7 @@ impl WireKey {
             PublicParts::Ed25519 { x } if d.len() == 32 => {
                 Ok(PrivateParts::Ed25519 { seed: scalar(&d, "d is not 32 bytes")?, public: Some(x) })
             }
-            PublicParts::P256 { .. } | PublicParts::Ed25519 { .. } => {
+            PublicParts::P256 { .. } | PublicParts::P384 { .. } | PublicParts::Ed25519 { .. } => {
                 Err(KeyError::malformed("d is not 32 bytes"))
             }
             PublicParts::Rsa { n, e } => Ok(PrivateParts::Rsa(Box::new(RsaParts {

@@ -20,6 +20,10 @@ pub enum Endpoint {
     Introspection,
     /// The metadata, at either well-known path (RFC 8414, OpenID Connect Discovery).
     Metadata,
+    /// The keys that the server signs with (RFC 7517).
+    Keys,
+    /// The UserInfo endpoint (OpenID Connect Core section 5.3).
+    UserInfo,
     /// A resource of a [`ProtectedResource`](crate::ProtectedResource).
     Resource,
     /// A path that nothing is at.
@@ -27,7 +31,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const COUNT: usize = 9;
+    pub(crate) const COUNT: usize = 11;
 
     pub(crate) fn index(self) -> usize {
         match self {
@@ -40,6 +44,8 @@ impl Endpoint {
             Self::Authorization => 6,
             Self::PushedAuthorization => 7,
             Self::DeviceAuthorization => 8,
+            Self::Keys => 9,
+            Self::UserInfo => 10,
         }
     }
 }
@@ -54,6 +60,8 @@ impl fmt::Display for Endpoint {
             Self::Revocation => "revocation endpoint",
             Self::Introspection => "introspection endpoint",
             Self::Metadata => "metadata",
+            Self::Keys => "keys",
+            Self::UserInfo => "UserInfo endpoint",
             Self::Resource => "resource",
             Self::Unknown => "unknown path",
         })

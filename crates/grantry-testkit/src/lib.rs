@@ -35,6 +35,7 @@
 //! | have a person consent, deny, or come back with the wrong state | [`TestServer::visit`], [`Settings::decision`] |
 //! | have a person approve a device, or decline | [`TestServer::approve`], [`TestServer::deny`], [`Settings::device_decision`] |
 //! | renew a grant that a person gave | [`SeededGrant`], [`Settings::rotation`] |
+//! | sign people in, with right and wrong ID tokens | [`Settings::id_token`], [`IdTokenStyle`], [`Authority::rotate_signing_keys`] |
 //! | ask for proofs of possession, with nonces | [`Settings::proofs`], [`ProofPolicy`] |
 //! | check what carries which token | [`ProtectedResource`] |
 //! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
@@ -50,7 +51,8 @@
 //! * For tests only: secrets are compared byte by byte and kept in plain memory.
 //! * Sockets are bound to 127.0.0.1 only, on ports that the system chooses, and closed when their owner drops.
 //! * [`Authority`] does no I/O, reads no clock and draws its randomness from one seed: the same requests at the
-//!   same moments get the same answers.
+//!   same moments get the same answers, but for ID tokens by ES256 and PS256, whose signatures are made with randomness of
+//!   the operating system.
 //! * What a request spends is spent when the server takes it up, whatever becomes of the answer or the client.
 //! * No `Debug` shows a token, a secret, a query or a body; the way to those bytes is a method whose name
 //!   begins with `expose`.
@@ -74,8 +76,8 @@ mod stage;
 mod wire;
 
 pub use authority::{
-    AccessTokenFacts, AnswerStyle, Authority, Decision, DeviceDecision, ExpiresIn, Moment, ResponseIssuer,
-    ResponseState, ScopeForm, ScopePolicy, SeededGrant, Settings,
+    AccessTokenFacts, AnswerStyle, Authority, Decision, DeviceDecision, ExpiresIn, IdTokenSignature,
+    IdTokenStyle, Moment, ResponseIssuer, ResponseState, ScopeForm, ScopePolicy, SeededGrant, Settings,
 };
 pub use client::RegisteredClient;
 pub use clock::ManualClock;

@@ -23,7 +23,7 @@ const IN_MEMORY: &str = "https://as.test";
 ///
 /// It speaks authorization codes with PKCE, pushed authorization requests (RFC 9126), device authorizations (RFC 8628),
 /// token exchange (RFC 8693), JWTs as grants (RFC 7523), client credentials and refresh tokens with the rotation
-/// policies of real providers, revocation (RFC 7009), introspection (RFC 7662) and metadata (RFC 8414), enters every request in a [`Ledger`] and lets [`Fault`]s happen. Dropping it closes its socket.
+/// policies of real providers, revocation (RFC 7009), introspection (RFC 7662), ID tokens with the keys to them and UserInfo (OpenID Connect Core), and metadata (RFC 8414), enters every request in a [`Ledger`] and lets [`Fault`]s happen. Dropping it closes its socket.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -88,6 +88,8 @@ impl TestServer {
             .pkce(Pkce::Supported)
             .revocation_endpoint(facts.revocation_endpoint)
             .introspection_endpoint(facts.introspection_endpoint)
+            .jwks_uri(facts.jwks_uri)
+            .userinfo_endpoint(facts.userinfo_endpoint)
             .client_authentication_methods(METHODS)
             .rotation(settings.rotation)
             .old_access_token_dies(settings.old_access_token_dies)
@@ -113,6 +115,11 @@ impl TestServer {
     /// Puts a grant there, as if a person had consented, and gives its first refresh token.
     pub fn seed_grant(&self, grant: SeededGrant) -> RefreshToken {
         self.with_authority(|authority, _| authority.seed_grant(grant))
+    }
+
+    /// Signs ID tokens with new keys from now on; those before are published no more.
+    pub fn rotate_signing_keys(&self) {
+        self.with_authority(|authority, _| authority.rotate_signing_keys());
     }
 
     /// Takes back every access token issued so far, as an incident does: resources answer 401 from now on.

@@ -25,6 +25,8 @@ const NEEDS: &[Need] = &[
     Need { probe: &["pkg-config", "--version"], packages: &["pkg-config"] },
     // For the feature `native-tls`, which is tested too.
     Need { probe: &["pkg-config", "--exists", "openssl"], packages: &["libssl-dev", "pkg-config"] },
+    // What the manual shows is run.
+    Need { probe: &["curl", "--version"], packages: &["curl"] },
     // The servers that the stores and the key providers are tested against.
     Need { probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"], packages: &["postgresql"] },
     Need { probe: &["redis-server", "--version"], packages: &["redis-server"] },
@@ -82,7 +84,7 @@ fn install_packages(packages: &[&str]) -> Fallible {
     }
     if !is_root_on_debian() {
         let names = packages.join(" ");
-        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, PostgreSQL, \
+        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, curl, PostgreSQL, \
              Redis, SoftHSM 2, OpenSC, Apache 2.4 with mod_oauth2, Python's venv, and Chromium with its driver";
         return Err(format!("install these first: `sudo apt-get install {names}` on Debian; {advice}").into());
     }

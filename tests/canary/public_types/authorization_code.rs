@@ -1,5 +1,6 @@
 //! Samples of the authorization code flow, whose codes, states, verifiers and nonces are all of the canary.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,18 +10,19 @@ use grantry_authorization_code::{
     PendingStoreError, StepUps, Unfinished, UserAgentBinding,
 };
 use grantry_core::presenting::Challenges;
-use grantry_core::{Error, ErrorKind, Scope, Stage, SystemClock};
-use grantry_endpoint::TokenEndpoint;
+use grantry_core::{AccessToken, Clock, Error, ErrorKind, Scope, Stage, SystemClock};
+use grantry_endpoint::{ExpectedIdToken, IdTokenFlaw, IdTokenVerifier, TokenEndpoint, UserInfoEndpoint};
+use grantry_jose::{Algorithm, SigningKey, sign_jwt};
 use zeroize::Zeroizing;
 
 use super::Printed;
-use super::token_endpoint::{ISSUER, answering, refusal, request_uri, tokens};
-use crate::secrets::CANARY;
+use super::token_endpoint::{ISSUER, answering, refusal, request_uri, tokens, with_id_token};
+use crate::secrets::{CANARY, private_key};
 
 const CALLBACK: &str = "https://app.example.com/callback";
 
 fn flow(endpoint: TokenEndpoint) -> AuthorizationCode {
-    AuthorizationCode::builder(endpoint, CALLBACK).scope("a").nonce().build().unwrap()
+    AuthorizationCode::builder(endpoint, CALLBACK).scope("a").build().unwrap()
 }
 
 fn user_agent() -> UserAgentBinding {
@@ -41,8 +43,7 @@ pub(super) async fn authorization_code(to: &Printed) {
     let builder = AuthorizationCode::builder(answering([tokens(), refusal("odd"), request_uri()]), CALLBACK)
         .scope("a")
         .login_hint(CANARY)
-        .parameter("api_key", CANARY)
-        .nonce();
+        .parameter("api_key", CANARY);
     to.print("grantry_authorization_code::AuthorizationCodeBuilder", &builder);
     let flow = builder.build().unwrap();
     to.print("grantry_authorization_code::AuthorizationCode", &flow);
@@ -59,11 +60,11 @@ pub(super) async fn authorization_code(to: &Printed) {
     to.print("grantry_authorization_code::Callback", &callback);
     to.print("grantry_authorization_code::PendingKey", &callback.key(&user_agent()).unwrap());
     let granted = pending.finish(&flow, &user_agent(), &callback).await.unwrap();
-    assert!(granted.id_token.is_some() && granted.refresh_token().is_some());
-    to.print("grantry_authorization_code::Nonce", granted.nonce.as_ref().unwrap());
+    assert!(granted.id_token.is_none() && granted.refresh_token().is_some());
     to.print("grantry_authorization_code::Granted", &granted);
 
     unfinished(to, &flow).await;
+    logged_in(to).await;
     let (pushed, _) = AuthorizationCode::builder(flow.endpoint().clone(), CALLBACK)
         .pushed()
         .build()
@@ -93,6 +94,57 @@ async fn stepped_up(to: &Printed, flow: &AuthorizationCode) {
     to.print("grantry_authorization_code::PendingAuthorization", &pending);
     to.shown.error(&steps.flow(CANARY, flow, &refusal, &Scope::EMPTY).unwrap_err());
     to.print("grantry_authorization_code::StepUps", &steps);
+}
+
+/// A person who logged in, where everything that the ID token says is a secret; and one whose ID token is not right.
+async fn logged_in(to: &Printed) {
+    let key = SigningKey::from_ed25519_seed(&private_key()).unwrap().with_key_id("key-1");
+    let keys = || (200, format!(r#"{{"keys":[{}]}}"#, key.public_jwk().to_json()));
+    let flow = |endpoint| {
+        let builder = AuthorizationCode::builder(endpoint, CALLBACK).scope("openid").nonce();
+        builder.id_token_algorithms([Algorithm::EdDsa]).build().unwrap()
+    };
+    // Every random octet is foreseen, so it is the nonce of each.
+    let (redirect, pending) = flow(answering([])).begin(&user_agent()).await.unwrap();
+    to.print("grantry_authorization_code::PendingAuthorization", &pending);
+    let location = redirect.into_location().unwrap();
+    let nonce = location.split('&').find_map(|pair| pair.strip_prefix("nonce=")).unwrap();
+    let now = SystemClock::new().wall().as_unix_seconds();
+    let claims = |nonce: &str| {
+        serde_json::json!({
+            "iss": ISSUER, "aud": "client", "sub": CANARY, "exp": now + 60, "iat": now, "nonce": nonce,
+            "email": CANARY, "name": CANARY, CANARY: CANARY,
+        })
+    };
+    for (claims, is_right) in [(claims(nonce), true), (claims(CANARY), false)] {
+        let token = sign_jwt(&key, None, &claims).await.unwrap();
+        let flow = flow(answering([keys(), with_id_token(&token)]));
+        let (redirect, pending) = flow.begin(&user_agent()).await.unwrap();
+        let callback = response(&redirect.into_location().unwrap(), &code());
+        match pending.finish(&flow, &user_agent(), &callback).await {
+            Ok(granted) => {
+                assert!(is_right);
+                to.print("grantry_authorization_code::Granted", &granted);
+                to.print("grantry_endpoint::IdTokenClaims", granted.claims.as_ref().unwrap());
+                let verifier = IdTokenVerifier::of(flow.endpoint()).unwrap();
+                to.print("grantry_endpoint::IdTokenVerifier", &verifier);
+                to.print("grantry_endpoint::ServerKeys", verifier.keys());
+                let person = serde_json::json!({"sub": CANARY, "email": CANARY}).to_string();
+                let asked = UserInfoEndpoint::of(&answering([(200, person)])).unwrap();
+                to.print("grantry_endpoint::UserInfoEndpoint", &asked);
+                let person = asked.ask(granted.token_set.token(), granted.claims.as_ref().unwrap()).await;
+                to.print("grantry_endpoint::UserInfo", &person.unwrap());
+            }
+            Err(ended) => {
+                assert!(!is_right);
+                let flaw = ended.error.source().and_then(|source| source.downcast_ref::<IdTokenFlaw>());
+                to.print("grantry_endpoint::IdTokenFlaw", flaw.unwrap());
+                printed(to, &ended);
+            }
+        }
+    }
+    let expected = ExpectedIdToken::new().nonce(CANARY).access_token(AccessToken::new(CANARY));
+    to.print("grantry_endpoint::ExpectedIdToken", &expected);
 }
 
 /// Refused by the server with a text and a refresh token, by the person with a text, and ours to finish again.

@@ -94,7 +94,7 @@ fn outcomes(to: &Printed, unfinished: Unfinished) {
     let page = Page::unfinished(&unfinished);
     to.print("grantry_authorization_code::Page", &page);
     for outcome in [
-        Outcome::Connected { person, service: "crm".into(), missing_scope: Scope::EMPTY },
+        Outcome::Connected { person, service: "crm".into(), missing_scope: Scope::EMPTY, claims: None },
         Outcome::Unfinished(unfinished),
         Outcome::NotKept(error()),
         Outcome::AlreadyFinished,

@@ -172,6 +172,10 @@ pub(super) async fn jose(to: &Printed) {
     to.print("grantry_jose::HeaderMembers", &HeaderMembers::new().typ("JWT").jwk(key.public_jwk()));
     to.print("grantry_jose::JoseHeader", &JoseHeader::peek(&jwt).unwrap());
     to.print("grantry_jose::Algorithm", &Algorithm::Hs256);
+    let published = format!(r#"{{"keys":[{},{}]}}"#, key.public_jwk().to_json(), private_jwk());
+    let set = grantry_jose::KeySet::from_json(published).unwrap();
+    assert_eq!((set.keys().count(), set.passed_over()), (1, 1), "a private key is in no set");
+    to.print("grantry_jose::KeySet", &set);
     to.print("grantry_jose::SignError", &SignError::new("the key is away"));
     let forged = format!("{jwt}{CANARY}");
     let refused = grantry_jose::verify_jwt::<()>(&forged, &key.verifying_key(), &[Algorithm::EdDsa]);

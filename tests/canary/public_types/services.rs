@@ -14,9 +14,10 @@ use grantry_refresh::{
 };
 use grantry_reqwest::{AuthorizeMiddleware, AuthorizedClient};
 use grantry_testkit::{
-    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, ManualClock, Moment, Nonces,
-    ProofPolicy, ProtectedResource, RawAnswer, RawServer, ReceivedRequest, RegisteredClient, ResponseIssuer,
-    ResponseState, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant, TestServer,
+    AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, IdTokenSignature, IdTokenStyle,
+    ManualClock, Moment, Nonces, ProofPolicy, ProtectedResource, RawAnswer, RawServer, ReceivedRequest,
+    RegisteredClient, ResponseIssuer, ResponseState, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant,
+    TestServer,
 };
 use grantry_tower::{AuthorizeLayer, ClonedBodies, EmptyBodies, NoBodies};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -183,6 +184,9 @@ pub(super) async fn testkit(to: &Printed) {
     });
     facts(to).await;
 
+    let style = IdTokenStyle::default().claim("email", CANARY);
+    to.print("grantry_testkit::IdTokenStyle", &style);
+    to.print("grantry_testkit::IdTokenSignature", &IdTokenSignature::Right);
     to.print("grantry_testkit::AnswerStyle", &AnswerStyle::default());
     to.print("grantry_testkit::ExpiresIn", &ExpiresIn::Number);
     to.print("grantry_testkit::ScopeForm", &ScopeForm::Text);

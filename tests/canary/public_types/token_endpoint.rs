@@ -66,12 +66,22 @@ pub(super) fn answering<const N: usize>(answers: [(u16, String); N]) -> TokenEnd
         .authorization_endpoint(format!("{ISSUER}/authorize"))
         .device_authorization_endpoint(format!("{ISSUER}/device"))
         .pushed_authorization_request_endpoint(format!("{ISSUER}/par"))
+        .jwks_uri(format!("{ISSUER}/jwks"))
+        .userinfo_endpoint(format!("{ISSUER}/userinfo"))
         .authorization_parameters([("api_key", CANARY)])
         .kept_parameters(["instance_url"])
         .build()
         .unwrap();
     let client = Client::new("client", ClientAuthentication::secret_basic(client_secret())).unwrap();
     TokenEndpoint::builder(server, client, scripted(answers)).entropy(Arc::new(Foreseen)).build().unwrap()
+}
+
+/// The same with this ID token.
+pub(super) fn with_id_token(token: &str) -> (u16, String) {
+    let (status, body) = tokens();
+    let mut body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    body["id_token"] = token.into();
+    (status, body.to_string())
 }
 
 /// Tokens of every kind, and a type that the server made a secret of.

@@ -4,15 +4,20 @@ use grantry_core::{Attempt, Consumed, Diagnosis, Error, ErrorKind, Failure, Part
 use grantry_endpoint::TokenRequest;
 
 use crate::response::Code;
-use crate::{AuthorizationCode, Granted, Nonce, PendingAuthorization, Unfinished};
+use crate::{AuthorizationCode, Granted, PendingAuthorization, Unfinished, id_tokens};
 
 impl AuthorizationCode {
-    /// Redeems the code at the token endpoint of the server that was asked, in one request.
+    /// Redeems the code at the token endpoint of the server that was asked, in one request, and checks the ID token that
+    /// comes along, if one is wanted, before anything else of the answer is used.
     pub(crate) async fn redeem(
         &self,
         pending: PendingAuthorization,
         code: Code,
     ) -> Result<Granted, Unfinished> {
+        let verifier = match self.id_tokens.verifier_for(&pending).await {
+            Ok(verifier) => verifier,
+            Err(error) => return Err(Unfinished::again(unsent(error), pending)),
+        };
         let mut request = TokenRequest::new("authorization_code")
             .parameter("code", code.0.as_str())
             .parameter("redirect_uri", &pending.redirect_uri)
@@ -27,18 +32,28 @@ impl AuthorizationCode {
         if let Some(key) = &self.key {
             request = request.key(key.clone());
         }
-        match self.endpoint.redeem(request, Attempt::first()).await {
-            Ok(redeemed) => Ok(Granted {
-                token_set: redeemed.token_set,
-                requested: pending.scope,
-                issuer: pending.issuer,
-                id_token: redeemed.id_token,
-                nonce: pending.nonce.map(|nonce| Nonce(nonce.text())),
-                further: redeemed.further,
-            }),
-            Err(failure) if !failure.sent => Err(Unfinished::again(unsent(failure.error), pending)),
-            Err(failure) => Err(spent(failure)),
-        }
+        let redeemed = match self.endpoint.redeem(request, Attempt::first()).await {
+            Ok(redeemed) => redeemed,
+            Err(failure) if !failure.sent => return Err(Unfinished::again(unsent(failure.error), pending)),
+            Err(failure) => return Err(spent(failure)),
+        };
+        let claims = match verifier {
+            None => None,
+            Some(verifier) => match self.id_tokens.check(verifier, &pending, &redeemed).await {
+                Ok(claims) => claims,
+                Err(error) => {
+                    return Err(Unfinished::over(id_tokens::withdraw(&self.endpoint, redeemed, error).await));
+                }
+            },
+        };
+        Ok(Granted {
+            token_set: redeemed.token_set,
+            requested: pending.scope,
+            issuer: pending.issuer,
+            id_token: redeemed.id_token.filter(|_| claims.is_some()),
+            claims,
+            further: redeemed.further,
+        })
     }
 }
 

@@ -16,6 +16,8 @@ use crate::user_agent::UserAgentHash;
 /// Without a key that the tokens will be bound to, and with one in front of the scope.
 const PLAIN: u8 = 1;
 const BOUND: u8 = 2;
+/// So much more where a highest age stands in front of the scope.
+const AGED: u8 = 2;
 /// The longest that is written or read.
 const LONGEST: usize = 16 * 1024;
 
@@ -45,6 +47,8 @@ impl PendingAuthorization {
         // A key that never leaves its place is the endpoint's, also where this is finished.
         let dpop_key = self.dpop_key.as_ref().and_then(DpopKey::private_key);
         fields.extend(dpop_key.map(|key| key.expose().as_bytes()));
+        let max_age = self.max_age.map(|age| age.as_secs().to_be_bytes());
+        fields.extend(max_age.as_ref().map(<[u8; 8]>::as_slice));
         fields.push(self.scope.as_str().as_bytes());
         fields.extend(self.resources.iter().map(String::as_bytes));
         let length = 1 + fields.iter().map(|field| 2 + field.len()).sum::<usize>();
@@ -55,7 +59,8 @@ impl PendingAuthorization {
         }
         // The size is exact, so the buffer never moves.
         let mut bytes = Zeroizing::new(Vec::with_capacity(length));
-        bytes.push(if dpop_key.is_some() { BOUND } else { PLAIN });
+        let version = if dpop_key.is_some() { BOUND } else { PLAIN };
+        bytes.push(if max_age.is_some() { version + AGED } else { version });
         for field in fields {
             let length =
                 u16::try_from(field.len()).map_err(|_| Error::internal("16 KiB fit in two bytes"))?;
@@ -76,6 +81,10 @@ impl PendingAuthorization {
 
     fn read(bytes: &[u8], clock: &dyn Clock) -> Option<Self> {
         let (&version, rest) = bytes.split_first()?;
+        let (version, is_aged) = match version {
+            PLAIN | BOUND => (version, false),
+            _ => (version.checked_sub(AGED)?, true),
+        };
         if !matches!(version, PLAIN | BOUND) || bytes.len() > LONGEST {
             return None;
         }
@@ -97,6 +106,10 @@ impl PendingAuthorization {
             BOUND => Some(dpop_key(fields.next()?)?),
             _ => None,
         };
+        let max_age = match is_aged {
+            true => Some(Duration::from_secs(u64::from_be_bytes(fields.next()?.try_into().ok()?))),
+            false => None,
+        };
         let scope = Scope::parse(&fields.text()?).ok()?;
         let mut resources = Vec::new();
         while !fields.0.is_empty() {
@@ -115,6 +128,7 @@ impl PendingAuthorization {
             redirect_uri,
             scope,
             resources,
+            max_age,
             expires: clock.now().after(left),
             expires_wall,
             lifetime,

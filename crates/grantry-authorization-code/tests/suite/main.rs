@@ -11,6 +11,8 @@ mod bytes;
 #[cfg(test)]
 mod exchange;
 #[cfg(test)]
+mod id_tokens;
+#[cfg(test)]
 #[cfg(feature = "loopback")]
 mod loopback;
 #[cfg(test)]

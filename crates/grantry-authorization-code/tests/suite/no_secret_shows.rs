@@ -53,10 +53,11 @@ async fn req_b23_nothing_of_one_authorization_shows_from_beginning_to_end() {
     let callback = Callback::from_url(&back).unwrap();
     shown += &format!("{callback:?}");
     let granted = pending.finish(&case.flow, &case.user_agent, &callback).await.unwrap();
-    shown += &format!("{granted:?} {:#?} {:?}", granted, granted.nonce);
+    shown += &format!("{granted:?} {granted:#?}");
     let mut secrets = secrets(&case, &back);
     secrets.push(granted.refresh_token().unwrap().expose().to_owned());
     secrets.push(granted.token_set.token().expose().to_owned());
+    secrets.push(granted.id_token.unwrap().expose().to_owned());
     none_shows(&secrets, &shown);
 }
 

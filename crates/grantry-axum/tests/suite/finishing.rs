@@ -1,12 +1,15 @@
 //! How a login ends, for the person who began it and for everybody else.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use grantry::authorization_code::Page;
-use grantry_axum::{Logins, Outcome, ResultPages, respond};
-use grantry_testkit::{Decision, Endpoint, Fault};
+use grantry::Error;
+use grantry::authorization_code::{Granted, Page};
+use grantry_axum::{GrantKeeper, Logins, Outcome, Person, ResultPages, respond};
+use grantry_testkit::{Decision, Endpoint, Fault, IdTokenStyle};
 
 use crate::strays::{Panicking, Refusing};
 use crate::support::*;
@@ -266,9 +269,9 @@ async fn the_application_may_have_pages_of_its_own_and_they_are_kept_private() {
     impl ResultPages for BackToSettings {
         fn page(&self, outcome: &Outcome) -> Response {
             match outcome {
-                Outcome::Connected { person, service, missing_scope } => {
+                Outcome::Connected { person, service, missing_scope, claims } => {
                     assert_eq!((person.account().as_str(), service.as_str()), ("ada", "crm"));
-                    assert!(missing_scope.is_empty());
+                    assert!(missing_scope.is_empty() && claims.is_none(), "no ID token was asked for");
                     Redirect::to("/settings").into_response()
                 }
                 other => respond(&other.page()),
@@ -284,4 +287,52 @@ async fn the_application_may_have_pages_of_its_own_and_they_are_kept_private() {
     assert_eq!(seen.headers["referrer-policy"], "no-referrer");
     let other = app.browser("acme/ada").load("/oauth/callback").await;
     assert_eq!((other.status.as_u16(), title(&other)), (400, "Another browser"));
+}
+
+#[tokio::test]
+async fn req_e22_e23_who_logged_in_is_told_to_the_application_and_a_wrong_id_token_connects_nothing() {
+    /// Keeps whose the accounts at the service are.
+    #[derive(Debug, Default, Clone)]
+    struct Subjects(Arc<Mutex<Vec<String>>>);
+
+    #[async_trait]
+    impl GrantKeeper for Subjects {
+        async fn keep(&self, _: &Person, _: &str, granted: Granted) -> Result<(), Error> {
+            let claims = granted.claims.ok_or_else(|| Error::internal("openid was asked for"))?;
+            self.0.lock().unwrap().push(claims.subject().to_owned());
+            Ok(())
+        }
+    }
+
+    #[derive(Debug)]
+    struct Greeting;
+
+    impl ResultPages for Greeting {
+        fn page(&self, outcome: &Outcome) -> Response {
+            match outcome {
+                Outcome::Connected { claims: Some(claims), .. } => {
+                    claims.subject().to_owned().into_response()
+                }
+                other => respond(&other.page()),
+            }
+        }
+    }
+    let kept = Subjects::default();
+    let app = App::with(|_, server, clock| {
+        let flow = flow(server, clock).scope("openid").build().unwrap();
+        Logins::builder(Sessions, kept.clone(), in_memory(clock).1).service("crm", flow).pages(Greeting)
+    })
+    .await;
+    let mut browser = app.browser("acme/ada");
+    let back = browser.walk(&app.server, "crm").await;
+    let seen = browser.load(&back).await;
+    assert_eq!((seen.status, seen.body.as_str()), (StatusCode::OK, "resource-owner"));
+
+    app.server.with_authority(|authority, _| {
+        authority.settings_mut().id_token = IdTokenStyle::default().claim("nonce", "of another");
+    });
+    let back = browser.walk(&app.server, "crm").await;
+    assert_eq!(browser.load(&back).await.status.as_u16(), 502);
+    assert_eq!(*kept.0.lock().unwrap(), ["resource-owner"]);
+    assert_eq!(app.server.ledger().count(Endpoint::Revocation), 1);
 }

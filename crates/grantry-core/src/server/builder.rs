@@ -25,6 +25,7 @@ pub struct AuthorizationServerBuilder {
     pub(super) device_authorization_endpoint: Option<String>,
     pub(super) pushed_authorization_request_endpoint: Option<String>,
     pub(super) jwks_uri: Option<String>,
+    pub(super) userinfo_endpoint: Option<String>,
     pub(super) mtls_token_endpoint: Option<String>,
     pub(super) mtls_revocation_endpoint: Option<String>,
     pub(super) mtls_introspection_endpoint: Option<String>,
@@ -90,6 +91,7 @@ impl AuthorizationServerBuilder {
             device_authorization_endpoint: None,
             pushed_authorization_request_endpoint: None,
             jwks_uri: None,
+            userinfo_endpoint: None,
             mtls_token_endpoint: None,
             mtls_revocation_endpoint: None,
             mtls_introspection_endpoint: None,
@@ -144,6 +146,8 @@ impl AuthorizationServerBuilder {
         pushed_authorization_request_endpoint,
         /// Where the server publishes its keys.
         jwks_uri,
+        /// The UserInfo endpoint's URL.
+        userinfo_endpoint,
         /// The token endpoint's URL for clients with a certificate (RFC 8705 section 5, `mtls_endpoint_aliases`).
         mtls_token_endpoint,
         /// The revocation endpoint's URL for clients with a certificate.
@@ -360,6 +364,7 @@ impl AuthorizationServerBuilder {
                 &self.pushed_authorization_request_endpoint,
             )?,
             jwks: optional("JWKS URI", &self.jwks_uri)?,
+            userinfo: optional("UserInfo endpoint", &self.userinfo_endpoint)?,
         };
         if let Some(name) = self.kept_parameters.iter().find(|name| TOKENS.contains(&name.as_str())) {
             return Err(crate::Error::configuration(format!(

@@ -17,7 +17,7 @@ pub use facts::{
 };
 pub use learned::Learned;
 
-use crate::{Diagnosis, Error};
+use crate::Error;
 
 /// An authorization server: its endpoints, what it accepts and how its answers have to be read.
 ///
@@ -47,6 +47,7 @@ struct Endpoints {
     device_authorization: Option<Url>,
     pushed_authorization: Option<Url>,
     jwks: Option<Url>,
+    userinfo: Option<Url>,
 }
 
 impl AuthorizationServer {
@@ -112,6 +113,11 @@ impl AuthorizationServer {
     /// Where the server publishes its keys.
     pub fn jwks_uri(&self) -> Option<&Url> {
         self.endpoints.jwks.as_ref()
+    }
+
+    /// The UserInfo endpoint (OpenID Connect Core section 5.3).
+    pub fn userinfo_endpoint(&self) -> Option<&Url> {
+        self.endpoints.userinfo.as_ref()
     }
 
     /// Whether it names itself in every authorization response, in the parameter `iss` (RFC 9207 section 3).
@@ -198,10 +204,8 @@ impl AuthorizationServer {
             codes.into_iter().flatten().any(|code| code == cause.code)
         };
         let Some(found) = self.facts.error_causes.iter().find(named) else { return error };
-        let said = error.diagnosis();
-        let own = Diagnosis::new(said.party(), said.remedy().to_owned(), said.retry()).cause(found.cause);
-        let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
-        error.with_diagnosis(own)
+        let explained = error.diagnosis().named_cause(found.cause);
+        error.with_diagnosis(explained)
     }
 
     /// The prefix of the provider's own error codes inside `error_description`, such as `AADSTS`.
@@ -304,6 +308,7 @@ mod tests {
             start().device_authorization_endpoint(http),
             start().pushed_authorization_request_endpoint(http),
             start().jwks_uri(http),
+            start().userinfo_endpoint(http),
             start().mtls_token_endpoint(http),
             start().mtls_revocation_endpoint(http),
             start().mtls_introspection_endpoint(http),
@@ -340,7 +345,7 @@ mod tests {
             (error().with_oauth_code("odd"), "the second"),
         ] {
             let diagnosis = server.explain(explained).diagnosis();
-            assert_eq!(diagnosis.causes().next(), Some(first));
+            assert_eq!((diagnosis.causes().next(), diagnosis.as_named_cause()), (Some(first), Some(first)));
             assert!(diagnosis.causes().skip(1).eq(usual.causes()));
             assert_eq!((diagnosis.party(), diagnosis.retry()), (usual.party(), usual.retry()));
         }

@@ -18,6 +18,7 @@ struct Metadata {
     device_authorization_endpoint: Option<String>,
     pushed_authorization_request_endpoint: Option<String>,
     jwks_uri: Option<String>,
+    userinfo_endpoint: Option<String>,
     token_endpoint_auth_methods_supported: Option<Vec<String>>,
     code_challenge_methods_supported: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
@@ -97,6 +98,9 @@ pub(super) fn read(body: &[u8], issuer: &str, learned: Learned) -> Result<Author
     }
     if let Some(url) = found.jwks_uri {
         server = server.jwks_uri(url);
+    }
+    if let Some(url) = found.userinfo_endpoint {
+        server = server.userinfo_endpoint(url);
     }
     if let Some(names) = found.token_endpoint_auth_methods_supported {
         let known = names.iter().filter_map(|name| ClientAuthenticationMethod::from_name(name));

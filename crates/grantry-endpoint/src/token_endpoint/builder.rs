@@ -1,6 +1,6 @@
 //! Builds a token endpoint.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use grantry_core::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, Entropy, Error, Learned,
@@ -134,6 +134,7 @@ impl TokenEndpointBuilder {
             entropy: self.entropy,
             observer: self.observer,
             server_clock,
+            server_keys: OnceLock::new(),
         })))
     }
 

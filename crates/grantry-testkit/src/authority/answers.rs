@@ -101,6 +101,8 @@ struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<serde_json::Value>,
 }
 
@@ -131,6 +133,7 @@ fn write(issued: &Issued, style: &AnswerStyle, issued_token_type: Option<String>
         },
         refresh_in: style.refresh_in.map(|d| d.as_secs()),
         refresh_token: issued.refresh_token.clone(),
+        id_token: issued.id_token.clone(),
         scope: match style.scope {
             _ if scope.is_empty() => None,
             ScopeForm::Text => Some(scope.as_str().into()),
@@ -149,6 +152,7 @@ fn write(issued: &Issued, style: &AnswerStyle, issued_token_type: Option<String>
         ("expires_in", body.expires_in.map(|_| seconds.to_string())),
         ("refresh_in", body.refresh_in.map(|n| n.to_string())),
         ("refresh_token", body.refresh_token),
+        ("id_token", body.id_token),
         ("scope", body.scope.map(|_| scope.as_str().to_owned())),
     ];
     for (name, value) in others {

@@ -40,8 +40,8 @@ pub(super) fn answer(
     match check(&parameters) {
         Err(error) => response.add("error", error),
         Ok((challenge, scope)) => {
-            let thumbprint = parameters.value("dpop_jkt");
-            let asked = Asked { client: &client, redirect_uri, challenge, thumbprint, scope };
+            let (thumbprint, nonce) = (parameters.value("dpop_jkt"), parameters.value("nonce"));
+            let asked = Asked { client: &client, redirect_uri, challenge, thumbprint, nonce, scope };
             decide(authority, asked, &mut response, at);
         }
     }
@@ -70,6 +70,7 @@ struct Asked<'a> {
     challenge: &'a str,
     /// The key that the code is bound to (RFC 9449 section 10).
     thumbprint: Option<&'a str>,
+    nonce: Option<&'a str>,
     scope: Scope,
 }
 
@@ -99,6 +100,8 @@ fn decide(authority: &mut Authority, asked: Asked<'_>, response: &mut Response, 
         scope,
         redirect_uri: asked.redirect_uri.to_owned(),
         challenge: asked.challenge.to_owned(),
+        nonce: asked.nonce.map(str::to_owned),
+        authenticated: at.wall,
         expires: at.now.after(authority.settings.code_lifetime),
         grant: None,
     };

@@ -53,5 +53,5 @@ pub(super) fn redeem(
     let lifetime = authority.settings.token_lifetime;
     let subject = claims.sub.into();
     let access_token = authority.store.access_token(client.id(), subject, scope.clone(), None, lifetime, at);
-    Ok(Issued { access_token, refresh_token: None, lifetime, scope })
+    Ok(Issued { access_token, refresh_token: None, id_token: None, lifetime, scope })
 }

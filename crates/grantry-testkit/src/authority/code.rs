@@ -6,7 +6,7 @@ use grantry_jose::{base64url, sha256};
 
 use super::answers::Refusal;
 use super::store::{Issued, StoredGrant};
-use super::{Authority, Moment};
+use super::{Authority, Moment, id_token};
 use crate::{ReceivedRequest, RegisteredClient};
 
 const NOT_VALID: Refusal = Refusal::new("invalid_grant", "the code is not valid");
@@ -37,7 +37,7 @@ pub(super) fn exchange(
         authority.store.codes.remove(code);
         return Err(NOT_VALID);
     }
-    let (subject, scope) = (stored.subject, stored.scope);
+    let (subject, scope) = (stored.subject.clone(), stored.scope.clone());
     let grant = StoredGrant {
         client: client.id().clone(),
         subject: subject.clone(),
@@ -52,5 +52,6 @@ pub(super) fn exchange(
     let refresh_token = Some(authority.store.refresh_token(grant));
     let access_token =
         authority.store.access_token(client.id(), subject, scope.clone(), Some(grant), lifetime, at);
-    Ok(Issued { access_token, refresh_token, lifetime, scope })
+    let id_token = id_token::issue(authority, &stored, &access_token, at)?;
+    Ok(Issued { access_token, refresh_token, id_token, lifetime, scope })
 }

@@ -111,7 +111,7 @@ pub(super) fn redeem(
             let refresh_token = Some(authority.store.refresh_token(grant));
             let access_token =
                 authority.store.access_token(client.id(), subject, scope.clone(), Some(grant), lifetime, at);
-            Ok(Issued { access_token, refresh_token, lifetime, scope })
+            Ok(Issued { access_token, refresh_token, id_token: None, lifetime, scope })
         }
     }
 }

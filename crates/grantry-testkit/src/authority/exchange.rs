@@ -52,7 +52,7 @@ pub(super) fn exchange(
         authority.store.opaque("other")
     };
     Ok(Exchanged {
-        issued: Issued { access_token, refresh_token: None, lifetime, scope },
+        issued: Issued { access_token, refresh_token: None, id_token: None, lifetime, scope },
         token_type: requested.to_owned(),
         presentable,
     })

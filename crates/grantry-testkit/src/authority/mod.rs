@@ -9,14 +9,17 @@ mod code;
 mod decisions;
 mod device;
 mod exchange;
+mod id_token;
 mod introspection;
 mod metadata;
 mod pushed;
 mod refresh;
 mod revocation;
 mod settings;
+mod signing_keys;
 mod store;
 mod token;
+mod user_info;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,8 +36,10 @@ use crate::{Endpoint, ReceivedRequest, RegisteredClient, SeededEntropy};
 use answers::Refusal;
 use assertion::SeenAssertions;
 pub use decisions::{Decision, DeviceDecision, ResponseIssuer, ResponseState};
+pub use id_token::{IdTokenSignature, IdTokenStyle};
 pub(crate) use metadata::{METHODS, Metadata};
 pub use settings::{AnswerStyle, ExpiresIn, ScopeForm, ScopePolicy, Settings};
+use signing_keys::SigningKeys;
 use store::{Store, StoredGrant};
 
 /// The person who decides, where nobody else was named.
@@ -134,6 +139,7 @@ pub struct Authority {
     store: Store,
     assertions: SeenAssertions,
     proofs: Proofs,
+    signing_keys: SigningKeys,
 }
 
 impl Authority {
@@ -149,6 +155,7 @@ impl Authority {
             store: Store::new(entropy),
             assertions: SeenAssertions::default(),
             proofs: Proofs::new("as"),
+            signing_keys: SigningKeys::default(),
         }
     }
 
@@ -165,6 +172,8 @@ impl Authority {
             Endpoint::Introspection => {
                 accept(request).and_then(|()| introspection::answer(self, request, at))
             }
+            Endpoint::Keys => signing_keys::answer(self, request),
+            Endpoint::UserInfo => user_info::answer(self, request, at),
             Endpoint::Resource | Endpoint::Unknown => Err(Refusal::not_found()),
         };
         let answer = answer.unwrap_or_else(Answer::from);
@@ -188,6 +197,8 @@ impl Authority {
             Some("/device_authorization") => Endpoint::DeviceAuthorization,
             Some("/revoke") => Endpoint::Revocation,
             Some("/introspect") => Endpoint::Introspection,
+            Some("/jwks") => Endpoint::Keys,
+            Some("/userinfo") => Endpoint::UserInfo,
             _ => Endpoint::Unknown,
         }
     }
@@ -234,6 +245,11 @@ impl Authority {
     /// A person types a user code in and declines. `false` where there is no such code, or not any more.
     pub fn deny_device(&mut self, user_code: &str, at: Moment) -> bool {
         device::decide(self, user_code, false, at)
+    }
+
+    /// Signs ID tokens with new keys from now on, under new ids; those before are published no more.
+    pub fn rotate_signing_keys(&mut self) {
+        self.signing_keys.rotate();
     }
 
     /// Takes back every access token issued so far.

@@ -36,7 +36,7 @@ pub(super) fn refresh(
     let lifetime = authority.settings.token_lifetime;
     let access_token =
         authority.store.access_token(client.id(), subject, scope.clone(), Some(stored.grant), lifetime, at);
-    Ok(Issued { access_token, refresh_token, lifetime, scope })
+    Ok(Issued { access_token, refresh_token, id_token: None, lifetime, scope })
 }
 
 /// Whether the token would be accepted at the moment, without spending it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use grantry_core::{AssertionAudience, Rotation, Scope};
 
-use super::{Decision, DeviceDecision, ResponseIssuer, ResponseState};
+use super::{Decision, DeviceDecision, IdTokenStyle, ResponseIssuer, ResponseState};
 use crate::ProofPolicy;
 
 /// What the server grants of the scope that a client asks for (RFC 6749 section 3.3).
@@ -149,6 +149,11 @@ pub struct Settings {
     pub requires_pushed_requests: bool,
     /// What is made of proofs of possession (RFC 9449): they are taken, and not asked for, if not set.
     pub proofs: ProofPolicy,
+    /// How ID tokens are made, which the answer to a code has where the scope holds `openid`: as OpenID Connect has them,
+    /// signed by RS256, if not set.
+    pub id_token: IdTokenStyle,
+    /// The `sub` of the UserInfo endpoint's answers; the person's if not set.
+    pub user_info_subject: Option<String>,
     /// What polls of device authorizations are answered with; what the person decides if not set.
     pub device_decision: DeviceDecision,
     /// How long device codes and user codes live; 600 s if not set.
@@ -174,6 +179,8 @@ impl Default for Settings {
             request_uri_lifetime: Duration::from_secs(60),
             requires_pushed_requests: false,
             proofs: ProofPolicy::default(),
+            id_token: IdTokenStyle::default(),
+            user_info_subject: None,
             device_decision: DeviceDecision::default(),
             device_code_lifetime: Duration::from_secs(600),
             device_interval: Some(Duration::from_secs(5)),

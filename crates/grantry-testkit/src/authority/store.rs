@@ -54,6 +54,9 @@ pub(crate) struct StoredCode {
     pub(crate) scope: Scope,
     pub(crate) redirect_uri: String,
     pub(crate) challenge: String,
+    pub(crate) nonce: Option<String>,
+    /// When the person logged in.
+    pub(crate) authenticated: Timestamp,
     pub(crate) expires: Instant,
     /// What its first use brought.
     pub(crate) grant: Option<u64>,
@@ -83,6 +86,7 @@ pub(crate) struct StoredDevice {
 pub(crate) struct Issued {
     pub(crate) access_token: String,
     pub(crate) refresh_token: Option<String>,
+    pub(crate) id_token: Option<String>,
     pub(crate) lifetime: Duration,
     pub(crate) scope: Scope,
 }

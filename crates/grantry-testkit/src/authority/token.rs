@@ -88,7 +88,7 @@ fn client_credentials(
     let lifetime = authority.settings.token_lifetime;
     let subject = client.id().as_str().into();
     let access_token = authority.store.access_token(client.id(), subject, scope.clone(), None, lifetime, at);
-    Ok(Issued { access_token, refresh_token: None, lifetime, scope })
+    Ok(Issued { access_token, refresh_token: None, id_token: None, lifetime, scope })
 }
 
 /// The scope that the request names, if it names one.

@@ -75,6 +75,31 @@
 //!
 //! What a person sees in the end is a plain page in words of ours, or the application's own (`ResultPages`).
 //!
+//! # Who logged in
+//!
+//! With `openid` in the scope the server adds an ID token, a signed statement of who the person is (OpenID Connect Core). It is
+//! checked before anything else of the answer is used: [`Granted::claims`](crate::authorization_code::Granted::claims) is there,
+//! and right, or there are no tokens.
+//!
+//! | what could go wrong | what holds |
+//! |---|---|
+//! | somebody else than the server made the token | its signature is by a key that the server publishes; the algorithm is the registered one, RS256 unless [`id_token_algorithms`](crate::authorization_code::AuthorizationCodeBuilder::id_token_algorithms) says otherwise; `none` and HMAC are no signatures |
+//! | it is of another server, tenant or client | `iss`, `aud` and `azp` are compared to the last character; another audience has to be named (`trusted_audience`) |
+//! | a code or an answer of another login was injected | the nonce is that of this login, compared in constant time; a nonce that nobody sent is refused too |
+//! | the access token beside it is another's | `at_hash`, where the server sends one |
+//! | it is old, or the clocks differ | `exp`, `iat` and `nbf` by the server's clock, as its answers tell it, with 60 s of leeway; `auth_time`, where `max_age` was asked for |
+//! | the server exchanges its keys | a token whose key is not known has them fetched again, once a minute at most, whatever tokens come |
+//! | the server gives out no keys, or nonsense | the keys at hand serve for a day; without any nothing is spent, and the same response can be finished later |
+//!
+//! A wrong ID token ends the login: the tokens that came along are revoked, and given to nobody. The server's issuer and JWKS URI
+//! have to be known: from its metadata ([`Discovery`](crate::Discovery)), or named
+//! ([`issuer`](crate::AuthorizationServerBuilder::issuer), [`jwks_uri`](crate::AuthorizationServerBuilder::jwks_uri)). Where
+//! `openid` is asked for and only the access token is of interest, `without_id_token` says so. Services of a `Grantry` whose
+//! server has neither are treated like that by themselves.
+//!
+//! A person is the pair of issuer and subject. [`UserInfoEndpoint`](crate::UserInfoEndpoint) tells more of them, and only of the
+//! same subject.
+//!
 //! # After the consent
 //!
 //! [`keep_granted`](crate::keep_granted) puts what came into the vault as the grant of a service and account; `grantry-axum` does

@@ -126,6 +126,7 @@
 //! request waits for a token.
 //!
 //! ```
+//! # #[cfg(feature = "tower")]
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
 //! # let test = grantry_testkit::TestServer::builder().client(client).build();

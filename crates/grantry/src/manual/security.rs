@@ -1,29 +1,7 @@
-//! Security: what is protected, and what is not.
+//! Security: secrets in memory, addresses, proxies and logs.
 //!
-//! # What is protected, and from whom
-//!
-//! Client secrets and signing keys, refresh tokens, access tokens, and that a service gets a token when it needs
-//! one.
-//!
-//! | who attacks | what holds |
-//! |---|---|
-//! | reads or changes traffic | https with verified certificate and host name, TLS 1.2 or newer; no switch turns it off |
-//! | runs a server that we are sent to | no redirect is followed on a call to an authorization server; the address guard below |
-//! | runs an authorization server | 256 KiB of an answer are read at most, in bounded time; it is classified before it is parsed; nothing of a body goes into an error |
-//! | runs a resource server | a token goes to named origins only, and not along with a redirect to another; at most three sends a request, one renewal in five seconds because of refusals |
-//! | reads logs, traces, metrics | no secret has `Display` or `Serialize`; every `Debug` prints `[redacted]` |
-//! | is one tenant among several | sources are found by tenant, service and account together, hashed with a seed of the process |
-//! | stops the authorization server | fit tokens are served on; retries are bounded and spread; the queue of waiters has an end |
-//!
-//! It does **not** protect against
-//!
-//! * code in the same process: types keep secrets apart so that mistakes do not compile, not so that code cannot
-//!   read memory;
-//! * a memory dump of a running process, or an operating system, a clock or a source of randomness that lies;
-//! * an authorization server that gives tokens to whom it should not, or a certificate authority that you added;
-//! * somebody who may read loopback traffic of this machine;
-//! * a bearer token once it is out: who has it can use it until it expires. Keep lifetimes short, or bind
-//!   tokens to a key ([`binding`](super::binding)).
+//! This page tells what the library does with secrets, addresses and logs. Who attacks, what holds and what does not is in the
+//! [threat model](super::threat_model).
 //!
 //! # Secrets in memory
 //!

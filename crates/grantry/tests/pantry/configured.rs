@@ -4,8 +4,8 @@ use std::path::Path;
 
 use grantry::config::{Config, Loaded, Source, SystemSurroundings};
 use grantry::pantry::Grantry;
-use grantry::vault::LocalKey;
 use grantry::vault::access::Principal;
+use grantry::vault::{LocalKey, RotationPolicy};
 use grantry::{ErrorKind, TokenSource};
 use grantry_testkit::{Endpoint, Fault, RegisteredClient, TestServer};
 
@@ -51,6 +51,10 @@ async fn a_configuration_opens_everything_and_a_newer_one_takes_effect() {
     let first = source.token().await.unwrap();
     assert_eq!(server.ledger().count(Endpoint::Token), 1);
     assert!(folder.path().join("grantry.db").exists() && folder.path().join("trail").exists());
+
+    // The key file is one of the keys that are rotated.
+    let ages = billing.vault().key_ages(&RotationPolicy::default(), None, 10).await.unwrap();
+    assert!(ages.iter().any(|age| age.provider_key.is_some()), "{ages:?}");
 
     // The same again drops no token.
     pantry.reconfigure(load(folder.path(), &crm(&server, "contacts.read"))).await.unwrap();
