@@ -121,6 +121,11 @@ impl Wishes {
 }
 
 impl IdTokens {
+    /// Whether an ID token can be checked here, and is wanted where one is asked for.
+    pub(crate) fn can_check(&self) -> bool {
+        self.verifier.is_some()
+    }
+
     /// Whether what was begun can be finished here: an ID token that is wanted can be checked.
     pub(crate) fn can_finish(&self, pending: &PendingAuthorization) -> bool {
         pending.nonce.is_none() || self.verifier.is_some()

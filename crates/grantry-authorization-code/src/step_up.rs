@@ -23,7 +23,7 @@ const MOST: usize = 10_000;
 
 impl AuthorizationCode {
     /// The same flow for what a resource server asks for: the scope of this flow, what was granted, and what is needed; and
-    /// the login that is needed (`acr_values`, `max_age`). Nothing is counted: see [`StepUps`].
+    /// the login that is needed (`acr_values`, `max_age`; of two ages the shorter). Nothing is counted: see [`StepUps`].
     ///
     /// What the flow begins is finished by this one as well, which has the same server, client and redirect URI.
     ///
@@ -40,9 +40,15 @@ impl AuthorizationCode {
         }
         let mut more = self.clone();
         more.target.scope = self.target.scope.union(granted).union(needed.scope());
-        more.nonce = self.nonce || more.target.scope.contains("openid");
+        more.nonce = self.nonce || (more.target.scope.contains("openid") && self.id_tokens.can_check());
         let acr_values = (!needed.acr_values().is_empty()).then(|| needed.acr_values().join(" "));
-        let max_age = needed.max_age().map(|age| age.as_secs().to_string());
+        let own_age =
+            self.fixed.iter().find(|(name, _)| name == "max_age").and_then(|(_, age)| age.parse().ok());
+        let max_age =
+            needed.max_age().map(|age| own_age.map_or(age, |own| age.min(Duration::from_secs(own))));
+        // Where an ID token comes along, it has to say that the login is as new as was asked for.
+        more.max_age = max_age.or(self.max_age).filter(|_| more.nonce);
+        let max_age = max_age.map(|age| age.as_secs().to_string());
         for (name, value) in [("acr_values", acr_values), ("max_age", max_age)] {
             if let Some(value) = value {
                 more.fixed.retain(|(other, _)| other != name);

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, HeaderValue, REFERRER_POLICY, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use axum::routing::get;
 use grantry::authorization_code::{AuthorizationCode, AuthorizationCodes};
 use grantry::vault::PrincipalVault;
-use grantry::{Entropy, Error, ServiceName, SystemEntropy, TenantId};
+use grantry::{Entropy, Error, Scope, ServiceName, SystemEntropy, TenantId};
 
 use crate::outcome::{Outcome, PlainPages, ResultPages};
 use crate::{GrantKeeper, PendingPlace, People, VaultKeeper, callback, start};
@@ -68,6 +69,35 @@ impl Logins {
             .route(&format!("{path}/callback"), callback.clone().head(not_allowed))
             .route(&format!("{path}/callback/{{service}}"), callback.head(not_allowed))
             .with_state(Arc::clone(&self.0))
+    }
+
+    /// The answer to a request of a person's browser for which a resource server wants more scope, or another login: it sends
+    /// the browser to the service's authorization server, and from there to the callback as always. `refusal` is the error
+    /// of the client that presented the token, `granted` the token's scope.
+    ///
+    /// A browser is sent a bounded number of times, as [`StepUps`](grantry::authorization_code::StepUps) has it; where nobody
+    /// can be asked any more the answer is a page that says so. Other requests than navigations are not sent anywhere.
+    ///
+    /// ```
+    /// use axum::body::Body;
+    /// use axum::http::{Response, request::Parts};
+    /// use grantry::{Error, Scope};
+    /// use grantry_axum::Logins;
+    ///
+    /// /// For an error that carries the challenge of a resource server.
+    /// async fn refused(logins: &Logins, request: &Parts, error: &Error, granted: &Scope) -> Option<Response<Body>> {
+    ///     error.challenge()?;
+    ///     Some(logins.step_up("crm", request, error, granted).await)
+    /// }
+    /// ```
+    pub async fn step_up(
+        &self,
+        service: &str,
+        request: &Parts,
+        refusal: &Error,
+        granted: &Scope,
+    ) -> Response<Body> {
+        start::step_up(&self.0, service, request, refusal, granted).await
     }
 }
 

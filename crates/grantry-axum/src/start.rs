@@ -8,7 +8,7 @@ use axum::http::header::{HeaderValue, LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{Response, StatusCode};
 use grantry::authorization_code::UserAgentBinding;
-use grantry::{Error, ErrorKind};
+use grantry::{Error, ErrorKind, Scope};
 
 use crate::logins::{Inner, private};
 use crate::outcome::Outcome;
@@ -20,11 +20,35 @@ pub(crate) async fn start(
     Path(service): Path<String>,
     parts: Parts,
 ) -> Response<Body> {
-    match begin(&inner, &service, &parts).await {
+    answer(&inner, begin(&inner, &service, &parts, Why::Connect).await)
+}
+
+/// Sends the browser off once more, for what a resource server wants.
+pub(crate) async fn step_up(
+    inner: &Inner,
+    service: &str,
+    parts: &Parts,
+    refusal: &Error,
+    granted: &Scope,
+) -> Response<Body> {
+    answer(inner, begin(inner, service, parts, Why::More { refusal, granted }).await)
+}
+
+fn answer(inner: &Inner, begun: Result<Response<Body>, Ended>) -> Response<Body> {
+    match begun {
         Ok(response) => response,
         Err(Ended::Here(outcome)) => inner.answer(&outcome),
         Err(Ended::ByTheApplication(response)) => private(*response),
     }
+}
+
+/// What the person is asked for.
+#[derive(Clone, Copy)]
+enum Why<'a> {
+    /// What the service's flow asks for.
+    Connect,
+    /// What a request was refused for, besides.
+    More { refusal: &'a Error, granted: &'a Scope },
 }
 
 /// Why a request goes no further.
@@ -39,7 +63,7 @@ impl From<Outcome> for Ended {
     }
 }
 
-async fn begin(inner: &Inner, service: &str, parts: &Parts) -> Result<Response<Body>, Ended> {
+async fn begin(inner: &Inner, service: &str, parts: &Parts, why: Why<'_>) -> Result<Response<Body>, Ended> {
     if requests::is_in_advance(&parts.headers) || requests::is_no_navigation(&parts.headers) {
         return Err(Outcome::OnlyLooking.into());
     }
@@ -54,7 +78,13 @@ async fn begin(inner: &Inner, service: &str, parts: &Parts) -> Result<Response<B
     let is_new = known.is_none();
     let binding = known.unwrap_or_else(|| UserAgentBinding::new(&*inner.entropy));
     let location = async {
-        let redirect = inner.codes_of(person.tenant())?.begin_for(service, &binding, &person.note()).await?;
+        let (codes, note) = (inner.codes_of(person.tenant())?, person.note());
+        let redirect = match why {
+            Why::Connect => codes.begin_for(service, &binding, &note).await?,
+            Why::More { refusal, granted } => {
+                codes.step_up_for(service, &binding, &note, refusal, granted).await?
+            }
+        };
         let location = redirect.into_location()?;
         let mut location = HeaderValue::try_from(location.as_str())
             .map_err(|_| Error::internal("the authorization endpoint's URL is no header"))?;

@@ -11,6 +11,8 @@
 ///         Error::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
 ///             format!("ask for more: {:?}", error.needed_scope())
 ///         }
+///         // Another login of the person: what asks them for it reads this challenge.
+///         Error::Token(error) if error.challenge().is_some() => "have the person log in".to_owned(),
 ///         Error::Token(error) => error.diagnosis().remedy().to_owned(),
 ///         Error::Request(error) if error.is_timeout() => "be patient".to_owned(),
 ///         _ => "see the message".to_owned(),

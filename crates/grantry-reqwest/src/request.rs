@@ -100,7 +100,9 @@ impl AuthorizedRequestBuilder {
     ///
     /// * `OriginNotAllowed` where the URL or a `Host` header leads elsewhere, and `Configuration` where the
     ///   request has an `Authorization` header or the token is bound to a client certificate: nothing was sent;
-    /// * `InsufficientScope` after a 403 (or 401) that says so, with the scope that is needed;
+    /// * `InsufficientScope` after a 403 (or 401) that says so, with the scope that is needed, and
+    ///   `InsufficientAuthentication` where the person has to log in anew; both carry the
+    ///   [`challenge`](grantry_core::Error::challenge), of which `StepUps` of the authorization code flow makes a request;
     /// * `TokenRejected` where the token stays refused after a renewal, or the renewal brings the same token;
     /// * any kind that [`TokenSource::token`](grantry_core::TokenSource::token) gives.
     ///

@@ -17,6 +17,8 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///         Error::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
 ///             format!("ask for more: {:?}", error.needed_scope())
 ///         }
+///         // Another login of the person: what asks them for it reads this challenge.
+///         Error::Token(error) if error.challenge().is_some() => "have the person log in".to_owned(),
 ///         Error::Token(error) => error.diagnosis().remedy().to_owned(),
 ///         _ => "see the message".to_owned(),
 ///     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantry_authorization_code::*;
 use grantry_core::presenting::{Challenges, StepUp};
 use grantry_core::{Error, ErrorKind, Party, Retry, Scope, Stage};
-use grantry_testkit::{Endpoint, Form, ManualClock};
+use grantry_testkit::{Endpoint, Form, IdTokenStyle, ManualClock};
 
 use crate::support::{Case, builder, query, refused, test_server};
 
@@ -83,6 +83,46 @@ async fn req_e06_a_login_that_is_asked_for_goes_into_the_request_as_it_was_asked
     let form =
         pushed.iter().find(|e| e.endpoint == Endpoint::PushedAuthorization).unwrap().request.form().clone();
     assert_eq!(form.expose("acr_values"), Some("mfa hwk"));
+}
+
+#[tokio::test]
+async fn req_e06_e22_the_id_token_of_a_step_up_has_to_say_that_the_login_is_as_new_as_was_asked_for() {
+    use grantry_core::Clock;
+    for (own, asked_for) in [(None, "300"), (Some(200), "200"), (Some(900), "300")] {
+        let case = Case::with(|builder| {
+            let builder = builder.scope("openid read");
+            own.into_iter().fold(builder, |builder, age| builder.max_age(Duration::from_secs(age)))
+        });
+        let more = StepUps::new().flow("ada", &case.flow, &refusal(LOGIN), &Scope::EMPTY).unwrap();
+        for (ago, is_right) in [(100, true), (1000, false)] {
+            let at = case.clock.wall().before(Duration::from_secs(ago)).as_unix_seconds();
+            case.set(|settings| settings.id_token = IdTokenStyle::default().claim("auth_time", at));
+            let (redirect, pending) = more.begin(&case.user_agent).await.unwrap();
+            let location = redirect.into_location().unwrap();
+            assert_eq!(query(&location).expose("max_age"), Some(asked_for));
+            let back = case.server.visit(&location).await.unwrap();
+            // By the flow that it was made of, as the callback of a web application does.
+            let callback = Callback::from_url(&back).unwrap();
+            let finished = pending.finish(&case.flow, &case.user_agent, &callback).await;
+            assert_eq!(finished.is_ok(), is_right, "{ago} s ago: {finished:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn req_e06_a_flow_that_wants_no_id_tokens_wants_none_after_a_step_up_either() {
+    let case = Case::with(|builder| builder.scope("read").without_id_token());
+    let more = StepUps::new().flow("ada", &case.flow, &more_scope("openid"), &scope("read")).unwrap();
+    let (redirect, pending) = more.begin(&case.user_agent).await.unwrap();
+    let location = redirect.into_location().unwrap();
+    assert_eq!(
+        (query(&location).expose("nonce"), query(&location).expose("scope")),
+        (None, Some("openid read"))
+    );
+    let back = case.server.visit(&location).await.unwrap();
+    let callback = Callback::from_url(&back).unwrap();
+    let granted = pending.finish(&case.flow, &case.user_agent, &callback).await.unwrap();
+    assert!(granted.scope().contains("openid") && granted.id_token.is_none() && granted.claims.is_none());
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ mod mix_up;
 #[cfg(test)]
 mod starting;
 #[cfg(test)]
+mod stepping_up;
+#[cfg(test)]
 mod strays;
 #[cfg(test)]
 mod support;

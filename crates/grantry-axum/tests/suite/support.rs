@@ -45,6 +45,7 @@ pub(crate) struct App {
     pub(crate) server: Arc<TestServer>,
     pub(crate) backend: Arc<MemoryVault>,
     pub(crate) vault: PrincipalVault,
+    pub(crate) logins: Logins,
     pub(crate) router: Router,
 }
 
@@ -98,8 +99,9 @@ impl App {
             vault.create_tenant(tenant).await.unwrap();
         }
         let logins = builder(&vault, &clock).service("crm", flow(&server, &clock).build().unwrap());
-        let router = change(logins, &server, &clock).build().unwrap().router();
-        Self { clock, server: Arc::new(server), backend, vault, router }
+        let logins = change(logins, &server, &clock).build().unwrap();
+        let router = logins.router();
+        Self { clock, server: Arc::new(server), backend, vault, logins, router }
     }
 
     /// Another process with the same services and the same store.

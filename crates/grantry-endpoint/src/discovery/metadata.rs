@@ -49,6 +49,7 @@ impl Metadata {
             &self.device_authorization_endpoint,
             &self.pushed_authorization_request_endpoint,
             &self.jwks_uri,
+            &self.userinfo_endpoint,
         ];
         let aliases = self.mtls_endpoint_aliases.iter().flat_map(|aliases| {
             [
@@ -190,9 +191,7 @@ mod tests {
     }
     #[test]
     fn req_e20_a_server_on_the_network_does_not_lead_to_plain_http_on_this_machine() {
-        for name in
-            ["authorization_endpoint", "revocation_endpoint", "jwks_uri", "device_authorization_endpoint"]
-        {
+        for name in ["authorization_endpoint", "revocation_endpoint", "jwks_uri", "userinfo_endpoint"] {
             let body = |issuer: &str| {
                 format!(
                     r#"{{"issuer":"{issuer}","token_endpoint":"{issuer}/t","{name}":"http://127.0.0.1:631/x"}}"#

@@ -3,7 +3,8 @@
 use grantry_core::{Attempt, AuthorizationServer, Error, Thumbprint};
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, DeviceAuthorizationRequest, Discovery, IntrospectionEndpoint,
-    PushedAuthorizationRequest, RevocationEndpoint, TokenEndpoint, TokenRequest, Transport, TransportFailure,
+    PushedAuthorizationRequest, RevocationEndpoint, ServerKeys, TokenEndpoint, TokenRequest, Transport,
+    TransportFailure,
 };
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ fn document(issuer: &str, at: &str) -> String {
         )
     };
     format!(
-        r#"{{"issuer":"{issuer}","authorization_endpoint":"{at}/authorize","jwks_uri":"{at}/jwks",{},
+        r#"{{"issuer":"{issuer}","authorization_endpoint":"{at}/authorize","jwks_uri":"{at}/jwks","userinfo_endpoint":"{at}/me",{},
         "mtls_endpoint_aliases":{{{}}}}}"#,
         endpoints(at),
         endpoints(&at.replace("https://", "https://mtls."))
@@ -46,6 +47,7 @@ async fn ask_all(endpoint: &TokenEndpoint) {
     let _ = IntrospectionEndpoint::of(endpoint).unwrap().introspect(&"a".into()).await;
     let _ = DeviceAuthorizationRequest::to(endpoint).unwrap().send().await;
     let _ = PushedAuthorizationRequest::to(endpoint).unwrap().send().await;
+    let _ = ServerKeys::of(endpoint).unwrap().ready().await;
 }
 
 async fn learned_of(
@@ -54,14 +56,14 @@ async fn learned_of(
     learned: bool,
     mutual: bool,
 ) -> Result<Vec<(String, bool)>, Error> {
-    let refusals = (0..5).map(|_| Ok(answer(503, "")));
+    let refusals = (0..6).map(|_| Ok(answer(503, "")));
     let script = Script::new(std::iter::once(Ok(answer(200, document(issuer, at)))).chain(refusals));
     let discovery = Discovery::new(issuer, script.clone())?;
     let discovery = if learned { discovery.learned() } else { discovery };
     let found = discovery.discover().await?;
     // The facts alone, as whoever keeps them has them: they know where they come from.
     let facts: AuthorizationServer = found.server().to_builder().build()?;
-    for url in [facts.authorization_endpoint(), facts.jwks_uri()] {
+    for url in [facts.authorization_endpoint(), facts.jwks_uri(), facts.userinfo_endpoint()] {
         let url = url.unwrap();
         assert_eq!(facts.is_learned(url), learned || at != issuer, "{url}");
     }
@@ -85,13 +87,13 @@ async fn req_e20_e21_every_endpoint_of_metadata_is_guarded_by_its_facts_also_thr
     ] {
         let asked = learned_of(issuer, at, learned, mutual).await.unwrap();
         let paths: Vec<&str> = asked.iter().map(|(url, _)| &url[url.rfind('/').unwrap()..]).collect();
-        assert_eq!(paths, ["/token", "/revoke", "/introspect", "/device", "/par"]);
+        assert_eq!(paths, ["/token", "/revoke", "/introspect", "/device", "/par", "/jwks"]);
         for (url, flag) in &asked {
-            assert_eq!(
-                (*flag, url.contains("mtls.")),
-                (guarded, mutual),
-                "{url} of {at}, learned: {learned}"
-            );
+            // Keys are the same for everybody: they have no alias.
+            let aliased = mutual && !url.ends_with("/jwks");
+            assert_eq!(url.contains("mtls."), aliased, "{url}");
+            let guarded = if url.ends_with("/jwks") { learned || at != issuer } else { guarded };
+            assert_eq!(*flag, guarded, "{url} of {at}, learned: {learned}");
         }
     }
 }

@@ -77,6 +77,10 @@
 //! ...
 //! ```
 //!
+//! A program that is at the person's browser asks them at once: [`logins`](super::logins) has the two lines that make a request of the
+//! refusal. The same is so for [`InsufficientAuthentication`](crate::ErrorKind::InsufficientAuthentication), by which a resource
+//! server asks for a login that is stronger or newer.
+//!
 //! A changed scope makes other tokens: those of before are not handed out any more. A person's consent covers what they consented
 //! to, so they have to consent anew: [`logins`](super::logins#when-a-resource-wants-more) leads from the refusal to that request. What an administrator has to grant (Microsoft's application permissions, say) no request
 //! can bring: the provider's console has to. `invalid_scope` is something else: the server does not know the scope, or the client
