@@ -4,6 +4,7 @@
 //! grantry auth set --service crm --client-id $CLIENT_ID --client-secret-stdin --token-url https://as.example.com/token
 //! grantry auth token --service crm
 //! grantry auth rotate --service crm --client-secret-stdin
+//! grantry auth login --service calendar --client-id $CLIENT_ID --public --issuer https://as.example.com
 //! grantry auth list
 //! grantry auth remove --service crm
 //! ```
@@ -13,6 +14,10 @@
 //! The vault is a folder: `--vault`, else `GRANTRY_VAULT`, else `grantry` in the user's data folder (`XDG_DATA_HOME`, or
 //! `~/.local/share`). It holds `grantry.db`, `grantry.key` (or what `--key-file` and `GRANTRY_KEY_FILE` name) and
 //! `lifeboats`. `grantry vault init` makes it; so does the first `grantry auth set`, which says where.
+//!
+//! With `--config`, or `GRANTRY_CONFIG` with colons between, the services of configuration files are used beside those in the
+//! vault; a secret in both is refused with both places. Vault, keys and audit trail are those of the configuration unless
+//! `--vault` names another one. Its roles are for programs: whoever can read the key may do everything with the vault.
 //!
 //! # Exit codes
 //!
@@ -30,7 +35,8 @@
 //! # Scripts
 //!
 //! Data goes to stdout, messages to stderr. `--json` prints one object whose `version` is 1 for as long as no field
-//! changes its meaning; errors too, to stderr. Nothing asks for anything where there is no terminal.
+//! changes its meaning; errors too, to stderr. What `auth login` has to tell while it waits is an object on a line of stderr
+//! then: `open_url` with `url`, or `enter_code` with `verification_uri` and `user_code`. Nothing asks for anything where there is no terminal.
 //!
 //! # Invariants
 //!

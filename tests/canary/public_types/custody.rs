@@ -9,8 +9,8 @@ use grantry_core::{
 };
 use grantry_custody::{
     Adopted, AdoptedId, Cargo, Custody, FolderLifeboat, GrantHealth, Happened, HealthState, Lifeboat,
-    LifeboatError, Lifetimes, NoLifeboat, NoRevocation, ProcessName, Prover, Release, Revocation, Revoked,
-    Revoker, Sparing,
+    LifeboatError, Lifetimes, NoLifeboat, NoRevocation, NotMovable, ProcessName, Prover, Release, Revocation,
+    Revoked, Revoker, Sparing,
 };
 use grantry_vault::audit::Outcome;
 use grantry_vault::{GrantRecord, LineageId, MemoryVault, SealedVault, TenantVault};
@@ -153,6 +153,9 @@ async fn revocation(printed: &Printed, custody: &Custody, acme: &TenantVault) {
     print.the("ReapedOutcome", &reaped[0].outcome);
     printed.shown.debug(&reaped);
 
+    let unreadable = NotMovable::Unreadable(grantry_core::Error::configuration("something is wrong"));
+    print.the("NotMovable", &unreadable);
+    printed.shown.chain(&unreadable);
     let revoker = Sparing::new(RevokesHalf).later_consents();
     print.the("Sparing", &revoker);
     print.the("NoRevocation", &NoRevocation);

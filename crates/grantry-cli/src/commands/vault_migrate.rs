@@ -74,18 +74,19 @@ async fn migrate_all(
     // Nothing is changed before everything was looked at.
     let mut survey = Count::default();
     for name in &names {
-        each(console, "looking", from, to, name, Step::Look, &mut survey).await?;
+        each(console, from, to, name, Pass { step: Step::Look, of: None }, &mut survey).await?;
     }
     if dry_run || !survey.obstacles.is_empty() {
         return Ok(survey);
     }
+    let of = Some(survey.registrations + survey.moved + survey.copied + survey.already);
     let mut count = Count::default();
     for name in &names {
-        each(console, "moving", from, to, name, Step::Move, &mut count).await?;
+        each(console, from, to, name, Pass { step: Step::Move, of }, &mut count).await?;
     }
     let mut verified = Count::default();
     for name in &names {
-        each(console, "verifying", from, to, name, Step::Verify, &mut verified).await?;
+        each(console, from, to, name, Pass { step: Step::Verify, of }, &mut verified).await?;
     }
     count.obstacles.extend(verified.obstacles);
     Ok(count)
@@ -98,16 +99,24 @@ enum Step {
     Verify,
 }
 
+/// One way through all records.
+#[derive(Debug, Clone, Copy)]
+struct Pass {
+    step: Step,
+    /// How many records there are, once they were counted.
+    of: Option<usize>,
+}
+
 /// Goes through everything of a tenant.
 async fn each(
     console: &Console,
-    doing: &str,
     from: &PrincipalVault,
     to: Option<&PrincipalVault>,
     tenant: &TenantId,
-    step: Step,
+    pass: Pass,
     count: &mut Count,
 ) -> Result<(), Failed> {
+    let step = pass.step;
     let part = |vault: &PrincipalVault| {
         vault.tenant(tenant.as_str()).map_err(|error| Failed::usage(error.to_string()))
     };
@@ -123,7 +132,7 @@ async fn each(
         there = None;
     }
     let pair = Pair { here: &here, there: there.as_ref(), step };
-    let progress = Progress { draws: !console.json && std::io::stderr().is_terminal(), doing };
+    let progress = Progress { draws: !console.json && std::io::stderr().is_terminal(), pass };
     let mut after = None;
     loop {
         let page = match here.clients(after.as_ref(), PAGE).await {
@@ -150,7 +159,7 @@ async fn each(
                 Ok(_) => pair.grant(&key, count).await?,
                 Err(error) => count.obstacles.push(format!("{key} cannot be read: {error}")),
             }
-            progress.draw(count.moved + count.copied + count.already);
+            progress.draw(count.registrations + count.moved + count.copied + count.already);
         }
         if is_last {
             progress.end();
@@ -305,16 +314,32 @@ fn is_same_client(one: &ClientRecord, other: &ClientRecord) -> bool {
         && key(one) == key(other)
 }
 
-struct Progress<'a> {
+/// How far it got, on one line of a terminal.
+struct Progress {
     draws: bool,
-    doing: &'a str,
+    pass: Pass,
 }
 
-impl Progress<'_> {
+impl Progress {
+    /// How wide the bar is.
+    const WIDTH: usize = 24;
+
     fn draw(&self, seen: usize) {
         if self.draws && seen.is_multiple_of(16) {
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K{}: {seen} grants", self.doing);
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K{}", self.line(seen));
         }
+    }
+
+    fn line(&self, seen: usize) -> String {
+        let doing = match self.pass.step {
+            Step::Look => "looking",
+            Step::Move => "moving",
+            Step::Verify => "verifying",
+        };
+        let Some(of) = self.pass.of.filter(|of| *of > 0) else { return format!("{doing}: {seen} records") };
+        let full = (Self::WIDTH * seen.min(of)) / of;
+        let bar: String = (0..Self::WIDTH).map(|at| if at < full { '#' } else { '.' }).collect();
+        format!("{doing} [{bar}] {seen} of {of}")
     }
 
     fn end(&self) {
@@ -357,4 +382,18 @@ fn tell(console: &Console, migrate: &Migrate, to: &Place, count: &Count) -> Resu
         console.note("remove what stands in the way, and run it again: what was moved already stays moved");
     }
     Ok(After::End(if count.obstacles.is_empty() { 0 } else { VAULT }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_grows_to_its_end_and_no_further() {
+        let line = |of, seen| Progress { draws: false, pass: Pass { step: Step::Move, of } }.line(seen);
+        assert_eq!(line(None, 7), "moving: 7 records");
+        assert_eq!(line(Some(0), 0), "moving: 0 records");
+        assert_eq!(line(Some(48), 24), "moving [############............] 24 of 48");
+        assert_eq!(line(Some(2), 9), "moving [########################] 9 of 2");
+    }
 }

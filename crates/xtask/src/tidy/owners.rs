@@ -12,7 +12,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("ring", &["grantry-jose", "grantry-vault"]),
     // The facade only to make its provider the application's.
     ("rustls", &["grantry", "grantry-endpoint"]),
-    ("rustix", &["grantry-core"]),
+    // The command only to leave no core files.
+    ("rustix", &["grantry-cli", "grantry-core"]),
     ("rusqlite", &["grantry-vault-sqlite"]),
     ("tokio-postgres", &["grantry-vault-postgres"]),
     ("deadpool-postgres", &["grantry-vault-postgres"]),
