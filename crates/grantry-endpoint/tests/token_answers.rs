@@ -391,8 +391,10 @@ async fn a_server_that_says_things_its_own_way_is_understood() {
 #[tokio::test]
 async fn req_e29_what_is_written_inside_of_an_access_token_decides_nothing() {
     // {"alg":"none"}.{"exp":1,"scope":"admin","iss":"https://other.example"}. as RFC 9068 would have it, and expired.
-    let inside = "eyJhbGciOiJub25lIn0.eyJleHAiOjEsInNjb3BlIjoiYWRtaW4iLCJpc3MiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.";
-    let body = format!(r#"{{"access_token":"{inside}","token_type":"Bearer","expires_in":3600,"scope":"a"}}"#);
+    let inside =
+        "eyJhbGciOiJub25lIn0.eyJleHAiOjEsInNjb3BlIjoiYWRtaW4iLCJpc3MiOiJodHRwczovL290aGVyLmV4YW1wbGUifQ.";
+    let body =
+        format!(r#"{{"access_token":"{inside}","token_type":"Bearer","expires_in":3600,"scope":"a"}}"#);
     let set = read(answer(200, body)).await.unwrap();
     let token = set.token();
     assert_eq!(token.expires().unwrap().since(set.obtained()), Duration::from_secs(3600));
