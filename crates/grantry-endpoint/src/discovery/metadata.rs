@@ -165,7 +165,7 @@ mod tests {
             let body = format!(
                 r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t","userinfo_endpoint":{said}}}"#
             );
-            let server = read(body.as_bytes(), "https://as.example").unwrap();
+            let server = read(body.as_bytes(), "https://as.example", Learned::Nothing).unwrap();
             assert_eq!(server.userinfo_endpoint().map(Url::as_str), found, "{said}");
         }
     }
