@@ -1,6 +1,6 @@
 //! A vault backend of one's own, over a store that a program has already (`store.rs`).
 //!
-//! The manual walks through it (`grantry::manual::vault`). `cargo run --example custom_vault` shows it at work, and
+//! The manual walks through it (`grantry::manual::backends`). `cargo run --example custom_vault` shows it at work, and
 //! `cargo test --example custom_vault` runs the conformance suite against it.
 
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]

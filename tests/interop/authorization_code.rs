@@ -49,13 +49,18 @@ impl Browser {
 
     /// Walks from the authorization endpoint to the redirect URI, and gives that with what is behind it.
     async fn walk(&mut self, from: &str) -> Fallible<String> {
+        self.walk_to(from, REDIRECT_URI).await
+    }
+
+    /// The same to a redirect URI of another client's.
+    pub(crate) async fn walk_to(&mut self, from: &str, redirect_uri: &str) -> Fallible<String> {
         let mut url = Url::parse(from)?;
         let mut form = None;
         for _ in 0..PAGES {
             let answer = self.load(&url, form.take()).await?;
             if let Some(location) = answer.headers().get(LOCATION) {
                 url = url.join(location.to_str()?)?;
-                if url.as_str().starts_with(REDIRECT_URI) {
+                if url.as_str().starts_with(redirect_uri) {
                     return Ok(url.into());
                 }
                 continue;

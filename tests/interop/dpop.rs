@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use grantry::{
-    Attempt, AuthorizedClient, Binding, Client, ClientAuthentication, Discovery, Dpop, DpopKey, Error,
-    ErrorKind, Grant, HttpTransport, KeepError, Keeper, Kept, RefreshToken, RefreshTokenGrant, Token,
-    TokenEndpoint, TokenSource,
+    Attempt, AuthorizedClient, Binding, Client, ClientAuthentication, Discovery, Dpop, DpopKey, ErrorKind,
+    Grant, HttpTransport, KeepError, Keeper, Kept, RefreshToken, RefreshTokenGrant, Token, TokenEndpoint,
 };
 use grantry_authorization_code::{AuthorizationCode, Granted};
 use grantry_tests::{Fallible, OidcProvider, Settings};
 
 use crate::authorization_code::{Person, REDIRECT_URI, run};
+use crate::held::Held;
 use crate::support::obtain;
 
 /// Both algorithms, and servers that want nonces and that do not.
@@ -35,35 +35,14 @@ async fn endpoint(
     Ok(found.endpoint(Client::new(client, authentication)?).dpop(dpop).build()?)
 }
 
-/// Holds one token, and counts how often it was refused.
-#[derive(Debug)]
-struct Held {
-    token: Token,
-    refused: Mutex<u32>,
-}
-
-#[async_trait]
-impl TokenSource for Held {
-    fn ready(&self) -> Option<Token> {
-        Some(self.token.clone())
-    }
-    async fn token(&self) -> Result<Token, Error> {
-        Ok(self.token.clone())
-    }
-    fn reject(&self, _refused: &Token) {
-        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-    }
-}
-
 /// Asks the server who the person is, with the token.
 async fn userinfo(server: &OidcProvider, token: &Token) -> Fallible<(u16, u32)> {
     grantry::install_crypto_provider();
-    let held = Arc::new(Held { token: token.clone(), refused: Mutex::default() });
+    let held = Arc::new(Held::new(token));
     let api =
         AuthorizedClient::from_builder(reqwest::Client::builder(), Arc::clone(&held), [server.issuer()])?;
     let answer = api.get(server.url("/me?with=query")).send().await?;
-    let refused = *held.refused.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((answer.status().as_u16(), refused))
+    Ok((answer.status().as_u16(), held.refused()))
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! grantry against real authorization servers. Each test starts one of its own.
 
+mod apache;
+mod authlib;
 mod authorization_code;
 mod client_authentication;
 mod device_authorization;
@@ -7,10 +9,12 @@ mod discovery;
 mod dpop;
 mod harness;
 mod id_tokens;
+mod held;
 mod introspecting_resource;
 mod mutual_tls;
 mod refresh_token;
 mod renewal;
 mod resource;
 mod revocation;
+mod step_up;
 mod support;

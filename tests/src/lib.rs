@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows grantry; the tests themselves use the facade as a user would.
 
+mod apache;
+mod authlib;
 mod certificates;
 pub mod chromium;
 mod jose;
@@ -12,6 +14,8 @@ pub mod redis;
 mod server;
 pub mod softhsm;
 
+pub use apache::{Apache, Introspection};
+pub use authlib::Authlib;
 pub use certificates::Certificates;
 pub use jose::{Jose, Verdict};
 pub use oidc_provider::{ClientKey, Fault, OidcProvider, Settings};

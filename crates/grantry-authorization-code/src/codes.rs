@@ -3,12 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry};
+use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry, Scope};
 use zeroize::Zeroizing;
 
 use crate::{
     AuthorizationCode, Callback, Granted, PendingAuthorization, PendingAuthorizations, RedirectUrl, STAGE,
-    Unfinished, UserAgentBinding,
+    StepUps, Unfinished, UserAgentBinding,
 };
 
 /// The longest note that is kept with an authorization, in bytes.
@@ -45,6 +45,7 @@ const LONGEST_NOTE: usize = 512;
 pub struct AuthorizationCodes {
     flows: Arc<[(String, AuthorizationCode)]>,
     store: Arc<dyn PendingAuthorizations>,
+    step_ups: Arc<StepUps>,
 }
 
 impl AuthorizationCodes {
@@ -67,13 +68,13 @@ impl AuthorizationCodes {
                 check_pair(name, flow, other_name, other)?;
             }
         }
-        Ok(Self { flows: flows.into(), store })
+        Ok(Self { flows: flows.into(), store, step_ups: Arc::default() })
     }
 
     /// The same flows with another store, as where each tenant has one of its own.
     #[must_use]
     pub fn with_store(&self, store: Arc<dyn PendingAuthorizations>) -> Self {
-        Self { flows: Arc::clone(&self.flows), store }
+        Self { store, ..self.clone() }
     }
 
     /// Every flow by its name.
@@ -106,6 +107,16 @@ impl AuthorizationCodes {
         note: &[u8],
     ) -> Result<RedirectUrl, Error> {
         let flow = self.flow(name).ok_or_else(no_such_name)?;
+        self.begin_with(name, flow, user_agent, note).await
+    }
+
+    async fn begin_with(
+        &self,
+        name: &str,
+        flow: &AuthorizationCode,
+        user_agent: &UserAgentBinding,
+        note: &[u8],
+    ) -> Result<RedirectUrl, Error> {
         if note.len() > LONGEST_NOTE {
             return Err(Error::configuration(
                 "the note is longer than 512 bytes: keep it elsewhere, by a name",
@@ -114,6 +125,53 @@ impl AuthorizationCodes {
         let (redirect, pending) = flow.begin(user_agent).await?;
         self.keep(name, note, flow, &pending).await?;
         Ok(redirect)
+    }
+
+    /// Begins an authorization for what a request was refused for: for more scope, beside that of the flow and what was
+    /// granted (the scope of the token that was refused), or with another login. It comes back to
+    /// [`finish`](Self::finish) as any other does.
+    ///
+    /// How often is counted for each user agent, as [`StepUps`] has it, so that nobody is sent in circles.
+    ///
+    /// ```no_run
+    /// # use grantry_authorization_code::{AuthorizationCodes, UserAgentBinding};
+    /// # use grantry_core::{Error, Scope};
+    /// # async fn example(codes: AuthorizationCodes, user_agent: UserAgentBinding, refusal: Error, held: Scope) -> Result<(), Error> {
+    /// let redirect = codes.step_up("crm", &user_agent, &refusal, &held).await?;
+    /// let location = redirect.into_location()?;
+    /// # let _ = location;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin) and [`StepUps::flow`].
+    pub async fn step_up(
+        &self,
+        name: &str,
+        user_agent: &UserAgentBinding,
+        refusal: &Error,
+        granted: &Scope,
+    ) -> Result<RedirectUrl, Error> {
+        self.step_up_for(name, user_agent, &[], refusal, granted).await
+    }
+
+    /// The same with a note, as [`begin_for`](Self::begin_for) has it.
+    ///
+    /// # Errors
+    /// As [`step_up`](Self::step_up) and [`begin_for`](Self::begin_for).
+    pub async fn step_up_for(
+        &self,
+        name: &str,
+        user_agent: &UserAgentBinding,
+        note: &[u8],
+        refusal: &Error,
+        granted: &Scope,
+    ) -> Result<RedirectUrl, Error> {
+        let flow = self.flow(name).ok_or_else(no_such_name)?;
+        let who = format!("{}{name}", user_agent.hash().text());
+        let more = self.step_ups.flow(&who, flow, refusal, granted)?;
+        self.begin_with(name, &more, user_agent, note).await
     }
 
     /// The same with what this person needs: another scope, a login hint, a prompt. The flow has to be the named

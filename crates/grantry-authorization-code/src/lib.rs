@@ -12,6 +12,7 @@
 //! | keep the request out of the browser | [`AuthorizationCodeBuilder::pushed`] |
 //! | have a person log in to a program on their own machine | `Loopback` (feature `loopback`) |
 //! | know who logged in | [`Granted::claims`], [`AuthorizationCodeBuilder::id_token_algorithms`] |
+//! | ask for more when a resource server wants more | [`StepUps`], [`AuthorizationCodes::step_up`] |
 //! | show what went wrong | [`Unfinished`], [`Page`] |
 //!
 //! Here against a server of the testkit, in whose place a person would be:
@@ -71,6 +72,8 @@
 //! * The redirect URI is sent as it was given, to both endpoints.
 //! * No error, `Debug` or event holds a code, a verifier, a state, a nonce, or a text that a server sent, but for
 //!   error codes of `[a-z0-9_]`; [`Unfinished::said`] is the one place for its text.
+//! * A resource server that asks for more is answered with a request a bounded number of times; no scope that was granted
+//!   or asked for before is given up by it.
 //! * No clock and no randomness but those of the [`TokenEndpoint`](grantry_endpoint::TokenEndpoint). No timers and
 //!   no runtime of its own, but for `Loopback`, which needs tokio.
 //! * `Loopback` listens on the loopback interface only, from `listen` until its login ends or its future is dropped, and
@@ -97,6 +100,7 @@ mod redirect_uri;
 mod redirect_url;
 mod refusal;
 mod response;
+mod step_up;
 mod unfinished;
 mod user_agent;
 
@@ -115,6 +119,7 @@ pub use pending_in_memory::PendingInMemory;
 pub use pending_key::PendingKey;
 pub use pending_store::{PendingAuthorizations, PendingStoreError};
 pub use redirect_url::RedirectUrl;
+pub use step_up::StepUps;
 pub use unfinished::Unfinished;
 pub use user_agent::UserAgentBinding;
 

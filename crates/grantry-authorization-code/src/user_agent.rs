@@ -61,6 +61,11 @@ impl fmt::Debug for UserAgentBinding {
 pub(crate) struct UserAgentHash(pub(crate) [u8; 32]);
 
 impl UserAgentHash {
+    /// A text that stands for the user agent, and does not tell its value.
+    pub(crate) fn text(&self) -> String {
+        base64url::encode(self.0)
+    }
+
     pub(crate) fn is_of(&self, binding: &UserAgentBinding) -> bool {
         self.0.ct_eq(&binding.hash().0).into()
     }

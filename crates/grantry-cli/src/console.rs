@@ -9,7 +9,7 @@ use crate::failed::Failed;
 use crate::table::Table;
 
 /// Where a command writes.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Console {
     pub(crate) json: bool,
     /// Whether stdout shows colours.
@@ -64,6 +64,14 @@ impl Console {
         self.data(&table.drawn(width(), self.colours))
     }
 
+    /// A table of which nothing is cut.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn whole(&self, table: &Table) -> Result<(), Failed> {
+        self.data(&table.drawn(None, self.colours))
+    }
+
     /// A message for a person.
     pub(crate) fn note(&self, text: &str) {
         // Whoever closed stderr does not want to be told.
@@ -82,6 +90,14 @@ impl Console {
         }
     }
 
+    /// What a program that started this one has to know while it runs: an object on a line of stderr.
+    pub(crate) fn event(&self, mut event: Value) {
+        if let Value::Object(fields) = &mut event {
+            fields.insert("version".to_owned(), json!(1));
+        }
+        let _ = writeln!(io::stderr().lock(), "{}", escaped_json(&event.to_string()));
+    }
+
     pub(crate) fn warn(&self, text: &str) {
         self.note(&format!("warning: {text}"));
     }
@@ -96,12 +112,14 @@ impl Console {
                     "message": failed.message,
                     "remedy": failed.remedy,
                     "causes": failed.causes,
+                    "details": failed.details.lines().collect::<Vec<_>>(),
                 },
             });
             let document = serde_json::to_string_pretty(&error).unwrap_or_default();
             let _ = writeln!(io::stderr().lock(), "{}", escaped_json(&document));
             return;
         }
+        self.lines(&failed.details);
         self.note(&format!("error: {}", failed.message));
         for cause in &failed.causes {
             self.note(&format!("  perhaps: {cause}"));
@@ -109,6 +127,51 @@ impl Console {
         if let Some(remedy) = &failed.remedy {
             self.note(&format!("  to do: {remedy}"));
         }
+    }
+}
+
+/// A document with a list of objects, written as they come.
+#[derive(Debug)]
+pub(crate) struct Objects {
+    name: &'static str,
+    /// What is not written yet.
+    waiting: String,
+    count: usize,
+}
+
+impl Objects {
+    /// So much is written at once.
+    const CHUNK: usize = 64 * 1024;
+
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, waiting: String::new(), count: 0 }
+    }
+
+    /// Adds one.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn add(&mut self, console: &Console, object: &Value) -> Result<(), Failed> {
+        let before = if self.count == 0 { format!("{{\n  \"{}\": [", self.name) } else { ",".to_owned() };
+        self.count += 1;
+        self.waiting.push_str(&before);
+        self.waiting.push_str("\n    ");
+        self.waiting.push_str(&escaped_json(&object.to_string()));
+        if self.waiting.len() >= Self::CHUNK {
+            console.data(&std::mem::take(&mut self.waiting))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the document.
+    ///
+    /// # Errors
+    /// As [`data`](Console::data).
+    pub(crate) fn end(mut self, console: &Console) -> Result<(), Failed> {
+        let end = if self.count == 0 { format!("{{\n  \"{}\": [", self.name) } else { "\n  ".to_owned() };
+        self.waiting.push_str(&end);
+        self.waiting.push_str("],\n  \"version\": 1\n}\n");
+        console.data(&self.waiting)
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Failed {
     pub(crate) message: String,
     pub(crate) remedy: Option<String>,
     pub(crate) causes: Vec<String>,
+    /// Lines that come first, for people.
+    pub(crate) details: String,
 }
 
 impl Failed {
@@ -41,7 +43,14 @@ impl Failed {
             VAULT => "vault",
             _ => "failed",
         };
-        Self { code, kind, message: escaped(&message.into()), remedy: None, causes: Vec::new() }
+        Self {
+            code,
+            kind,
+            message: escaped(&message.into()),
+            remedy: None,
+            causes: Vec::new(),
+            details: String::new(),
+        }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
@@ -57,7 +66,9 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         let diagnosis = error.diagnosis();
         let mut failed = Self::new(code_of(error.kind()), chain(&error));
-        if let Some(code) = error.provider_code().or(error.oauth_code()) {
+        // Registered codes stand in the message already.
+        let code = error.provider_code().or(error.oauth_code());
+        if let Some(code) = code.filter(|code| !failed.message.contains(*code)) {
             failed.message = format!("{} ({})", failed.message, escaped(code));
         }
         failed.kind = error.kind().as_str();
@@ -125,7 +136,7 @@ pub(crate) fn chain(error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use grantry::ErrorKind;
+    use grantry::{ErrorKind, Stage};
 
     use super::*;
 
@@ -143,6 +154,17 @@ mod tests {
         ] {
             assert_eq!(code_of(kind), code, "{kind}");
         }
+    }
+
+    #[test]
+    fn a_code_is_said_once() {
+        let refused = |fact: &str, code| {
+            Error::new(ErrorKind::InvalidGrant, Stage::Token, fact.to_owned()).with_oauth_code(code)
+        };
+        let failed = Failed::from(refused("refused (invalid_grant)", "invalid_grant"));
+        assert_eq!(failed.message.matches("invalid_grant").count(), 1, "{}", failed.message);
+        let failed = Failed::from(refused("refused", "consent_required"));
+        assert!(failed.message.ends_with("(consent_required)"), "{}", failed.message);
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //! | code | it means |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | failed |
+//! | 1 | failed; `doctor` found something broken |
 //! | 2 | usage, or a configuration that cannot be used |
 //! | 3 | not found |
 //! | 4 | a person has to authorize again |
@@ -37,17 +37,20 @@
 //! * No secret is on stdout but the token that `auth token` and `credential-process` print, and none on stderr.
 //! * A secret that was given as an argument is out of the process's command line before anything else is done.
 //! * Nothing that a server or another person wrote reaches a terminal with its control characters.
+//! * A crash leaves no memory behind in a core file.
 //! * A pipe that is closed is no error.
 
 mod arguments;
 mod commands;
 mod console;
+mod core_files;
 mod escaped;
 mod failed;
 mod json;
 mod place;
 mod secret;
 mod session;
+mod settings;
 mod spoken;
 mod table;
 
@@ -64,12 +67,17 @@ use session::Session;
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
+    core_files::forbid();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let is_asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
+            if !is_asked && asks_for_json(std::env::args_os()) {
+                Console::new(true).failed(&misused(&error.render().to_string()));
+                return ExitCode::from(2);
+            }
             // Help and version are no errors. Where nobody reads it, nobody misses it.
             let _ = error.print();
-            let is_asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
             return if is_asked { ExitCode::SUCCESS } else { ExitCode::from(2) };
         }
     };
@@ -83,14 +91,36 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether errors are to be objects, in a command line that could not be read.
+fn asks_for_json(arguments: impl Iterator<Item = std::ffi::OsString>) -> bool {
+    arguments.take_while(|argument| argument != "--").any(|argument| argument == "--json")
+}
+
+/// What clap says, in its parts: the mistake, then how it would be right.
+fn misused(text: &str) -> Failed {
+    let text = text.strip_prefix("error: ").unwrap_or(text);
+    let (mistake, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let words: Vec<&str> = mistake.split_whitespace().collect();
+    let mut failed = Failed::usage(words.join(" "));
+    failed.details = rest.trim().to_owned();
+    failed
+}
+
 fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
     secret::hide_argument(console, &arguments.command)?;
-    let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref());
     let tenant = arguments.tenant;
     let Some(prepared) = commands::prepare(console, arguments.command, &Arguments::command)? else {
         return Ok(ExitCode::SUCCESS);
     };
-    let session = Session::new(place?, tenant);
+    let files = settings::files(&arguments.config);
+    let config = match &files[..] {
+        [] => None,
+        // It tells the mistakes among everything else.
+        files if prepared.is_doctor() => settings::load(files).ok(),
+        files => Some(settings::load(files)?),
+    };
+    let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref(), config.as_ref())?;
+    let session = Session::new(place, tenant, config, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;
     let ended = runtime.block_on(async {

@@ -1,7 +1,7 @@
 //! Where a client secret comes from.
 
-use std::ffi::{OsStr, OsString};
-use std::io::{IsTerminal, Read};
+use std::ffi::OsString;
+use std::io::{IsTerminal, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command as Process;
@@ -12,8 +12,8 @@ use crate::arguments::{AuthCommand, Command, SecretGiven};
 use crate::console::Console;
 use crate::failed::Failed;
 
-/// Holds a secret that was an argument, between the program and itself.
-pub(crate) const HANDED_OVER: &str = "GRANTRY_SECRET_FROM_ARGUMENT";
+/// The longest secret that fits into a pipe whatever the system, so that it can be written before anybody reads.
+const MOST_IN_PIPE: usize = 4096;
 /// The longest secret that is read.
 const MOST_BYTES: u64 = 64 * 1024;
 
@@ -21,17 +21,20 @@ const MOST_BYTES: u64 = 64 * 1024;
 pub(crate) type Secret = Zeroizing<String>;
 
 /// Starts the program anew without the secret among its arguments, where one is: every user of the machine can read the
-/// arguments of every process.
+/// arguments of every process. The secret goes through a pipe, so that it is in no environment either, which whatever this
+/// program starts would inherit.
 ///
 /// # Errors
-/// None: where it cannot be started anew it goes on as it is.
+/// Usage for a secret that is none. Where the program cannot be started anew it goes on as it is.
 pub(crate) fn hide_argument(console: &Console, command: &Command) -> Result<(), Failed> {
     let given = match command {
-        Command::Auth(AuthCommand::Set(set)) => &set.secret,
+        Command::Auth(AuthCommand::Set(set)) => &set.registered.secret,
+        Command::Auth(AuthCommand::Login(login)) => &login.registered.secret,
         Command::Auth(AuthCommand::Rotate(rotate)) => &rotate.secret,
         _ => return Ok(()),
     };
     let Some(secret) = &given.client_secret else { return Ok(()) };
+    let secret = checked(Zeroizing::new(secret.clone()), "--client-secret")?;
     console.warn(
         "other users of this machine may have seen the secret on the command line; --client-secret-stdin, \
          --client-secret-env and --client-secret-file keep it to you",
@@ -39,12 +42,17 @@ pub(crate) fn hide_argument(console: &Console, command: &Command) -> Result<(), 
     let mut arguments = std::env::args_os();
     let Some(me) = arguments.next() else { return Ok(()) };
     let Ok(program) = std::env::current_exe() else { return Ok(()) };
+    let Ok((reader, mut writer)) = std::io::pipe() else { return Ok(()) };
+    if secret.len() > MOST_IN_PIPE || writer.write_all(secret.as_bytes()).is_err() {
+        return Ok(());
+    }
+    drop(writer);
     // Returns only where it failed.
-    let _ = Process::new(program).arg0(me).args(without_secret(arguments)).env(HANDED_OVER, secret).exec();
+    let _ = Process::new(program).arg0(me).args(without_secret(arguments)).stdin(reader).exec();
     Ok(())
 }
 
-/// The arguments with the name of an environment variable in the secret's place.
+/// The arguments with stdin in the secret's place.
 fn without_secret(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
     const FLAG: &str = "--client-secret";
     let mut kept = Vec::new();
@@ -55,8 +63,7 @@ fn without_secret(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
             if !is_joined {
                 arguments.next();
             }
-            kept.push(OsString::from("--client-secret-env"));
-            kept.push(OsString::from(HANDED_OVER));
+            kept.push(OsString::from("--client-secret-stdin"));
         } else {
             kept.push(argument);
         }
@@ -77,8 +84,7 @@ pub(crate) fn given(given: &SecretGiven) -> Result<Option<Secret>, Failed> {
         let value = value.map_err(|_| {
             Failed::usage(format!("the environment variable {name} is not set, or holds no text"))
         })?;
-        let shown = if name == HANDED_OVER { "--client-secret" } else { name.as_str() };
-        return checked(value, shown).map(Some);
+        return checked(value, name).map(Some);
     }
     if let Some(path) = &given.client_secret_file {
         return checked(file(path)?, &path.display().to_string()).map(Some);
@@ -146,18 +152,13 @@ fn arguments(list: &[&str]) -> Vec<String> {
     all.iter().map(|argument| argument.to_string_lossy().into_owned()).collect()
 }
 
-/// Takes what the program handed to itself out of the environment of what it starts.
-pub(crate) fn not_handed_on(process: &mut Process) {
-    process.env_remove(OsStr::new(HANDED_OVER));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_secret_among_the_arguments_is_replaced_however_it_is_written() {
-        let hidden = ["--service", "crm", "--client-secret-env", HANDED_OVER, "--json"];
+        let hidden = ["--service", "crm", "--client-secret-stdin", "--json"];
         assert_eq!(arguments(&["--service", "crm", "--client-secret", "s3cret", "--json"]), hidden);
         assert_eq!(arguments(&["--service", "crm", "--client-secret=s3cret", "--json"]), hidden);
         let others = ["--client-secret-stdin", "--client-secret-file", "x"];

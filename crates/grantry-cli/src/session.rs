@@ -1,17 +1,21 @@
 //! What a command works with: the vault, and, where tokens are asked for, the pantry.
 
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use grantry::TenantId;
 use grantry::custody::FolderLifeboat;
 use grantry::pantry::{Grantry, TenantPantry};
 use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
-use grantry::vault::{PrincipalVault, SealedVault, VaultKeys};
-use grantry::{SqliteVault, TenantId};
+use grantry::vault::audit::JsonLines;
+use grantry::vault::{PrincipalVault, SealedVault, Vault, VaultKeys};
+use grantry_config::{Config, ServerConfig, ServiceConfig};
 
 use crate::escaped::escaped;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::Place;
+use crate::settings::services_of;
 
 /// Few answers are on their way at once here, and a lifeboat is written in full when it is opened.
 const SEATS: usize = 2;
@@ -24,13 +28,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Session {
     pub(crate) place: Place,
     pub(crate) tenant: String,
+    /// What the configuration files say, where some were named.
+    pub(crate) config: Option<Config>,
+    pub(crate) files: Vec<PathBuf>,
     vault: OnceLock<SealedVault>,
     pantry: OnceLock<Grantry>,
 }
 
 impl Session {
-    pub(crate) fn new(place: Place, tenant: String) -> Self {
-        Self { place, tenant, vault: OnceLock::new(), pantry: OnceLock::new() }
+    pub(crate) fn new(place: Place, tenant: String, config: Option<Config>, files: Vec<PathBuf>) -> Self {
+        Self { place, tenant, config, files, vault: OnceLock::new(), pantry: OnceLock::new() }
     }
 
     /// The vault, as whoever runs the command.
@@ -52,9 +59,21 @@ impl Session {
         Ok((self.unseal(parts).await?, is_new))
     }
 
-    async fn unseal(&self, (store, keys): (SqliteVault, VaultKeys)) -> Result<PrincipalVault, Failed> {
+    async fn unseal(&self, (store, keys): (Arc<dyn Vault>, VaultKeys)) -> Result<PrincipalVault, Failed> {
         let me = me()?;
-        let vault = SealedVault::builder(store, keys, policy(&me)?).open().await?;
+        let mut vault = SealedVault::builder(store, keys, policy(&me)?).deployment(&self.place.deployment);
+        if let Some(audit) = self.config.as_ref().and_then(Config::audit) {
+            if let Some(folder) = &audit.folder {
+                vault = vault.audit_sink(JsonLines::new(folder));
+            }
+            if !audit.in_vault {
+                vault = vault.audit_elsewhere();
+            }
+            if let Some(patience) = audit.patience {
+                vault = vault.audit_patience(patience);
+            }
+        }
+        let vault = vault.open().await?;
         let vault = self.vault.get_or_init(|| vault);
         Ok(vault.as_principal(me))
     }
@@ -71,24 +90,46 @@ impl Session {
             Failed::new(VAULT, format!("the folder {folder} cannot be used: {error}"))
         })?;
         let me = me()?;
-        let pantry = Grantry::builder()
+        let mut pantry = Grantry::builder()
+            .deployment(&self.place.deployment)
             .vault(store)
             .keys(keys)
             .access(policy(&me)?)
             .lifeboat(lifeboat)
             .process_name("grantry command")
             .without_rotation()
-            .most_patience(PATIENCE)
-            .open()
-            .await?;
+            .most_patience(PATIENCE);
+        if let Some(config) = &self.config {
+            pantry = pantry.config(config.clone());
+        }
+        let pantry = pantry.open().await?;
         let mine = self.pantry.get_or_init(|| pantry).as_principal(me);
         self.has_tenant(&mine.vault()).await?;
         mine.tenant(&self.tenant).map_err(|error| Failed::usage(error.to_string()))
     }
 
+    /// The services that the tenant has by the configuration.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<ServiceConfig>> {
+        self.config.iter().flat_map(|config| services_of(config, &self.tenant))
+    }
+
+    /// Whether the configuration's services cannot be used without asking a server where its endpoints are.
+    pub(crate) fn needs_discovery(&self) -> bool {
+        let is_discovered =
+            |service: &Arc<ServiceConfig>| matches!(service.server(), ServerConfig::Discover { .. });
+        let Some(config) = &self.config else { return false };
+        let own = config.tenants().flat_map(|(_, own)| own.services());
+        config.services().chain(own).any(is_discovered)
+    }
+
     async fn has_tenant(&self, vault: &PrincipalVault) -> Result<(), Failed> {
         let name = TenantId::new(&self.tenant).map_err(|error| Failed::usage(error.to_string()))?;
         if tenants(vault).await?.contains(&name) {
+            return Ok(());
+        }
+        if self.services().next().is_some() {
+            // Whoever describes services for it means that it is there.
+            vault.create_tenant(&self.tenant).await?;
             return Ok(());
         }
         let fact = format!("the tenant {} has nothing in the vault", self.tenant);
@@ -125,6 +166,22 @@ pub(crate) async fn tenants(vault: &PrincipalVault) -> Result<Vec<TenantId>, Fai
             return Ok(all);
         }
     }
+}
+
+/// A vault by itself, as whoever runs the command, who may see everything in it: for moving it.
+///
+/// # Errors
+/// Where it cannot be opened.
+pub(crate) async fn open_whole(place: &Place, makes: bool) -> Result<(SealedVault, PrincipalVault), Failed> {
+    let (store, keys) = if makes && !place.is_made() { place.make().await? } else { place.open().await? };
+    let me = me()?;
+    let wrong = |error: grantry::vault::access::PolicyError| Failed::new(1, error.to_string());
+    let role = Role::custom("mover", Permission::ALL.iter().copied()).map_err(wrong)?;
+    let binding = Binding::allow(&me, &role, Reach::everything());
+    let policy = AccessPolicy::builder().role(role).bind(binding).build().map_err(wrong)?;
+    let vault = SealedVault::builder(store, keys, policy).deployment(&place.deployment).open().await?;
+    let mine = vault.as_principal(me);
+    Ok((vault, mine))
 }
 
 /// Whoever runs the command, as the audit trail names them.

@@ -40,16 +40,26 @@ impl<T: AsRef<str>> From<T> for Cell {
 #[derive(Debug)]
 pub(crate) struct Table {
     heading: Vec<&'static str>,
+    /// Whether the heading was drawn, and how wide the columns were then.
+    drawn: bool,
+    least: Vec<usize>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     pub(crate) fn new(heading: &[&'static str]) -> Self {
-        Self { heading: heading.to_vec(), rows: Vec::new() }
+        Self { heading: heading.to_vec(), drawn: false, least: Vec::new(), rows: Vec::new() }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         self.rows.push(cells.into_iter().collect());
+    }
+
+    /// What was drawn is forgotten; more rows follow under the same heading.
+    pub(crate) fn go_on(&mut self) {
+        self.least = self.widths(None);
+        self.drawn = true;
+        self.rows.clear();
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -61,7 +71,8 @@ impl Table {
         let widths = self.widths(width);
         let mut drawn = String::new();
         let heading: Vec<Cell> = self.heading.iter().map(Cell::from).collect();
-        for row in std::iter::once(&heading).chain(&self.rows) {
+        let heading = (!self.drawn).then_some(&heading);
+        for row in heading.into_iter().chain(&self.rows) {
             let mut line = String::new();
             for (at, (cell, width)) in row.iter().zip(&widths).enumerate() {
                 let text = cut(&cell.text, *width);
@@ -80,6 +91,9 @@ impl Table {
 
     fn widths(&self, limit: Option<usize>) -> Vec<usize> {
         let mut widths: Vec<usize> = self.heading.iter().map(|title| title.len()).collect();
+        for (width, least) in widths.iter_mut().zip(&self.least) {
+            *width = (*width).max(*least);
+        }
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = (*width).max(cell.text.chars().count());
@@ -134,6 +148,17 @@ mod tests {
             drawn,
             "SERVICE  CLIENT ID                  STATE\ncrm      a-client-with-a-long-name  active\n"
         );
+    }
+
+    #[test]
+    fn a_table_goes_on_in_the_columns_that_it_had() {
+        let mut table = table();
+        let first = table.drawn(None, false);
+        table.go_on();
+        table.row(["a".into(), "b".into(), "c".into()]);
+        let second = table.drawn(None, false);
+        assert_eq!(second.lines().count(), 1, "no second heading");
+        assert_eq!(second.find('c').unwrap(), first.find("STATE").unwrap());
     }
 
     #[test]

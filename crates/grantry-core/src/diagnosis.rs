@@ -45,12 +45,14 @@ pub struct Diagnosis {
     causes: Vec<Cow<'static, str>>,
     remedy: Cow<'static, str>,
     retry: Retry,
+    /// Whether the first cause is what the provider's own code means.
+    is_named: bool,
 }
 
 impl Diagnosis {
     /// A diagnosis of your own; add causes with [`Diagnosis::cause`].
     pub fn new(party: Party, remedy: impl Into<Cow<'static, str>>, retry: Retry) -> Self {
-        Self { party, causes: Vec::new(), remedy: remedy.into(), retry }
+        Self { party, causes: Vec::new(), remedy: remedy.into(), retry, is_named: false }
     }
 
     /// Adds a likely cause, with the evidence for it. The likeliest comes first.
@@ -58,6 +60,19 @@ impl Diagnosis {
     pub fn cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
         self.causes.push(cause.into());
         self
+    }
+
+    /// Puts what the provider's own code for the error means before all other causes.
+    #[must_use]
+    pub fn named_cause(mut self, cause: impl Into<Cow<'static, str>>) -> Self {
+        self.causes.insert(0, cause.into());
+        self.is_named = true;
+        self
+    }
+
+    /// What the provider's own code for the error means, where a preset knows it. It is among the causes too.
+    pub fn as_named_cause(&self) -> Option<&str> {
+        self.causes().next().filter(|_| self.is_named)
     }
 
     /// Whose move it is.
@@ -148,12 +163,19 @@ impl Diagnosis {
             ),
             ErrorKind::InsufficientScope => Self::new(
                 Party::Application,
-                "ask for the scope in the error's `needed_scope`: add it to the source, and have it granted",
+                "ask for the scope in the error's `needed_scope`: add it to the source, and have it granted; a person's \
+                 consent is asked for by a step-up",
                 Retry::Never,
             )
             .cause("the source did not ask for the scope")
             .cause("the server granted less than was asked for")
             .cause("an administrator has not consented to it"),
+            ErrorKind::InsufficientAuthentication => Self::new(
+                Party::ResourceOwner,
+                "have the person log in as the resource server asks: by a step-up of the authorization code flow",
+                Retry::Never,
+            )
+            .cause("the login is too long ago, or was not strong enough for this request"),
             ErrorKind::TokenRejected => Self::new(
                 Party::ResourceServer,
                 "check that the token is meant for this resource: audience, issuer, tenant",
@@ -264,7 +286,7 @@ mod tests {
         assert_eq!(others, [ErrorKind::Untrusted, ErrorKind::TokenRejected, ErrorKind::Internal]);
     }
 
-    const ALL: [ErrorKind; 20] = [
+    const ALL: [ErrorKind; 21] = [
         ErrorKind::Configuration,
         ErrorKind::Unreachable,
         ErrorKind::Untrusted,
@@ -276,6 +298,7 @@ mod tests {
         ErrorKind::InvalidScope,
         ErrorKind::Refused,
         ErrorKind::InsufficientScope,
+        ErrorKind::InsufficientAuthentication,
         ErrorKind::TokenRejected,
         ErrorKind::OriginNotAllowed,
         ErrorKind::InDoubt,

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::presenting::Challenge;
 use crate::{Diagnosis, Instant, Scope};
 
 pub use kind::ErrorKind;
@@ -100,6 +101,7 @@ struct Inner {
     provider_code: Option<String>,
     status: Option<u16>,
     needed_scope: Option<Scope>,
+    challenge: Option<Box<Challenge>>,
     retry_at: Option<Instant>,
     diagnosis: Option<Diagnosis>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
@@ -117,6 +119,7 @@ impl Error {
             provider_code: None,
             status: None,
             needed_scope: None,
+            challenge: None,
             retry_at: None,
             diagnosis: None,
             source: None,
@@ -171,6 +174,12 @@ impl Error {
         self.with(|inner| inner.needed_scope = Some(scope))
     }
 
+    /// Adds the challenge of the resource server that this is about. Neither `Display` nor `Debug` shows it.
+    #[must_use]
+    pub fn with_challenge(self, challenge: Challenge) -> Self {
+        self.with(|inner| inner.challenge = Some(Box::new(challenge)))
+    }
+
     /// Adds the moment before which trying again is useless, on the boot clock.
     #[must_use]
     pub fn with_retry_at(self, at: Instant) -> Self {
@@ -212,6 +221,13 @@ impl Error {
     /// tokens, and nothing of the access token. It is what a server sent, so no message holds it.
     pub fn needed_scope(&self) -> Option<&Scope> {
         self.0.needed_scope.as_ref()
+    }
+
+    /// The challenge by which the resource server asks for more scope or another login, without what it may have of the
+    /// access token: [`StepUp::of`](crate::presenting::StepUp::of) reads what to ask the person for. It is what a server
+    /// sent, so no message holds it.
+    pub fn challenge(&self) -> Option<&Challenge> {
+        self.0.challenge.as_deref()
     }
 
     /// Before when trying again is useless, on the boot clock, if the server named a time.

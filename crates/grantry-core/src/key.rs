@@ -6,6 +6,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::Error;
+
 /// The longest tenant or service name, in bytes.
 const NAME_MAX: usize = 63;
 /// The longest account id, in bytes.
@@ -26,6 +28,13 @@ impl InvalidName {
     fn new(kind: &'static str, value: &str, rule: &'static str) -> Self {
         let head: String = value.chars().take(24).collect();
         Self { kind, shown: format!("{head:?}"), rule }
+    }
+}
+
+/// A name that breaks the rules is a mistake of whoever chose it, found before anything is sent.
+impl From<InvalidName> for Error {
+    fn from(error: InvalidName) -> Self {
+        Self::configuration(error.to_string())
     }
 }
 
@@ -325,6 +334,14 @@ impl GrantKeyRef<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_is_refused_is_a_mistake_of_configuration() {
+        let refused = |name: &str| -> Result<TenantId, Error> { Ok(TenantId::new(name)?) };
+        let error = refused("Acme").unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Configuration);
+        assert!(error.to_string().contains("Acme"), "{error}");
+    }
 
     #[test]
     fn names_that_could_be_mistaken_are_refused() {

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use grantry_endpoint::DpopProvers;
 use grantry_vault::access::Principal;
 use grantry_vault::{PrincipalVault, SealedVault};
 
+use crate::counting;
 use crate::grant::{CustodyGrantBuilder, Inner};
 use crate::history::ProcessName;
 use crate::lifeboat::Lifeboat;
@@ -180,8 +182,13 @@ impl Shared {
         self.release == Release::AboardSuffices
     }
 
+    /// Counts what happened, and tells the observer. Its panic must not reach an attempt that has a token in its hands.
     pub(crate) fn tell(&self, event: &Event) {
-        self.observer.on(event);
+        counting::happened(event);
+        let told = std::panic::catch_unwind(AssertUnwindSafe(|| self.observer.on(event)));
+        if told.is_err() {
+            tracing::error!(event = event.name(), "an observer panicked");
+        }
     }
 
     /// Between half of a time and the whole.

@@ -57,10 +57,38 @@ pub enum HealthState {
     InDoubt,
     /// A person has to consent again.
     PersonNeeded,
+    /// It lives in another vault now.
+    Moved,
     /// It was stopped, and its tokens are being revoked.
     Revoking,
     /// Its record is refused or of a newer version of this library; it was left as it is.
     Unreadable,
+}
+
+impl HealthState {
+    /// Every state.
+    pub const ALL: [Self; 7] = [
+        Self::Active,
+        Self::Renewing,
+        Self::InDoubt,
+        Self::PersonNeeded,
+        Self::Moved,
+        Self::Revoking,
+        Self::Unreadable,
+    ];
+
+    /// In lower-case words joined by `_`: for logs, metrics and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Renewing => "renewing",
+            Self::InDoubt => "in_doubt",
+            Self::PersonNeeded => "person_needed",
+            Self::Moved => "moved",
+            Self::Revoking => "revoking",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 /// The last thing that went wrong with a grant.
@@ -83,7 +111,7 @@ impl GrantHealth {
     pub fn person_needed(&self) -> Option<Timestamp> {
         match self.state {
             HealthState::PersonNeeded => Some(self.consented.after(self.age)),
-            HealthState::Revoking | HealthState::Unreadable => None,
+            HealthState::Moved | HealthState::Revoking | HealthState::Unreadable => None,
             _ => self.absolute_limit,
         }
     }
@@ -136,7 +164,7 @@ impl CustodyGrant {
 }
 
 impl Shared {
-    fn health_of(&self, view: &Stored<GrantView>) -> GrantHealth {
+    pub(crate) fn health_of(&self, view: &Stored<GrantView>) -> GrantHealth {
         let wall = self.clock.wall();
         let service = self.services.of(&view.key);
         let lifetimes = service.map_or(Lifetimes::default(), |service| service.lifetimes);
@@ -188,6 +216,7 @@ pub(crate) fn local(time: StoreTime, read_at: StoreTime, wall: Timestamp) -> Tim
 
 fn state(view: &Stored<GrantView>, standing: &Standing) -> HealthState {
     match (view.state, standing.verdict) {
+        (GrantState::Moved, _) => HealthState::Moved,
         (GrantState::Revoked, _) | (_, Some(Verdict::Revoking | Verdict::Revoked)) => HealthState::Revoking,
         (GrantState::ReauthorizationNeeded, _) | (_, Some(Verdict::NeedsPerson { .. })) => {
             HealthState::PersonNeeded
@@ -213,7 +242,7 @@ fn last_error(evidence: &Evidence<'_>, state: HealthState) -> Option<LastError> 
     Some(LastError { at: last.at, kind, provider_code, causes })
 }
 
-fn unreadable(key: GrantKey, wall: Timestamp) -> GrantHealth {
+pub(crate) fn unreadable(key: GrantKey, wall: Timestamp) -> GrantHealth {
     GrantHealth {
         key,
         state: HealthState::Unreadable,

@@ -38,6 +38,7 @@
 //! * A successor that was received is not given up while its parent is current, whether its answer could be used or not.
 //! * A store that lost a successor gets it again from every process that has seen it, before anything is sent.
 //! * A grant that was removed or revoked is not brought back.
+//! * A grant that was moved to another vault is not renewed, revoked or changed here.
 //! * A doubt is resolved on a schedule of its own, which no policy of a source can delay.
 //! * A source over custody never holds a refresh token.
 //! * A revocation begins with a record that nobody renews any more. A token whose revocation the server has not confirmed
@@ -47,6 +48,7 @@
 
 mod brought;
 mod chronicle;
+mod counting;
 mod custody;
 mod diagnosis;
 mod grant;
@@ -58,6 +60,7 @@ mod lifetimes;
 pub mod protocol;
 mod reap;
 mod recovery;
+mod relocation;
 mod revocation;
 mod secret_rotation;
 mod services;
@@ -80,6 +83,7 @@ pub use lifeboat::{
 };
 pub use lifetimes::Lifetimes;
 pub use reap::{Reaped, ReapedOutcome};
+pub use relocation::{NotMovable, relocated};
 pub use revocation::{
     NoRevocation, Revocation, RevocationReport, RevocationStep, Revoked, RevokedPart, Revoker, Sparing,
     StepOutcome,

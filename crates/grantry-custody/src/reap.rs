@@ -87,7 +87,7 @@ impl Custody {
         unused_for: Duration,
         dry_run: bool,
     ) -> Option<Reaped> {
-        if view.state == GrantState::Revoked {
+        if matches!(view.state, GrantState::Revoked | GrantState::Moved) {
             return None;
         }
         let key = view.key.clone();

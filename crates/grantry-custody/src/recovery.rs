@@ -9,8 +9,10 @@ use grantry_core::{Attempt, Error, ErrorKind, Failure, Grant, GrantKey, Instant,
 use grantry_vault::audit::Outcome;
 
 use crate::brought::Brought;
+use crate::counting::Census;
 use crate::custody::Shared;
 use crate::grant::{CustodyGrantBuilder, Inner};
+use crate::health::unreadable;
 use crate::lifeboat::{Adopted, LifeboatError};
 use crate::protocol::{Asked, End, Redemption};
 use crate::standing_codec;
@@ -32,10 +34,10 @@ impl Shared {
 
     pub(crate) async fn adopt_or_say_why(self: &Arc<Self>) -> Result<(), Error> {
         let _one_at_a_time = self.adopting.lock().await;
-        let adopted = self.lifeboat.adopt().await.map_err(unreadable)?;
+        let adopted = self.lifeboat.adopt().await.map_err(not_looked_at)?;
         for entry in adopted {
             if self.bring_home(&entry).await {
-                self.lifeboat.bring_home(&entry.id).await.map_err(unreadable)?;
+                self.lifeboat.bring_home(&entry.id).await.map_err(not_looked_at)?;
             }
         }
         Ok(())
@@ -106,6 +108,7 @@ impl Shared {
 impl Shared {
     /// Finds the intents of processes that died, and the doubts that they left, among the grants that are open here.
     async fn finish_what_nobody_finishes(self: &Arc<Self>) {
+        let (mut census, mut is_whole) = (Census::default(), true);
         for tenant in self.services.tenants() {
             let Ok(vault) = self.vault.tenant(tenant.as_str()) else { continue };
             let mut after = None;
@@ -116,12 +119,18 @@ impl Shared {
                     Err(error) => {
                         self.store_clock.failed();
                         tracing::warn!(%tenant, %error, "open intents cannot be looked for");
+                        is_whole = false;
                         break;
                     }
                 };
                 let Some((last, _)) = page.last() else { break };
                 after = Some(last.clone());
                 for (key, listed) in page {
+                    if Census::COUNTS {
+                        let wall = self.clock.wall();
+                        let health = listed.as_ref().map(|view| self.health_of(view));
+                        census.add(&health.unwrap_or_else(|_| unreadable(key.clone(), wall)), wall);
+                    }
                     let Ok(view) = listed else { continue };
                     self.store_clock.believe(view.version.read_at(), asked, self.clock.now());
                     let Ok((standing, _)) = standing_codec::read(view.renewal()) else { continue };
@@ -134,6 +143,10 @@ impl Shared {
                     }
                 }
             }
+        }
+        // Half of the grants would look like a loss of the others.
+        if is_whole {
+            census.publish();
         }
     }
 }
@@ -202,6 +215,6 @@ impl Grant for NotOpen {
     }
 }
 
-fn unreadable(cause: LifeboatError) -> Error {
+fn not_looked_at(cause: LifeboatError) -> Error {
     Error::new(ErrorKind::Storage, Stage::Keep, "the lifeboats cannot be looked at").with_source(cause)
 }

@@ -1,7 +1,8 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Binding, Error, ErrorKind, Instant, RefreshToken, Stage, Target, Timestamp, TokenSet,
+    AccessToken, Binding, Diagnosis, Error, ErrorKind, Instant, Party, RefreshToken, Retry, Stage, Target,
+    Timestamp, TokenSet,
 };
 use grantry_endpoint::{DpopKey, DpopProvers};
 use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken, StoredBinding};
@@ -195,6 +196,14 @@ pub(crate) fn chronicle(renewal: &[u8]) -> Chronicle {
 /// How a grant stands. One that was put there by hand, or with another refresh token than its standing names, begins
 /// anew: whoever writes a record without custody writes it in a line of descent of its own.
 pub(crate) fn standing(stored: &Stored<GrantRecord>) -> Result<Standing, Error> {
+    if stored.state() == GrantState::Moved {
+        return Err(moved());
+    }
+    standing_wherever(stored)
+}
+
+/// The same, also of a grant that lives elsewhere by now.
+pub(crate) fn standing_wherever(stored: &Stored<GrantRecord>) -> Result<Standing, Error> {
     let current = stored.refresh_token().map(Fingerprint::of);
     let mut standing = if stored.renewal().is_empty() {
         Standing::new(current)
@@ -207,6 +216,13 @@ pub(crate) fn standing(stored: &Stored<GrantRecord>) -> Result<Standing, Error> 
         standing.verdict = Some(Verdict::Revoking);
     }
     Ok(standing)
+}
+
+/// Two vaults that redeem the same refresh token lose it.
+fn moved() -> Error {
+    let remedy = "open the vault that it was moved to; to have it here again, move it back";
+    Error::new(ErrorKind::Removed, Stage::Vault, "the grant was moved to another vault")
+        .with_diagnosis(Diagnosis::new(Party::Application, remedy, Retry::Never))
 }
 
 fn unreadable(cause: UnreadableStanding) -> Error {

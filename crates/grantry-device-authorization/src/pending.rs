@@ -1,6 +1,7 @@
 //! A device authorization that waits for the person.
 
 use std::fmt;
+use std::future::pending as never;
 use std::time::Duration;
 
 use grantry_core::{Attempt, Failure, GrantKey, Instant, RefreshToken, Scope};
@@ -100,7 +101,21 @@ impl PendingDevice {
         self,
         tell: impl FnMut(Waiting) + Send,
     ) -> Result<DeviceGranted, DeviceUnfinished> {
-        self.poll_until_over(tell).await
+        self.finish_unless(tell, never()).await
+    }
+
+    /// The same, until `given_up` is ready: the end that loses nothing. It is looked at between two polls, so the answer
+    /// of one that is under way is used.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish); [`Closed`](grantry_core::ErrorKind::Closed) where it was given up, with the
+    /// authorization.
+    pub async fn finish_unless(
+        self,
+        tell: impl FnMut(Waiting) + Send,
+        given_up: impl Future<Output = ()> + Send,
+    ) -> Result<DeviceGranted, DeviceUnfinished> {
+        self.poll_until_over(tell, given_up).await
     }
 
     /// Asks once whether the person has approved.

@@ -66,7 +66,9 @@ impl PendingDevice {
     pub(crate) async fn poll_until_over(
         mut self,
         mut tell: impl FnMut(Waiting) + Send,
+        given_up: impl Future<Output = ()> + Send,
     ) -> Result<DeviceGranted, DeviceUnfinished> {
+        tokio::pin!(given_up);
         let mut waiting_for = WaitingFor::Person;
         loop {
             let now = self.endpoint.clock().now();
@@ -76,7 +78,11 @@ impl PendingDevice {
                 next: self.pace.next.since(now),
                 left: self.expires().since(now),
             });
-            self.sleep_until(self.pace.next.min(self.expires())).await;
+            tokio::select! {
+                biased;
+                () = &mut given_up => return Err(self.given_up()),
+                () = self.sleep_until(self.pace.next.min(self.expires())) => {}
+            }
             if self.is_expired() {
                 return Err(self.expired());
             }

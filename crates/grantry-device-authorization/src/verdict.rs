@@ -50,6 +50,19 @@ impl PendingDevice {
         self.over(Error::new(ErrorKind::Refused, STAGE, fact), DeviceEnding::Expired)
     }
 
+    /// Nobody waits for it any more. The codes are as good as they were.
+    pub(crate) fn given_up(mut self) -> DeviceUnfinished {
+        let fact = "the login was given up before anybody approved";
+        let own = Diagnosis::new(Party::Application, "finish it again, until the codes expire", Retry::Never);
+        let salvaged = self.salvaged.take();
+        DeviceUnfinished {
+            error: Error::new(ErrorKind::Closed, STAGE, fact).with_diagnosis(own),
+            ending: DeviceEnding::Failed,
+            again: (!self.is_expired()).then(|| Box::new(self)),
+            salvaged,
+        }
+    }
+
     /// The end, with a diagnosis of its own.
     pub(crate) fn over(self, error: Error, ending: DeviceEnding) -> DeviceUnfinished {
         let person = |remedy| Diagnosis::new(Party::ResourceOwner, remedy, Retry::Never);

@@ -37,30 +37,8 @@ pub(crate) struct Channel {
     /// The key of requests that have none of their own.
     pub(crate) dpop_key: Option<DpopKey>,
     pub(crate) provers: DpopProvers,
-    pub(crate) learned: Learned,
     /// The server's keys, once somebody needs them: one set for all.
     pub(crate) server_keys: OnceLock<ServerKeys>,
-}
-
-/// Which of the server's URLs were learned at run time.
-#[derive(Debug, Clone)]
-pub(crate) enum Learned {
-    /// None: a person configured them.
-    None,
-    /// All.
-    All,
-    /// All but those at the origin of this issuer, which a person configured.
-    Beyond(Url),
-}
-
-impl Learned {
-    pub(crate) fn covers(&self, url: &Url) -> bool {
-        match self {
-            Self::None => false,
-            Self::All => true,
-            Self::Beyond(issuer) => issuer.origin() != url.origin(),
-        }
-    }
 }
 
 /// A request that left, and what came of it.
@@ -145,7 +123,7 @@ impl Channel {
             request = request.with_header(proof_header(), proof);
         }
         request = request.with_body(form.into_body());
-        if self.learned.covers(url) {
+        if self.server.is_learned(url) {
             request = request.learned();
         }
         let sent = self.clock.now();

@@ -4,13 +4,11 @@ mod metadata;
 
 use std::sync::Arc;
 
-use grantry_core::{AuthorizationServer, Error, ErrorKind, Stage, check_endpoint};
-use http::header::ACCEPT;
-use http::{HeaderValue, Method};
+use grantry_core::{AuthorizationServer, Error, ErrorKind, Learned, Stage, check_endpoint};
 use url::Url;
 
-use crate::channel::Learned;
-use crate::{Answer, Client, Request, TokenEndpoint, TokenEndpointBuilder, Transport, answer, failure};
+use crate::well_known::{self, Address};
+use crate::{Answer, Client, TokenEndpoint, TokenEndpointBuilder, Transport};
 
 /// Learns an authorization server's endpoints from its issuer identifier.
 ///
@@ -42,17 +40,12 @@ pub struct Discovery {
 #[derive(Debug, Clone)]
 pub struct Discovered {
     server: AuthorizationServer,
-    learned: Learned,
     transport: Arc<dyn Transport>,
 }
 
 impl Discovered {
-    /// The facts that the server publishes.
-    ///
-    /// **They do not say that they were learned at run time.** [`endpoint`](Self::endpoint) and
-    /// [`endpoint_over`](Self::endpoint_over) do, and keep such URLs away from private addresses. Whoever gives
-    /// these facts to [`TokenEndpoint::builder`] calls
-    /// [`learned`](crate::TokenEndpointBuilder::learned) on it, or has no such guard.
+    /// The facts that the server publishes. They know of each URL whether it was learned at run time
+    /// ([`AuthorizationServer::is_learned`]), so that it stays away from private addresses wherever they are used.
     pub fn server(&self) -> &AuthorizationServer {
         &self.server
     }
@@ -65,7 +58,7 @@ impl Discovered {
 
     /// The same over another transport than the one that the metadata came by.
     pub fn endpoint_over(&self, client: Client, transport: Arc<dyn Transport>) -> TokenEndpointBuilder {
-        TokenEndpoint::builder(self.server.clone(), client, transport).learned_as(self.learned.clone())
+        TokenEndpoint::builder(self.server.clone(), client, transport)
     }
 }
 
@@ -99,46 +92,18 @@ impl Discovery {
     /// [`InvalidAnswer`](ErrorKind::InvalidAnswer) where no address has a document, or the one there is cannot
     /// be used; the kinds of the transport and of the statuses otherwise.
     pub async fn discover(&self) -> Result<Discovered, Error> {
-        let mut answered = None;
-        for url in self.addresses() {
-            let answer = self.ask(url).await?;
-            let status = answer.status();
-            if status.is_success() && is_object(&answer) {
-                return self.read(&answer);
-            }
-            if status.is_server_error() || status.as_u16() == 429 {
-                let refusal = answer::by_status(status, "");
-                return Err(
-                    Error::new(refusal.kind, Stage::Discover, refusal.fact).with_status(status.as_u16())
-                );
-            }
-            answered = Some(status.as_u16());
-        }
-        let fact = "no well-known address of the issuer has a metadata document";
-        let error = Error::new(ErrorKind::InvalidAnswer, Stage::Discover, fact);
-        Err(match answered {
-            Some(status) => error.with_status(status),
-            None => error,
-        })
-    }
-
-    async fn ask(&self, url: Url) -> Result<Answer, Error> {
-        let json = HeaderValue::from_static("application/json");
-        let mut request = Request::new(Method::GET, url).with_header(ACCEPT, json);
-        if self.learned {
-            request = request.learned();
-        }
-        let sent = self.transport.send(request).await;
-        sent.map_err(|failed| failure::error(&failed, Stage::Discover))
+        let addresses = self.addresses().into_iter().map(|url| Address { url, learned: self.learned });
+        let none = "no well-known address of the issuer has a metadata document";
+        self.read(&well_known::first(&self.transport, addresses, none).await?)
     }
 
     fn read(&self, answer: &Answer) -> Result<Discovered, Error> {
         let unusable = |fact: &str| {
             Error::new(ErrorKind::InvalidAnswer, Stage::Discover, fact).with_status(answer.status().as_u16())
         };
-        let server = metadata::read(answer.expose_body(), &self.issuer).map_err(unusable)?;
-        let learned = if self.learned { Learned::All } else { Learned::Beyond(self.url.clone()) };
-        Ok(Discovered { server, learned, transport: Arc::clone(&self.transport) })
+        let learned = if self.learned { Learned::Everything } else { Learned::BeyondIssuer };
+        let server = metadata::read(answer.expose_body(), &self.issuer, learned).map_err(unusable)?;
+        Ok(Discovered { server, transport: Arc::clone(&self.transport) })
     }
 
     /// The well-known addresses, in order (RFC 8414 sections 3.1 and 5).
@@ -158,8 +123,4 @@ impl Discovery {
         };
         paths.into_iter().map(at).collect()
     }
-}
-
-fn is_object(answer: &Answer) -> bool {
-    answer.expose_body().trim_ascii_start().starts_with(b"{")
 }

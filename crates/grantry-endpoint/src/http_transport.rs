@@ -2,6 +2,9 @@
 
 mod builder;
 mod classify;
+#[cfg(test)]
+#[cfg(feature = "rustls")]
+mod rebinding_tests;
 mod resolve;
 mod tls;
 

@@ -8,6 +8,7 @@
 //! | write a flow | [`TokenEndpoint`], [`TokenRequest`] |
 //! | renew with a refresh token, without custody | [`RefreshTokenGrant`], [`Keeper`] |
 //! | learn a server's endpoints from its issuer | [`Discovery`] |
+//! | learn from a resource whose tokens it takes | [`ResourceDiscovery`] |
 //! | revoke or introspect tokens | [`RevocationEndpoint`], [`IntrospectionEndpoint`] |
 //! | push an authorization request | [`PushedAuthorizationRequest`] |
 //! | have a person approve on another device | [`DeviceAuthorizationRequest`] |
@@ -46,6 +47,9 @@
 //! * A transport sends a request at most once; a [`TokenEndpoint`] sends at most one request a call, and one more where the
 //!   server asks for a nonce in the proof, which says that it did nothing else (RFC 9449 section 8).
 //! * A nonce goes to the server that named it, in the role in which it named it, and to no other.
+//! * A URL that was learned at run time leads to public addresses only, unless the transport was told otherwise, and the
+//!   address that was checked is the one that is connected to. The server's facts know which URLs were learned.
+//! * Metadata is used only if it is of the very issuer, or resource, that was asked for.
 //! * Nothing follows a redirect or reads more than 256 KiB of a body. Interim answers (1xx) without end are skipped
 //!   one by one and kept nowhere; the read timeout ends them.
 //! * Nothing waits without a limit but for the [`Keeper`], which may take as long as it needs: no token is given out
@@ -88,6 +92,7 @@ mod quiet;
 mod refresh_token_grant;
 mod refresh_token_redemption;
 mod resource;
+mod resource_discovery;
 mod revocation;
 mod server_clock;
 mod server_keys;
@@ -95,6 +100,7 @@ mod token_endpoint;
 mod token_request;
 mod transport;
 mod user_info;
+mod well_known;
 mod zeroized;
 
 pub use address_guard::{AddressClass, is_public};
@@ -115,6 +121,7 @@ pub use pushed_authorization_request::{PushedAuthorizationRequest, RequestUri};
 pub use refresh_token_grant::{RefreshTokenGrant, RefreshTokenGrantBuilder};
 pub use refresh_token_redemption::RefreshTokenRedemption;
 pub use resource::check_resource;
+pub use resource_discovery::{DiscoveredResource, ResourceDiscovery};
 pub use revocation::RevocationEndpoint;
 pub use server_keys::ServerKeys;
 pub use token_endpoint::{Redeemed, TokenEndpoint, TokenEndpointBuilder};

@@ -73,7 +73,7 @@ impl ServerKeys {
         })?;
         let begin = || {
             Self(Arc::new(Inner {
-                learned: channel.learned.covers(&url),
+                learned: channel.server.is_learned(&url),
                 url,
                 transport: Arc::clone(&channel.transport),
                 clock: Arc::clone(&channel.clock),

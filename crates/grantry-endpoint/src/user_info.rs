@@ -80,7 +80,7 @@ impl UserInfoEndpoint {
         if let Some(proof) = prove(token, &Method::GET, &self.origin, self.url.path()).await? {
             request = request.with_header(proof_header(), proof);
         }
-        if self.channel.learned.covers(&self.url) {
+        if self.channel.server.is_learned(&self.url) {
             request = request.learned();
         }
         let sent = self.channel.transport.send(request).await;

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use grantry_core::{
-    Attempt, Binding, Consumed, ErrorKind, Event, Origin, PrivateKey, ProofRequest, RefreshToken, Retry,
-    SystemEntropy,
+    Attempt, Binding, Consumed, Entropy, ErrorKind, Event, Origin, PrivateKey, ProofRequest, RefreshToken,
+    Retry, SystemEntropy,
 };
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, Dpop, DpopKey, DpopProvers, KeepError, Keeper, Kept,
@@ -216,8 +216,41 @@ impl Signer for Hasty {
     }
 }
 
+/// Hands out a number that no request had before, so that proofs show how they use what they are given.
+#[derive(Debug, Default)]
+struct Counting(std::sync::atomic::AtomicU64);
+
+impl Entropy for Counting {
+    fn fill(&self, bytes: &mut [u8]) {
+        let next = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        for (to, from) in bytes.iter_mut().rev().zip(next.to_be_bytes().iter().rev()) {
+            *to = *from;
+        }
+    }
+}
+
 #[tokio::test]
-async fn req_e10_no_two_proofs_are_the_same() {
+async fn req_e09_e10_every_proof_has_sixteen_octets_of_its_own_from_the_source_of_randomness() {
+    let public = SigningKey::generate_ed25519().unwrap().public_jwk();
+    let key = DpopKey::of_signer(Hasty, &public).unwrap();
+    let prover = DpopProvers::new(Standing::new(), Arc::new(Counting::default())).prover(key);
+    let origin = Origin::parse("https://api.example.com").unwrap();
+    for nth in 0_u128..100 {
+        let request = ProofRequest::new(&Method::GET, "https://api.example.com/", &origin);
+        let proof = prover.prove(request).await.unwrap();
+        let claims = proof.to_str().unwrap().split('.').nth(1).unwrap();
+        let claims: Value =
+            serde_json::from_slice(&grantry_jose::base64url::decode(claims).unwrap()).unwrap();
+        assert_eq!(
+            claims["jti"],
+            grantry_jose::base64url::encode(nth.to_be_bytes()),
+            "the whole of it, once"
+        );
+    }
+}
+
+#[tokio::test]
+async fn req_e10_no_two_proofs_are_the_same_and_a_million_of_their_numbers_are_apart() {
     let public = SigningKey::generate_ed25519().unwrap().public_jwk();
     let key = DpopKey::of_signer(Hasty, &public).unwrap();
     let prover = DpopProvers::new(Standing::new(), Arc::new(SystemEntropy)).prover(key);
@@ -227,6 +260,13 @@ async fn req_e10_no_two_proofs_are_the_same() {
         let request = ProofRequest::new(&Method::GET, "https://api.example.com/", &origin);
         // All else about them is alike, the time too.
         assert!(seen.insert(prover.prove(request).await.unwrap()), "after {}", seen.len());
+    }
+    // What each has of its own is the sixteen octets that the test above sees: a million of those.
+    let mut seen = HashSet::with_capacity(1_000_000);
+    for _ in 0..1_000_000 {
+        let mut jti = [0; 16];
+        SystemEntropy.fill(&mut jti);
+        assert!(seen.insert(u128::from_be_bytes(jti)), "after {}", seen.len());
     }
 }
 

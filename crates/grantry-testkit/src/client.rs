@@ -79,7 +79,8 @@ impl RegisteredClient {
         Self { methods: methods.into_iter().collect(), ..self }
     }
 
-    /// One more URI that people may be sent back to, compared by the character (RFC 9700 section 4.1.3).
+    /// One more URI that people may be sent back to, compared by the character (RFC 9700 section 4.1.3). A loopback
+    /// address without a port is every port of it (RFC 8252 section 7.3).
     #[must_use]
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect_uris.push(uri.into());
@@ -96,7 +97,7 @@ impl RegisteredClient {
     }
 
     pub(crate) fn may_redirect_to(&self, uri: &str) -> bool {
-        self.redirect_uris.iter().any(|registered| registered == uri)
+        self.redirect_uris.iter().any(|registered| registered == uri || is_of_any_port(registered, uri))
     }
 
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
@@ -122,5 +123,20 @@ impl fmt::Debug for RegisteredClient {
             .field("methods", &self.methods)
             .field("redirect_uris", &self.redirect_uris)
             .finish()
+    }
+}
+
+/// RFC 8252 section 7.3: where a loopback address is registered without a port, a program may listen on any.
+fn is_of_any_port(registered: &str, uri: &str) -> bool {
+    let parts = |uri: &str| {
+        let url = url::Url::parse(uri).ok()?;
+        let host = url.host_str().filter(|host| ["127.0.0.1", "[::1]"].contains(host))?.to_owned();
+        Some((url.port(), url.scheme().to_owned(), host, url[url::Position::BeforePath..].to_owned()))
+    };
+    match (parts(registered), parts(uri)) {
+        (Some((None, scheme, host, rest)), Some((Some(_), other_scheme, other_host, other_rest))) => {
+            (scheme, host, rest) == (other_scheme, other_host, other_rest)
+        }
+        _ => false,
     }
 }

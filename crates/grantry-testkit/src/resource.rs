@@ -1,5 +1,7 @@
 //! A resource server that checks access tokens.
 
+mod about;
+
 use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use grantry_core::{AccessToken, Scope};
 use grantry_endpoint::Answer;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use about::About;
 
 use crate::authority::Moment;
 use crate::fault::Fault;
@@ -17,7 +21,8 @@ use crate::stage::{Site, Stage};
 use crate::{AccessTokenFacts, Endpoint, Ledger, Nonces, ReceivedRequest, TestServer};
 
 /// A resource server on a loopback port that asks its [`TestServer`] whether a bearer token is live
-/// (RFC 6750). Every path is a resource; a good token brings 200 and the token's subject.
+/// (RFC 6750). Every path is a resource; a good token brings 200 and the token's subject. Its metadata (RFC 9728) names the
+/// server, and its challenges name the metadata.
 ///
 /// Without a token the answer is 401 with a bare challenge, with a bad one 401 `invalid_token`, with too small
 /// a scope 403 `insufficient_scope`. Its ledger tells which requests carried an `Authorization` header.
@@ -42,6 +47,7 @@ pub struct ProtectedResource {
     origin: String,
     front: Front,
     proofs: Arc<Mutex<(Nonces, Proofs)>>,
+    about: Arc<About>,
 }
 
 impl ProtectedResource {
@@ -64,9 +70,11 @@ impl ProtectedResource {
         let clock = desk.clock.clone();
         let proofs = Arc::new(Mutex::new((Nonces::None, Proofs::new(origin.replace("://", "-")))));
         let wanted = Arc::clone(&proofs);
-        let stage = Arc::new(Stage::new(Gate { desk, required: scope, proofs }, clock));
+        let about = Arc::new(About::new(&origin, server.issuer(), &scope));
+        let gate = Gate { desk, required: scope, proofs, about: Arc::clone(&about) };
+        let stage = Arc::new(Stage::new(gate, clock));
         let front = bound.serve(stage.clone());
-        Ok(Self { stage, origin, front, proofs: wanted })
+        Ok(Self { stage, origin, front, proofs: wanted, about })
     }
 
     /// Its origin: `http://127.0.0.1:port`.
@@ -79,7 +87,17 @@ impl ProtectedResource {
         format!("{}{path}", self.origin)
     }
 
-    /// Every request that came, at [`Endpoint::Resource`].
+    /// Its identifier, which stands in its metadata (RFC 9728 section 2): its origin, if nothing else was said.
+    pub fn identifier(&self) -> String {
+        self.about.identifier()
+    }
+
+    /// Is known by this path from now on, which begins with a slash: its identifier and the address of its metadata have it.
+    pub fn identify_as(&self, path: &str) {
+        self.about.identify_as(path);
+    }
+
+    /// Every request that came: at [`Endpoint::Resource`], and at [`Endpoint::Metadata`] for its metadata.
     pub fn ledger(&self) -> &Ledger {
         &self.stage.ledger
     }
@@ -103,6 +121,11 @@ impl ProtectedResource {
             Ok(location) => redirect.header(header::LOCATION, location),
             Err(_) => redirect,
         });
+    }
+
+    /// Queues any fault for the next requests of its metadata.
+    pub fn inject_into_metadata(&self, fault: Fault) {
+        self.stage.faults.push(Endpoint::Metadata, fault);
     }
 
     /// Queues any fault for the next requests.
@@ -141,14 +164,24 @@ struct Gate {
     desk: Desk,
     required: Scope,
     proofs: Arc<Mutex<(Nonces, Proofs)>>,
+    about: Arc<About>,
 }
 
 impl Site for Gate {
-    fn endpoint(&self, _path: &str) -> Endpoint {
-        Endpoint::Resource
+    fn endpoint(&self, path: &str) -> Endpoint {
+        if about::is_at(path) { Endpoint::Metadata } else { Endpoint::Resource }
     }
 
     fn answer(&self, request: &ReceivedRequest, at: Moment) -> Answer {
+        if about::is_at(request.path()) {
+            return self.about.answer(request);
+        }
+        self.about.named_in(self.decide(request, at))
+    }
+}
+
+impl Gate {
+    fn decide(&self, request: &ReceivedRequest, at: Moment) -> Answer {
         let by_query = request.expose_query().is_some_and(|q| q.contains("access_token="));
         let headers = request.headers().get_all(header::AUTHORIZATION).iter().count();
         if by_query || headers > 1 {
@@ -182,9 +215,7 @@ impl Site for Gate {
         proofs.name_nonce(*nonces, &mut headers);
         answer.with_headers(headers)
     }
-}
 
-impl Gate {
     fn serve(&self, facts: &AccessTokenFacts) -> Answer {
         if !facts.scope.covers(&self.required) {
             let challenge = format!(

@@ -126,7 +126,7 @@ impl PostgresVaultBuilder {
     /// How many connections there are at most, besides the one that listens. 16 unless said otherwise, and at least 1.
     /// It has no effect on a pool that was handed in.
     ///
-    /// As many calls are under way at once. Many callers that store at once need few: their writes go together.
+    /// As many calls are under way at once. Many callers at once need few: their reads go together, and their writes.
     pub fn connections(mut self, most: usize) -> Self {
         self.connections = most.max(1);
         self

@@ -115,8 +115,8 @@
 //!
 //! # Connections
 //!
-//! [`connections`](PostgresVaultBuilder::connections) bounds them: so many calls are under way at once, and the server
-//! syncs those together that come together. One more listens for changes, from the moment on when somebody first waits
+//! [`connections`](PostgresVaultBuilder::connections) bounds them: so many calls are under way at once. Reads that come while
+//! others are under way go together in one call, and so do writes, which then share a transaction and its sync. One more listens for changes, from the moment on when somebody first waits
 //! for one. Other handles are told a few milliseconds after a write, for many writes at once and only if anybody
 //! listens: a `NOTIFY` in the write's own transaction would make all writers of the server wait for each other. A hint
 //! is lost with the process that wrote.
@@ -128,6 +128,7 @@
 //!
 //! * A connection goes back to the pool only after the whole answer to a statement that ended its transaction.
 //! * No write is sent twice, but after an answer that says that nothing was done.
+//! * Of records that are read together each is read under the name of its own tenant, after the one reading of the clock.
 //! * No write is answered by what became of another's precondition; all of a batch is committed, or none of it.
 //! * No call runs in a session without its settings: they carry a mark, and each function asks for it.
 //! * The name of the tenant ends with the transaction that set it.
@@ -141,9 +142,12 @@ mod dial;
 mod failure;
 mod hub;
 mod identifier;
+mod lanes;
 mod link;
 mod parameter;
 mod queue;
+mod reader;
+mod reading;
 mod schema;
 mod session;
 mod store;

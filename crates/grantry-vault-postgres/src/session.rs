@@ -32,6 +32,8 @@ pub(crate) struct Session {
     accepted: Accepted,
     /// Whether the newest session found the function for several writes.
     writes_together: Arc<AtomicBool>,
+    /// The same for several reads.
+    reads_together: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -77,17 +79,23 @@ impl Session {
                      WHERE oid = to_regclass('{schema}.records')) AS walled,
                  to_regprocedure('{schema}.store_each(text, text[], text[], bytea[], bigint[])') IS NOT NULL
                      AS together,
+                 to_regprocedure('{schema}.load_each(text, text[], text[], bigint)') IS NOT NULL AS read_together,
                  gen_random_uuid() AS handle;
              SELECT version AS format FROM {schema}.format;
              SELECT set_config('grantry.session', '{mark}', false);",
             schema = name.quoted(),
         );
-        Self { mark, sql, accepted, writes_together: Arc::default() }
+        Self { mark, sql, accepted, writes_together: Arc::default(), reads_together: Arc::default() }
     }
 
     /// Whether several writes may go in one call. Where a migration added the function, new connections find it.
     pub(crate) fn writes_together(&self) -> bool {
         self.writes_together.load(Ordering::Relaxed)
+    }
+
+    /// Whether several records may be read in one call.
+    pub(crate) fn reads_together(&self) -> bool {
+        self.reads_together.load(Ordering::Relaxed)
     }
 
     /// Sets a connection up and looks at the server. Returns a name that nobody else has.
@@ -98,8 +106,9 @@ impl Session {
         let rows = client.simple_query(&self.sql).await;
         let rows = rows.map_err(|error| Failure::of_statement(&error).of_reading().into_error())?;
         self.check(&rows)?;
-        let is_together = first_value(&rows, "together").as_deref() == Some("t");
-        self.writes_together.store(is_together, Ordering::Relaxed);
+        let is_there = |column| first_value(&rows, column).as_deref() == Some("t");
+        self.writes_together.store(is_there("together"), Ordering::Relaxed);
+        self.reads_together.store(is_there("read_together"), Ordering::Relaxed);
         first_value(&rows, "handle").ok_or_else(missing)
     }
 

@@ -2,21 +2,20 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use grantry_core::StoreTime;
 use grantry_vault::{
     Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, VaultError,
 };
 use tokio::runtime::Handle;
-use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::answer::{number_of, page, revision_of, sealed, strange, value};
+use crate::answer::{number_of, page, value};
 use crate::hub::Hub;
 use crate::identifier::Identifier;
-use crate::link::{Does, Link, Waiting};
+use crate::link::{Does, Link, NoRows, Waiting};
+use crate::reader::Reader;
+use crate::reading::Latest;
 use crate::writer::Writer;
 
 /// A page stops at so many bytes of records, so that it fits into memory whatever its limit.
@@ -25,23 +24,18 @@ const MOST_BYTES_OF_A_PAGE: i64 = 8 * 1024 * 1024;
 /// A text behind every key.
 const BEHIND_ALL: &str = "\u{10ffff}";
 
-/// How often a reading whose clock was behind is made again, and how long it waits before.
-const PAUSES_MS: [u64; 6] = [0, 0, 5, 20, 100, 300];
-
 /// The calls of one schema.
 pub(crate) struct Store {
     link: Link,
     writer: Writer,
+    reader: Reader,
     sql: Sql,
     hub: Arc<Hub>,
-    /// The latest reading of this handle, in nanoseconds. It holds also where a standby took over that lacked the last
-    /// commits.
-    latest: Arc<AtomicU64>,
+    latest: Latest,
 }
 
 #[derive(Debug, Clone)]
 struct Sql {
-    load: Arc<str>,
     remove: Arc<str>,
     list: Arc<str>,
     list_all: Arc<str>,
@@ -50,13 +44,11 @@ struct Sql {
 
 impl Store {
     pub(crate) fn new(link: Link, schema: &Identifier, hub: Arc<Hub>, runtime: Handle) -> Self {
-        let writer = Writer::new(link.clone(), schema, Arc::clone(&hub), runtime);
+        let latest = Latest::default();
+        let writer = Writer::new(link.clone(), schema, Arc::clone(&hub), runtime.clone());
+        let reader = Reader::new(link.clone(), schema, latest.clone(), runtime);
         let schema = schema.quoted();
         let sql = Sql {
-            load: format!(
-                "SELECT o_read_at, o_is_behind, o_revision, o_sealed FROM {schema}.load($1, $2, $3)"
-            )
-            .into(),
             remove: format!("SELECT {schema}.remove($1, $2, $3, $4)").into(),
             list: format!(
                 "SELECT o_read_at, o_is_behind, o_more, o_key, o_revision, o_sealed
@@ -70,7 +62,7 @@ impl Store {
             .into(),
             now: format!("SELECT o_read_at, o_is_behind FROM {schema}.now($1)").into(),
         };
-        Self { link, writer, sql, hub, latest: Arc::default() }
+        Self { link, writer, reader, sql, hub, latest }
     }
 
     pub(crate) fn link(&self) -> &Link {
@@ -78,16 +70,7 @@ impl Store {
     }
 
     pub(crate) async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
-        let (sql, key, latest) = (Arc::clone(&self.sql.load), key.clone(), Arc::clone(&self.latest));
-        let call = async move |link: Link, mut waiting: Waiting| {
-            let parameters: [&(dyn ToSql + Sync); 3] =
-                [&link.session.mark.as_str(), &key.tenant_part(), &key.as_str()];
-            let (rows, read_at) = reading(&link, &mut waiting, &latest, &sql, &parameters).await?;
-            let Some(row) = rows.first() else { return Err(strange()) };
-            let Some(revision) = value::<Option<i64>>(row, 2)? else { return Ok(None) };
-            Ok(Some(StoredRecord { sealed: sealed(row, 3)?, revision: revision_of(revision)?, read_at }))
-        };
-        self.link.in_a_task(Does::Read, call).await
+        self.reader.read(key.clone()).await
     }
 
     pub(crate) async fn store(
@@ -133,24 +116,26 @@ impl Store {
         let end = prefix.end().unwrap_or_else(|| BEHIND_ALL.to_owned());
         let after = after.map_or_else(String::new, |after| after.as_str().to_owned());
         let limit = i64::try_from(limit).unwrap_or(i64::MAX - 1).min(i64::MAX - 1);
-        let latest = Arc::clone(&self.latest);
+        let latest = self.latest.clone();
         let call = async move |link: Link, mut waiting: Waiting| {
             let mark = link.session.mark.as_str();
             let mut parameters: Vec<&(dyn ToSql + Sync)> = vec![&mark];
             parameters.extend(tenant.iter().map(|tenant| tenant as &(dyn ToSql + Sync)));
             let bounds: [&(dyn ToSql + Sync); 5] = [&first, &after, &end, &limit, &MOST_BYTES_OF_A_PAGE];
             parameters.extend(bounds);
-            let (rows, read_at) = reading(&link, &mut waiting, &latest, &sql, &parameters).await?;
+            let read = latest.reading(&link, None, &mut waiting, &sql, &parameters).await;
+            let (rows, read_at) = read.map_err(NoRows::into_error)?;
             page(&rows, read_at)
         };
         self.link.in_a_task(Does::Read, call).await
     }
 
     pub(crate) async fn now(&self) -> Result<StoreTime, VaultError> {
-        let (sql, latest) = (Arc::clone(&self.sql.now), Arc::clone(&self.latest));
+        let (sql, latest) = (Arc::clone(&self.sql.now), self.latest.clone());
         let call = async move |link: Link, mut waiting: Waiting| {
             let parameters: [&(dyn ToSql + Sync); 1] = [&link.session.mark.as_str()];
-            reading(&link, &mut waiting, &latest, &sql, &parameters).await.map(|(_, read_at)| read_at)
+            let read = latest.reading(&link, None, &mut waiting, &sql, &parameters).await;
+            read.map(|(_, read_at)| read_at).map_err(NoRows::into_error)
         };
         self.link.in_a_task(Does::Read, call).await
     }
@@ -161,31 +146,7 @@ impl fmt::Debug for Store {
         f.debug_struct("Store")
             .field("link", &self.link)
             .field("writer", &self.writer)
+            .field("reader", &self.reader)
             .finish_non_exhaustive()
     }
-}
-
-/// The rows of a reading, and when it was. Where the store's clock was behind, it is moved on by asking again.
-async fn reading(
-    link: &Link,
-    waiting: &mut Waiting,
-    latest: &AtomicU64,
-    sql: &str,
-    parameters: &[&(dyn ToSql + Sync)],
-) -> Result<(Vec<Row>, StoreTime), VaultError> {
-    for pause in PAUSES_MS {
-        if pause > 0 {
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-        }
-        let rows = link.rows(Does::Read, waiting, sql, parameters).await?;
-        let Some(row) = rows.first() else { return Err(strange()) };
-        if value::<bool>(row, 1)? {
-            continue;
-        }
-        let micros = u64::try_from(value::<i64>(row, 0)?).map_err(|_| strange())?;
-        let nanos = micros.saturating_mul(1_000);
-        let before = latest.fetch_max(nanos, Ordering::AcqRel);
-        return Ok((rows, StoreTime::from_nanos(nanos.max(before))));
-    }
-    Err(VaultError::unavailable("its clock cannot be moved on: a write that has to come first does not end"))
 }

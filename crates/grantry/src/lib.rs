@@ -24,6 +24,7 @@
 //!
 //! | to | read |
 //! |---|---|
+//! | begin, in a program or from a shell | [`manual::get_started`], [`manual::flows`] |
 //! | get tokens with a client id and a secret or key | [`client_credentials`] |
 //! | start from an issuer or a provider instead of URLs | [`discover`], [`providers`] |
 //! | put tokens on reqwest or tower requests | `AuthorizedClient`, `AuthorizeLayer` |
@@ -36,7 +37,8 @@
 //! | find one source among a million | [`Directory`] |
 //! | see what went wrong and whose move it is | [`Error::diagnosis`] |
 //! | write a flow, a transport, a signer, a clock of your own | [`Grant`], [`Transport`], [`Signer`], [`Clock`] |
-//! | understand how it works | [`manual`] |
+//! | find out why something does not work | [`manual::troubleshooting`] |
+//! | understand how it works, and what it protects against whom | [`manual`], [`manual::threat_model`] |
 //!
 //! # Features
 //!
@@ -84,22 +86,22 @@ pub use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
     Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
     Entropy, Error, ErrorAlias, ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant,
-    InvalidName, InvalidScope, InvalidToken, Lifetime, NoObserver, Observer, Origin, Party, Pkce, PrivateKey,
-    ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock,
-    SystemEntropy, Target, TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource,
-    presenting,
+    InvalidName, InvalidScope, InvalidToken, Learned, Lifetime, NoObserver, Observer, Origin, Party, Pkce,
+    PrivateKey, ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage, StoreTime,
+    SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder,
+    TokenSource, presenting,
 };
 #[cfg(feature = "custody")]
 pub use grantry_custody as custody;
 #[cfg(feature = "device-authorization")]
 pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
-    ActiveToken, Answer, Client, ClientAuthentication, Discovered, Discovery, Dpop, DpopKey, DpopProvers,
-    ExpectedIdToken, FurtherParameters, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier,
-    IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest, Redeemed,
-    RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
-    RevocationEndpoint, ServerKeys, TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport,
-    TransportCause, TransportFailure, UserInfo, UserInfoEndpoint,
+    ActiveToken, Answer, Client, ClientAuthentication, Discovered, DiscoveredResource, Discovery, Dpop,
+    DpopKey, DpopProvers, ExpectedIdToken, FurtherParameters, IdToken, IdTokenClaims, IdTokenFlaw,
+    IdTokenVerifier, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest,
+    Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
+    ResourceDiscovery, RevocationEndpoint, ServerKeys, TokenEndpoint, TokenEndpointBuilder, TokenRequest,
+    Transport, TransportCause, TransportFailure, UserInfo, UserInfoEndpoint, VerificationUri,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};

@@ -9,6 +9,7 @@ cargo xtask TASK
   test [STAGE...]        install what is missing, then run every stage, or those named
   fmt                    format every source
   tidy                   check the rules of the house
+  manual                 make the pages in docs/ of the modules of the manual
   interop                install what is missing, then test against real servers
   bench [--alone] [...]  measure the peers and then ourselves, and write target/bench.json; --alone
                          leaves the peers out; the rest goes to the benches
@@ -27,6 +28,8 @@ pub enum Command {
     Test(Vec<&'static Stage>),
     /// Format every source.
     Format,
+    /// Make the pages of the manual.
+    Manual,
     /// Measure, the peers too unless told not to, with the rest of the arguments for the benches.
     Bench {
         /// Whether the peers are measured first.
@@ -59,6 +62,7 @@ impl Command {
             "test" if words.is_empty() => Ok(Self::Test(STAGES.iter().collect())),
             "test" => words.iter().map(|word| stage(word)).collect::<Result<_, _>>().map(Self::Test),
             "fmt" => alone(Self::Format),
+            "manual" => alone(Self::Manual),
             "tidy" | "interop" => alone(Self::Test(vec![stage(&task)?])),
             "bench" => {
                 let alone = |word: &String| word == "--alone";

@@ -25,11 +25,19 @@ const NEEDS: &[Need] = &[
     Need { probe: &["pkg-config", "--version"], packages: &["pkg-config"] },
     // For the feature `native-tls`, which is tested too.
     Need { probe: &["pkg-config", "--exists", "openssl"], packages: &["libssl-dev", "pkg-config"] },
+    // What the manual shows is run.
+    Need { probe: &["curl", "--version"], packages: &["curl"] },
     // The servers that the stores and the key providers are tested against.
     Need { probe: &["sh", "-c", "ls /usr/lib/postgresql/*/bin/postgres"], packages: &["postgresql"] },
     Need { probe: &["redis-server", "--version"], packages: &["redis-server"] },
     Need { probe: &["softhsm2-util", "--version"], packages: &["softhsm2"] },
     Need { probe: &["sh", "-c", "command -v pkcs11-tool"], packages: &["opensc"] },
+    // A resource server. The package `apache2` would start one of its own; this is the program alone.
+    Need { probe: &["sh", "-c", "ls /usr/sbin/apache2"], packages: &["apache2-bin"] },
+    Need {
+        probe: &["sh", "-c", "ls /usr/lib/apache2/modules/mod_oauth2.so"],
+        packages: &["libapache2-mod-oauth2"],
+    },
     Need { probe: &["python3", "-c", "import ensurepip, venv"], packages: &["python3-venv"] },
     // A person's browser, and what drives it.
     Need { probe: &["sh", "-c", "command -v chromium"], packages: &["chromium"] },
@@ -57,6 +65,7 @@ pub fn install(root: &Path) -> Fallible {
         .into());
     }
     install_npm(&root.join("tests/oidc-provider"))?;
+    install_python(&root.join("tests/authlib/requirements.txt"), &root.join("target/authlib-venv"))?;
     install_python(&root.join("tests/moto/requirements.txt"), &root.join("target/moto-venv"))
 }
 
@@ -75,8 +84,8 @@ fn install_packages(packages: &[&str]) -> Fallible {
     }
     if !is_root_on_debian() {
         let names = packages.join(" ");
-        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, PostgreSQL, \
-             Redis, SoftHSM 2, OpenSC, Python's venv, and Chromium with its driver";
+        let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, curl, PostgreSQL, \
+             Redis, SoftHSM 2, OpenSC, Apache 2.4 with mod_oauth2, Python's venv, and Chromium with its driver";
         return Err(format!("install these first: `sudo apt-get install {names}` on Debian; {advice}").into());
     }
     let apt = |arguments: &[&str]| {

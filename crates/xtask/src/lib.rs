@@ -8,6 +8,7 @@
 
 pub mod commands;
 pub mod install;
+pub mod manual;
 pub mod run;
 pub mod stages;
 pub mod tidy;

@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     let done = match Command::parse(std::env::args().skip(1)) {
         Ok(Command::Test(stages)) => test(&root, stages),
         Ok(Command::Format) => run(&mut cargo(&root, &["fmt", "--all"])),
+        Ok(Command::Manual) => {
+            xtask::manual::write(&root).map(|said| said.iter().for_each(|line| println!("{line}")))
+        }
         Ok(Command::Bench { peers, arguments }) => bench(&root, peers, &arguments),
         Ok(Command::Torture(arguments)) => torture(&root, &arguments),
         Ok(Command::Simulate(arguments)) => {

@@ -7,9 +7,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantry_authorization_code::{
     AuthorizationCode, AuthorizationCodes, Callback, PendingAuthorizations, PendingInMemory, PendingKey,
-    PendingStoreError, Unfinished, UserAgentBinding,
+    PendingStoreError, StepUps, Unfinished, UserAgentBinding,
 };
-use grantry_core::{AccessToken, Clock, Error, SystemClock};
+use grantry_core::presenting::Challenges;
+use grantry_core::{AccessToken, Clock, Error, ErrorKind, Scope, Stage, SystemClock};
 use grantry_endpoint::{ExpectedIdToken, IdTokenFlaw, IdTokenVerifier, TokenEndpoint, UserInfoEndpoint};
 use grantry_jose::{Algorithm, SigningKey, sign_jwt};
 use zeroize::Zeroizing;
@@ -73,6 +74,26 @@ pub(super) async fn authorization_code(to: &Printed) {
         .unwrap();
     to.print("grantry_authorization_code::RedirectUrl", &pushed);
     kept(to).await;
+    stepped_up(to, &flow).await;
+}
+
+/// A resource server that puts the canary wherever it may.
+async fn stepped_up(to: &Printed, flow: &AuthorizationCode) {
+    let challenge = format!(
+        "Bearer error=insufficient_user_authentication, acr_values={CANARY}, realm={CANARY}, {CANARY}=x, scope=b"
+    );
+    let challenges = Challenges::parse([challenge]);
+    let challenge = challenges.iter().next().unwrap().clone();
+    let refusal = Error::new(ErrorKind::InsufficientAuthentication, Stage::Present, "another login")
+        .with_challenge(challenge);
+    to.shown.error(&refusal);
+    let steps = StepUps::new().all(1);
+    let more = steps.flow(CANARY, flow, &refusal, &Scope::EMPTY).unwrap();
+    to.print("grantry_authorization_code::AuthorizationCode", &more);
+    let (_, pending) = more.begin(&user_agent()).await.unwrap();
+    to.print("grantry_authorization_code::PendingAuthorization", &pending);
+    to.shown.error(&steps.flow(CANARY, flow, &refusal, &Scope::EMPTY).unwrap_err());
+    to.print("grantry_authorization_code::StepUps", &steps);
 }
 
 /// A person who logged in, where everything that the ID token says is a secret; and one whose ID token is not right.

@@ -3,12 +3,14 @@
 use grantry::TokenSource;
 use grantry::authorization_code::{Callback, UserAgentBinding};
 use grantry::custody::Revocation;
-use grantry::pantry::{Flow, GrantName, Grantry, KeysStatus, NotKept, Service, TenantPantry, Trouble};
+use grantry::pantry::{
+    DeviceNotKept, Flow, GrantName, Grantry, KeysStatus, NotKept, Service, TenantPantry, Trouble,
+};
 use grantry_core::{AuthorizationServer, Error};
 use grantry_vault::{ClientRecord, MemoryVault, RotationPolicy};
 
 use super::Printed;
-use super::token_endpoint::{ISSUER, plain_refusal, refusal, scripted, tokens};
+use super::token_endpoint::{ISSUER, device_codes, plain_refusal, refusal, scripted, tokens};
 use super::vault::{key, me, now, policy};
 use crate::secrets::{CANARY, client_secret};
 
@@ -19,6 +21,7 @@ fn server() -> AuthorizationServer {
         .issuer(ISSUER)
         .authorization_endpoint(format!("{ISSUER}/authorize"))
         .revocation_endpoint(format!("{ISSUER}/revoke"))
+        .device_authorization_endpoint(format!("{ISSUER}/device"))
         .build()
         .unwrap()
 }
@@ -47,7 +50,10 @@ pub(super) async fn pantry(to: &Printed) {
         .build()
         .unwrap();
     let odd = plain_refusal("odd");
-    let answers = [tokens(), odd.clone(), tokens(), tokens(), refusal("invalid_grant"), odd];
+    let (codes, denied) = (device_codes(), plain_refusal("access_denied"));
+    let grants = [tokens(), refusal("invalid_grant"), codes, denied, odd.clone()];
+    let answers = [vec![tokens(), odd, tokens()], grants.to_vec()].concat();
+    let answers: [(u16, String); 8] = answers.try_into().unwrap();
     let builder = Grantry::builder()
         .vault(MemoryVault::new())
         .keys(key())
@@ -71,6 +77,7 @@ pub(super) async fn pantry(to: &Printed) {
     to.print("grantry::pantry::StoredSource", source.as_ref());
     rotated(to, &acme).await;
     consented(to, &acme).await;
+    consented_elsewhere(to, &acme).await;
     shown(to, &pantry, &acme).await;
     let report = acme.remove_service("crm", Revocation::HereOnly).await.unwrap();
     to.print("grantry::pantry::RemovalReport", &report);
@@ -104,6 +111,14 @@ async fn consented(to: &Printed, acme: &TenantPantry) {
             to.print::<NotKept>("grantry::pantry::NotKept", &not_kept);
         }
     }
+}
+
+/// A person who declines on another device.
+async fn consented_elsewhere(to: &Printed, acme: &TenantPantry) {
+    let pending = acme.authorize_on_device(("calendar", ACCOUNT)).await.unwrap();
+    to.print("grantry::pantry::PendingDeviceConsent", &pending);
+    let not_kept = pending.finish(|_| ()).await.unwrap_err();
+    to.print::<DeviceNotKept>("grantry::pantry::DeviceNotKept", &not_kept);
 }
 
 const ACCOUNT: &str = "user-17";

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_client_credentials::ClientCredentials;
-use grantry_core::presenting::{self, AllowedOrigins, Challenges, Tried};
+use grantry_core::presenting::{self, AllowedOrigins, Challenges, StepUp, Tried};
 use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, Binding,
     ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, Diagnosis, Error, ErrorAlias,
-    ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, Instant, Lifetime, NoObserver, Origin, Party,
-    Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader, ServiceName,
-    Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
+    ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, Instant, Learned, Lifetime, NoObserver, Origin,
+    Party, Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader,
+    ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp,
+    TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
-    KeepError, Keeper, Kept, RefreshTokenGrant, Request, RevocationEndpoint, TokenEndpoint, TokenRequest,
-    TransportCause, TransportFailure,
+    KeepError, Keeper, Kept, RefreshTokenGrant, Request, ResourceDiscovery, RevocationEndpoint,
+    TokenEndpoint, TokenRequest, TransportCause, TransportFailure,
 };
 use grantry_jose::{
     Algorithm, HeaderMembers, HmacKey, JoseHeader, ProofKey, SignError, SigningKey, VerifyingKey,
@@ -124,6 +125,7 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::ClientAuthenticationMethod", &ClientAuthenticationMethod::None);
     to.print("grantry_core::Rotation", &Rotation::UNKNOWN);
     to.print("grantry_core::Lifetime", &Lifetime::Unknown);
+    to.print("grantry_core::Learned", &Learned::Everything);
     to.print("grantry_core::AssertionAudience", &AssertionAudience::Issuer);
     to.print("grantry_core::ErrorAlias", &ErrorAlias { status: 400, code: "x", means: "invalid_grant" });
     to.print("grantry_core::ErrorCause", &ErrorCause { code: "x", cause: "it ended" });
@@ -147,6 +149,10 @@ pub(super) fn presenting(to: &Printed) {
     );
     to.print("grantry_core::presenting::Origin", &Origin::parse("https://a.example/?x").unwrap());
     to.print("grantry_core::presenting::Tried", &Tried::default());
+    let login = format!("Bearer error=insufficient_user_authentication, acr_values={CANARY}, scope={CANARY}");
+    let login = Challenges::parse([login]);
+    let login = StepUp::of_challenge(login.iter().next().unwrap()).unwrap();
+    to.print("grantry_core::presenting::StepUp", &login);
     let headers = HeaderMap::new();
     let answer = presenting::Answer::new(StatusCode::UNAUTHORIZED, &headers, set.token());
     to.print("grantry_core::presenting::Answer", &answer);
@@ -249,6 +255,11 @@ pub(super) async fn endpoint(to: &Printed) {
     let discovery = Discovery::new(issuer, Arc::new(Metadata(issuer))).unwrap();
     to.print("grantry_endpoint::Discovery", &discovery);
     to.print("grantry_endpoint::Discovered", &discovery.discover().await.unwrap());
+    let named = format!(r#"Bearer resource_metadata="{issuer}/m?x={CANARY}""#);
+    let discovery = ResourceDiscovery::new(issuer, Arc::new(Metadata(issuer))).unwrap();
+    let discovery = discovery.challenged(Challenges::parse([named]).iter().next().unwrap());
+    to.print("grantry_endpoint::ResourceDiscovery", &discovery);
+    to.print("grantry_endpoint::DiscoveredResource", &discovery.discover().await.unwrap());
 
     let mut secret = HeaderValue::from_static(CANARY);
     secret.set_sensitive(true);
@@ -280,7 +291,10 @@ struct Metadata(&'static str);
 impl grantry_endpoint::Transport for Metadata {
     async fn send(&self, _request: Request) -> Result<Answer, TransportFailure> {
         let issuer = self.0;
-        let document = format!(r#"{{"issuer":"{issuer}","token_endpoint":"{issuer}/token","x":"{CANARY}"}}"#);
+        let document = format!(
+            r#"{{"issuer":"{issuer}","token_endpoint":"{issuer}/token","resource":"{issuer}","authorization_servers":["{issuer}/{CANARY}"],
+            "scopes_supported":["{CANARY}"],"x":"{CANARY}"}}"#
+        );
         Ok(Answer::new(StatusCode::OK).with_body(document))
     }
 }

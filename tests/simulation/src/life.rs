@@ -30,6 +30,8 @@ pub(crate) struct Fate {
     pub(crate) is_troubled: Arc<AtomicBool>,
     /// Whether callers ask for nothing more.
     pub(crate) is_evening: Arc<AtomicBool>,
+    /// Whether the key provider is gone.
+    pub(crate) keys_gone: Arc<AtomicBool>,
 }
 
 impl Fate {
@@ -92,6 +94,12 @@ impl Life {
         }
     }
 
+    /// Does nothing more for so long.
+    pub(crate) fn stand_still(&self, lasts: Duration) {
+        let until = self.fate.clock.now().after(lasts);
+        self.stands_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
+    }
+
     /// Passes a point at which it may die or stand still. The dead do not pass.
     pub(crate) async fn pass(&self, what: &str) {
         if !self.is_over() && self.fate.strikes(self.fate.plan.crashes) {
@@ -100,9 +108,7 @@ impl Life {
         }
         if !self.is_over() && self.fate.strikes(self.fate.plan.stalls) {
             self.fate.trace.fault("stall");
-            let until =
-                self.fate.clock.now().after(Duration::from_millis(500 + self.fate.dice.below(15_000)));
-            self.stands_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
+            self.stand_still(Duration::from_millis(500 + self.fate.dice.below(15_000)));
         }
         loop {
             if self.is_over() {

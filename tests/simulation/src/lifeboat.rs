@@ -1,11 +1,11 @@
 //! The lifeboats of a machine: what survives the processes on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::Instant;
+use grantry_core::{Clock, Instant};
 use grantry_custody::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
 
 use crate::life::Life;
@@ -21,14 +21,41 @@ pub(crate) struct Machine {
 #[derive(Debug, Default)]
 struct File {
     owner: Weak<Life>,
-    entries: BTreeMap<usize, Cargo>,
-    seats: usize,
+    seats: BTreeMap<usize, Bytes>,
+    taken: BTreeSet<usize>,
+}
+
+/// What stands in a seat.
+#[derive(Debug, Default)]
+struct Bytes {
+    bytes: Vec<u8>,
+    /// What stood there before the seat was left, which no sync has confirmed yet.
+    left: Option<Vec<u8>>,
+}
+
+impl File {
+    fn is_of_a_dead(&self) -> bool {
+        self.owner.upgrade().is_none_or(|owner| owner.is_over())
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (usize, Cargo)> {
+        self.seats.iter().filter_map(|(seat, bytes)| Some((*seat, Cargo::from_bytes(&bytes.bytes)?)))
+    }
+
+    /// The current was cut: of what was not synced, some is there and some is not.
+    fn cut(&mut self, chance: u64) {
+        for (seat, bytes) in &mut self.seats {
+            if let Some(left) = bytes.left.take().filter(|_| (chance >> (seat % 60)) & 1 == 0) {
+                bytes.bytes = left;
+            }
+        }
+    }
 }
 
 impl Machine {
     /// How many entries wait for somebody to bring them home.
     pub(crate) fn entries(&self) -> usize {
-        self.lock().values().map(|file| file.entries.len()).sum()
+        self.lock().values().map(|file| file.entries().count()).sum()
     }
 
     /// Whether its disk is full.
@@ -44,8 +71,22 @@ impl Machine {
         since
     }
 
-    fn keep(&self, owner: u64, seat: usize, cargo: Cargo) {
-        self.lock().entry(owner).or_default().entries.insert(seat, cargo);
+    /// Writes the first of an entry's bytes, over those that are there.
+    fn write(&self, owner: u64, seat: usize, bytes: &[u8]) {
+        let mut files = self.lock();
+        let there = files.entry(owner).or_default().seats.entry(seat).or_default();
+        there.left = None;
+        if there.bytes.len() < bytes.len() {
+            there.bytes.resize(bytes.len(), 0);
+        }
+        there.bytes.iter_mut().zip(bytes).for_each(|(there, new)| *there = *new);
+    }
+
+    /// A process on it has died, and the current with it.
+    pub(crate) fn lose_power(&self, owner: u64, chance: u64) {
+        if let Some(file) = self.lock().get_mut(&owner) {
+            file.cut(chance);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, File>> {
@@ -67,6 +108,12 @@ impl Boat {
         Self { machine: Arc::clone(machine), life: Arc::clone(life) }
     }
 
+    /// How many bytes of an entry a crash leaves. It takes no chance from the others: worlds stay as they were.
+    fn torn(&self, length: usize) -> usize {
+        let now = self.life.fate.clock.now().as_nanos() ^ self.life.number;
+        usize::try_from(now.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).unwrap_or(0) % length.max(1)
+    }
+
     fn is_full(&self) -> bool {
         let is_full = self.machine.is_full();
         if is_full {
@@ -85,20 +132,28 @@ impl Lifeboat for Boat {
         }
         let mut files = self.machine.lock();
         let file = files.entry(self.life.number).or_default();
-        file.seats += 1;
-        Ok(Seat::new(file.seats))
+        // Seats are used again, as those of a file are.
+        let free = (0..).find(|seat| !file.taken.contains(seat)).unwrap_or_default();
+        file.taken.insert(free);
+        Ok(Seat::new(free))
     }
 
     async fn board(&self, seat: &Seat, cargo: &Cargo) -> Result<(), LifeboatError> {
-        // Whoever dies here has torn the entry: it is as if it had never been written.
         self.life.pass("board").await;
+        // Whoever dies before it is synced has torn it: some of its bytes are there.
+        let bytes = cargo.to_bytes();
+        self.machine.write(
+            self.life.number,
+            seat.number(),
+            bytes.get(..self.torn(bytes.len())).unwrap_or(&bytes),
+        );
         tokio::time::sleep(Duration::from_millis(1 + self.life.fate.dice.below(10))).await;
         self.life.pass("sync").await;
         if self.life.fate.strikes(if self.life.fate.plan.full_disks { 50 } else { 0 }) {
             self.life.fate.trace.fault("lifeboat failed");
             return Err(LifeboatError::Failed("the disk failed".to_owned()));
         }
-        self.machine.keep(self.life.number, seat.number(), cargo.clone());
+        self.machine.write(self.life.number, seat.number(), &bytes);
         self.life.fate.tower.boarded(self.life.number, &cargo.record);
         self.life.fate.note("aboard", cargo.record.as_str());
         self.life.pass("synced").await;
@@ -110,21 +165,20 @@ impl Lifeboat for Boat {
             return;
         }
         if let Some(file) = self.machine.lock().get_mut(&self.life.number) {
-            file.entries.remove(&seat.number());
+            file.taken.remove(&seat.number());
+            if let Some(there) = file.seats.get_mut(&seat.number()) {
+                there.left = Some(std::mem::take(&mut there.bytes));
+            }
         }
     }
 
     async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
         self.life.pass("adopt").await;
         let files = self.machine.lock();
-        let dead = files.iter().filter(|(number, file)| {
-            **number != self.life.number && file.owner.upgrade().is_none_or(|owner| owner.is_over())
-        });
+        let dead = files.iter().filter(|(number, file)| **number != self.life.number && file.is_of_a_dead());
         let entries = dead.flat_map(|(number, file)| {
             let boat = number.to_string();
-            file.entries
-                .iter()
-                .map(move |(seat, cargo)| Adopted::new(AdoptedId::new(&boat, *seat), cargo.clone()))
+            file.entries().map(move |(seat, cargo)| Adopted::new(AdoptedId::new(&boat, seat), cargo))
         });
         Ok(entries.collect())
     }
@@ -133,7 +187,7 @@ impl Lifeboat for Boat {
         self.life.pass("bring home").await;
         let number = id.boat().parse().unwrap_or(u64::MAX);
         if let Some(file) = self.machine.lock().get_mut(&number) {
-            file.entries.remove(&id.seat());
+            file.seats.remove(&id.seat());
         }
         Ok(())
     }

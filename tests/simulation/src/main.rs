@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 mod dice;
+mod keys;
 mod life;
 mod lifeboat;
 mod network;
@@ -75,7 +76,7 @@ fn run_all(from: u64, seeds: u64) -> Vec<Outcome> {
             if seed >= from.saturating_add(seeds) {
                 return outcomes;
             }
-            match world::run(seed, seeds == 1) {
+            match world::run(Plan::of(seed), seeds == 1) {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(error) => outcomes.push(Outcome::not_made(seed, &error)),
             }

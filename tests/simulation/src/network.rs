@@ -49,6 +49,9 @@ impl Transport for Network {
             return Err(TransportFailure::unsent(TransportCause::NotConnected));
         }
         let latency = || Duration::from_millis(1 + fate.dice.below(80));
+        if !is_redemption(&request) {
+            return self.send_other(request, latency()).await;
+        }
         let sent = fate.tower.sent(self.life.number, &request);
         tokio::time::sleep(latency()).await;
         if fate.strikes(fate.plan.lost) {
@@ -99,6 +102,22 @@ impl Transport for Network {
 }
 
 impl Network {
+    /// A revocation: it may be lost, or its answer.
+    async fn send_other(&self, request: Request, latency: Duration) -> Result<Answer, TransportFailure> {
+        tokio::time::sleep(latency).await;
+        if self.life.fate.strikes(self.life.fate.plan.lost) {
+            self.fault("revocation lost");
+            return Err(self.silence().await);
+        }
+        let answer = self.inner.send(request).await;
+        self.life.pass("revoked").await;
+        if self.life.fate.strikes(self.life.fate.plan.lost) {
+            self.fault("answer of a revocation lost");
+            return Err(TransportFailure::unknown(TransportCause::Broken));
+        }
+        answer
+    }
+
     /// An answer that cannot be used, and still holds what it held; or one that holds what only looks like a token.
     fn mangle(&self, answer: &Answer) -> Answer {
         let body = answer.expose_body();
@@ -113,6 +132,10 @@ impl Network {
             }
         }
     }
+}
+
+fn is_redemption(request: &Request) -> bool {
+    url::form_urlencoded::parse(request.expose_body()).any(|(name, _)| name == "grant_type")
 }
 
 fn copy(request: &Request) -> Request {

@@ -41,10 +41,20 @@ pub(crate) struct Plan {
     pub(crate) failover: bool,
     /// Whether the store's clock leaps ahead, as one does that crashed.
     pub(crate) clock_leaps: bool,
-    /// Whether wall clocks jump and machines sleep.
+    /// Whether wall clocks jump.
     pub(crate) clock_jumps: bool,
     /// Whether disks are full for a while.
     pub(crate) full_disks: bool,
+    /// Whether a process that dies takes what its disk had not synced along: the current was cut.
+    pub(crate) power_cuts: bool,
+    /// Whether the key provider is gone for a while now and then.
+    pub(crate) key_outages: bool,
+    /// Whether the audit trail cannot be written for a while now and then.
+    pub(crate) audit_outages: bool,
+    /// Whether machines sleep.
+    pub(crate) sleeps: bool,
+    /// Whether people withdraw what they consented to, one grant after the other.
+    pub(crate) removals: bool,
 }
 
 impl Plan {
@@ -59,6 +69,9 @@ impl Plan {
             _ => Rotation::Strict { revokes_family: true },
         };
         let calm = seed.is_multiple_of(8);
+        // Dice of their own: what came later changes nothing about worlds that were kept for what happens in them.
+        let more = Dice::new(seed ^ 0x0dd_ba11);
+        let also = |one_in: u64| !calm && more.below(one_in) == 0;
         let some = |most: u64| if calm || dice.below(3) == 0 { 0 } else { dice.below(most) + 1 };
         let maybe = |one_in: u64| !calm && dice.below(one_in) == 0;
         Self {
@@ -80,6 +93,24 @@ impl Plan {
             clock_leaps: maybe(4),
             clock_jumps: maybe(3),
             full_disks: maybe(4),
+            power_cuts: also(3),
+            key_outages: also(4),
+            audit_outages: also(4),
+            sleeps: also(4),
+            removals: more.below(4) == 0,
+        }
+    }
+
+    /// The plan of a seed, with the faults alone that there were when its world was found.
+    #[cfg(test)]
+    pub(crate) fn as_found(seed: u64) -> Self {
+        Self {
+            power_cuts: false,
+            key_outages: false,
+            audit_outages: false,
+            sleeps: false,
+            removals: false,
+            ..Self::of(seed)
         }
     }
 
@@ -87,6 +118,12 @@ impl Plan {
     pub(crate) fn is_calm(&self) -> bool {
         self.lost + self.doubled + self.mangled + self.crashes + self.stalls + self.doubtful_writes == 0
             && !(self.outages || self.failover || self.clock_leaps || self.clock_jumps || self.full_disks)
+            && !(self.power_cuts || self.key_outages || self.audit_outages || self.sleeps)
+    }
+
+    /// Whether a process may stop in the midst of something, and go on later.
+    pub(crate) fn may_stand_still(&self) -> bool {
+        self.stalls > 0 || self.sleeps
     }
 
     /// Whether the server brings back an answer that was lost.

@@ -1,21 +1,24 @@
 //! A process: a vault, custody, sources, and callers that want tokens.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use grantry_core::{AccessToken, Attempt, Clock, Error, Failure, Grant, GrantKey, TokenSet};
-use grantry_custody::{Custody, CustodyGrant};
-use grantry_endpoint::{Client, ClientAuthentication, RefreshTokenRedemption, TokenEndpoint};
+use grantry_custody::{Custody, CustodyGrant, Revocation};
+use grantry_endpoint::{
+    Client, ClientAuthentication, RefreshTokenRedemption, RevocationEndpoint, TokenEndpoint,
+};
 use grantry_testkit::{ManualClock, Moment, TestServer};
 use grantry_vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
-use grantry_vault::{LocalKey, SealedVault};
-use zeroize::Zeroizing;
+use grantry_vault::{PrincipalVault, SealedVault};
 
+use crate::keys::Keys;
 use crate::life::Life;
 use crate::lifeboat::{Boat, Machine};
 use crate::network::Network;
 use crate::store::{Disk, Store};
+use crate::watchtower::Withdrawn;
 
 /// How long a caller waits at most for one answer, and then some.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,6 +35,20 @@ pub(crate) struct Place {
     pub(crate) is_cut: Arc<AtomicBool>,
     /// Its clock.
     pub(crate) clock: ManualClock,
+    /// The process that lives there.
+    pub(crate) inhabitant: Mutex<Weak<Life>>,
+}
+
+impl Place {
+    /// A process begins to live there.
+    pub(crate) fn settle(&self, life: &Arc<Life>) {
+        *self.inhabitant.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(life);
+    }
+
+    /// The process that lives there, if one does at this moment.
+    pub(crate) fn inhabitant(&self) -> Option<Arc<Life>> {
+        self.inhabitant.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
 }
 
 /// Opens a vault over a store.
@@ -40,11 +57,11 @@ pub(crate) struct Place {
 /// The store or the keys cannot be had.
 pub(crate) async fn open_vault(
     store: Store,
+    keys: Keys,
     clock: &ManualClock,
     entropy: grantry_testkit::SeededEntropy,
 ) -> Result<SealedVault, Error> {
-    let key = LocalKey::from_bytes(Zeroizing::new([7; 32]));
-    SealedVault::builder(store, key, policy()?)
+    SealedVault::builder(store, keys, policy()?)
         .clock(Arc::new(clock.clone()))
         .entropy(Arc::new(entropy))
         .open()
@@ -80,14 +97,14 @@ pub(crate) async fn live(
         () = life.over() => return,
         opened = open(&life, &place, &disk, &server, &keys) => opened,
     };
-    let Ok((custody, grants)) = opened else {
+    let Ok((custody, vault, grants)) = opened else {
         // The store did not answer: whoever starts processes starts it again.
         tokio::time::sleep(Duration::from_secs(1)).await;
         return;
     };
     let callers = grants
         .into_iter()
-        .map(|grant| call(Arc::clone(&life), Arc::clone(&place), Arc::clone(&server), grant));
+        .map(|grant| call(Arc::clone(&life), Arc::clone(&place), Arc::clone(&server), grant, vault.clone()));
     tokio::select! {
         biased;
         () = life.over() => {}
@@ -102,9 +119,10 @@ async fn open(
     disk: &Arc<Disk>,
     server: &TestServer,
     keys: &[GrantKey],
-) -> Result<(Custody, Vec<CustodyGrant>), Error> {
+) -> Result<(Custody, PrincipalVault, Vec<CustodyGrant>), Error> {
     let fate = &life.fate;
-    let vault = open_vault(Store::of(disk, life), &place.clock, fate.dice.entropy()).await?;
+    let provider = Keys::new(&fate.keys_gone, &fate.trace);
+    let vault = open_vault(Store::of(disk, life), provider, &place.clock, fate.dice.entropy()).await?;
     let boat = Boat::of(&place.machine, life);
     let custody = Custody::builder(&vault, boat)
         .clock(place.clock.clone())
@@ -117,16 +135,24 @@ async fn open(
     let endpoint = TokenEndpoint::builder(server.authorization_server()?, client, Arc::new(network))
         .clock(Arc::new(place.clock.clone()))
         .build()?;
+    let revocation = RevocationEndpoint::of(&endpoint)?;
     let redemption: Arc<dyn Grant> = Arc::new(RefreshTokenRedemption::new(endpoint));
-    let grants = keys
-        .iter()
-        .map(|key| custody.grant(key.clone(), Arc::clone(&redemption)).rotation(fate.plan.rotation).build());
+    let grants = keys.iter().map(|key| {
+        let grant = custody.grant(key.clone(), Arc::clone(&redemption));
+        grant.rotation(fate.plan.rotation).revoker(revocation.clone()).build()
+    });
     let grants = grants.collect::<Result<Vec<_>, _>>()?;
-    Ok((custody, grants))
+    Ok((custody, vault.as_principal(admin()?), grants))
 }
 
 /// One caller: wants a fit token every now and then, and presents it.
-async fn call(life: Arc<Life>, place: Arc<Place>, server: Arc<TestServer>, grant: CustodyGrant) {
+async fn call(
+    life: Arc<Life>,
+    place: Arc<Place>,
+    server: Arc<TestServer>,
+    grant: CustodyGrant,
+    vault: PrincipalVault,
+) {
     let fate = &life.fate;
     let mut held: Option<TokenSet> = None;
     loop {
@@ -134,6 +160,9 @@ async fn call(life: Arc<Life>, place: Arc<Place>, server: Arc<TestServer>, grant
         if fate.is_evening.load(Ordering::Relaxed) {
             // Whoever is done with a token holds it still.
             std::future::pending::<()>().await;
+        }
+        if fate.plan.removals && fate.is_troubled.load(Ordering::Relaxed) && fate.dice.below(400) == 0 {
+            remove(&grant, &vault, fate).await;
         }
         let needs = held.as_ref().is_none_or(|set| {
             let soon = place.clock.now().after(Duration::from_secs(2));
@@ -151,7 +180,7 @@ async fn call(life: Arc<Life>, place: Arc<Place>, server: Arc<TestServer>, grant
                 }
                 Ok(Err(Failure { .. })) => fate.note("no token", &grant.key().to_string()),
                 // A process that stands still answers nobody; one that does not has to.
-                Err(_) if fate.plan.stalls == 0 && !fate.plan.outages && !life.is_over() => {
+                Err(_) if !fate.plan.may_stand_still() && !fate.plan.outages && !life.is_over() => {
                     let waited = fate.clock.now().since(began);
                     fate.tower.broke(format!("L2: a caller waited {waited:?} without an answer"));
                 }
@@ -161,6 +190,19 @@ async fn call(life: Arc<Life>, place: Arc<Place>, server: Arc<TestServer>, grant
         if let Some(set) = &held {
             present(&server, &place, &grant, set, fate);
         }
+    }
+}
+
+/// A person withdraws what it consented to.
+async fn remove(grant: &CustodyGrant, vault: &PrincipalVault, fate: &crate::life::Fate) {
+    let Ok(by) = vault.tenant(grant.key().tenant()) else { return };
+    fate.trace.fault("removal");
+    fate.tower.withdrawn(grant.key(), Withdrawn::Asked);
+    let report = tokio::time::timeout(PATIENCE, grant.revoke(&by, Revocation::AtServerThenHere)).await;
+    if let Ok(Ok(report)) = report {
+        let withdrawn = if report.deleted { Withdrawn::Deleted } else { Withdrawn::Stopped };
+        fate.note("withdrawn", &format!("{} {withdrawn:?}", grant.key()));
+        fate.tower.withdrawn(grant.key(), withdrawn);
     }
 }
 

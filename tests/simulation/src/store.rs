@@ -28,8 +28,10 @@ pub(crate) struct Disk {
     clock: ManualClock,
     /// By how much its clock is ahead of the world's, in nanoseconds.
     ahead: AtomicU64,
-    /// Whether it answers.
+    /// Whether it does not answer.
     pub(crate) is_down: AtomicBool,
+    /// Whether the audit trail cannot be written.
+    pub(crate) is_trail_down: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +51,7 @@ impl Disk {
             clock,
             ahead: AtomicU64::new(0),
             is_down: AtomicBool::new(false),
+            is_trail_down: Arc::default(),
         })
     }
 
@@ -171,6 +174,13 @@ impl Vault for Store {
         when: Precondition,
     ) -> Result<Revision, VaultError> {
         self.before("store").await?;
+        if self.life.is_some()
+            && key.as_grant_key().is_none()
+            && self.disk.is_trail_down.load(Ordering::Relaxed)
+        {
+            self.count("trail unavailable");
+            return Err(VaultError::unavailable("an outage of the trail"));
+        }
         let doubtful =
             self.life.as_ref().is_some_and(|life| life.fate.strikes(life.fate.plan.doubtful_writes));
         if doubtful && self.life.as_ref().is_some_and(|life| life.fate.dice.below(2) == 0) {

@@ -8,7 +8,7 @@ use crate::{run_all, summary};
 #[test]
 fn the_same_seed_gives_the_same_world() {
     for seed in [0, 3, 17, 33] {
-        let (one, other) = (run(seed, false).unwrap(), run(seed, false).unwrap());
+        let (one, other) = (run(Plan::of(seed), false).unwrap(), run(Plan::of(seed), false).unwrap());
         assert_eq!((one.hash, one.steps), (other.hash, other.steps), "seed {seed}");
     }
 }
@@ -29,14 +29,14 @@ fn two_thousand_worlds_break_no_promise() {
 #[test]
 fn what_a_dead_owner_left_is_finished_inside_of_the_window() {
     for seed in [182, 342] {
-        assert!(run(seed, false).unwrap().broken.is_empty(), "seed {seed}");
+        assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }
 
 /// An owner could not write for as long as the store was gone; another process took the last chance as soon as it was back.
 #[test]
 fn no_last_chance_is_taken_just_after_a_store_came_back() {
-    assert!(run(1210, false).unwrap().broken.is_empty());
+    assert!(run(Plan::as_found(1210), false).unwrap().broken.is_empty());
 }
 
 /// Two faults in one window, of which the tower counted one: a full disk, or a death before the server had handled the
@@ -44,6 +44,6 @@ fn no_last_chance_is_taken_just_after_a_store_came_back() {
 #[test]
 fn a_loss_for_which_there_are_two_reasons_is_explained() {
     for seed in [337, 1015, 49_789] {
-        assert!(run(seed, false).unwrap().broken.is_empty(), "seed {seed}");
+        assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }

@@ -37,6 +37,17 @@ struct Issued {
     lost: &'static str,
 }
 
+/// How far it is known that a person's consent was withdrawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Withdrawn {
+    /// Somebody asked for it, and may have died with it.
+    Asked,
+    /// The grant is stopped; what is left of it is to be revoked.
+    Stopped,
+    /// It is gone.
+    Deleted,
+}
+
 /// Sees everything.
 #[derive(Debug)]
 pub(crate) struct Watchtower {
@@ -55,6 +66,7 @@ struct Seen {
     requests: u64,
     used_again: u64,
     troubles: BTreeMap<GrantKey, Vec<Instant>>,
+    withdrawn: BTreeMap<GrantKey, Withdrawn>,
     /// From when to when the store, the network or the server was gone for somebody.
     outages: Vec<(Instant, Instant)>,
     /// Broken promises.
@@ -82,6 +94,24 @@ impl Watchtower {
             lost: "",
         };
         self.lock().tokens.insert(refresh_token.to_owned(), issued);
+    }
+
+    /// A person's consent is withdrawn.
+    pub(crate) fn withdrawn(&self, key: &GrantKey, how_far: Withdrawn) {
+        let mut seen = self.lock();
+        let known = seen.withdrawn.entry(key.clone()).or_insert(how_far);
+        *known = how_far.max(*known);
+    }
+
+    /// How far it is withdrawn, if it is.
+    pub(crate) fn is_withdrawn(&self, key: &GrantKey) -> Option<Withdrawn> {
+        self.lock().withdrawn.get(key).copied()
+    }
+
+    /// All refresh tokens of a grant that there ever were.
+    pub(crate) fn refresh_tokens(&self, key: &GrantKey) -> Vec<String> {
+        let seen = self.lock();
+        seen.tokens.iter().filter(|(_, token)| token.key == *key).map(|(token, _)| token.clone()).collect()
     }
 
     /// A promise was broken.

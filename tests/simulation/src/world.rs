@@ -1,21 +1,22 @@
 //! A world, from its seed to its last day.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use grantry_core::{Clock, Error, GrantKey, RefreshToken, Rotation, Scope};
 use grantry_testkit::{ManualClock, Moment, RegisteredClient, SeededGrant, TestServer};
-use grantry_vault::{GrantRecord, GrantState};
+use grantry_vault::{GrantRecord, GrantState, SealedVault};
 
 use crate::dice::Dice;
+use crate::keys::Keys;
 use crate::life::{Fate, Life};
 use crate::plan::Plan;
 use crate::process::{Place, admin, live, open_vault};
 use crate::store::{Disk, Store};
 use crate::trace::Trace;
-use crate::watchtower::Watchtower;
+use crate::watchtower::{Watchtower, Withdrawn};
 
 /// For how long nothing goes wrong any more before everything is looked at.
 const CALM: Duration = Duration::from_secs(300);
@@ -63,17 +64,17 @@ impl Outcome {
     }
 }
 
-/// Runs the world of a seed.
+/// Runs the world of a plan.
 ///
 /// # Errors
 /// It could not be made.
-pub(crate) fn run(seed: u64, tells: bool) -> Result<Outcome, Error> {
+pub(crate) fn run(plan: Plan, tells: bool) -> Result<Outcome, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.map_err(|error| Error::configuration(error.to_string()))?;
     let outcome = runtime.block_on(async {
         // Timers go by whole milliseconds since the runtime was made: from the first one on, so does everything.
         tokio::time::sleep(Duration::from_millis(1)).await;
-        let world = World::make(Plan::of(seed));
+        let world = World::make(plan);
         if tells {
             world.fate.trace.keep_story();
         }
@@ -113,9 +114,10 @@ impl World {
                 machine: Arc::default(),
                 is_cut: Arc::default(),
                 clock: ManualClock::following_tokio(),
+                inhabitant: Mutex::default(),
             })
         };
-        let may_overlap = plan.stalls > 0 || plan.doubled > 0 || plan.failover || plan.clock_jumps;
+        let may_overlap = plan.may_stand_still() || plan.doubled > 0 || plan.failover || plan.clock_jumps;
         Self {
             disk: Disk::new(clock.clone()),
             server: Arc::new(server),
@@ -128,6 +130,7 @@ impl World {
                 clock,
                 is_troubled: Arc::default(),
                 is_evening: Arc::default(),
+                keys_gone: Arc::default(),
                 plan: Arc::new(plan),
             },
         }
@@ -139,7 +142,9 @@ impl World {
         self.fate.is_troubled.store(true, Ordering::Relaxed);
         self.trouble().await;
         self.fate.is_troubled.store(false, Ordering::Relaxed);
-        self.disk.is_down.store(false, Ordering::Relaxed);
+        for gone in [&self.disk.is_down, &self.disk.is_trail_down, self.fate.keys_gone.as_ref()] {
+            gone.store(false, Ordering::Relaxed);
+        }
         for place in &self.places {
             place.is_cut.store(false, Ordering::Relaxed);
             if place.machine.is_full() {
@@ -165,10 +170,15 @@ impl World {
         })
     }
 
+    /// The vault, as somebody opens it to whom nothing happens.
+    async fn open_vault(&self) -> Result<SealedVault, Error> {
+        let keys = Keys::new(&Arc::default(), &self.fate.trace);
+        open_vault(Store::at_hand(&self.disk), keys, &self.fate.clock, self.fate.dice.entropy()).await
+    }
+
     /// Each grant is consented to, and stored.
     async fn settle_people(&self) -> Result<(), Error> {
-        let vault =
-            open_vault(Store::at_hand(&self.disk), &self.fate.clock, self.fate.dice.entropy()).await?;
+        let vault = self.open_vault().await?;
         let mine = vault.as_principal(admin()?);
         let now = self.fate.clock.wall();
         for key in self.keys.iter() {
@@ -195,6 +205,7 @@ impl World {
             loop {
                 number += 100;
                 let life = Life::begin(number, fate.clone());
+                place.settle(&life);
                 live(
                     Arc::clone(&life),
                     Arc::clone(&place),
@@ -204,6 +215,10 @@ impl World {
                 )
                 .await;
                 life.end();
+                if fate.plan.power_cuts && fate.strikes(500) {
+                    fate.trace.fault("power cut");
+                    place.machine.lose_power(number, fate.dice.below(u64::MAX));
+                }
                 tokio::time::sleep(Duration::from_millis(200 + fate.dice.below(5_000))).await;
             }
         }
@@ -236,6 +251,15 @@ impl World {
             if plan.clock_leaps && fate.dice.below(120) == 0 {
                 fate.trace.fault("store clock leap");
                 self.disk.leap(Duration::from_millis(fate.dice.below(4_000)));
+            }
+            if plan.key_outages && fate.dice.below(120) == 0 {
+                self.turn_off(&fate.keys_gone, 30_000);
+            }
+            if plan.audit_outages && fate.dice.below(120) == 0 {
+                self.turn_off(&self.disk.is_trail_down, 12_000);
+            }
+            if plan.sleeps && fate.dice.below(120) == 0 {
+                self.sleep(place);
             }
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
@@ -272,17 +296,76 @@ impl World {
         });
     }
 
+    /// Something is gone for a while.
+    fn turn_off(&self, gone: &Arc<AtomicBool>, most_millis: u64) {
+        let fate = &self.fate;
+        let from = fate.clock.now();
+        let lasts = Duration::from_millis(500 + fate.dice.below(most_millis));
+        fate.tower.outage(from, from.after(lasts));
+        gone.store(true, Ordering::Relaxed);
+        let gone = Arc::clone(gone);
+        tokio::spawn(async move {
+            tokio::time::sleep(lasts).await;
+            gone.store(false, Ordering::Relaxed);
+        });
+    }
+
+    /// A machine sleeps: what runs on it does nothing meanwhile, and goes on as if nothing had been.
+    fn sleep(&self, place: &Place) {
+        let Some(life) = place.inhabitant() else { return };
+        let now = self.fate.clock.now();
+        let lasts = Duration::from_millis(10_000 + self.fate.dice.below(80_000));
+        self.fate.trace.fault("machine asleep");
+        self.fate.tower.outage(now, now.after(lasts));
+        life.stand_still(lasts);
+    }
+
+    /// A grant whose consent was withdrawn stays withdrawn; where nothing went wrong, the server knows it too.
+    fn look_at_withdrawn(
+        &self,
+        key: &GrantKey,
+        stored: Option<&GrantRecord>,
+        how_far: Withdrawn,
+    ) {
+        let (plan, tower) = (&self.fate.plan, &self.fate.tower);
+        // A store that lost its last commits may have lost the withdrawal.
+        if plan.failover {
+            return;
+        }
+        match stored.map(GrantRecord::state) {
+            Some(state) if how_far == Withdrawn::Deleted => {
+                tower.broke(format!("I13: {key} was deleted, and is there again: {state:?}"));
+            }
+            Some(GrantState::Active) if how_far == Withdrawn::Stopped => {
+                tower.broke(format!("I13: {key} was stopped, and goes on"));
+            }
+            Some(_) if plan.is_calm() => tower.broke(format!("L4: {key} was withdrawn, and is not gone")),
+            _ => {}
+        }
+        if plan.is_calm() {
+            let alive = tower.refresh_tokens(key).into_iter().filter(|token| self.accepts(&RefreshToken::new(token)));
+            let alive = alive.count();
+            if alive > 0 {
+                tower.broke(format!("L4: {key} was withdrawn, and {alive} of its tokens live on"));
+            }
+        }
+    }
+
     /// Looks at everything at the end.
     async fn look(&self) -> Result<Vec<String>, Error> {
         let (plan, tower) = (&self.fate.plan, &self.fate.tower);
-        let vault =
-            open_vault(Store::at_hand(&self.disk), &self.fate.clock, self.fate.dice.entropy()).await?;
+        let vault = self.open_vault().await?;
         let mine = vault.as_principal(admin()?);
         let mut unavoidable = Vec::new();
         for key in self.keys.iter() {
             let tenant =
                 mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;
-            let Some(grant) = tenant.reveal_grant(key.service(), key.account()).await? else {
+            let stored = tenant.reveal_grant(key.service(), key.account()).await?;
+            if let Some(how_far) = tower.is_withdrawn(key) {
+                self.look_at_withdrawn(key, stored.as_ref().map(|stored| &stored.value), how_far);
+                continue;
+            }
+            let Some(grant) = stored else {
                 tower.broke(format!("{key} is gone"));
                 continue;
             };
@@ -303,7 +386,7 @@ impl World {
             match tower.reason(key, window) {
                 Some(reason) => unavoidable.push(format!("{key}: {reason}")),
                 None if plan.failover => unavoidable.push(format!("{key}: the store lost a commit")),
-                None if plan.stalls > 0 && !plan.forgives() => {
+                None if plan.may_stand_still() && !plan.forgives() => {
                     unavoidable
                         .push(format!("{key}: its owner stood still for longer than lease and allowance"));
                 }

@@ -7,11 +7,13 @@ mod head;
 mod waiting;
 
 use std::fmt;
+use std::future::pending as never;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use grantry_core::{Error, ErrorKind};
 use tokio::net::TcpListener;
+use url::Url;
 
 use crate::{AuthorizationCode, Granted, Page, STAGE, Unfinished};
 
@@ -74,6 +76,31 @@ impl Loopback {
         }
     }
 
+    /// What is fixed by a redirect URI that is registered at the server: the address, the path, and the port where it names
+    /// one, such as `http://127.0.0.1/callback`.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) for one that does not lead to this machine.
+    pub fn builder_for(redirect_uri: &str) -> Result<LoopbackBuilder, Error> {
+        crate::redirect_uri::check(redirect_uri)?;
+        let elsewhere = || {
+            Error::configuration(
+                "the redirect URI does not lead to this machine: a login here needs one such as \
+                 http://127.0.0.1/callback, registered at the server",
+            )
+        };
+        let url = Url::parse(redirect_uri).map_err(|_| elsewhere())?;
+        let builder = Self::builder().path(url.path()).port(url.port().unwrap_or(0));
+        let builder = match url.host_str() {
+            _ if url.scheme() != "http" || url.query().is_some() => return Err(elsewhere()),
+            Some("127.0.0.1") => builder.ipv4(),
+            Some("[::1]") => builder.ipv6(),
+            Some("localhost") => builder.localhost(),
+            _ => return Err(elsewhere()),
+        };
+        Ok(builder)
+    }
+
     /// The redirect URI that leads here, for [`AuthorizationCode::builder`].
     pub fn redirect_uri(&self) -> &str {
         &self.redirect_uri
@@ -100,6 +127,20 @@ impl Loopback {
         flow: &AuthorizationCode,
         invite: impl FnOnce(&str) + Send,
     ) -> Result<Granted, Unfinished> {
+        self.login_unless(flow, invite, never()).await
+    }
+
+    /// The same, until `given_up` is ready: the end that costs nothing. A code that has come by then is redeemed
+    /// nevertheless, so that no tokens are lost, and its outcome returned.
+    ///
+    /// # Errors
+    /// As [`login`](Self::login); [`Closed`](ErrorKind::Closed) where it was given up in time.
+    pub async fn login_unless(
+        self,
+        flow: &AuthorizationCode,
+        invite: impl FnOnce(&str) + Send,
+        given_up: impl Future<Output = ()> + Send,
+    ) -> Result<Granted, Unfinished> {
         if flow.redirect_uri() != self.redirect_uri {
             return Err(Unfinished::over(Error::configuration(
                 "the flow has another redirect URI than the listener: build it with Loopback::redirect_uri",
@@ -116,7 +157,7 @@ impl Loopback {
         // From here on it may come back at any time; it waits in the system's queue until it is accepted.
         invite(&location);
         drop(location);
-        waiting::wait(self, flow, user_agent, pending).await
+        waiting::wait(self, flow, user_agent, pending, given_up).await
     }
 }
 

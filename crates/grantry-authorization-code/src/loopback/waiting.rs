@@ -41,7 +41,9 @@ pub(super) async fn wait(
     flow: &AuthorizationCode,
     user_agent: UserAgentBinding,
     pending: PendingAuthorization,
+    given_up: impl Future<Output = ()>,
 ) -> Result<Granted, Unfinished> {
+    tokio::pin!(given_up);
     let expires = pending.expires();
     let mut desk = Desk {
         state: pending.state.text(),
@@ -70,6 +72,7 @@ pub(super) async fn wait(
             },
             // Once the code is on its way to the server its answer is waited for.
             () = until(flow, expires), if desk.pending.is_some() => break Err(too_late()),
+            () = &mut given_up, if desk.pending.is_some() => break Err(over()),
         }
     };
     // Nobody new, while those who brought the code learn what came of it.
@@ -291,6 +294,13 @@ fn stray(status: u16) -> Page {
         _ => ("Not a login", "This request is not the answer to the login that is under way, which goes on."),
     };
     Page::new(status, title, text)
+}
+
+/// Whoever began it does not want it any more.
+fn over() -> Unfinished {
+    let fact = "the login was given up before anybody came back from it";
+    let diagnosis = Diagnosis::new(Party::Application, "begin again; nothing was spent", Retry::Never);
+    Unfinished::over(Error::new(ErrorKind::Closed, STAGE, fact).with_diagnosis(diagnosis))
 }
 
 fn too_late() -> Unfinished {

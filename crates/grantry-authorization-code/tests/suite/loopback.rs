@@ -5,11 +5,20 @@ mod bad_requests;
 mod listening;
 mod support;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_authorization_code::{Loopback, Page};
+use grantry_authorization_code::{AuthorizationCode, Loopback, Page};
 use grantry_core::ErrorKind;
-use grantry_testkit::{Decision, Endpoint, Fault, IdTokenSignature, IdTokenStyle, ResponseIssuer};
+use grantry_testkit::{
+    Decision, Endpoint, Fault, IdTokenSignature, IdTokenStyle, ManualClock, RegisteredClient, ResponseIssuer,
+    TestServer,
+};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+use crate::support::{CLIENT, SECRET, endpoint};
 
 use support::*;
 
@@ -46,7 +55,7 @@ async fn req_e22_e23_a_program_knows_who_logged_in_or_gets_nothing() {
     });
     let seen = login.browser(&login.person().await).await;
     assert!(status(&seen) == 502 && seen.contains("who you are was not right"), "{seen}");
-    let server = std::sync::Arc::clone(&login.server);
+    let server = Arc::clone(&login.server);
     let ended = login.outcome().await.unwrap_err();
     assert!(ended.salvaged.is_none() && ended.error.diagnosis().remedy().contains("revoked"));
     assert_eq!(server.ledger().count(Endpoint::Revocation), 1);
@@ -56,7 +65,7 @@ async fn req_e22_e23_a_program_knows_who_logged_in_or_gets_nothing() {
 async fn req_e23_a_program_waits_for_the_keys_of_a_server_that_is_away_for_a_moment() {
     let login = Login::start_with(Loopback::builder(), "openid").await;
     login.server.inject(Endpoint::Keys, Fault::status(503));
-    let server = std::sync::Arc::clone(&login.server);
+    let server = Arc::clone(&login.server);
     login.browser(&login.person().await).await;
     assert!(login.outcome().await.unwrap().claims.is_some());
     assert_eq!((server.ledger().count(Endpoint::Keys), server.ledger().count(Endpoint::Token)), (2, 1));
@@ -200,4 +209,40 @@ async fn req_b24_a_server_that_stays_away_is_told_and_nothing_is_left_to_finish(
     assert_eq!(unfinished.error.kind(), ErrorKind::Unreachable);
     assert!(unfinished.again.is_none());
     assert!(unfinished.error.diagnosis().remedy().contains("begin again"));
+}
+
+#[tokio::test]
+async fn a_login_that_is_given_up_ends_at_once_and_a_code_that_came_before_is_redeemed() {
+    for code_comes in [false, true] {
+        let loopback = Loopback::listen().await.unwrap();
+        let redirect_uri = loopback.redirect_uri().to_owned();
+        let client = RegisteredClient::with_secret(CLIENT, SECRET).redirect_uri(&redirect_uri);
+        let clock = ManualClock::following_tokio();
+        let server = TestServer::builder().client(client).clock(Arc::new(clock.clone())).build();
+        let endpoint = endpoint(server.authorization_server().unwrap(), server.transport(), &clock);
+        let flow = AuthorizationCode::builder(endpoint, redirect_uri).build().unwrap();
+        server.inject(Endpoint::Token, Fault::delay(Duration::from_millis(300)));
+        let (give_up, given_up) = oneshot::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let over = async { drop(given_up.await) };
+            loopback.login_unless(&flow, |url| tell.send(url.to_owned()).unwrap(), over).await
+        });
+        let url = told.await.unwrap();
+        if code_comes {
+            let back = server.visit(&url).await.unwrap();
+            let (address, path) = back.strip_prefix("http://").unwrap().split_once('/').unwrap();
+            let mut browser = TcpStream::connect(address).await.unwrap();
+            let request = format!("GET /{path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+            browser.write_all(request.as_bytes()).await.unwrap();
+            server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();
+            drop(give_up);
+            assert!(task.await.unwrap().is_ok());
+        } else {
+            drop(give_up);
+            let unfinished = task.await.unwrap().unwrap_err();
+            assert_eq!(unfinished.error.kind(), ErrorKind::Closed);
+            assert_eq!(server.ledger().count(Endpoint::Token), 0);
+        }
+    }
 }

@@ -26,6 +26,8 @@ mod response;
 #[cfg(test)]
 mod several;
 #[cfg(test)]
+mod step_up;
+#[cfg(test)]
 mod store;
 #[cfg(test)]
 mod support;

@@ -9,6 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 pub(crate) enum AuthCommand {
     /// Store the credentials of a service, or change some of them
     Set(Box<Set>),
+    /// Have a person authorize, in a browser or on another device
+    Login(Box<Login>),
     /// List stored credentials
     List(List),
     /// Print an access token, obtained or renewed if need be
@@ -39,7 +41,7 @@ pub(crate) struct Of {
 }
 
 /// Where a client secret comes from.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Args, Default, PartialEq)]
 #[group(multiple = false)]
 pub(crate) struct SecretGiven {
     /// The client secret. Other users of this machine may see it: better one of the others
@@ -61,6 +63,38 @@ pub(crate) struct Set {
     /// The service, by which everything else names it
     #[arg(long, value_name = "NAME")]
     pub(crate) service: String,
+    #[command(flatten)]
+    pub(crate) registered: Registered,
+    /// Forget a field that is stored, such as `audience` or `param.NAME`
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) unset: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Login {
+    #[command(flatten)]
+    pub(crate) of: Of,
+    /// Only print the address that is to be opened
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Show a code to type on another device: for machines without a browser
+    #[arg(long, conflicts_with = "no_browser")]
+    pub(crate) device: bool,
+    /// How long to wait for the browser [default: 600]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=86_400),
+        conflicts_with = "device"
+    )]
+    pub(crate) timeout: Option<u64>,
+    #[command(flatten)]
+    pub(crate) registered: Registered,
+}
+
+/// A client and its service, as they are stored.
+#[derive(Debug, Args, Default, PartialEq)]
+pub(crate) struct Registered {
     /// The client identifier
     #[arg(long, value_name = "ID")]
     pub(crate) client_id: Option<String>,
@@ -74,13 +108,10 @@ pub(crate) struct Set {
     pub(crate) public: bool,
     #[command(flatten)]
     pub(crate) described: Described,
-    /// Forget a field that is stored, such as `audience` or `param.NAME`
-    #[arg(long, value_name = "FIELD")]
-    pub(crate) unset: Vec<String>,
 }
 
 /// What a service is, besides its client.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args, Default, PartialEq)]
 pub(crate) struct Described {
     /// The provider, as `providers list` has it
     #[arg(long, value_name = "NAME", help_heading = "Service")]
@@ -109,7 +140,7 @@ pub(crate) struct Described {
     /// The endpoint for pushed authorization requests
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(crate) par_url: Option<String>,
-    /// The issuer identifier
+    /// The issuer identifier. Where nothing else says where tokens come from, its metadata is asked for the endpoints
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(crate) issuer: Option<String>,
     /// Where the browser comes back to
@@ -150,14 +181,14 @@ pub(crate) struct Described {
     pub(crate) fallback: Option<FallbackName>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum FlowName {
     ClientCredentials,
     AuthorizationCode,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
 pub(crate) enum FallbackName {
     Queue,
     Fail,

@@ -6,15 +6,17 @@ mod vault;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use auth::{
-    AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Of, Output, Remove, Revoke, Rotate,
-    Run, SecretGiven, Set, Show, Status,
+    AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Login, Of, Output, Registered, Remove,
+    Revoke, Rotate, Run, SecretGiven, Set, Show, Status,
 };
 pub(crate) use config::{Check, ConfigCommand};
-pub(crate) use vault::{AuditCommand, AuditShow, AuditVerify, RotateKeys, ShredTenant, VaultCommand};
+pub(crate) use vault::{
+    AuditCommand, AuditShow, AuditVerify, Migrate, RotateKeys, ShredTenant, VaultCommand,
+};
 
 /// OAuth 2.0 credentials in an encrypted vault: obtained, renewed, rotated, revoked.
 ///
@@ -54,6 +56,10 @@ pub(crate) struct Arguments {
         default_value = "default"
     )]
     pub(crate) tenant: String,
+    /// A configuration file, whose services are used besides those in the vault, and whose vault is used unless another is
+    /// named; several are layers, the later over the earlier [env: GRANTRY_CONFIG, with colons between]
+    #[arg(long, global = true, help_heading = "Everywhere", value_name = "FILE")]
+    pub(crate) config: Vec<PathBuf>,
     /// Print JSON, in a form that stays
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
@@ -75,6 +81,8 @@ pub(crate) enum Command {
     /// Configurations: check one, print their schema
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look for what is broken, risky or unused, and say what to do
+    Doctor(Doctor),
     /// What is known of OAuth providers
     #[command(subcommand)]
     Providers(ProvidersCommand),
@@ -92,6 +100,13 @@ pub(crate) enum Command {
         /// The folder, which has to be there
         folder: PathBuf,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// Ask no server
+    #[arg(long)]
+    pub(crate) offline: bool,
 }
 
 #[derive(Debug, Subcommand)]

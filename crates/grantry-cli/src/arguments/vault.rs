@@ -12,6 +12,8 @@ pub(crate) enum VaultCommand {
     Status,
     /// Rotate the vault's keys now
     RotateKeys(RotateKeys),
+    /// Move everything into another vault, under its keys
+    Migrate(Migrate),
     /// Erase a tenant for good, by destroying its keys
     ShredTenant(ShredTenant),
 }
@@ -24,6 +26,26 @@ pub(crate) struct RotateKeys {
     /// Only keys that are older than 90 days
     #[arg(long)]
     pub(crate) due: bool,
+}
+
+/// A vault is named by its folder, or by a configuration file that describes it.
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// The vault that is left; its records stay, and say that they were moved [default: the vault of this command]
+    #[arg(long, value_name = "FOLDER|FILE")]
+    pub(crate) from: Option<PathBuf>,
+    /// Its key file, where it is elsewhere
+    #[arg(long, value_name = "FILE", requires = "from")]
+    pub(crate) from_key_file: Option<PathBuf>,
+    /// The vault to move to, which is made if there is none
+    #[arg(long, value_name = "FOLDER|FILE")]
+    pub(crate) to: PathBuf,
+    /// Its key file, where it is elsewhere
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to_key_file: Option<PathBuf>,
+    /// Only say what would be moved, and what stands in the way
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,6 @@
 //! `audit show` and `audit verify`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use grantry::Timestamp;
 use grantry::vault::audit::{BreakKind, Checkpoint};
@@ -13,6 +13,9 @@ use crate::failed::{Failed, VAULT};
 use crate::session::Session;
 use crate::spoken::utc;
 use crate::table::{Cell, Table, Tone};
+
+/// How many entries more than those that are wanted are held until they are sorted out.
+const SPARE: usize = 1024;
 
 /// An entry: what somebody wanted, and how it ended.
 struct Entry {
@@ -29,8 +32,7 @@ struct Entry {
 
 pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow) -> Result<After, Failed> {
     let vault = session.vault().await?;
-    let most = show.last.unwrap_or(usize::MAX);
-    let mut entries: VecDeque<Entry> = VecDeque::new();
+    let mut entries: Vec<Entry> = Vec::new();
     let mut outcomes: HashMap<String, String> = HashMap::new();
     let mut after = None;
     loop {
@@ -44,8 +46,9 @@ pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow)
             let entry = line.get("intent").map(|intent| entry(&line, intent));
             let is_wanted = |entry: &Entry| show.service.is_none() || entry.service == show.service;
             entries.extend(entry.filter(is_wanted));
-            if entries.len() > most {
-                entries.pop_front();
+            // Each process wrote a chain of its own, and they come one after the other.
+            if show.last.is_some_and(|most| entries.len() > most.saturating_add(SPARE)) {
+                oldest_first(&mut entries, show.last);
             }
         }
         match next {
@@ -53,6 +56,7 @@ pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow)
             None => break,
         }
     }
+    oldest_first(&mut entries, show.last);
     for entry in &mut entries {
         entry.outcome = outcomes.remove(&entry.attempt);
     }
@@ -79,6 +83,14 @@ pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow)
     }
     console.table(&table)?;
     Ok(After::DONE)
+}
+
+/// Sorts by time, and keeps the last so many.
+fn oldest_first(entries: &mut Vec<Entry>, most: Option<usize>) {
+    entries.sort_by_key(|entry| entry.at);
+    if let Some(most) = most {
+        entries.drain(..entries.len().saturating_sub(most));
+    }
 }
 
 fn entry(line: &Value, intent: &Value) -> Entry {

@@ -2,21 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use grantry::pantry::{check_attributes, default_flow};
-use grantry::vault::{ClientRecord, Stored, TenantVault};
+use grantry::pantry::{Flow, check_attributes, default_flow};
+use grantry::vault::{ClientRecord, TenantVault};
 use grantry::{Clock, Error, ErrorKind, SystemClock};
 use serde_json::json;
 
 use super::{After, registration};
-use crate::arguments::Set;
+use crate::arguments::{Described, Registered, Set};
 use crate::console::Console;
 use crate::failed::Failed;
 use crate::secret::Secret;
 use crate::session::Session;
 
 /// Whether a person is to be asked for the secret: where a client is named and nothing is said of how it authenticates.
-pub(super) fn asks(set: &Set) -> bool {
-    set.client_id.is_some() && !set.public && set.private_key_file.is_none()
+pub(super) fn asks(registered: &Registered) -> bool {
+    registered.client_id.is_some() && !registered.public && registered.private_key_file.is_none()
+}
+
+/// What is to be stored.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) service: &'a str,
+    pub(super) registered: &'a Registered,
+    pub(super) described: Described,
+    pub(super) unset: &'a [String],
+    /// The flow, where nothing else says one.
+    pub(super) flow: Option<Flow>,
+    pub(super) secret: Option<Secret>,
+    pub(super) private_key: Option<Secret>,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) existed: bool,
+    pub(super) vault_is_new: bool,
 }
 
 pub(super) async fn run(
@@ -26,73 +46,90 @@ pub(super) async fn run(
     secret: Option<Secret>,
     private_key: Option<Secret>,
 ) -> Result<After, Failed> {
-    check(set)?;
-    let (vault, is_new) = session.vault_made().await?;
-    if is_new {
+    let Set { service, registered, unset } = set;
+    let wanted = Wanted {
+        service,
+        registered,
+        described: registration::discovered(&registered.described).await?,
+        unset,
+        flow: None,
+        secret,
+        private_key,
+    };
+    let stored = store(console, session, &wanted).await?;
+    if console.json {
+        console.object(json!({
+            "tenant": session.tenant,
+            "service": service,
+            "created": !stored.existed,
+            "vault_created": stored.vault_is_new,
+        }))?;
+    }
+    Ok(After::DONE)
+}
+
+/// Stores it, in a vault that is made if there is none, and says so.
+///
+/// # Errors
+/// Where it cannot be used or stored.
+pub(super) async fn store(
+    console: &Console,
+    session: &Session,
+    wanted: &Wanted<'_>,
+) -> Result<Stored, Failed> {
+    check(wanted)?;
+    let (vault, vault_is_new) = session.vault_made().await?;
+    if vault_is_new {
         let folder = session.place.folder.display();
         console.say(&format!("made a vault in {folder}"));
-        console.say(&format!("keep a copy of its key elsewhere: {}", session.place.key.display()));
+        console.say(&format!("keep a copy of its key elsewhere: {}", session.place.key.shown()));
     }
     vault.create_tenant(&session.tenant).await?;
     let tenant = vault.tenant(&session.tenant).map_err(|error| Failed::usage(error.to_string()))?;
-    let gives_secret = secret.is_some();
-    let (record, existed) = store(&tenant, set, secret, private_key).await?;
-    if existed && gives_secret {
+    let (record, existed) = write(&tenant, wanted).await?;
+    if existed && wanted.secret.is_some() {
         console.say("the secret was replaced as it was given; auth rotate proves a new one first");
     }
     if !registration::has_server(record.attributes()) {
         console.say(&format!(
             "nothing says yet where the tokens of {} come from: add --provider or --token-url, or describe the \
              service in the program that uses it",
-            set.service
+            wanted.service
         ));
     }
-    if console.json {
-        console.object(json!({
-            "tenant": session.tenant,
-            "service": set.service,
-            "created": !existed,
-            "vault_created": is_new,
-        }))?;
-    } else {
-        let done = if existed { "changed" } else { "stored" };
-        console.note(&format!("{done} the credentials of {} (tenant {})", set.service, session.tenant));
-    }
-    Ok(After::DONE)
+    let done = if existed { "changed" } else { "stored" };
+    console.say(&format!("{done} the credentials of {} (tenant {})", wanted.service, session.tenant));
+    Ok(Stored { existed, vault_is_new })
 }
 
 /// What can be refused before a vault is opened or made.
-fn check(set: &Set) -> Result<(), Failed> {
-    grantry::ServiceName::new(&set.service).map_err(|error| Failed::usage(error.to_string()))?;
+fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
+    let described = &wanted.described;
+    grantry::ServiceName::new(wanted.service).map_err(|error| Failed::usage(error.to_string()))?;
     let mut attributes = BTreeMap::new();
-    registration::change(&mut attributes, &set.described, &[])?;
+    registration::change(&mut attributes, described, &[])?;
     if !registration::has_server(&attributes) {
         attributes.insert("token_url".to_owned(), "https://not.described.invalid/".to_owned());
     }
     // What a preset still needs may be stored already.
-    if attributes.contains_key("provider") && set.described.provider_param.is_empty() {
+    if attributes.contains_key("provider") && described.provider_param.is_empty() {
         return Ok(());
     }
     check_attributes(&attributes).map_err(Failed::from)
 }
 
 /// Stores it, over what others may store at the same moment; says whether there was something before.
-async fn store(
-    tenant: &TenantVault,
-    set: &Set,
-    secret: Option<Secret>,
-    private_key: Option<Secret>,
-) -> Result<(ClientRecord, bool), Failed> {
+async fn write(tenant: &TenantVault, wanted: &Wanted<'_>) -> Result<(ClientRecord, bool), Failed> {
     const MOST_CONFLICTS: u32 = 8;
     let mut conflicts = 0;
     loop {
-        let stored = tenant.reveal_client(&set.service).await?;
+        let stored = tenant.reveal_client(wanted.service).await?;
         let (before, version) = match &stored {
-            Some(Stored { value, version, .. }) => (Some(value), Some(version)),
+            Some(stored) => (Some(&stored.value), Some(&stored.version)),
             None => (None, None),
         };
-        let record = record(before, set, secret.as_ref(), private_key.as_ref())?;
-        match tenant.store_client(&set.service, record.clone(), version).await {
+        let record = record(before, wanted)?;
+        match tenant.store_client(wanted.service, record.clone(), version).await {
             Ok(_) => return Ok((record, stored.is_some())),
             Err(error) if error.kind() == ErrorKind::Conflict && conflicts < MOST_CONFLICTS => conflicts += 1,
             Err(error) => return Err(error.into()),
@@ -100,28 +137,24 @@ async fn store(
     }
 }
 
-fn record(
-    before: Option<&ClientRecord>,
-    set: &Set,
-    secret: Option<&Secret>,
-    private_key: Option<&Secret>,
-) -> Result<ClientRecord, Failed> {
-    let client_id = set.client_id.as_deref().or(before.map(|before| before.client_id().as_str()));
+fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<ClientRecord, Failed> {
+    let (Registered { client_id, public, .. }, described) = (wanted.registered, &wanted.described);
+    let client_id = client_id.as_deref().or(before.map(|before| before.client_id().as_str()));
     let client_id = client_id.ok_or_else(|| {
-        Failed::usage(format!("{} is not stored yet: name its client with --client-id", set.service))
+        Failed::usage(format!("{} is not stored yet: name its client with --client-id", wanted.service))
     })?;
     let mut attributes = before.map(|before| before.attributes().clone()).unwrap_or_default();
-    registration::change(&mut attributes, &set.described, &set.unset)?;
+    registration::change(&mut attributes, described, wanted.unset)?;
     if registration::has_server(&attributes) {
         check_attributes(&attributes)?;
     }
     if !attributes.contains_key("flow")
-        && let Some(flow) = default_flow(&attributes)
+        && let Some(flow) = wanted.flow.or_else(|| flow_of(&attributes))
     {
         attributes.insert("flow".to_owned(), flow.as_str().to_owned());
     }
     let mut record = ClientRecord::new(client_id);
-    match (secret, private_key, set.public) {
+    match (wanted.secret.as_ref(), wanted.private_key.as_ref(), public) {
         (None, None, true) => {}
         (None, None, false) => {
             // Nothing is said of it, so it stays.
@@ -143,6 +176,12 @@ fn record(
         }
     }
     Ok(attributes.into_iter().fold(record, |record, (name, value)| record.with_attribute(name, value)))
+}
+
+/// The flow that is meant where nobody says.
+fn flow_of(attributes: &BTreeMap<String, String>) -> Option<Flow> {
+    let asks_a_person = ["authorization_url", "device_url"].iter().any(|url| attributes.contains_key(*url));
+    default_flow(attributes).or(asks_a_person.then_some(Flow::AuthorizationCode))
 }
 
 fn check_key(key: &Secret) -> Result<(), Failed> {

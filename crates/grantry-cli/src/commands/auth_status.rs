@@ -152,6 +152,7 @@ fn state(state: HealthState) -> &'static str {
         HealthState::InDoubt => "in doubt",
         HealthState::PersonNeeded => "person needed",
         HealthState::Revoking => "revoking",
+        HealthState::Moved => "moved",
         HealthState::Unreadable => "unreadable",
         _ => "other",
     }
@@ -210,4 +211,18 @@ fn object(health: &GrantHealth) -> Value {
         "last_error": last_error,
         "history": history.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_of_the_manual_has_the_words_of_this_command() {
+        let picture = include_str!("../../../grantry/src/manual/refresh_protocol.svg");
+        use HealthState::{Active, InDoubt, PersonNeeded, Renewing, Revoking};
+        for shown in [Active, Renewing, InDoubt, PersonNeeded, Revoking].map(state) {
+            assert!(picture.contains(&format!(">{shown}<")), "{shown}");
+        }
+    }
 }

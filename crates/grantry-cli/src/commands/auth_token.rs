@@ -11,7 +11,6 @@ use super::After;
 use crate::arguments::{CredentialProcess, Format, Of, Output, Run, Show};
 use crate::console::Console;
 use crate::failed::Failed;
-use crate::secret::not_handed_on;
 use crate::session::Session;
 use crate::spoken::{length, utc};
 
@@ -56,7 +55,7 @@ pub(super) async fn run(session: &Session, run: &Run) -> Result<After, Failed> {
     }
     let token = obtain(session, &run.of).await?;
     let mut process = Process::new(program);
-    not_handed_on(process.args(arguments).env(&run.env, token.expose()));
+    process.args(arguments).env(&run.env, token.expose());
     Ok(After::Become(process))
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::arguments::{Check, ConfigCommand};
 use crate::console::Console;
-use crate::failed::{Failed, USAGE};
+use crate::failed::Failed;
+use crate::settings::refused;
 use crate::table::Table;
 
 pub(super) fn run(console: &Console, wanted: &ConfigCommand) -> Result<(), Failed> {
@@ -29,7 +30,14 @@ fn check(console: &Console, check: &Check) -> Result<(), Failed> {
     }
     match checked {
         Ok(loaded) => accepted(console, &loaded),
-        Err(errors) => Err(refused(console, &errors)),
+        Err(errors) => {
+            let mut failed = refused(&errors);
+            if console.json {
+                // The document has them, each with its place.
+                failed.details.clear();
+            }
+            Err(failed)
+        }
     }
 }
 
@@ -54,15 +62,6 @@ fn accepted(console: &Console, loaded: &Loaded) -> Result<(), Failed> {
     console.table(&table)
 }
 
-fn refused(console: &Console, errors: &ConfigErrors) -> Failed {
-    let count = errors.errors().len();
-    if !console.json {
-        console.lines(&errors.report().to_string());
-    }
-    let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
-    Failed::new(USAGE, format!("the configuration has {mistakes}"))
-}
-
 /// Those of every tenant first, then what tenants have of their own.
 fn services(config: &Config) -> Vec<(Option<&str>, &Arc<ServiceConfig>)> {
     let every = config.services().map(|service| (None, service));
@@ -72,7 +71,7 @@ fn services(config: &Config) -> Vec<(Option<&str>, &Arc<ServiceConfig>)> {
     every.chain(own).collect()
 }
 
-fn endpoint(service: &ServiceConfig) -> Option<String> {
+pub(super) fn endpoint(service: &ServiceConfig) -> Option<String> {
     match service.server() {
         ServerConfig::Known(server) => Some(server.token_endpoint().to_string()),
         ServerConfig::Discover { issuer } => Some(format!("by discovery of {issuer}")),

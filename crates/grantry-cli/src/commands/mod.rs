@@ -2,21 +2,24 @@
 
 mod audit;
 mod auth_list;
+mod auth_login;
 mod auth_remove;
 mod auth_rotate;
 mod auth_set;
 mod auth_status;
 mod auth_token;
 mod config;
+mod doctor;
 mod pages;
 mod providers;
 mod registration;
 mod vault;
+mod vault_migrate;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, ExitCode};
 
-use crate::arguments::{AuditCommand, AuthCommand, Command, VaultCommand};
+use crate::arguments::{AuditCommand, AuthCommand, Command, Registered, VaultCommand};
 use crate::console::Console;
 use crate::failed::Failed;
 use crate::secret::{self, Secret};
@@ -28,6 +31,13 @@ pub(crate) struct Prepared {
     command: Command,
     secret: Option<Secret>,
     private_key: Option<Secret>,
+}
+
+impl Prepared {
+    /// Whether it looks at the configuration itself, mistakes and all.
+    pub(crate) fn is_doctor(&self) -> bool {
+        matches!(self.command, Command::Doctor(_))
+    }
 }
 
 /// What is to be done when everything is closed.
@@ -76,17 +86,24 @@ pub(crate) fn prepare(
         Command::Config(wanted) => return config::run(console, wanted).map(|()| None),
         Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
         Command::Auth(AuthCommand::Set(set)) => {
-            private_key = set.private_key_file.as_deref().map(secret::file).transpose()?;
-            secret = secret::given(&set.secret)?;
-            if secret.is_none() && private_key.is_none() && auth_set::asks(set) && Console::is_interactive() {
+            (secret, private_key) = read(&set.registered)?;
+            let has_none = secret.is_none() && private_key.is_none();
+            if has_none && auth_set::asks(&set.registered) && Console::is_interactive() {
                 secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
             }
         }
+        Command::Auth(AuthCommand::Login(login)) => (secret, private_key) = read(&login.registered)?,
         Command::Auth(AuthCommand::Rotate(rotate)) => secret = secret::given(&rotate.secret)?,
         Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
         _ => {}
     }
     Ok(Some(Prepared { command, secret, private_key }))
+}
+
+/// The secret and the private key, where they were given.
+fn read(registered: &Registered) -> Result<(Option<Secret>, Option<Secret>), Failed> {
+    let private_key = registered.private_key_file.as_deref().map(secret::file).transpose()?;
+    Ok((secret::given(&registered.secret)?, private_key))
 }
 
 /// Does the rest.
@@ -98,6 +115,7 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
     match command {
         Command::Auth(command) => match command {
             AuthCommand::Set(set) => auth_set::run(console, session, &set, secret, private_key).await,
+            AuthCommand::Login(login) => auth_login::run(console, session, &login, secret, private_key).await,
             AuthCommand::List(list) => auth_list::run(console, session, &list).await,
             AuthCommand::Token(show) => auth_token::token(console, session, &show).await,
             AuthCommand::Refresh(of) => auth_token::refresh(console, session, &of).await,
@@ -111,12 +129,14 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
             VaultCommand::Init(_) => vault::init(console, session).await,
             VaultCommand::Status => vault::status(console, session).await,
             VaultCommand::RotateKeys(rotate) => vault::rotate_keys(console, session, &rotate).await,
+            VaultCommand::Migrate(migrate) => vault_migrate::run(console, session, &migrate).await,
             VaultCommand::ShredTenant(shred) => vault::shred_tenant(console, session, &shred).await,
         },
         Command::Audit(command) => match command {
             AuditCommand::Show(show) => audit::show(console, session, &show).await,
             AuditCommand::Verify(verify) => audit::verify(console, session, &verify).await,
         },
+        Command::Doctor(doctor) => doctor::run(console, session, &doctor).await,
         Command::Run(run) => auth_token::run(session, &run).await,
         Command::CredentialProcess(wanted) => auth_token::credential_process(console, session, &wanted).await,
         // Done already.

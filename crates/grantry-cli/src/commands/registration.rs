@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use grantry::ClientAuthenticationMethod as Method;
+
 use crate::arguments::Described;
 use crate::failed::Failed;
 
@@ -55,6 +57,40 @@ pub(super) fn change(
         }
     }
     Ok(())
+}
+
+/// What was given, with the endpoints that the issuer's metadata names (RFC 8414), where an issuer is all that says where
+/// tokens come from.
+///
+/// # Errors
+/// Where the issuer cannot be asked, or answers with what cannot be used.
+pub(super) async fn discovered(given: &Described) -> Result<Described, Failed> {
+    let mut described = given.clone();
+    let issuer = match &given.issuer {
+        Some(issuer) if given.token_url.is_none() && given.provider.is_none() => issuer,
+        _ => return Ok(described),
+    };
+    let found = grantry::discover(issuer).await?;
+    let server = found.server();
+    let fill = |field: &mut Option<String>, url: Option<String>| {
+        if field.is_none() {
+            *field = url;
+        }
+    };
+    fill(&mut described.token_url, Some(server.token_endpoint().to_string()));
+    fill(&mut described.authorization_url, server.authorization_endpoint().map(ToString::to_string));
+    fill(&mut described.revocation_url, server.revocation_endpoint().map(ToString::to_string));
+    fill(&mut described.introspection_url, server.introspection_endpoint().map(ToString::to_string));
+    fill(&mut described.device_url, server.device_authorization_endpoint().map(ToString::to_string));
+    fill(&mut described.par_url, server.pushed_authorization_request_endpoint().map(ToString::to_string));
+    let methods = server.client_authentication_methods();
+    let by_default = [Method::ClientSecretBasic];
+    let others = [Method::ClientSecretPost, Method::ClientSecretJwt];
+    if described.auth_method.is_none() && !by_default.iter().any(|method| methods.contains(method)) {
+        let other = others.into_iter().find(|method| methods.contains(method));
+        described.auth_method = other.map(|method| method.as_str().to_owned());
+    }
+    Ok(described)
 }
 
 /// Whether the attributes say where tokens come from.

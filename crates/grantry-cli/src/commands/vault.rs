@@ -25,12 +25,12 @@ pub(super) async fn init(console: &Console, session: &Session) -> Result<After, 
         console.object(json!({
             "created": is_new,
             "folder": place.folder.display().to_string(),
-            "store": place.store.display().to_string(),
-            "key_file": place.key.display().to_string(),
+            "store": place.store.shown(),
+            "key_file": place.key.shown(),
         }))?;
     } else if is_new {
         console.note(&format!("made a vault in {}", place.folder.display()));
-        console.note(&format!("its key is {}", place.key.display()));
+        console.note(&format!("its key is {}", place.key.shown()));
         console.note("keep a copy of the key elsewhere, and no backup of the vault beside it: without it nothing can be opened");
     } else {
         console.note(&format!("there is a vault in {} already; nothing was changed", place.folder.display()));
@@ -56,9 +56,9 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
     if console.json {
         console.object(json!({
             "folder": place.folder.display().to_string(),
-            "store": place.store.display().to_string(),
-            "store_bytes": std::fs::metadata(&place.store).map(|file| file.len()).ok(),
-            "key_file": place.key.display().to_string(),
+            "store": place.store.shown(),
+            "store_bytes": place.store.path().and_then(|path| std::fs::metadata(path).ok()).map(|file| file.len()),
+            "key_file": place.key.shown(),
             "tenants": names.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
             "keys": ages.iter().map(age_object).collect::<Vec<_>>(),
         }))?;
@@ -67,7 +67,7 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
     console.data(&format!(
         "vault     {}\nkey file  {}\ntenants   {}\n\n",
         crate::escaped::escaped(&place.folder.display().to_string()),
-        crate::escaped::escaped(&place.key.display().to_string()),
+        crate::escaped::escaped(&place.key.shown()),
         names.len()
     ))?;
     let mut table = Table::new(&["KEY", "MADE", "AGE", "STATE"]);

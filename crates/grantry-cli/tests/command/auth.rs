@@ -168,3 +168,21 @@ async fn tenants_do_not_see_each_other() {
     assert_eq!(list["services"][0]["client_id"], "billing");
     assert_eq!(list["services"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_alone_says_where_everything_is() {
+    let (home, server) = (Home::new(), server().await);
+    let issuer = server.issuer();
+    let flags = ["auth", "set", "--service", "crm", "--client-id", "billing", "--client-secret-stdin"];
+    let more = ["--issuer", &issuer, "--flow", "client_credentials"];
+    home.run_with_stdin(&[flags.as_slice(), &more].concat(), SECRET).await.ends(0);
+    let listed = home.run(&["auth", "list", "--json"]).await.ends(0).json();
+    let fields = &listed["services"][0]["fields"];
+    assert_eq!(fields["token_url"], server.token_endpoint());
+    assert!(fields["revocation_url"].is_string() && fields["device_url"].is_string(), "{fields}");
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let gone =
+        ["auth", "set", "--service", "erp", "--client-id", "x", "--public", "--issuer", "http://127.0.0.1:9"];
+    home.run(&gone).await.ends(5);
+    home.run(&["auth", "status", "--service", "erp"]).await.ends(3);
+}

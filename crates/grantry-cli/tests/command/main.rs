@@ -2,10 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod auth;
+mod browser;
 mod config;
+mod configured;
+mod doctor;
 mod errors;
 mod fixture;
+mod login;
+mod migrate;
 mod scripts;
 mod secrets;
 mod shown;
+mod specification;
 mod vault;

@@ -40,7 +40,10 @@ async fn a_secret_that_was_an_argument_is_not_among_those_of_the_running_program
     server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();
     let line = std::fs::read(format!("/proc/{}/cmdline", child.id().unwrap())).unwrap();
     let line = String::from_utf8_lossy(&line).into_owned();
-    assert!(line.contains("--client-secret-env") && !line.contains(NEW_SECRET), "{line}");
+    assert!(line.contains("--client-secret-stdin") && !line.contains(NEW_SECRET), "{line}");
+    let environment = std::fs::read(format!("/proc/{}/environ", child.id().unwrap()));
+    let holds = |bytes: &[u8]| bytes.windows(NEW_SECRET.len()).any(|window| window == NEW_SECRET.as_bytes());
+    assert!(environment.is_err() || !holds(&environment.unwrap()), "nor in its environment");
     let output = child.wait_with_output().await.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("warning: other users") && !said.contains(NEW_SECRET), "{said}");
@@ -72,4 +75,80 @@ async fn no_secret_is_in_the_files_of_the_vault_and_only_their_owner_can_read_th
         }
     }
     assert!(files >= 2);
+}
+
+/// Every command that shows something, but those that show tokens.
+const SHOWING: &[&[&str]] = &[
+    &["auth", "list"],
+    &["auth", "list", "--json"],
+    &["auth", "list", "--all-tenants"],
+    &["auth", "status"],
+    &["auth", "status", "--json"],
+    &["auth", "diagnose", "--service", "crm"],
+    &["auth", "diagnose", "--service", "crm", "--json"],
+    &["vault", "status"],
+    &["vault", "status", "--json"],
+    &["audit", "show"],
+    &["audit", "show", "--json"],
+    &["audit", "verify"],
+    &["doctor"],
+    &["doctor", "--json"],
+    &["providers", "list"],
+    &["config", "schema"],
+    &["vault", "rotate-keys"],
+    &["vault", "migrate", "--to", "new", "--dry-run"],
+    &["vault", "migrate", "--to", "new", "--json"],
+    &["auth", "status", "--vault", "new"],
+    &["auth", "revoke", "--service", "crm", "--vault", "new"],
+    &["auth", "remove", "--service", "crm", "--vault", "new"],
+    &["vault", "shred-tenant", "default", "--yes"],
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_command_shows_a_token_or_a_secret_that_was_not_asked_for() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let first = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let refreshed = home.run(&["auth", "refresh", "--service", "crm"]).await.ends(0);
+    let second = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    let tokens = [first.stdout.trim(), second.stdout.trim()];
+    let ids = ["auth", "rotate", "--service", "crm"];
+    for (arguments, ran) in [(&["auth", "refresh"][..], refreshed), (&ids[..], home.run(&ids).await.ends(0))]
+    {
+        assert!(
+            !tokens.iter().any(|token| ran.stdout.contains(token) || ran.stderr.contains(token)),
+            "{arguments:?}"
+        );
+    }
+    let third = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    for arguments in SHOWING {
+        let ran = home.run(arguments).await;
+        assert!(ran.code.is_some_and(|code| code < 7), "{arguments:?} {ran:?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        for secret in [tokens[0], tokens[1], third.stdout.trim(), SECRET] {
+            assert!(!said.contains(secret), "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_says_to_a_person_who_logs_in_moves_no_cursor() {
+    use crate::browser::{Login, follow};
+    use grantry_testkit::{Decision, RegisteredClient};
+    let client = RegisteredClient::public("native").redirect_uri("http://127.0.0.1/callback");
+    let (home, server) = (Home::new(), crate::fixture::server_with(client).await);
+    server.with_authority(|authority, _| {
+        authority.settings_mut().decision = Decision::Fail {
+            code: "temporarily_unavailable".to_owned(),
+            description: "so \u{1b}]0;title\u{7}\u{9b}31m sorry\u{202e}".to_owned(),
+        };
+    });
+    let issuer = server.issuer();
+    let flags =
+        ["--service", "mail", "--client-id", "native", "--public", "--no-browser", "--issuer", &issuer];
+    let mut login = Login::start(&home, &flags);
+    follow(&login.url().await).await;
+    let ran = login.end().await.ends(5);
+    assert!(ran.stderr.contains("the server says: so"), "{}", ran.stderr);
+    assert!(ran.stderr.chars().all(|c| !c.is_control() || c == '\n'), "{:?}", ran.stderr);
 }

@@ -1,5 +1,7 @@
 //! What a person sees, held still.
 
+use std::os::unix::fs::PermissionsExt;
+
 use crate::fixture::{Home, Ran};
 
 /// Without what differs from run to run.
@@ -15,8 +17,11 @@ async fn help(arguments: &[&str]) -> String {
 async fn the_help_is_as_it_was() {
     insta::assert_snapshot!("help", help(&["--help"]).await);
     insta::assert_snapshot!("help_auth", help(&["auth", "--help"]).await);
+    insta::assert_snapshot!("help_auth_login", help(&["auth", "login", "--help"]).await);
     insta::assert_snapshot!("help_auth_set", help(&["auth", "set", "--help"]).await);
     insta::assert_snapshot!("help_auth_rotate", help(&["auth", "rotate", "--help"]).await);
+    insta::assert_snapshot!("help_doctor", help(&["doctor", "--help"]).await);
+    insta::assert_snapshot!("help_vault_migrate", help(&["vault", "migrate", "--help"]).await);
     insta::assert_snapshot!("help_vault", help(&["vault", "--help"]).await);
 }
 
@@ -34,11 +39,26 @@ async fn the_tables_are_as_they_were() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_doctor_says_is_as_it_was() {
+    let home = Home::new();
+    let config = r#"{ "services": {
+  "one": { "flow": "client_credentials", "tokenUrl": "https://as.example.com/token", "clientId": "same" },
+  "two": { "flow": "client_credentials", "tokenUrl": "https://as.example.com/token", "clientId": "same" } } }"#;
+    let path = home.folder.path().join("grantry.json");
+    std::fs::write(&path, config).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let ran = home.run(&["doctor", "--offline", "--config", "grantry.json", "--vault", "kept"]).await.ends(0);
+    insta::assert_snapshot!("doctor", ran.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_errors_are_as_they_were() {
     let home = Home::new();
     let said = |ran: Ran| still(&home, &ran.stderr);
     insta::assert_snapshot!("no_vault", said(home.run(&["auth", "list"]).await.ends(6)));
     insta::assert_snapshot!("no_arguments", said(home.run(&["auth", "set"]).await.ends(2)));
+    let unknown = home.run(&["auth", "set", "--colour", "green", "--json"]).await.ends(2);
+    insta::assert_snapshot!("no_arguments_as_json", said(unknown));
     insta::assert_snapshot!("made", said(home.run(&["vault", "init"]).await.ends(0)));
     insta::assert_snapshot!("made_already", said(home.run(&["vault", "init"]).await.ends(0)));
     insta::assert_snapshot!(

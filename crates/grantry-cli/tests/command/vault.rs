@@ -68,6 +68,10 @@ async fn the_audit_trail_names_who_did_what_and_betrays_nothing() {
     let entries = of_crm["entries"].as_array().unwrap();
     assert!(!entries.is_empty() && entries.iter().all(|e| e["object"].as_str().unwrap().contains("/crm")));
     assert!(entries.iter().any(|entry| entry["outcome"] == "ok"), "{of_crm}");
+    // Each run of the command wrote a chain of its own.
+    let times: Vec<&str> = entries.iter().map(|entry| entry["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    assert_eq!(entries[0]["action"], "client.read_secret", "what was done first is shown first");
     let verified = home.run(&["audit", "verify", "--json"]).await.ends(0).json();
     assert_eq!(verified["intact"], true);
 }

@@ -28,6 +28,8 @@ pub enum ErrorKind {
     Refused,
     /// 403 `insufficient_scope` from a resource server; [`Error::needed_scope`](crate::Error::needed_scope) has what it asks for.
     InsufficientScope,
+    /// `insufficient_user_authentication` from a resource server: the person has to log in anew, or otherwise (RFC 9470).
+    InsufficientAuthentication,
     /// The resource server refused a fresh token once more after a renewal.
     TokenRejected,
     /// The token may not go to this origin.
@@ -75,6 +77,7 @@ impl ErrorKind {
             Self::InvalidScope => "invalid_scope",
             Self::Refused => "refused",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientAuthentication => "insufficient_authentication",
             Self::TokenRejected => "token_rejected",
             Self::OriginNotAllowed => "origin_not_allowed",
             Self::InDoubt => "in_doubt",
@@ -113,6 +116,7 @@ impl ErrorKind {
                 | Self::InvalidScope
                 | Self::Refused
                 | Self::InsufficientScope
+                | Self::InsufficientAuthentication
                 | Self::OriginNotAllowed
                 | Self::AccessDenied
                 | Self::Erased
@@ -124,7 +128,7 @@ impl ErrorKind {
 }
 
 /// All kinds, in the order of their declaration.
-const ALL: [ErrorKind; 26] = [
+const ALL: [ErrorKind; 27] = [
     ErrorKind::Configuration,
     ErrorKind::Unreachable,
     ErrorKind::Untrusted,
@@ -136,6 +140,7 @@ const ALL: [ErrorKind; 26] = [
     ErrorKind::InvalidScope,
     ErrorKind::Refused,
     ErrorKind::InsufficientScope,
+    ErrorKind::InsufficientAuthentication,
     ErrorKind::TokenRejected,
     ErrorKind::OriginNotAllowed,
     ErrorKind::InDoubt,

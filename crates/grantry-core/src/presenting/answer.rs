@@ -4,28 +4,21 @@ use http::{HeaderMap, StatusCode};
 
 use super::challenge::{Challenge, Challenges};
 use super::proof;
-use crate::{Diagnosis, Error, ErrorKind, Party, Retry, Scope, Stage, Token};
+use super::step_up::bounded_scope;
+use crate::{Diagnosis, Error, ErrorKind, Party, Retry, Stage, Token};
 
-/// Error codes of a 401 that another token of the same kind would not change (RFC 6750 section 3.1, RFC 9470
-/// section 3, RFC 9449 section 12.2; `insufficient_claims` is Microsoft's).
-const NOT_THE_TOKEN: [&str; 5] = [
-    "invalid_request",
-    "insufficient_user_authentication",
-    "insufficient_claims",
-    "invalid_dpop_proof",
-    "use_dpop_nonce",
-];
+/// Error codes of a 401 that another token of the same kind would not change (RFC 6750 section 3.1, RFC 9449
+/// section 12.2; `insufficient_claims` is Microsoft's).
+const NOT_THE_TOKEN: [&str; 4] =
+    ["invalid_request", "insufficient_claims", "invalid_dpop_proof", "use_dpop_nonce"];
 
 /// Schemes that have nothing to do with access tokens.
 const FOREIGN_SCHEMES: [&str; 4] = ["Basic", "Digest", "Negotiate", "NTLM"];
 
-/// The most bytes that are kept of the scope that a challenge names.
-const LONGEST_SCOPE: usize = 1024;
+/// The longest parameter of a challenge that an error carries, in bytes.
+const LONGEST_PARAMETER: usize = 2048;
 
-/// The most scope tokens that are kept.
-const MOST_SCOPE_TOKENS: usize = 64;
-
-/// A scope token of this length that stands in the access token did not get there by chance.
+/// A piece of a parameter of this length that stands in the access token did not get there by chance.
 const TELLING_LENGTH: usize = 16;
 
 /// What has been tried for one request beyond its first send.
@@ -114,7 +107,10 @@ pub fn after_answer(answer: &Answer<'_>) -> Next {
     let stated = stated_error(&challenges, scheme);
     match stated.and_then(|challenge| Some((challenge.error()?, challenge))) {
         Some(("insufficient_scope", challenge)) => {
-            Next::Fail(insufficient_scope(answer.status, needed_scope(challenge, answer.token)))
+            Next::Fail(insufficient_scope(answer.status, &told(challenge, answer.token)))
+        }
+        Some(("insufficient_user_authentication", challenge)) => {
+            Next::Fail(insufficient_authentication(answer.status, told(challenge, answer.token)))
         }
         _ if answer.status == StatusCode::FORBIDDEN => Next::Deliver,
         Some(("use_dpop_nonce", _)) if scheme == "DPoP" => nonce_asked(answer),
@@ -172,30 +168,44 @@ fn nonce_asked(answer: &Answer<'_>) -> Next {
     Next::Deliver
 }
 
-/// The scope that a challenge asks for, unless it is too large to be one, or holds what the server was sent: an
-/// error must not carry the token, whoever wrote it there.
-fn needed_scope(challenge: &Challenge, token: &Token) -> Option<Scope> {
-    let scope = challenge.scope()?;
+/// The challenge without what holds the token that the server was sent, whoever wrote it there, and what is too long: an
+/// error carries what is left.
+fn told(challenge: &Challenge, token: &Token) -> Challenge {
     let secret = token.expose();
-    let is_bounded = scope.as_str().len() <= LONGEST_SCOPE && scope.tokens().count() <= MOST_SCOPE_TOKENS;
-    let is_echo = scope.as_str().contains(secret)
-        || scope.tokens().any(|piece| piece.len() >= TELLING_LENGTH && secret.contains(piece));
-    (is_bounded && !is_echo).then_some(scope)
+    let is_echo = |text: &str| {
+        let mut pieces = text.split(|c: char| c.is_ascii_whitespace());
+        text.contains(secret) || pieces.any(|piece| piece.len() >= TELLING_LENGTH && secret.contains(piece))
+    };
+    challenge.without(|text| text.len() > LONGEST_PARAMETER || is_echo(text))
 }
 
-/// The message holds nothing that the server sent: what it asks for is data, in `needed_scope` alone.
-fn insufficient_scope(status: StatusCode, needed: Option<Scope>) -> Error {
+/// The message holds nothing that the server sent: what it asks for is data, in `needed_scope` and `challenge` alone.
+fn insufficient_scope(status: StatusCode, challenge: &Challenge) -> Error {
+    let needed = bounded_scope(challenge);
     let fact = match &needed {
         Some(_) => "the resource server asks for more scope, which `needed_scope` has",
         None => "the resource server asks for more scope and does not say which",
     };
     let error = Error::new(ErrorKind::InsufficientScope, Stage::Present, fact)
         .with_status(status.as_u16())
-        .with_oauth_code("insufficient_scope");
+        .with_oauth_code("insufficient_scope")
+        .with_challenge(challenge.clone());
     match needed {
         Some(scope) => error.with_needed_scope(scope),
         None => error,
     }
+}
+
+fn insufficient_authentication(status: StatusCode, challenge: Challenge) -> Error {
+    let fact = "the resource server asks for another login of the person, of which `challenge` has the terms";
+    let error = Error::new(ErrorKind::InsufficientAuthentication, Stage::Present, fact)
+        .with_status(status.as_u16())
+        .with_oauth_code("insufficient_user_authentication");
+    match bounded_scope(&challenge) {
+        Some(scope) => error.with_needed_scope(scope),
+        None => error,
+    }
+    .with_challenge(challenge)
 }
 
 fn nonce_loop() -> Error {

@@ -8,6 +8,9 @@ use http::{HeaderName, HeaderValue};
 use proptest::prelude::*;
 
 use super::*;
+use crate::Scope;
+use crate::presenting::StepUp;
+use crate::presenting::step_up::{LONGEST_SCOPE, MOST_SCOPE_TOKENS};
 use crate::{AccessToken, Binding, Instant, Origin, PrivateKey, ProofRequest, Prover, TokenSet};
 
 #[derive(Debug)]
@@ -75,7 +78,13 @@ fn req_e05_only_a_401_that_is_about_the_token_leads_to_another_token() {
         (401, &["Negotiate", "NTLM"], "deliver"),
         (401, &["DPoP algs=ES256"], "deliver"),
         (401, &["Bearer error=invalid_request"], "deliver"),
-        (401, &["Bearer error=insufficient_user_authentication, acr_values=mfa"], "deliver"),
+        (
+            401,
+            &["Bearer error=insufficient_user_authentication, acr_values=mfa"],
+            "insufficient_authentication",
+        ),
+        (403, &["DPoP error=insufficient_user_authentication"], "insufficient_authentication"),
+        (403, &["Basic error=insufficient_user_authentication"], "deliver"),
         (401, &["Bearer error=insufficient_claims"], "deliver"),
         (401, &["DPoP error=use_dpop_nonce"], "deliver"),
         (401, &["Bearer error=insufficient_scope, scope=a"], "insufficient_scope"),
@@ -167,6 +176,30 @@ fn req_e06_a_needed_scope_that_holds_the_access_token_is_dropped() {
     }
     let error = failed("Bearer error=insufficient_scope, scope=\"read eyJhbG\"", &token);
     assert_eq!(error.needed_scope().map(Scope::as_str), Some("eyJhbG read"));
+}
+
+#[test]
+fn req_e06_the_error_carries_the_challenge_without_what_it_has_of_the_token() {
+    let secret = "eyJhbGciOiJFUzI1NiJ9.canarycanarycanary.c2lnbmF0dXJl";
+    let token = token(secret, Binding::Bearer);
+    let long = "x".repeat(LONGEST_PARAMETER + 1);
+    let value = format!(
+        "DPoP error=insufficient_user_authentication, acr_values=\"mfa hwk\", max_age=60, scope=pay, realm=\"{secret}\", \
+         {secret}=1, error_description=\"refused: {} x\", long={long}, resource_metadata=\"https://a.example/m\"",
+        &secret[3..25]
+    );
+    let headers = challenge(&[&value]);
+    let Next::Fail(error) = after_answer(&Answer::new(StatusCode::UNAUTHORIZED, &headers, &token)) else {
+        panic!("{value}")
+    };
+    let step_up = StepUp::of(&error).unwrap();
+    assert_eq!((step_up.acr_values().len(), step_up.scope().as_str()), (2, "pay"));
+    assert_eq!(error.needed_scope().map(Scope::as_str), Some("pay"));
+    let kept = error.challenge().unwrap();
+    assert_eq!(kept.resource_metadata(), Some("https://a.example/m"));
+    let names: Vec<&str> = kept.parameters().map(|(name, _)| name).collect();
+    assert_eq!(names, ["error", "acr_values", "max_age", "scope", "resource_metadata"]);
+    assert!(!format!("{error} {error:?} {}", error.diagnosis()).contains("mfa"));
 }
 
 #[test]

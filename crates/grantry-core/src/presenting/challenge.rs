@@ -111,6 +111,21 @@ impl Challenge {
         self.parameter("error")
     }
 
+    /// `resource_metadata` (RFC 9728 section 5.1): where the resource server describes itself, as it stands there.
+    pub fn resource_metadata(&self) -> Option<&str> {
+        self.parameter("resource_metadata")
+    }
+
+    /// The same challenge without the parameters that `is_unfit` says so of.
+    pub(super) fn without(&self, is_unfit: impl Fn(&str) -> bool) -> Self {
+        let kept = |(name, value): &&(String, String)| !is_unfit(name) && !is_unfit(value);
+        Self {
+            scheme: self.scheme.clone(),
+            token68: None,
+            parameters: self.parameters.iter().filter(kept).cloned().collect(),
+        }
+    }
+
     /// `scope` (RFC 6750 section 3): what is needed. `None` too where it is not a scope.
     pub fn scope(&self) -> Option<Scope> {
         Scope::parse(self.parameter("scope")?).ok().filter(|scope| !scope.is_empty())

@@ -20,6 +20,12 @@
 //! where every challenge is of a scheme that has nothing to do with tokens (`Basic`, `Digest`, `Negotiate`,
 //! `NTLM`), or where a bearer token meets a server that takes only `DPoP`: another token would be refused
 //! just the same. Whether a refused token leads to a token request is the source's decision, which bounds it.
+//!
+//! # What only the person can mend
+//!
+//! `insufficient_scope` and `insufficient_user_authentication` become an [`Error`](crate::Error) that carries the whole
+//! challenge, without what it may have of the token. [`StepUp::of`] reads what it asks for, and the crate of the
+//! authorization code flow makes a request of that.
 
 mod allowed;
 mod answer;
@@ -27,9 +33,11 @@ mod challenge;
 mod challenge_parser;
 mod origin;
 mod proof;
+mod step_up;
 
 pub use allowed::{AllowedOrigins, check_binding, check_headers};
 pub use answer::{Answer, Next, Tried, after_answer, is_another, token_rejected};
 pub use challenge::{Challenge, Challenges};
 pub use origin::Origin;
 pub use proof::{proof_nonce, prove, remember_answer};
+pub use step_up::StepUp;

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Endpoints, ErrorAlias, ErrorCause,
-    Lifetime, Pkce, Rotation, check_endpoint,
+    Learned, Lifetime, Pkce, Rotation, check_endpoint,
 };
 
 /// Parameters of an answer that are credentials.
@@ -55,6 +55,7 @@ pub struct AuthorizationServerBuilder {
     pub(super) refresh_token_idle_limit: Option<Duration>,
     pub(super) refresh_token_absolute_limit: Option<Duration>,
     pub(super) provider: Option<String>,
+    pub(super) learned: Learned,
 }
 
 /// Nothing is checked yet, so nothing that a person typed is shown: a URL may hold a password, a parameter a key.
@@ -120,6 +121,7 @@ impl AuthorizationServerBuilder {
             refresh_token_idle_limit: None,
             refresh_token_absolute_limit: None,
             provider: None,
+            learned: Learned::Nothing,
         }
     }
 

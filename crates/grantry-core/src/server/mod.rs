@@ -3,6 +3,7 @@
 mod builder;
 mod endpoint_url;
 mod facts;
+mod learned;
 
 use std::fmt;
 use std::time::Duration;
@@ -14,8 +15,9 @@ pub use endpoint_url::{InvalidEndpoint, check_endpoint};
 pub use facts::{
     AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
 };
+pub use learned::Learned;
 
-use crate::{Diagnosis, Error};
+use crate::Error;
 
 /// An authorization server: its endpoints, what it accepts and how its answers have to be read.
 ///
@@ -202,10 +204,8 @@ impl AuthorizationServer {
             codes.into_iter().flatten().any(|code| code == cause.code)
         };
         let Some(found) = self.facts.error_causes.iter().find(named) else { return error };
-        let said = error.diagnosis();
-        let own = Diagnosis::new(said.party(), said.remedy().to_owned(), said.retry()).cause(found.cause);
-        let own = said.causes().map(str::to_owned).fold(own, Diagnosis::cause);
-        error.with_diagnosis(own)
+        let explained = error.diagnosis().named_cause(found.cause);
+        error.with_diagnosis(explained)
     }
 
     /// The prefix of the provider's own error codes inside `error_description`, such as `AADSTS`.
@@ -345,7 +345,7 @@ mod tests {
             (error().with_oauth_code("odd"), "the second"),
         ] {
             let diagnosis = server.explain(explained).diagnosis();
-            assert_eq!(diagnosis.causes().next(), Some(first));
+            assert_eq!((diagnosis.causes().next(), diagnosis.as_named_cause()), (Some(first), Some(first)));
             assert!(diagnosis.causes().skip(1).eq(usual.causes()));
             assert_eq!((diagnosis.party(), diagnosis.retry()), (usual.party(), usual.retry()));
         }

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use grantry_core::{Entropy, SystemEntropy};
 use tokio::sync::Semaphore;
 
-use super::frame::{self, EMPTY, MAGIC};
-use super::group_sync::GroupSync;
+use super::frame::{EMPTY, MAGIC};
+use super::group_write::GroupWrite;
 use super::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
 
 const SUFFIX: &str = ".lifeboat";
@@ -26,7 +26,7 @@ const HEAD: usize = 4096;
 /// whose locks and syncs are honest: not on a network.
 #[derive(Debug)]
 pub struct FolderLifeboat {
-    boat: Arc<Boat>,
+    boat: Boat,
     free: Mutex<Vec<usize>>,
     permits: Arc<Semaphore>,
     folder: PathBuf,
@@ -36,11 +36,10 @@ pub struct FolderLifeboat {
 }
 
 struct Boat {
-    file: File,
+    writes: Arc<GroupWrite>,
     name: Arc<str>,
     path: PathBuf,
     seat_bytes: usize,
-    sync: GroupSync,
 }
 
 /// Opens a [`FolderLifeboat`] with other sizes.
@@ -140,7 +139,7 @@ impl FolderLifeboatBuilder {
         if made.is_err() {
             let _ = std::fs::remove_file(&path);
         }
-        let boat = Arc::new(made?);
+        let boat = made?;
         Ok(FolderLifeboat {
             boat,
             free: Mutex::new((0..self.seats).rev().collect()),
@@ -167,11 +166,10 @@ impl FolderLifeboatBuilder {
         // The name of the file has to survive, too.
         File::open(&self.folder)?.sync_all()?;
         Ok(Boat {
-            file,
+            writes: Arc::new(GroupWrite::new(file)),
             name,
             path: path.to_owned(),
             seat_bytes: self.seat_bytes,
-            sync: GroupSync::default(),
         })
     }
 }
@@ -180,18 +178,12 @@ impl Boat {
     fn at(&self, seat: usize) -> u64 {
         (HEAD + seat * self.seat_bytes) as u64
     }
-
-    /// Blocks until the entry is on the disk.
-    fn board(&self, seat: usize, bytes: &[u8]) -> Result<(), LifeboatError> {
-        self.file.write_all_at(bytes, self.at(seat))?;
-        self.sync.sync(|| self.file.sync_data()).map_err(LifeboatError::Failed)
-    }
 }
 
 #[async_trait]
 impl Lifeboat for FolderLifeboat {
     async fn reserve(&self) -> Result<Seat, LifeboatError> {
-        if let Some(failed) = self.boat.sync.failed() {
+        if let Some(failed) = self.boat.writes.failed() {
             return Err(LifeboatError::Failed(failed));
         }
         let permit = Arc::clone(&self.permits).acquire_owned().await;
@@ -208,15 +200,16 @@ impl Lifeboat for FolderLifeboat {
                 self.boat.seat_bytes
             ))
         };
-        let bytes = frame::write(cargo, self.boat.seat_bytes).ok_or_else(too_large)?;
-        let (boat, number) = (Arc::clone(&self.boat), seat.number);
-        let boarded = tokio::task::spawn_blocking(move || boat.board(number, &bytes)).await;
-        boarded.map_err(|_| LifeboatError::Failed("the runtime shut down".to_owned()))?
+        let bytes = cargo.to_bytes();
+        if bytes.len() > self.boat.seat_bytes {
+            return Err(too_large());
+        }
+        self.boat.writes.write(self.boat.at(seat.number), bytes).await
     }
 
     fn leave(&self, seat: Seat) {
         // Rides on the next sync: whoever finds the entry after a crash brings home what is at home.
-        let _ = self.boat.file.write_all_at(&EMPTY, self.boat.at(seat.number));
+        let _ = self.boat.writes.file().write_all_at(&EMPTY, self.boat.at(seat.number));
         self.lock_free().push(seat.number);
     }
 
@@ -252,7 +245,8 @@ impl Lifeboat for FolderLifeboat {
 impl Drop for FolderLifeboat {
     /// A boat that nobody sits in leaves no file behind.
     fn drop(&mut self) {
-        let is_empty = read_boat(&self.boat.file, &self.boat.name).is_ok_and(|entries| entries.is_empty());
+        let is_empty =
+            read_boat(self.boat.writes.file(), &self.boat.name).is_ok_and(|entries| entries.is_empty());
         if is_empty {
             let _ = std::fs::remove_file(&self.boat.path);
         }
@@ -290,7 +284,7 @@ fn read_boat(file: &File, name: &Arc<str>) -> std::io::Result<Vec<Adopted>> {
         if reader.read_exact(&mut bytes).is_err() {
             break;
         }
-        if let Some(cargo) = frame::read(&bytes) {
+        if let Some(cargo) = Cargo::from_bytes(&bytes) {
             entries.push(Adopted::new(AdoptedId { boat: Arc::clone(name), seat }, cargo));
         }
     }

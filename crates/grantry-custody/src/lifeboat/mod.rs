@@ -2,7 +2,7 @@
 
 mod folder;
 mod frame;
-mod group_sync;
+mod group_write;
 
 use std::fmt;
 use std::sync::Arc;
@@ -109,6 +109,19 @@ impl Cargo {
     /// A sealed answer for a record.
     pub fn new(record: grantry_vault::RecordKey, sealed: SealedRecord) -> Self {
         Self { record, sealed }
+    }
+
+    /// The bytes of an entry, with a checksum that finds out whether they were written in full: for a lifeboat of your own.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        frame::write(self)
+    }
+
+    /// The entry that stands at the beginning of these bytes; `None` where there is none, or where a crash tore it. Bytes
+    /// behind it are not looked at.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        frame::read(bytes)
     }
 }
 

@@ -3,18 +3,18 @@
 //! Nothing here reads a clock, waits, or touches a secret: [`Redemption::step`] takes what happened and says what to do
 //! next. The same code runs in production, in the simulation, and in the exhaustive search of the test suite.
 //!
-//! ```text
-//!             intent written                        answer, accepted by its descent
-//!   active ------------------> redeeming ----------------------------------> active, one generation on
-//!     ^                          |  |
-//!     |   provably not spent     |  |  the outcome is not known, or the owner vanished
-//!     +--------------------------+  v
-//!     |                          in doubt ---- again: within the server's window, or the last chance
-//!     |                             |
-//!     |                             v  refused for good, and nothing else is left to try
-//!     +---- a late successor --- a person is needed
-//!     any ---- somebody revokes ---- revoked
-//! ```
+//! | from | to | when |
+//! |---|---|---|
+//! | active | renewing | an intent is written: of all replicas one wins |
+//! | renewing | active | an answer is accepted by its descent, one generation on; or provably nothing was spent |
+//! | renewing | in doubt | the outcome is not known, or the owner vanished |
+//! | in doubt | renewing | it is sent again: within the server's window, or as the last chance |
+//! | renewing | person needed | it is refused for good, nobody else is at it, and nothing is left to try |
+//! | active | in doubt | an owner that was overtaken brings what may be the newer token |
+//! | in doubt, person needed | active | a late successor comes home |
+//! | any | revoked | somebody revokes |
+//!
+//! The search of the test suite finds these changes and no others; the facade's manual has a picture of them.
 //!
 //! # Why the write is not fenced by an epoch
 //!

@@ -9,6 +9,7 @@ use grantry_core::{Error, GrantKey, Instant};
 use grantry_vault::GrantState;
 
 use super::{RevocationReport, Stance};
+use crate::counting;
 use crate::custody::Shared;
 
 /// How many grants are listed at once.
@@ -28,11 +29,15 @@ pub(crate) struct Queue {
 
 impl Queue {
     pub(super) fn add(&self, key: &GrantKey) {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(key.clone());
+        counting::revocations_waiting(keys.len());
     }
 
     pub(super) fn remove(&self, key: &GrantKey) {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.remove(key);
+        counting::revocations_waiting(keys.len());
     }
 
     pub(super) fn orphans_rest(&self, now: Instant) -> bool {

@@ -41,8 +41,8 @@ impl Shared {
             let is_last = page.len() < PAGE;
             after = page.last().map(|(key, _)| key.clone());
             for (key, view) in page {
-                let has_some = view
-                    .is_ok_and(|view| view.state != GrantState::Revoked && !view.access_tokens.is_empty());
+                let has_some =
+                    view.is_ok_and(|view| lives_here(view.state) && !view.access_tokens.is_empty());
                 if has_some && key.service() == service {
                     self.revoke_old_tokens_of(&vault, &key, before, &mut count).await;
                 }
@@ -134,4 +134,8 @@ async fn revoke(
         return Ok(());
     }
     Err(Error::new(ErrorKind::Conflict, Stage::Revoke, "others keep writing the grant's record"))
+}
+
+fn lives_here(state: GrantState) -> bool {
+    !matches!(state, GrantState::Revoked | GrantState::Moved)
 }

@@ -119,7 +119,14 @@ impl Voyage {
                     .map(|failure| failure.error)
                     .unwrap_or_else(|| Error::new(ErrorKind::InvalidGrant, Stage::Token, fact));
                 match self.diagnose(after_doubt) {
-                    Some(diagnosis) => error.with_diagnosis(diagnosis),
+                    Some(diagnosis) => {
+                        // The history says what may have led to it, the provider's code what it took it for.
+                        let named = error.diagnosis().as_named_cause().map(str::to_owned);
+                        error.with_diagnosis(match named {
+                            Some(named) => diagnosis.named_cause(named),
+                            None => diagnosis,
+                        })
+                    }
                     None => error,
                 }
             }

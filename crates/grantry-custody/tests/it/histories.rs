@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use grantry_core::{Attempt, ErrorKind, Grant};
+use grantry_core::{
+    Attempt, AuthorizationServer, Error, ErrorCause, ErrorKind, Failure, Grant, Stage, TokenSet,
+};
 use grantry_custody::{CauseKind, Happened, HealthState, Lifetimes};
 use grantry_testkit::{Endpoint, Fault};
 
@@ -160,4 +162,33 @@ async fn a_secret_that_is_newer_than_the_last_success_is_a_cause() {
     let failure = process.grant.obtain(Attempt::first()).await.unwrap_err();
     let text = failure.error.diagnosis().to_string();
     assert!(text.contains("the client got a new secret"), "{text}");
+}
+
+/// A server's word that the consent was withdrawn, which only its preset can read.
+#[derive(Debug)]
+struct Withdrawn;
+
+#[async_trait::async_trait]
+impl Grant for Withdrawn {
+    async fn obtain(&self, _: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let server = AuthorizationServer::builder("https://as.example.com/token")
+            .error_causes([ErrorCause { code: "X50173", cause: "the person changed the password" }])
+            .build()
+            .unwrap();
+        let error = Error::new(ErrorKind::InvalidGrant, Stage::Token, "refused").with_provider_code("X50173");
+        Err(Failure::refused(server.explain(error)))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_providers_code_means_comes_before_what_the_history_suggests() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let grant =
+        process.custody.grant(process.grant.key().clone(), Withdrawn).rotation(STRICT).build().unwrap();
+    let failure = grant.obtain(Attempt::first()).await.unwrap_err();
+    let diagnosis = failure.error.diagnosis();
+    let causes: Vec<_> = diagnosis.causes().collect();
+    assert_eq!(causes[0], "the person changed the password");
+    assert!(causes.len() > 1 && diagnosis.remedy().contains("consent again"), "{diagnosis}");
 }

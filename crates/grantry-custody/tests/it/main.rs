@@ -7,6 +7,7 @@ mod faults;
 mod fixture;
 mod healths;
 mod histories;
+mod observing;
 mod process;
 mod replicas;
 mod revoking;

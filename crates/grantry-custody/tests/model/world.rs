@@ -192,6 +192,25 @@ impl World {
         worlds
     }
 
+    /// Whether an attempt says in the record that it uses the token, also where its lease is over.
+    pub(crate) fn is_claimed(&self) -> bool {
+        self.record.standing.intent.is_some()
+    }
+
+    /// How the grant stands, in the words of the manual's picture.
+    pub(crate) fn state(&self) -> &'static str {
+        let standing = &self.record.standing;
+        let is_owned = standing.intent.is_some_and(|intent| intent.lease_until > at(self.now));
+        match standing.verdict {
+            Some(Verdict::NeedsPerson { .. }) => "person needed",
+            Some(Verdict::Revoking) => "revoking",
+            Some(_) => "revoked",
+            None if is_owned => "renewing",
+            None if standing.is_in_doubt() || standing.intent.is_some() => "in doubt",
+            None => "active",
+        }
+    }
+
     /// Whether the grant is lost: nobody holds a token that the server would accept.
     pub(crate) fn is_lost(&self) -> bool {
         let standing = &self.record.standing;

@@ -118,3 +118,15 @@ async fn an_error_that_comes_after_the_expiry_is_told_and_leaves_nothing_to_go_o
     assert_eq!(unfinished.ending, DeviceEnding::Failed);
     assert!(unfinished.again.is_none() && unfinished.error.diagnosis().remedy().contains("begin again"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_between_two_polls_can_go_on() {
+    let case = Case::new();
+    let pending = case.flow.begin().await.unwrap();
+    let user_code = pending.user_code().to_owned();
+    let unfinished = pending.finish_unless(|_| (), std::future::ready(())).await.unwrap_err();
+    assert_eq!(unfinished.error.kind(), ErrorKind::Closed);
+    assert!(case.polls().is_empty());
+    case.server.approve(&user_code);
+    assert!(unfinished.again.unwrap().finish().await.is_ok());
+}

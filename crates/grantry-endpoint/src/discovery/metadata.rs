@@ -1,10 +1,13 @@
 //! The metadata document (RFC 8414 section 2).
 
 use grantry_core::{
-    AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Pkce, check_endpoint,
+    AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Learned, Pkce,
+    check_endpoint,
 };
 use serde::Deserialize;
 use url::Url;
+
+const INSECURE: &str = "an endpoint in the metadata is not an https URL";
 
 #[derive(Deserialize)]
 struct Metadata {
@@ -35,11 +38,36 @@ struct Aliases {
     pushed_authorization_request_endpoint: Option<String>,
 }
 
+impl Metadata {
+    /// Every URL that it names.
+    fn urls(&self) -> impl Iterator<Item = &str> {
+        let own = [
+            &self.token_endpoint,
+            &self.authorization_endpoint,
+            &self.revocation_endpoint,
+            &self.introspection_endpoint,
+            &self.device_authorization_endpoint,
+            &self.pushed_authorization_request_endpoint,
+            &self.jwks_uri,
+        ];
+        let aliases = self.mtls_endpoint_aliases.iter().flat_map(|aliases| {
+            [
+                &aliases.token_endpoint,
+                &aliases.revocation_endpoint,
+                &aliases.introspection_endpoint,
+                &aliases.device_authorization_endpoint,
+                &aliases.pushed_authorization_request_endpoint,
+            ]
+        });
+        own.into_iter().chain(aliases).filter_map(|url| url.as_deref())
+    }
+}
+
 /// Reads the document of this very issuer.
 ///
 /// # Errors
 /// Why it cannot be used, as a sentence.
-pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'static str> {
+pub(super) fn read(body: &[u8], issuer: &str, learned: Learned) -> Result<AuthorizationServer, &'static str> {
     let found: Metadata =
         serde_json::from_slice(body).map_err(|_| "the metadata is not a well-formed document")?;
     if found.issuer != issuer {
@@ -47,8 +75,13 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
             "the metadata is of another issuer than the one asked for: compare both, to the last slash",
         );
     }
+    // Plain http is for loopback, and a server on the network says nothing of this machine's.
+    let is_secure = |url: &str| Url::parse(url).is_ok_and(|url| url.scheme() == "https");
+    if is_secure(issuer) && !found.urls().all(is_secure) {
+        return Err(INSECURE);
+    }
     let token_endpoint = found.token_endpoint.ok_or("the metadata names no token endpoint")?;
-    let mut server = AuthorizationServer::builder(token_endpoint).issuer(found.issuer);
+    let mut server = AuthorizationServer::builder(token_endpoint).issuer(found.issuer).learned(learned);
     if let Some(url) = found.authorization_endpoint {
         server = server.authorization_endpoint(url);
     }
@@ -89,7 +122,7 @@ pub(super) fn read(body: &[u8], issuer: &str) -> Result<AuthorizationServer, &'s
     server = server.authorization_response_iss_parameter(names_itself);
     let requires_pushed = found.require_pushed_authorization_requests.unwrap_or(false);
     server = server.require_pushed_authorization_requests(requires_pushed);
-    server.build().map_err(|_| "an endpoint in the metadata is not an https URL")
+    server.build().map_err(|_| INSECURE)
 }
 
 fn is_endpoint(url: &str) -> bool {
@@ -131,7 +164,7 @@ mod tests {
             let body = format!(
                 r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t","userinfo_endpoint":{said}}}"#
             );
-            let server = read(body.as_bytes(), "https://as.example").unwrap();
+            let server = read(body.as_bytes(), "https://as.example", Learned::Nothing).unwrap();
             assert_eq!(server.userinfo_endpoint().map(Url::as_str), found, "{said}");
         }
     }
@@ -148,7 +181,29 @@ mod tests {
         ] {
             let body =
                 format!(r#"{{"issuer":"https://as.example","token_endpoint":"https://as.example/t"{said}}}"#);
-            assert_eq!(read(body.as_bytes(), "https://as.example").unwrap().pkce(), pkce, "{said}");
+            assert_eq!(
+                read(body.as_bytes(), "https://as.example", Learned::Nothing).unwrap().pkce(),
+                pkce,
+                "{said}"
+            );
         }
+    }
+    #[test]
+    fn req_e20_a_server_on_the_network_does_not_lead_to_plain_http_on_this_machine() {
+        for name in
+            ["authorization_endpoint", "revocation_endpoint", "jwks_uri", "device_authorization_endpoint"]
+        {
+            let body = |issuer: &str| {
+                format!(
+                    r#"{{"issuer":"{issuer}","token_endpoint":"{issuer}/t","{name}":"http://127.0.0.1:631/x"}}"#
+                )
+            };
+            let read = |issuer: &str| read(body(issuer).as_bytes(), issuer, Learned::Nothing);
+            assert!(read("http://127.0.0.1:80").is_ok(), "{name}");
+            assert_eq!(read("https://as.example").unwrap_err(), INSECURE, "{name}");
+        }
+        let aliases = r#"{"issuer":"https://a.example","token_endpoint":"https://a.example/t",
+            "mtls_endpoint_aliases":{"revocation_endpoint":"http://localhost/r"}}"#;
+        assert_eq!(read(aliases.as_bytes(), "https://a.example", Learned::Nothing).unwrap_err(), INSECURE);
     }
 }

@@ -8,6 +8,7 @@ use grantry_core::{Error, Thumbprint};
 use url::{Host, Url};
 use zeroize::Zeroizing;
 
+use super::resolve::{Names, Resolver, Rule, System};
 use super::{HttpTransport, resolve, tls};
 
 /// Builds an [`HttpTransport`].
@@ -22,6 +23,7 @@ pub struct HttpTransportBuilder {
     identity: Option<Arc<Zeroizing<Vec<u8>>>>,
     allow_private: bool,
     single_use: bool,
+    names: Arc<dyn Names>,
 }
 
 impl Default for HttpTransportBuilder {
@@ -35,6 +37,7 @@ impl Default for HttpTransportBuilder {
             identity: None,
             allow_private: false,
             single_use: false,
+            names: Arc::new(System),
         }
     }
 }
@@ -96,6 +99,14 @@ impl HttpTransportBuilder {
         self
     }
 
+    /// Takes the addresses of names from elsewhere than the machine.
+    #[cfg(test)]
+    #[cfg(feature = "rustls")]
+    pub(super) fn names(mut self, names: Arc<dyn Names>) -> Self {
+        self.names = names;
+        self
+    }
+
     /// Checks everything and reads the platform's root certificates.
     ///
     /// # Errors
@@ -107,7 +118,8 @@ impl HttpTransportBuilder {
         let identity = self.identity.as_ref().map(|pem| pem.as_slice());
         let certificate = identity.map(thumbprint).transpose()?;
         let proxy_host = proxy.as_ref().and_then(Url::host_str).map(str::to_owned);
-        let client = |resolver: resolve::Resolver| -> Result<reqwest::Client, Error> {
+        let client = |rule: Rule| -> Result<reqwest::Client, Error> {
+            let resolver = Resolver { names: Arc::clone(&self.names), rule };
             let mut builder = reqwest::Client::builder()
                 .timeout(timeouts.total)
                 .connect_timeout(timeouts.connect)
@@ -128,8 +140,8 @@ impl HttpTransportBuilder {
                 .map_err(|_| Error::configuration("TLS cannot be set up with these root certificates"))
         };
         Ok(HttpTransport {
-            configured: client(resolve::Resolver::Plain)?,
-            guarded: client(resolve::Resolver::Guarded { allow_private: self.allow_private, proxy_host })?,
+            configured: client(Rule::Plain)?,
+            guarded: client(Rule::Guarded { allow_private: self.allow_private, proxy_host })?,
             allow_private: self.allow_private,
             has_proxy: proxy.is_some(),
             certificate,

@@ -3,12 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, Entropy, Error, NoObserver,
-    Observer, SystemClock, SystemEntropy, Thumbprint,
+    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, Entropy, Error, Learned,
+    NoObserver, Observer, SystemClock, SystemEntropy, Thumbprint,
 };
 
 use super::TokenEndpoint;
-use crate::channel::{Channel, Learned};
+use crate::channel::Channel;
 use crate::server_clock::ServerClock;
 use crate::{Client, Dpop, DpopKey, DpopProvers, Transport};
 
@@ -22,7 +22,7 @@ pub struct TokenEndpointBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     observer: Arc<dyn Observer>,
-    learned: Learned,
+    learned: bool,
     dpop: Option<Dpop>,
     certificate_bound: bool,
 }
@@ -36,7 +36,7 @@ impl TokenEndpointBuilder {
             clock: Arc::new(SystemClock::new()),
             entropy: Arc::new(SystemEntropy),
             observer: Arc::new(NoObserver),
-            learned: Learned::None,
+            learned: false,
             dpop: None,
             certificate_bound: false,
         }
@@ -60,11 +60,11 @@ impl TokenEndpointBuilder {
         self
     }
 
-    /// Says that the server's URLs were learned at run time, so that they may lead to public addresses only,
-    /// unless the transport allows others. [`Discovered::endpoint`](crate::Discovered::endpoint) says it by
-    /// itself.
+    /// Says that all of the server's URLs were learned at run time, so that they may lead to public addresses only,
+    /// unless the transport allows others. Facts that came by [`Discovery`](crate::Discovery) know by themselves which were
+    /// ([`AuthorizationServer::is_learned`]).
     pub fn learned(mut self) -> Self {
-        self.learned = Learned::All;
+        self.learned = true;
         self
     }
 
@@ -83,11 +83,6 @@ impl TokenEndpointBuilder {
         self
     }
 
-    pub(crate) fn learned_as(mut self, learned: Learned) -> Self {
-        self.learned = learned;
-        self
-    }
-
     /// Checks that client and server fit each other.
     ///
     /// # Errors
@@ -96,6 +91,9 @@ impl TokenEndpointBuilder {
     /// addressed to; where the client has to have a certificate and the transport has none; where the server is
     /// known not to take proofs by the key's algorithm.
     pub fn build(mut self) -> Result<TokenEndpoint, Error> {
+        if self.learned {
+            self.server = self.server.to_builder().learned(Learned::Everything).build()?;
+        }
         let certificate = self.transport.certificate();
         if certificate.is_some() {
             self.server = self.server.for_mutual_tls()?;
@@ -136,7 +134,6 @@ impl TokenEndpointBuilder {
             entropy: self.entropy,
             observer: self.observer,
             server_clock,
-            learned: self.learned,
             server_keys: OnceLock::new(),
         })))
     }

@@ -198,11 +198,28 @@ async fn req_e06_insufficient_scope_is_an_error_that_names_the_scope() {
 }
 
 #[tokio::test]
+async fn req_e06_another_login_that_is_asked_for_is_an_error_that_carries_the_challenge() {
+    let challenge = "Bearer error=\"insufficient_user_authentication\", acr_values=\"mfa\", max_age=60";
+    for status in [401, 403] {
+        let server = Server::start(move |_| Reply::new(status).header("WWW-Authenticate", challenge)).await;
+        let source = TestSource::bearer();
+        let error = api(Arc::clone(&source), &server).get(server.url("/")).send().await.unwrap_err();
+        let Error::Token(error) = error else { unreachable!("{error:?}") };
+        assert_eq!((error.kind(), error.status()), (ErrorKind::InsufficientAuthentication, Some(status)));
+        let step_up = grantry_core::presenting::StepUp::of(&error).unwrap();
+        assert_eq!(
+            (step_up.acr_values(), step_up.max_age().unwrap().as_secs()),
+            (&["mfa".to_owned()][..], 60)
+        );
+        assert_eq!((server.seen().len(), source.rejections()), (1, 0), "the token is not at fault");
+    }
+}
+
+#[tokio::test]
 async fn other_answers_are_handed_on_as_they_are() {
     for (status, challenge) in [
         (400, "Bearer error=\"invalid_request\""),
         (401, "Basic realm=\"x\""),
-        (401, "Bearer error=\"insufficient_user_authentication\""),
         (403, "Bearer error=\"invalid_token\""),
         (407, "Bearer error=\"invalid_token\""),
         (500, "Bearer error=\"invalid_token\""),

@@ -129,6 +129,18 @@ async fn req_e06_insufficient_scope_is_an_error_that_names_the_scope() {
 }
 
 #[tokio::test]
+async fn req_e06_another_login_that_is_asked_for_is_an_error_that_carries_the_challenge() {
+    let value = "Bearer error=insufficient_user_authentication, acr_values=mfa";
+    let upstream = Upstream::new(move |_| challenge(401, value));
+    let source = TestSource::bearer();
+    let error = api(Arc::clone(&source), &upstream).oneshot(post()).await.unwrap_err();
+    let Error::Token(error) = error else { unreachable!("{error:?}") };
+    assert_eq!(error.kind(), ErrorKind::InsufficientAuthentication);
+    assert_eq!(grantry_core::presenting::StepUp::of(&error).unwrap().acr_values(), ["mfa"]);
+    assert_eq!((upstream.seen().len(), source.rejections()), (1, 0), "the token is not at fault");
+}
+
+#[tokio::test]
 async fn other_answers_are_handed_on_as_they_are() {
     for (status, value) in [
         (400, "Bearer error=invalid_request"),

@@ -48,3 +48,37 @@ BEGIN
     RETURN v_revisions;
 END
 $body$;
+
+-- Several records in one call, each read under the name of its own tenant, as `load` does. Of all there is one reading of the
+-- clock, which is older than each of them. It stops at p_most_bytes, but not before the first record: whoever has no row
+-- is to be asked for again. A row without a revision says that there is no record.
+CREATE OR REPLACE FUNCTION {schema}.load_each(
+    p_session text, p_tenants text[], p_keys text[], p_most_bytes bigint
+)
+RETURNS TABLE (o_read_at bigint, o_is_behind boolean, o_nth integer, o_revision bigint, o_sealed bytea)
+LANGUAGE plpgsql AS $body$
+DECLARE
+    v_tenant text;
+    v_bytes bigint := 0;
+BEGIN
+    IF current_setting('grantry.session', true) IS DISTINCT FROM p_session THEN
+        RAISE EXCEPTION 'this session is not set up' USING ERRCODE = 'GV001';
+    END IF;
+    SELECT t.o_read_at, t.o_is_behind INTO o_read_at, o_is_behind FROM {schema}.read_clock() AS t;
+    IF o_is_behind THEN
+        o_nth := 0;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+    FOR v_nth IN 1 .. cardinality(p_keys) LOOP
+        IF v_tenant IS DISTINCT FROM p_tenants[v_nth] THEN
+            v_tenant := set_config('grantry.tenant', p_tenants[v_nth], true);
+        END IF;
+        SELECT r.revision, r.sealed INTO o_revision, o_sealed FROM {schema}.records AS r WHERE r.key = p_keys[v_nth];
+        v_bytes := v_bytes + coalesce(octet_length(o_sealed), 0);
+        EXIT WHEN v_nth > 1 AND v_bytes > p_most_bytes;
+        o_nth := v_nth;
+        RETURN NEXT;
+    END LOOP;
+END
+$body$;

@@ -191,9 +191,9 @@ async fn all_connections_taken_is_unavailable_after_a_while() {
     let database = Database::migrated().await;
     let pool = crate::pools::of(&server().url(LOGIN, &database.name), 1);
     let builder = PostgresVault::from_pool(pool.clone()).accept_unsafe_durability();
-    let builder =
-        builder.pool_timeout(Duration::from_millis(100)).connect_timeout(Duration::from_millis(100));
-    let vault = builder.open().await.unwrap();
+    // Long enough for a busy machine to connect in.
+    let patience = Duration::from_secs(1);
+    let vault = builder.pool_timeout(patience).connect_timeout(patience).open().await.unwrap();
     let taken = pool.get().await.unwrap();
     let done = vault.store(&key("a/grant/b/c"), record("0"), Precondition::Absent).await;
     assert!(matches!(done, Err(VaultError::Unavailable(_))), "{done:?}");

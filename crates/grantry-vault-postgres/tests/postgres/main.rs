@@ -1,6 +1,7 @@
 //! The vault on a real PostgreSQL, which the tests start themselves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
+mod batched_reads;
 mod batches;
 mod batches_lost;
 mod clock;

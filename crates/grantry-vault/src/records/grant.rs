@@ -20,6 +20,8 @@ pub enum GrantState {
     ReauthorizationNeeded,
     /// It is being revoked, or was.
     Revoked,
+    /// It lives in another vault now. What is left here is never redeemed: both would spend the same refresh token.
+    Moved,
 }
 
 /// A grant: what renews it, the access tokens that it brought, and the state of its renewal.
@@ -296,6 +298,7 @@ impl Content for GrantRecord {
             GrantState::Active => 1,
             GrantState::ReauthorizationNeeded => 2,
             GrantState::Revoked => 3,
+            GrantState::Moved => 4,
         });
         to.time(self.consented);
         to.time(self.rotated);
@@ -332,6 +335,7 @@ impl Content for GrantRecord {
                 1 => GrantState::Active,
                 2 => GrantState::ReauthorizationNeeded,
                 3 => GrantState::Revoked,
+                4 => GrantState::Moved,
                 _ => return None,
             },
             consented: from.time()?,

@@ -7,6 +7,7 @@ mod clients;
 mod deployment;
 mod grants;
 mod guard;
+mod moving;
 mod open;
 mod pending;
 mod renewing;

@@ -1,6 +1,6 @@
 //! How grants stand, for whoever watches over their renewal: no call here releases a token.
 
-use grantry_core::{Clock, Error, ErrorKind, GrantKey, ServiceName};
+use grantry_core::{Clock, Diagnosis, Error, ErrorKind, GrantKey, Party, Retry, ServiceName, Stage};
 
 use super::tenant::{Line, name, names};
 use super::{GrantView, RecordVersion, Stored, TenantVault};
@@ -154,8 +154,11 @@ impl TenantVault {
                 let Some(Stored { value, version }) = self.read::<GrantRecord>(&record).await? else {
                     return Ok(None);
                 };
-                if value.state() == GrantState::Revoked {
-                    return Ok(Some(version));
+                match value.state() {
+                    GrantState::Revoked => return Ok(Some(version)),
+                    // Its tokens are the other vault's.
+                    GrantState::Moved => return Err(moved()),
+                    _ => {}
                 }
                 // One that has changed is written over as it was read, which is a conflict.
                 let (version, names_one) = over.map_or((version, false), |over| (over.clone(), true));
@@ -168,4 +171,11 @@ impl TenantVault {
         };
         self.inner.guarded(asked, work).await
     }
+}
+
+fn moved() -> Error {
+    let fact = "the grant was moved to another vault";
+    let remedy = "revoke it there; here there is nothing left of it that could be used";
+    let diagnosis = Diagnosis::new(Party::Application, remedy, Retry::Never);
+    Error::new(ErrorKind::Removed, Stage::Vault, fact).with_diagnosis(diagnosis)
 }

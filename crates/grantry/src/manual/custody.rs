@@ -17,7 +17,7 @@
 //! # let server = test.authorization_server()?;
 //! use grantry::custody::{Custody, FolderLifeboat};
 //! use grantry::vault::access::{AccessPolicy, Principal};
-//! use grantry::vault::{GrantRecord, LocalKey, SealedVault};
+//! use grantry::vault::{GrantRecord, LocalKey, SealedVault, VaultKeys};
 //! use grantry::{
 //!     Client, ClientAuthentication, Clock, GrantKey, HttpTransport, ManagedSource, Profile, RefreshTokenRedemption,
 //!     Scheduler, SqliteVault, SystemClock, TokenEndpoint, TokenSource,
@@ -26,8 +26,8 @@
 //! // Where grants are kept.
 //! let me = Principal::workload("billing")?;
 //! let store = SqliteVault::open(folder.path().join("grantry.db")).await?;
-//! let key = LocalKey::generate(folder.path().join("grantry.key"))?;
-//! let vault = SealedVault::builder(store, key, AccessPolicy::sole(&me)).open().await?;
+//! let keys = VaultKeys::rotating(LocalKey::generate(folder.path().join("grantry.key"))?);
+//! let vault = SealedVault::builder(store, keys, AccessPolicy::sole(&me)).open().await?;
 //!
 //! // A person has consented: their grant is stored.
 //! let mine = vault.as_principal(me);

@@ -32,12 +32,19 @@
 //! | `InvalidScope` | `invalid_scope`, `invalid_target` | application | never | yes |
 //! | `Refused` | another OAuth error code | application | never | yes |
 //! | `InsufficientScope` | a resource server asks for more scope | application | never | yes |
+//! | `InsufficientAuthentication` | a resource server asks for another login of the person | resource owner | never | yes |
 //! | `TokenRejected` | a resource server refused a renewed token, too | resource server | never | |
 //! | `OriginNotAllowed` | the token may not go there; nothing was sent | application | never | yes |
 //! | `InDoubt` | an earlier exchange is being resolved | authorization server | after, or now | |
 //! | `Overloaded` | too many callers wait for one renewal | application | after | |
 //! | `Closed` | the scheduler was shut down | application | never | yes |
-//! | `Storage` | a keeper could not keep a refresh token; nothing was given out | store | after | |
+//! | `Storage` | the vault, a lifeboat or a keeper could not keep a credential; nothing was given out | store | after | |
+//! | `Conflict` | somebody else changed the stored record in between; nothing was written | application | now | |
+//! | `Damaged` | a stored record is refused: changed, moved, rolled back, or of a newer format | store | never | |
+//! | `KeyUnavailable` | the HSM, the KMS or the key file cannot be reached or opened | store | after | |
+//! | `AuditUnavailable` | the audit trail could not record what was about to happen, so it did not | store | after | |
+//! | `AccessDenied` | no role of the principal allows it, or a binding denies it | application | never | yes |
+//! | `Erased` | the tenant was erased, for good | application | never | yes |
 //! | `NotFound` | there is no such service, grant or record | application | never | yes |
 //! | `Removed` | the service was taken out of the configuration | application | never | yes |
 //! | `Internal` | a mistake of ours | library | never | |

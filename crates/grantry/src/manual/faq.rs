@@ -94,13 +94,4 @@
 //!
 //! # Others
 //!
-//! What other crates do, as facts:
-//!
-//! * `oauth2` speaks the protocol and keeps no token. grantry keeps tokens, and speaks the protocol around it.
-//! * `reqwest-middleware` is a stack for requests; grantry is one layer in it if you like (feature `middleware`).
-//! * The SDKs of cloud providers keep tokens for their own services, each with a buffer that it chose
-//!   (`google-cloud-auth` 240 s, `azure_identity` 300 s, `aws-smithy-runtime` 10 s at the versions that we
-//!   measured). grantry keeps them for any authorization server, and the buffer is yours to choose.
-//!
-//! `benches/peers` in the repository measures seven crates that keep tokens, with how each was driven and what the
-//! figures do not say; `cargo xtask bench` runs it beside our own limits.
+//! What other libraries do, and do better: [`comparison`](super::comparison).

@@ -108,3 +108,73 @@
 //!
 //! Logins that nobody finishes are removed by the vault's rotation, or by
 //! [`sweep_pending`](crate::vault::TenantVault::sweep_pending) where rotations are rare.
+//!
+//! # When a resource wants more
+//!
+//! A resource server may say later that a request needs more scope (`insufficient_scope`, RFC 6750), or another login
+//! (`insufficient_user_authentication`, RFC 9470). The client's error carries its challenge, and two lines make a request of
+//! it: for what the flow asks for, what was granted, and what is needed.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # grantry::install_crypto_provider();
+//! # use grantry_testkit::{ProtectedResource, RegisteredClient, TestServer};
+//! # use std::sync::Arc;
+//! # let callback = "https://app.example.com/callback";
+//! # let registered = RegisteredClient::public("shop").redirect_uri(callback);
+//! # let test = TestServer::builder().client(registered).start().await?;
+//! # let needed = grantry::Scope::parse("orders.read orders.write")?;
+//! # let resource = ProtectedResource::start_requiring(&test, needed).await?;
+//! # let client = grantry::Client::new("shop", grantry::ClientAuthentication::none())?;
+//! # let server = test.authorization_server()?;
+//! # let endpoint = grantry::TokenEndpoint::new(server, client, Arc::new(test.transport()))?;
+//! # use grantry::authorization_code::{AuthorizationCode, Callback};
+//! # let flow = AuthorizationCode::builder(endpoint, callback).scope("orders.read").build()?;
+//! # let user_agent = flow.user_agent();
+//! # let log_in = async |flow: &AuthorizationCode| {
+//! #     let (redirect, pending) = flow.begin(&user_agent).await?;
+//! #     let back = test.visit(&redirect.into_location()?).await.unwrap();
+//! #     Ok::<_, grantry::Error>(pending.finish(flow, &user_agent, &Callback::from_url(&back)?).await?)
+//! # };
+//! # let granted = log_in(&flow).await?;
+//! # #[derive(Debug)]
+//! # struct Held(grantry::Token);
+//! # #[async_trait::async_trait]
+//! # impl grantry::TokenSource for Held {
+//! #     fn ready(&self) -> Option<grantry::Token> { Some(self.0.clone()) }
+//! #     async fn token(&self) -> Result<grantry::Token, grantry::Error> { Ok(self.0.clone()) }
+//! #     fn reject(&self, _: &grantry::Token) {}
+//! # }
+//! # let api = |granted: &grantry::authorization_code::Granted| {
+//! #     let held = Held(granted.token_set.token().clone());
+//! #     grantry::AuthorizedClient::from_builder(reqwest::Client::builder(), held, [resource.origin()])
+//! # };
+//! use grantry::RequestError;
+//! use grantry::authorization_code::StepUps;
+//!
+//! // One for the process: it counts, so that nobody is sent in circles.
+//! let steps = StepUps::new();
+//!
+//! let url = resource.url("/orders");
+//! let Err(RequestError::Token(refusal)) = api(&granted)?.get(&url).send().await else { panic!("it was enough") };
+//! let more = steps.flow("ada at the shop", &flow, &refusal, granted.scope())?;
+//! let (redirect, pending) = more.begin(&user_agent).await?;
+//! # drop((redirect, pending));
+//! // .. the person consents, and comes back ..
+//! # let granted = log_in(&more).await?;
+//! assert_eq!(granted.scope().as_str(), "orders.read orders.write");
+//! assert_eq!(api(&granted)?.get(&url).send().await?.status(), 200);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A web application has [`AuthorizationCodes::step_up`](crate::authorization_code::AuthorizationCodes::step_up), which counts for
+//! each browser. Where the server grants no more than before, the person is asked twice for the same, eight times in all in a
+//! quarter of an hour, and then the refusal stays one.
+//!
+//! # Which server, if nobody knows
+//!
+//! A resource says whose tokens it takes (RFC 9728). [`ResourceDiscovery`](crate::ResourceDiscovery) reads it, from the address
+//! that the refusal's challenge names or the well-known one, and leads on to the authorization server. It is believed for
+//! the very resource that was asked about and for no other, and what it names stays away from private addresses.

@@ -1,28 +1,62 @@
-//! How it works, and why.
+//! The manual: how to use it, how it works, and why.
 //!
 //! The front page of each crate and each trait says what it promises. These pages tell what no single item can: how
-//! the parts play together, what happens when something goes wrong, and the reasons.
+//! the parts play together, what happens when something goes wrong, and the reasons. Every example, command and
+//! configuration in them is run by a test.
 //!
-//! # Where to read
+//! # Start here
+//!
+//! | you want to | page |
+//! |---|---|
+//! | have an authorized request, in a program or from a shell, in two minutes | [`get_started`] |
+//! | know which flow is yours, and see it | [`flows`] |
+//! | see what happens to a token from its request to its end, in two pictures | [`token_life`] |
+//! | go to production | [`checklist`] |
+//! | find out why something does not work | [`troubleshooting`] |
+//! | know what the words of these pages mean | [below](#a-page-of-words) |
+//!
+//! # Tokens
 //!
 //! | you want to | page |
 //! |---|---|
 //! | get tokens, for one service or for a million accounts | [`sources`] |
 //! | start from a provider, and know what is special about it | [`providers`] |
 //! | know when tokens are renewed, and what an outage means for callers | [`renewal`] |
-//! | exchange a client secret, sign with a key, leave the key in an HSM | [`client_authentication`] |
+//! | sign with a key instead of a secret, leave the key in an HSM | [`client_authentication`] |
 //! | put tokens on requests; redirects, 401 and 403, streamed bodies | [`requests`] |
 //! | bind tokens to a key or a certificate, so that a stolen one is worth nothing | [`binding`] |
 //! | act on an error | [`errors`] |
-//! | know what is protected, and what is not | [`security`] |
-//! | see it at work: events, health, traces, metrics | [`observing`] |
-//! | keep credentials encrypted, for many tenants; write a store of your own | [`vault`] |
+//!
+//! # Credentials that are kept
+//!
+//! | you want to | page |
+//! |---|---|
+//! | work from a shell: store, use, rotate and remove credentials | [`command`] |
+//! | describe services, vault, keys and roles in a file | [`configuration`] |
+//! | have all of it from one object; change services while they run | [`pantry`] |
+//! | keep credentials encrypted, for many tenants | [`vault`] |
+//! | choose who holds the keys; back up, move, and erase for good | [`keys`] |
+//! | exchange client secrets and keys without a gap | [`rotation`] |
+//! | say who may do what, and prove who did what | [`access`] |
 //! | have people consent in a browser: a program, a web application | [`logins`] |
-//! | keep refresh tokens that rotate; run many replicas; know what a lost answer means | [`custody`] |
-//! | have all of it from one object; describe services; change them while they run | [`pantry`] |
+//! | keep refresh tokens that rotate; know what a lost answer means | [`custody`] |
+//! | run many replicas | [`replicas`] |
+//!
+//! # Around it
+//!
+//! | you want to | page |
+//! |---|---|
+//! | know what is protected against whom, and what is not | [`threat_model`] |
+//! | know how secrets are handled | [`security`] |
+//! | see it at work: events, health, traces, metrics | [`observing`] |
 //! | test a service that uses it | [`testing`] |
 //! | replace a part: flow, transport, keeper, clock | [`extending`] |
+//! | write a store or a key provider of your own | [`backends`] |
 //! | know why it is as it is | [`faq`] |
+//! | know what other libraries do, and do better | [`comparison`] |
+//!
+//! In the repository there are also `docs/races.md`, what becomes of refresh tokens under kills and lost answers, and
+//! `docs/sealed-record.md` with `docs/sealed-record-vectors.txt`, the bytes of a record.
 //!
 //! # A page of words
 //!
@@ -71,19 +105,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod access;
+pub mod backends;
 pub mod binding;
+pub mod checklist;
 pub mod client_authentication;
+pub mod command;
+pub mod comparison;
+pub mod configuration;
 pub mod custody;
 pub mod errors;
 pub mod extending;
 pub mod faq;
+pub mod flows;
+pub mod get_started;
+pub mod keys;
 pub mod logins;
 pub mod observing;
 pub mod pantry;
 pub mod providers;
 pub mod renewal;
+pub mod replicas;
 pub mod requests;
+pub mod rotation;
 pub mod security;
 pub mod sources;
 pub mod testing;
+pub mod threat_model;
+pub mod token_life;
+pub mod troubleshooting;
 pub mod vault;

@@ -15,6 +15,16 @@
 //! | `ClockSkew` | the server's `Date` and our wall clock came to differ by 10 s or more |
 //! | `SecretRefused` | one of several client secrets was refused: which one, and whether another is tried |
 //! | `ClientRefused` | the server does not accept the client, and the breaker of its profile opened |
+//! | `Rotated` | a grant got a new refresh token, and its vault has it |
+//! | `RotationInDoubt` | nobody knows whether a refresh token was spent; it is found out by itself |
+//! | `ReauthorizationNeeded` | a person has to consent again; whether an answer was lost before |
+//! | `Revoked` | a grant was revoked and deleted; whether the server confirmed it |
+//! | `CustodyAtRisk` | a refresh token that was received is not in the store yet; whether a lifeboat holds it |
+//! | `NotBound` | a proof was shown, and the answer was a bearer token |
+//! | `KeyDue` | a key of the vault should be exchanged soon, or should have been |
+//!
+//! Three of them belong in an alarm: `ReauthorizationNeeded`, because only a person can help; `CustodyAtRisk` without a lifeboat,
+//! because a crash now would cost a grant; `KeyDue` that is overdue.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
@@ -104,7 +114,16 @@
 //!
 //! # Metrics
 //!
-//! With the feature `metrics` one counter goes through the `metrics` crate: `grantry_renewals_total`, an attempt
-//! each, with the label `outcome`: `ok`, or the kind of the error such as `unavailable`. Everything else can be
-//! counted by an observer or read from health, with the labels that you choose; names of tenants and accounts are
-//! kept out of labels by default, since they have no end.
+//! With the feature `metrics` these go through the `metrics` crate:
+//!
+//! | name | what | label |
+//! |---|---|---|
+//! | `grantry_renewals_total` | attempts to obtain or renew a token | `outcome`: `ok`, or the kind of the error such as `unavailable` |
+//! | `grantry_custody_events_total` | what happened to stored grants | `event`: the name of an event, such as `rotation_in_doubt` |
+//! | `grantry_grants` | how many stored grants are how, as of the last look (each minute) | `state`: `active`, `renewing`, `in_doubt`, `person_needed`, `moved`, `revoking`, `unreadable` |
+//! | `grantry_person_needed_seconds` | how long until the first of them needs a person if nobody uses it; infinite where no limit is known | |
+//! | `grantry_revocations_waiting` | revocations that this process has not finished | |
+//!
+//! Stored grants are counted by each process for the tenants of which it has grants open. Everything else can be counted by
+//! an observer or read from health, with the labels that you choose; names of tenants and accounts are kept out of labels,
+//! since they have no end.

@@ -61,8 +61,9 @@
 //! | 401 that is about the token, also one that says nothing more | the token is rejected, another is taken, the request is sent once more |
 //! | 401 again, or the source has only the same token | `TokenRejected` |
 //! | 401 about the token, and the body cannot be replayed | the token is rejected; you get the 401, and the next request another token |
-//! | 401 that names another reason (`invalid_request`, `insufficient_user_authentication`, ...) or only schemes that have nothing to do with tokens (`Basic`, `Negotiate`, ...) | you get the 401; the token stays |
+//! | 401 that names another reason (`invalid_request`, ...) or only schemes that have nothing to do with tokens (`Basic`, `Negotiate`, ...) | you get the 401; the token stays |
 //! | 401 or 403 with `insufficient_scope` | `InsufficientScope`; [`needed_scope`](crate::Error::needed_scope) has what is asked for |
+//! | 401 or 403 with `insufficient_user_authentication` | `InsufficientAuthentication`; [`challenge`](crate::Error::challenge) has the terms of the login |
 //! | any other answer | you get it |
 //!
 //! A request is sent at most three times: once, once more with another token, once more with a DPoP nonce. The
@@ -125,6 +126,7 @@
 //! request waits for a token.
 //!
 //! ```
+//! # #[cfg(feature = "tower")]
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
 //! # let test = grantry_testkit::TestServer::builder().client(client).build();

@@ -1,30 +1,7 @@
-//! Security: what is protected, and what is not.
+//! Security: secrets in memory, addresses, proxies and logs.
 //!
-//! # What is protected, and from whom
-//!
-//! Client secrets and signing keys, refresh tokens, access tokens, and that a service gets a token when it needs
-//! one.
-//!
-//! | who attacks | what holds |
-//! |---|---|
-//! | reads or changes traffic | https with verified certificate and host name, TLS 1.2 or newer; no switch turns it off |
-//! | runs a server that we are sent to | no redirect is followed on a call to an authorization server; the address guard below |
-//! | runs an authorization server | 256 KiB of an answer are read at most, in bounded time; it is classified before it is parsed; nothing of a body goes into an error |
-//! | injects a code or an ID token of another login | PKCE and `state`; where `openid` is asked for, nothing is handed out before signature, issuer, audience, nonce and times of the ID token are right ([logins](super::logins)) |
-//! | runs a resource server | a token goes to named origins only, and not along with a redirect to another; at most three sends a request, one renewal in five seconds because of refusals |
-//! | reads logs, traces, metrics | no secret has `Display` or `Serialize`; every `Debug` prints `[redacted]` |
-//! | is one tenant among several | sources are found by tenant, service and account together, hashed with a seed of the process |
-//! | stops the authorization server | fit tokens are served on; retries are bounded and spread; the queue of waiters has an end |
-//!
-//! It does **not** protect against
-//!
-//! * code in the same process: types keep secrets apart so that mistakes do not compile, not so that code cannot
-//!   read memory;
-//! * a memory dump of a running process, or an operating system, a clock or a source of randomness that lies;
-//! * an authorization server that gives tokens to whom it should not, or a certificate authority that you added;
-//! * somebody who may read loopback traffic of this machine;
-//! * a bearer token once it is out: who has it can use it until it expires. Keep lifetimes short, or bind
-//!   tokens to a key ([`binding`](super::binding)).
+//! This page tells what the library does with secrets, addresses and logs. Who attacks, what holds and what does not is in the
+//! [threat model](super::threat_model).
 //!
 //! # Secrets in memory
 //!
@@ -65,10 +42,11 @@
 //! # Learned addresses
 //!
 //! What a person configured may lead anywhere, a private network included. What was learned at run time may not
-//! (server-side request forgery): endpoints that a metadata document names at another origin than its issuer's, and
-//! everything of an issuer that was itself learned ([`Discovery::learned`](crate::Discovery::learned)). Such a URL
-//! may lead to public addresses only. The address that was checked is the one that is connected to, so a name that
-//! changes in between gains nothing.
+//! (server-side request forgery): endpoints that a metadata document names at another origin than its issuer's,
+//! everything of an issuer that was itself learned ([`Discovery::learned`](crate::Discovery::learned)), and what a
+//! resource names ([`ResourceDiscovery`](crate::ResourceDiscovery)). Such a URL may lead to public addresses only. The
+//! address that was checked is the one that is connected to, so a name that changes in between gains nothing. The facts
+//! know of each URL whether it was learned ([`is_learned`](crate::AuthorizationServer::is_learned)), whatever way they go.
 //! [`allow_private_addresses`](crate::HttpTransportBuilder::allow_private_addresses) lets loopback and private
 //! networks in; link-local addresses, and with them the metadata services of clouds, stay out. Behind a proxy it is
 //! the proxy that resolves names, so it is the proxy that has to keep them in bounds. A

@@ -76,24 +76,7 @@
 //!
 //! Nothing has to be restarted when it is back.
 //!
-//! # A backend of your own
+//! # More
 //!
-//! `examples/custom_vault` is a whole one, walked through here: sixty lines between `Vault` and a store that writes on
-//! condition. A backend implements `Vault`: six methods over sealed bytes.
-//!
-//! 1. **Check and write in one step.** `store` has to check its precondition and write in one step that nobody sees half
-//!    of. The example's store has `put_if`; a database has transactions or a conditional update.
-//! 2. **A revision that never comes back.** The example takes the time of the write, which its store keeps from going
-//!    back. A counter over all keys is as good; a hash of the bytes is not, and a counter for each key is not, once the
-//!    record was removed.
-//! 3. **Durable before `Ok`.** The store syncs the file, renames it, and syncs the folder.
-//! 4. **A clock for everybody.** Leases are judged by it, so all processes have to see the same one.
-//! 5. **Say what is known.** Where a write was sent and its answer lost: `VaultError::in_doubt`. Nothing else may say so, and
-//!    nothing else may try again by itself.
-//! 6. **Prove it.** One line runs every promise as a test of its own:
-//!
-//! ```text
-//! grantry::vault::conformance!(async { Subject::new(MyVault::open(temporary_place())) });
-//! ```
-//!
-//! `cargo test --example custom_vault` shows what that looks like.
+//! Who holds the keys, backups and erasing a tenant: [`keys`](super::keys). Roles and the trail: [`access`](super::access). A
+//! store of your own: [`backends`](super::backends).

@@ -62,6 +62,14 @@ pub fn check_attributes(attributes: &BTreeMap<String, String>) -> Result<(), Err
     parts_of(attributes).map(drop)
 }
 
+/// The authorization server that the attributes of a registration describe.
+///
+/// # Errors
+/// As [`check_attributes`].
+pub fn described_server(attributes: &BTreeMap<String, String>) -> Result<AuthorizationServer, Error> {
+    server(attributes)
+}
+
 /// The service that the attributes describe, without client id and secrets.
 pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     let value = |name: &str| attributes.get(name).map(String::as_str);

@@ -1,17 +1,16 @@
 //! A person's consent by the authorization code flow, from the redirect to the vault.
 
 use std::fmt;
+use std::time::Duration;
 
 use grantry_authorization_code::{
     AuthorizationCode, Callback, Granted, PendingAuthorization, RedirectUrl, Unfinished, UserAgentBinding,
 };
-use grantry_core::{AccountId, Clock, Error, ErrorKind, ServiceName, Stage};
+use grantry_core::{Error, ErrorKind, Stage};
 use grantry_jose::Algorithm;
-use grantry_vault::access::{Object, Permission};
 
+use super::consent::{NOT_KEPT, to_its_end};
 use super::handles::{GrantName, TenantPantry};
-use super::house::named;
-use super::service::Flow;
 
 /// All by which an ID token may be signed.
 const PUBLIC_KEY_ALGORITHMS: [Algorithm; 5] =
@@ -21,8 +20,9 @@ const PUBLIC_KEY_ALGORITHMS: [Algorithm; 5] =
 #[derive(Debug, Clone)]
 #[must_use]
 pub struct Authorize {
-    tenant: TenantPantry,
-    name: GrantName,
+    pub(super) tenant: TenantPantry,
+    pub(super) name: GrantName,
+    lifetime: Option<Duration>,
 }
 
 /// A consent that a person was asked for. It is finished once, by value, in the process that began it; several processes
@@ -63,28 +63,44 @@ impl TenantPantry {
     /// # }
     /// ```
     pub fn authorize(&self, name: impl Into<GrantName>) -> Authorize {
-        Authorize { tenant: self.clone(), name: name.into() }
+        Authorize { tenant: self.clone(), name: name.into(), lifetime: None }
     }
 }
 
 impl Authorize {
+    /// How long the person may take; 10 minutes if left out.
+    pub fn lifetime(self, lifetime: Duration) -> Self {
+        Self { lifetime: Some(lifetime), ..self }
+    }
+
     /// The flow, as the service describes it.
     ///
     /// # Errors
     /// `NotFound` and `Removed` where there is no such service, `Configuration` where it is of another flow, or has no
     /// redirect URI or authorization endpoint.
     pub async fn flow(&self) -> Result<AuthorizationCode, Error> {
-        let key = self.tenant.key(&self.name)?;
-        let ready = self.tenant.house.ready(key.tenant(), key.service()).await?;
-        let parts = &ready.resolved.parts;
-        let service = key.service();
-        if parts.flow != Flow::AuthorizationCode {
-            let fact = format!("nobody has to consent to {service}: its flow is {}", parts.flow.as_str());
-            return Err(Error::configuration(fact));
-        }
-        let redirect_uri = parts.redirect_uri.clone().ok_or_else(|| {
+        let redirect_uri = self.redirect_uri().await?.ok_or_else(|| {
+            let service = self.name.service();
             Error::configuration(format!("{service} has no redirect URI: nobody would find the way back"))
         })?;
+        self.flow_to(redirect_uri).await
+    }
+
+    /// The redirect URI that the service names.
+    pub(super) async fn redirect_uri(&self) -> Result<Option<String>, Error> {
+        let key = self.tenant.key(&self.name)?;
+        let ready = self.tenant.ready_to_consent(&key).await?;
+        Ok(ready.resolved.parts.redirect_uri.clone())
+    }
+
+    /// The same, with another redirect URI than the service's.
+    ///
+    /// # Errors
+    /// As [`flow`](Self::flow).
+    pub async fn flow_to(&self, redirect_uri: impl Into<String>) -> Result<AuthorizationCode, Error> {
+        let key = self.tenant.key(&self.name)?;
+        let ready = self.tenant.ready_to_consent(&key).await?;
+        let parts = &ready.resolved.parts;
         let mut flow = AuthorizationCode::builder(ready.endpoint.clone(), redirect_uri)
             .scopes(parts.scopes.clone())
             .key(key.clone());
@@ -96,6 +112,9 @@ impl Authorize {
         }
         for (name, value) in &parts.parameters {
             flow = flow.parameter(name.clone(), value.as_str());
+        }
+        if let Some(lifetime) = self.lifetime {
+            flow = flow.lifetime(lifetime);
         }
         if parts.server.require_pushed_authorization_requests() {
             flow = flow.pushed();
@@ -115,27 +134,11 @@ impl Authorize {
     /// # Errors
     /// As [`flow`](Authorize::flow); `AccessDenied`; and of a pushed request.
     pub async fn begin(&self, user_agent: &UserAgentBinding) -> Result<(RedirectUrl, PendingConsent), Error> {
-        self.may_keep()?;
+        self.tenant.may_keep(&self.name)?;
         let flow = self.flow().await?;
         let (redirect, pending) = flow.begin(user_agent).await?;
-        let Self { tenant, name } = self.clone();
+        let Self { tenant, name, .. } = self.clone();
         Ok((redirect, PendingConsent { tenant, name, flow, pending }))
-    }
-
-    fn may_keep(&self) -> Result<(), Error> {
-        let TenantPantry { house, principal, vault } = &self.tenant;
-        let service = ServiceName::new(self.name.service()).map_err(named)?;
-        let account = AccountId::new(self.name.account()).map_err(named)?;
-        let object = Object::account(vault.tenant(), &service, &account);
-        let (policy, now) = (house.vault.policy(), house.clock.wall());
-        for permission in [Permission::GrantCreate, Permission::GrantRead] {
-            let decision = policy.decide(principal, permission, &object, now);
-            if !decision.is_allowed() {
-                let fact = format!("{principal} may not {permission} here: {}", decision.reason());
-                return Err(Error::new(ErrorKind::AccessDenied, Stage::Vault, fact));
-            }
-        }
-        Ok(())
     }
 }
 
@@ -153,7 +156,8 @@ impl PendingConsent {
     pub async fn finish(self, user_agent: &UserAgentBinding, callback: Callback) -> Result<Granted, NotKept> {
         let Self { tenant, name, flow, pending } = self;
         let user_agent = UserAgentBinding::from_cookie(user_agent.expose());
-        let task = tokio::spawn(async move {
+        let house = std::sync::Arc::clone(&tenant.house);
+        let finished = to_its_end(&house, |_| async move {
             let not_bound = || NotKept::over(Error::internal("a user agent is bound by no value"));
             let user_agent = user_agent.ok_or_else(not_bound)?;
             let granted = match pending.finish(&flow, &user_agent, &callback).await {
@@ -163,19 +167,24 @@ impl PendingConsent {
                     return Err(NotKept { error, unfinished: Some(unfinished), granted: None });
                 }
             };
-            match tenant.keep_consent(name, &granted.token_set).await {
-                Ok(()) => Ok(granted),
-                Err(error) => Err(NotKept { error, unfinished: None, granted: Some(Box::new(granted)) }),
-            }
+            tenant.keep_granted(name, granted).await
         });
-        let ended =
-            Error::new(ErrorKind::Closed, Stage::Wait, "the runtime shut down before the consent was kept");
-        task.await.unwrap_or_else(|_| Err(NotKept::over(ended)))
+        let ended = || Error::new(ErrorKind::Closed, Stage::Wait, NOT_KEPT);
+        finished.await.unwrap_or_else(|| Err(NotKept::over(ended())))
+    }
+}
+
+impl TenantPantry {
+    pub(super) async fn keep_granted(&self, name: GrantName, granted: Granted) -> Result<Granted, NotKept> {
+        match self.keep_consent(name, &granted.token_set).await {
+            Ok(()) => Ok(granted),
+            Err(error) => Err(NotKept { error, unfinished: None, granted: Some(Box::new(granted)) }),
+        }
     }
 }
 
 impl NotKept {
-    fn over(error: Error) -> Self {
+    pub(super) fn over(error: Error) -> Self {
         Self { error, unfinished: None, granted: None }
     }
 }

@@ -269,6 +269,8 @@ impl GrantryBuilder {
             entries: Mutex::new(HashMap::new()),
             registrations: Mutex::new(HashMap::new()),
             closed: AtomicBool::new(false),
+            ending: tokio::sync::watch::Sender::new(false),
+            consenting: Arc::default(),
         });
         let chores = Chores::begin(&house, self.reaper, rotation);
         Ok(Grantry { house, chores: Arc::new(chores) })

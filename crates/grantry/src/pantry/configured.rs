@@ -10,7 +10,7 @@ use grantry_config::{
 use grantry_core::{AuthorizationServer, ClientSecret, Error, ErrorKind, PrivateKey, Stage};
 use grantry_endpoint::{Discovery, Transport};
 use grantry_vault::audit::JsonLines;
-use grantry_vault::{LocalKey, MemoryVault};
+use grantry_vault::{LocalKey, MemoryVault, VaultKeys};
 
 use super::Grantry;
 use super::builder::{GrantryBuilder, default_transports};
@@ -114,16 +114,19 @@ impl GrantryBuilder {
             return Ok(self);
         }
         let key = match &section.provider {
-            KeyProviderSection::File { path, .. } => LocalKey::from_file(path),
-            KeyProviderSection::Environment { variable, .. } => LocalKey::from_env(variable),
+            // Only a file can hold more than one version of the key, so only its key is exchanged with the others.
+            KeyProviderSection::File { path, .. } => LocalKey::from_file(path).map(VaultKeys::rotating),
+            KeyProviderSection::Environment { variable, .. } => {
+                LocalKey::from_env(variable).map(VaultKeys::new)
+            }
             KeyProviderSection::Passphrase { passphrase, salt, .. } => {
-                LocalKey::from_passphrase(passphrase.expose(), salt.as_bytes())
+                LocalKey::from_passphrase(passphrase.expose(), salt.as_bytes()).map(VaultKeys::new)
             }
             KeyProviderSection::Pkcs11 { .. } => {
                 return Err(elsewhere("keys", "pkcs11", "grantry-keys-pkcs11", ".keys(..)"));
             }
             KeyProviderSection::AwsKms { .. } => {
-                return Err(elsewhere("keys", "awsKms", "grantry-keys-aws-kms", ".keys(..)"));
+                return Err(elsewhere("keys", "aws-kms", "grantry-keys-aws-kms", ".keys(..)"));
             }
             KeyProviderSection::Transit { .. } => {
                 return Err(elsewhere("keys", "transit", "grantry-keys-transit", ".keys(..)"));

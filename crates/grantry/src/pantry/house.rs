@@ -44,6 +44,10 @@ pub(super) struct House {
     pub(super) entries: Mutex<HashMap<GrantKey, Arc<Entry>>>,
     pub(super) registrations: Mutex<HashMap<Name, Arc<Registration>>>,
     pub(super) closed: AtomicBool,
+    /// Whether it is being shut down, for those who wait for a person.
+    pub(super) ending: tokio::sync::watch::Sender<bool>,
+    /// Held shared while a consent is on its way into the vault.
+    pub(super) consenting: Arc<tokio::sync::RwLock<()>>,
 }
 
 /// The services that are described, not those of the vault.

@@ -10,14 +10,14 @@
 //! # let server = test.authorization_server()?;
 //! use grantry::pantry::{Grantry, Service};
 //! use grantry::vault::access::{AccessPolicy, Principal};
-//! use grantry::vault::LocalKey;
+//! use grantry::vault::{LocalKey, VaultKeys};
 //! use grantry::{SqliteVault, TokenSource};
 //!
 //! let billing = Principal::workload("billing")?;
 //! let crm = Service::builder("crm", server).client_id("billing").secret("s3cret").scope("contacts.read").build()?;
 //! let pantry = Grantry::builder()
 //!     .vault(SqliteVault::open(folder.path().join("grantry.db")).await?)
-//!     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+//!     .keys(VaultKeys::rotating(LocalKey::generate(folder.path().join("grantry.key"))?))
 //!     .lifeboats(folder.path().join("lifeboats"))
 //!     .access(AccessPolicy::sole(&billing))
 //!     .services([crm])
@@ -64,9 +64,13 @@ mod chores;
 #[cfg(feature = "config")]
 mod configured;
 mod consent;
+#[cfg(feature = "device-authorization")]
+mod device;
 mod entry;
 mod handles;
 mod house;
+#[cfg(feature = "loopback")]
+mod login;
 mod proof;
 mod registration;
 mod resolved;
@@ -83,10 +87,12 @@ use grantry_vault::SealedVault;
 use grantry_vault::access::Principal;
 
 pub use administration::{Registration, RemovalReport, Renewed, SecretRotated};
-pub use attributes::{ATTRIBUTES, check_attributes, default_flow};
+pub use attributes::{ATTRIBUTES, check_attributes, default_flow, described_server};
 #[cfg(feature = "authorization-code")]
 pub use authorize::{Authorize, NotKept, PendingConsent};
 pub use builder::GrantryBuilder;
+#[cfg(feature = "device-authorization")]
+pub use device::{DeviceNotKept, PendingDeviceConsent};
 pub use handles::{GrantName, PrincipalPantry, TenantPantry};
 pub use service::{Flow, Service, ServiceBuilder};
 pub use source::StoredSource;
@@ -157,6 +163,9 @@ impl Grantry {
     /// `AuditUnavailable` where the audit trail could not write its last lines.
     pub async fn shutdown(&self) -> Result<(), Error> {
         self.house.closed.store(true, Ordering::SeqCst);
+        self.house.ending.send_replace(true);
+        // What a person consented to is kept first.
+        drop(self.house.consenting.write().await);
         self.chores.end().await;
         self.house.scheduler.shutdown().await;
         self.house.tell_uses();

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use grantry::config::{Config, Loaded, Source, SystemSurroundings};
 use grantry::pantry::Grantry;
-use grantry::vault::LocalKey;
 use grantry::vault::access::Principal;
+use grantry::vault::{LocalKey, RotationPolicy};
 use grantry::{ErrorKind, TokenSource};
-use grantry_testkit::{Endpoint, RegisteredClient, TestServer};
+use grantry_testkit::{Endpoint, Fault, RegisteredClient, TestServer};
 
 async fn server() -> TestServer {
     let client = RegisteredClient::with_secret("billing", "s3cret");
@@ -52,6 +52,10 @@ async fn a_configuration_opens_everything_and_a_newer_one_takes_effect() {
     assert_eq!(server.ledger().count(Endpoint::Token), 1);
     assert!(folder.path().join("grantry.db").exists() && folder.path().join("trail").exists());
 
+    // The key file is one of the keys that are rotated.
+    let ages = billing.vault().key_ages(&RotationPolicy::default(), None, 10).await.unwrap();
+    assert!(ages.iter().any(|age| age.provider_key.is_some()), "{ages:?}");
+
     // The same again drops no token.
     pantry.reconfigure(load(folder.path(), &crm(&server, "contacts.read"))).await.unwrap();
     assert_eq!(source.token().await.unwrap().expose(), first.expose());
@@ -88,5 +92,26 @@ async fn an_issuer_alone_is_looked_up_when_the_pantry_opens() {
     billing.create_tenant("acme").await.unwrap();
     let source = billing.tenant("acme").unwrap().source("crm").await.unwrap();
     source.token().await.unwrap();
+    pantry.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn req_e20_what_the_issuer_of_a_file_names_elsewhere_on_this_machine_gets_nothing() {
+    let (server, elsewhere) = (server().await, server().await);
+    let folder = tempfile::tempdir().unwrap();
+    LocalKey::generate(folder.path().join("grantry.key")).unwrap();
+    let (issuer, other) = (server.issuer(), elsewhere.token_endpoint());
+    let services = format!(
+        r#"{{ "crm": {{ "flow": "client_credentials", "issuer": "{issuer}", "clientId": "billing", "clientSecret": "s3cret" }} }}"#
+    );
+    let metadata = format!(r#"{{"issuer":"{issuer}","token_endpoint":"{other}"}}"#);
+    server.inject(Endpoint::Metadata, Fault::body(metadata));
+    let pantry = Grantry::builder().config(load(folder.path(), &services)).open().await.unwrap();
+    let billing = pantry.as_principal(Principal::workload("billing").unwrap());
+    billing.create_tenant("acme").await.unwrap();
+    let source = billing.tenant("acme").unwrap().source("crm").await.unwrap();
+    let error = source.token().await.unwrap_err();
+    assert!(error.to_string().contains("where requests may not go"), "{error}");
+    assert_eq!(elsewhere.ledger().total(), 0);
     pantry.shutdown().await.unwrap();
 }

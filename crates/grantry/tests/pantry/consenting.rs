@@ -123,3 +123,44 @@ async fn tokens_that_the_vault_does_not_take_are_handed_back() {
     assert_eq!(failed.error.kind(), ErrorKind::AccessDenied);
     assert!(failed.granted.unwrap().refresh_token().is_some());
 }
+
+#[cfg(feature = "loopback")]
+#[tokio::test]
+async fn a_login_on_this_machine_is_kept_and_one_that_is_given_up_ends() {
+    let world = World::new();
+    let pantry = open(&world).await;
+    let acme = acme(&pantry);
+    // The service's redirect URI is on another machine.
+    let login = acme.authorize(("calendar", "user-17"));
+    assert_eq!(login.loopback().await.unwrap_err().kind(), ErrorKind::Configuration);
+    let loopback = grantry::authorization_code::Loopback::listen().await.unwrap();
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let task =
+        tokio::spawn(async move { login.login(loopback, |url| tell.send(url.to_owned()).unwrap()).await });
+    told.await.unwrap();
+    pantry.shutdown().await.unwrap();
+    let failed = task.await.unwrap().unwrap_err();
+    assert_eq!(failed.error.kind(), ErrorKind::Closed);
+}
+
+#[cfg(feature = "device-authorization")]
+#[tokio::test(start_paused = true)]
+async fn a_person_approves_on_another_device_and_the_grant_is_kept() {
+    let world = World::new();
+    let pantry = open(&world).await;
+    let acme = acme(&pantry);
+    let error = acme.authorize_on_device("crm").await.unwrap_err();
+    assert!(error.to_string().contains("nobody has to consent"), "{error}");
+    let pending = acme.authorize_on_device(("calendar", "user-17")).await.unwrap();
+    assert!(world.server.approve(pending.user_code()));
+    pending.finish(|_| ()).await.unwrap();
+    let requests = world.requests();
+    let source = acme.source(("calendar", "user-17")).await.unwrap();
+    assert!(world.is_valid(&source.token().await.unwrap()));
+    assert_eq!(world.requests(), requests);
+    let pending = acme.authorize_on_device(("calendar", "user-18")).await.unwrap();
+    let waiting = tokio::spawn(pending.finish(|_| ()));
+    tokio::task::yield_now().await;
+    pantry.shutdown().await.unwrap();
+    assert_eq!(waiting.await.unwrap().unwrap_err().error.kind(), ErrorKind::Closed);
+}

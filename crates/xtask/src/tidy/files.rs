@@ -37,7 +37,7 @@ impl File {
 ///
 /// # Errors
 /// A folder or file cannot be read.
-pub(super) fn read_all(root: &Path) -> Fallible<Vec<File>> {
+pub(crate) fn read_all(root: &Path) -> Fallible<Vec<File>> {
     let mut files = Vec::new();
     read_folder(root, "", &mut files)?;
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -73,7 +73,11 @@ fn read_folder(root: &Path, inside: &str, files: &mut Vec<File>) -> Fallible {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = if inside.is_empty() { name.clone() } else { format!("{inside}/{name}") };
         let kind = entry.file_type()?;
-        if kind.is_dir() && !MADE.contains(&name.as_str()) {
+        // Also as a file: in a second work tree `.git` is one.
+        if MADE.contains(&name.as_str()) {
+            continue;
+        }
+        if kind.is_dir() {
             read_folder(root, &path, files)?;
         } else if kind.is_file()
             && let Ok(text) = String::from_utf8(fs::read(entry.path())?)

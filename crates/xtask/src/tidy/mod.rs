@@ -8,6 +8,8 @@ mod files;
 mod floors;
 mod lengths;
 mod licences;
+mod links;
+mod manual;
 mod metadata;
 mod owners;
 mod pages;
@@ -23,6 +25,7 @@ use std::path::Path;
 use crate::Fallible;
 
 pub use files::File;
+pub(crate) use files::read_all;
 pub use metadata::{Dependency, DependencyKind, Metadata, Node, NodeDependency, Package, Resolve};
 
 /// Something that breaks a rule.
@@ -65,7 +68,7 @@ pub struct Report {
 /// # Errors
 /// A file cannot be read, or cargo cannot answer.
 pub fn check(root: &Path) -> Fallible<Report> {
-    let files = files::read_all(root)?;
+    let files = read_all(root)?;
     let metadata = Metadata::load(root)?;
     let (mut offences, figures) = small_build::check(root)?;
     offences.extend(floors::check(&metadata, &files));
@@ -76,5 +79,7 @@ pub fn check(root: &Path) -> Fallible<Report> {
     offences.extend(calls::check(&files));
     offences.extend(pages::check(&metadata, &files));
     offences.extend(words::check(&files));
+    offences.extend(manual::check(&files));
+    offences.extend(links::check(&files));
     Ok(Report { offences, figures })
 }

@@ -85,6 +85,32 @@ async fn a_port_of_another_program_is_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_registered_redirect_uri_says_where_to_listen() {
+    for (uri, expected) in [
+        ("http://127.0.0.1/back", "http://127.0.0.1:"),
+        ("http://localhost/back", "http://localhost:"),
+        ("http://[::1]/back", "http://[::1]:"),
+    ] {
+        let loopback = Loopback::builder_for(uri).unwrap().listen().await.unwrap();
+        let found = loopback.redirect_uri();
+        assert!(found.starts_with(expected) && found.ends_with("/back"), "{found}");
+    }
+    let port = Loopback::listen().await.unwrap().redirect_uri().to_owned();
+    assert_eq!(Loopback::builder_for(&port).unwrap().listen().await.unwrap().redirect_uri(), port);
+    for elsewhere in [
+        "https://127.0.0.1/back",
+        "https://app.example.com/back",
+        "http://127.0.0.1/back?x=y",
+        "com.example.app:/back",
+        "http://127.0.0.2/back",
+        "",
+    ] {
+        let error = Loopback::builder_for(elsewhere).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{elsewhere}");
+    }
+}
+
+#[tokio::test]
 async fn a_path_has_to_be_one() {
     for path in ["", "callback", "//a", "/a?b", "/a#b", "/a b", "/%61", "/../a", "/\u{e9}", "/a\r\nb"] {
         let error = Loopback::builder().path(path).listen().await.unwrap_err();

@@ -1,0 +1,60 @@
+//! The configuration files that a command is given.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use grantry_config::{Config, ConfigErrors, Loaded, ServiceConfig, Source, SystemSurroundings};
+
+use crate::failed::{Failed, USAGE};
+
+/// The environment variable that names them, with colons between.
+const VARIABLE: &str = "GRANTRY_CONFIG";
+
+/// The files that were named, in the command or in the environment.
+pub(crate) fn files(named: &[PathBuf]) -> Vec<PathBuf> {
+    if !named.is_empty() {
+        return named.to_vec();
+    }
+    let listed = std::env::var_os(VARIABLE).map(|list| std::env::split_paths(&list).collect::<Vec<_>>());
+    listed.unwrap_or_default().into_iter().filter(|path| !path.as_os_str().is_empty()).collect()
+}
+
+/// What the files say, each over those before it.
+///
+/// # Errors
+/// Usage, with each mistake and its place.
+pub(crate) fn load(files: &[PathBuf]) -> Result<Config, Failed> {
+    loaded(files).map(|loaded| loaded.config)
+}
+
+/// The same, with what else there is to say of them.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn loaded(files: &[PathBuf]) -> Result<Loaded, Failed> {
+    Config::load(files.iter().map(Source::file), &SystemSurroundings::new())
+        .map_err(|errors| refused(&errors))
+}
+
+/// A configuration with mistakes.
+pub(crate) fn refused(errors: &ConfigErrors) -> Failed {
+    let count = errors.errors().len();
+    let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
+    let mut failed = Failed::new(USAGE, format!("the configuration has {mistakes}"));
+    failed.details = errors.report().to_string();
+    failed
+}
+
+/// The services that a tenant has by a configuration: its own, and those of every tenant that it does not describe anew.
+pub(crate) fn services_of<'a>(
+    config: &'a Config,
+    tenant: &'a str,
+) -> impl Iterator<Item = &'a Arc<ServiceConfig>> {
+    let own = config.tenants().filter(move |(name, _)| name.as_str() == tenant);
+    let own: Vec<_> = own.flat_map(|(_, own)| own.services()).collect();
+    let is_own = {
+        let names: Vec<_> = own.iter().map(|service| service.name().clone()).collect();
+        move |service: &&Arc<ServiceConfig>| names.contains(service.name())
+    };
+    config.services().filter(move |service| !is_own(service)).chain(own)
+}

@@ -1,0 +1,171 @@
+//! The command: credentials, tokens, keys and the audit trail from a shell.
+//!
+//! `grantry` (the crate `grantry-cli`) works on one vault: a folder with a SQLite file, a key file beside it, and lifeboats.
+//! It opens what programs open, and the other way round, also at the same time.
+//!
+//! ```console
+//! $ grantry vault init
+//! made a vault in /home/ana/.local/share/grantry
+//! its key is /home/ana/.local/share/grantry/grantry.key
+//! keep a copy of the key elsewhere, and no backup of the vault beside it: without it nothing can be opened
+//! ```
+//!
+//! `--vault` and `--key-file`, or `GRANTRY_VAULT` and `GRANTRY_KEY_FILE`, name another place. `--tenant` names whose credentials
+//! are meant, `default` where nothing is said. `--json` prints objects whose form stays, with a `version`. Errors go to stderr,
+//! with what to do.
+//!
+//! # Storing credentials
+//!
+//! ```console
+//! $ grantry auth set --service crm --client-id billing --client-secret-file secret.txt \
+//!     --token-url https://as.example.com/token --revocation-url https://as.example.com/revoke
+//! stored the credentials of crm (tenant default)
+//! $ grantry auth set --service crm --scope contacts.read --buffer-time 120
+//! changed the credentials of crm (tenant default)
+//! $ grantry auth list
+//! SERVICE  CLIENT ID  SECRET  SERVER                        FLOW                GRANTS
+//! crm      billing    0 s old  https://as.example.com/token  client_credentials  0
+//! ```
+//!
+//! What is not named stays as it was; `--unset FIELD` forgets something. A secret on the command line is taken too, with a
+//! warning: every user of the machine can see it while the command runs.
+//!
+//! For a provider name it instead of URLs. What it needs is said, and so is what nobody could verify:
+//!
+//! ```console
+//! $ grantry providers show google
+//! Google (google)
+//!   token endpoint    https://oauth2.googleapis.com/token
+//! ...
+//!   note              a person may grant a part of the scopes only
+//!   not verified      that refresh tokens never change: one that did has been seen, and whatever an answer holds is kept
+//! ...
+//! $ grantry auth set --service mail --provider google --client-id app.example --client-secret-file secret.txt \
+//!     --scope https://www.googleapis.com/auth/gmail.readonly --redirect-uri https://app.example.com/callback
+//! stored the credentials of mail (tenant default)
+//! ```
+//!
+//! # Tokens for scripts
+//!
+//! | to | run |
+//! |---|---|
+//! | have a token in a variable | `TOKEN=$(grantry auth token --service crm)` |
+//! | run a program with it | `grantry run --service crm -- ./nightly-report`, and `--env NAME` for another variable than `GRANTRY_TOKEN` |
+//! | answer kubectl | `grantry credential-process --service crm --format kubernetes` |
+//! | answer a program that wants an object | `grantry credential-process --service crm` |
+//! | renew now | `grantry auth refresh --service crm` |
+//!
+//! ```console
+//! $ TOKEN=$(grantry auth token --service crm)
+//! $ grantry credential-process --service crm
+//! {
+//!   "access_token": "at-1-8YxsMXe0M7Ut6Sb6Caracf3a",
+//!   "expires_at": "2026-11-26T02:14:30Z",
+//!   "expires_in": 3599,
+//!   "scope": "contacts.read",
+//!   "token_type": "Bearer",
+//!   "version": 1
+//! }
+//! $ grantry auth refresh --service crm
+//! renewed crm (default): it is valid for 59 min
+//! ```
+//!
+//! A terminal gets no token unless `--show` asks for it: it would stay in the scroll-back. Tokens are kept in the vault, so two
+//! scripts at once make one request.
+//!
+//! # How it stands
+//!
+//! ```console
+//! $ grantry auth status
+//! SERVICE  ACCOUNT  STATE   NEXT RENEWAL  LAST RENEWED  PERSON NEEDED  LAST ERROR
+//! crm      default  active  in 59 min     now           -              -
+//! $ grantry auth diagnose --service crm
+//! crm (default): active
+//! consented 4 s ago, renewed 2 times
+//! history:
+//!   2026-11-26T01:14:30Z  renewed  by grantry command
+//!   2026-11-26T01:14:31Z  renewed  by grantry command
+//! $ grantry auth status --check
+//! ...
+//! ```
+//!
+//! With `--check` it ends with 4 where a person has to consent again: a line for monitoring. [`troubleshooting`](super::troubleshooting)
+//! has the rest.
+//!
+//! # Exchanging a secret
+//!
+//! <!-- scene: the server accepts a new secret, too -->
+//! ```console
+//! $ grantry auth rotate --service crm --client-secret-file new-secret.txt
+//! stored the new secret beside the old one
+//! the server accepts the new secret
+//! the new secret is used from now on
+//! access tokens of the old secret: 1 revoked, 0 left to expire
+//! dropped the old secret
+//! done
+//! ```
+//!
+//! The new one is stored beside the old one, tried, used for a renewal, and the old one is dropped at the end; a new secret that
+//! the server does not accept is taken out again. Without a new secret the service's data key and its tokens are made anew. See
+//! [`rotation`](super::rotation).
+//!
+//! # Ending it
+//!
+//! ```console
+//! $ grantry auth revoke --service crm
+//! ...
+//! $ grantry auth remove --service crm
+//! removed the credentials of crm
+//! $ grantry auth token --service crm
+//! error: there is no service crm for the tenant default, neither described here nor registered in the vault
+//!   to do: check the names of tenant, service and account, or store what is missing
+//! $ echo $?
+//! 3
+//! ```
+//!
+//! Both ask the server first. If it cannot be asked, what is needed to ask again stays in the vault, and the command says so;
+//! `--local-only` deletes without asking, and the tokens live on until they expire.
+//!
+//! # Exit codes
+//!
+//! | code | it means |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed |
+//! | 2 | usage or configuration |
+//! | 3 | not found |
+//! | 4 | a person has to authorize again |
+//! | 5 | the server or the network |
+//! | 6 | the vault or a key |
+//! | 130 | interrupted; what was received is stored all the same |
+//!
+//! `run` ends with the code of what it ran.
+//!
+//! # Keys and the trail
+//!
+//! ```console
+//! $ grantry vault status
+//! vault  /home/ana/.local/share/grantry
+//! key file  /home/ana/.local/share/grantry/grantry.key
+//! tenants  1
+//!
+//! KEY              MADE                  AGE   STATE
+//! key file         2026-11-26T01:14:34Z  12 d  fresh
+//! the vault's own  2026-11-26T01:14:34Z  12 d  fresh
+//! tenant default   2026-11-26T01:14:34Z  12 d  fresh
+//! $ grantry vault rotate-keys
+//! new keys for 2 sets, 119 of 122 records sealed anew, 0 old keys retired
+//! keys that were in use wait for 7 days before they are destroyed
+//! $ grantry audit verify
+//! intact: 208 lines of 19 processes
+//! ```
+//!
+//! See [`keys`](super::keys) and [`access`](super::access).
+//!
+//! # Completions and manual pages
+//!
+//! ```console
+//! $ grantry completions bash > grantry.bash
+//! $ mkdir man && grantry man man
+//! the manual pages are in man
+//! ```

@@ -1,0 +1,161 @@
+//! Configuration: one file for services, vault, keys, roles and the audit trail.
+//!
+//! JSON, with comments and a comma behind the last member if you like. `grantry config check` reads it as a program would, and
+//! tells every mistake at once:
+//!
+//! ```jsonc
+//! // grantry.json
+//! {
+//!   "defaults": {
+//!     "refreshToken": { "bufferTime": 120, "fallbackBehavior": "queue" },   // of every service
+//!   },
+//!   "services": {
+//!     "crm": {
+//!       "flow": "client_credentials",
+//!       "tokenUrl": "https://as.example.com/token",
+//!       "clientId": "billing",
+//!       "clientSecret": "${CRM_SECRET}",
+//!       "scopes": ["contacts.read"],
+//!     },
+//!     "drive": {
+//!       "provider": "google",
+//!       "clientId": "app.apps.googleusercontent.com",
+//!       "clientSecret": "${GOOGLE_SECRET}",
+//!       "redirectUri": "https://app.example.com/callback",
+//!       "scopes": ["https://www.googleapis.com/auth/drive.readonly"],
+//!     },
+//!   },
+//!   "vault": { "type": "sqlite", "path": "grantry.db", "lifeboats": "lifeboats" },
+//!   "keys": { "type": "file", "path": "grantry.key" },
+//! }
+//! ```
+//!
+//! ```console
+//! $ export CRM_SECRET=s3cret GOOGLE_SECRET=s3cret
+//! $ grantry config check grantry.json
+//! note: "drive" uses the flow authorization_code: what this provider guards belongs to people, who have to consent
+//! ...
+//! TENANT   SERVICE  FLOW                TOKEN ENDPOINT                       MISSING
+//! (every)  crm      client_credentials  https://as.example.com/token
+//! (every)  drive    authorization_code  https://oauth2.googleapis.com/token
+//! ```
+//!
+//! A mistake is shown where it stands, with what was probably meant. Nothing that may be a secret is shown:
+//!
+//! ```console
+//! $ echo '{"auth": {"tokenURL": "https://as.example.com/token", "clientSecret": "s3cret"}}' > wrong.json
+//! $ grantry config check wrong.json
+//! error: there is no key "tokenURL" in auth
+//!   --> wrong.json:1:11
+//!   |
+//! 1 | {"auth": {"tokenURL": [hidden], "clientSecret": [hidden]}}
+//!   |           ^^^^^^^^^^
+//!   = did you mean "tokenUrl"?
+//! ...
+//! $ echo $?
+//! 2
+//! ```
+//!
+//! `grantry config schema` prints a JSON Schema, with which editors complete and check as you type: name it in `$schema`.
+//!
+//! # Opening it
+//!
+//! ```toml
+//! [dependencies]
+//! grantry = { version = "0.1", features = ["config", "sqlite"] }
+//! ```
+//!
+//! ```
+//! # #[cfg(all(feature = "config", feature = "sqlite"))]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let home = tempfile::tempdir()?;
+//! # let path = home.path().join("grantry.json");
+//! # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+//! # let test = grantry_testkit::TestServer::builder().client(client).start().await?;
+//! # let text = format!(r#"{{
+//! #     "service": "crm",
+//! #     "auth": {{"flow": "client_credentials", "tokenUrl": "{}", "clientId": "billing", "clientSecret": "s3cret"}},
+//! #     "vault": {{"type": "sqlite", "path": "grantry.db", "lifeboats": "lifeboats"}},
+//! #     "keys": {{"type": "file", "path": "grantry.key"}},
+//! #     "access": {{"bindings": [{{"principal": "workload:billing", "role": "admin", "tenant": "*"}}]}}
+//! # }}"#, test.token_endpoint());
+//! # std::fs::write(&path, text)?;
+//! # grantry::vault::LocalKey::generate(home.path().join("grantry.key"))?;
+//! use grantry::config::Config;
+//! use grantry::vault::access::Principal;
+//! use grantry::{Grantry, TokenSource};
+//!
+//! let loaded = Config::from_file(&path)?;
+//! let pantry = Grantry::builder().config(loaded).open().await?;
+//!
+//! let billing = pantry.as_principal(Principal::workload("billing")?);
+//! billing.create_tenant("acme").await?;
+//! billing.tenant("acme")?.source("crm").await?.token().await?;
+//!
+//! // Later, after the file has changed: handles stay, and so do tokens that are still right.
+//! pantry.reconfigure(Config::from_file(&path)?).await?;
+//! # pantry.shutdown().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The key file has to be there: nothing makes one by itself, since a vault whose key was made anew would be lost. Make it once,
+//! with `LocalKey::generate` or `grantry vault init`. A store or a key provider with a crate of its own is opened by the
+//! program, as that crate's first page shows, and handed in: `.vault(..)`, `.keys(..)`.
+//!
+//! # Where secrets come from
+//!
+//! | in a text | it stands for |
+//! |---|---|
+//! | `${NAME}` | an environment variable |
+//! | `${NAME:-value}` | one, with what to take where it is not set or empty |
+//! | `${file:/run/secrets/crm}` | what a file holds, without the line break at its end |
+//! | `$${` | `${` itself |
+//! | `{tenantId}`, `{instanceUrl}`, `{domain}` | in URLs: the value of that key |
+//!
+//! Best of all leave the secret out: where the file has none, the vault's registration has it
+//! (`grantry auth set --service crm --client-id billing --client-secret-stdin`). A secret that stands in the file itself draws
+//! a warning, and one in both places is an error.
+//!
+//! # Layers and tenants
+//!
+//! Several files are layers: `grantry config check base.json production.json`, `Config::load` in a program. Objects are laid
+//! over each other key by key, everything else is replaced, lists too. What a tenant says of a service lies over all of it:
+//!
+//! ```jsonc
+//! // tenants.json
+//! {
+//!   "services": {
+//!     "graph": {
+//!       "provider": "microsoft",
+//!       "scopes": ["https://graph.microsoft.com/.default"],
+//!     },
+//!   },
+//!   "tenants": {
+//!     "contoso": { "services": { "graph": { "tenantId": "contoso.onmicrosoft.com", "clientId": "billing-contoso" } } },
+//!     "fabrikam": { "services": { "graph": { "tenantId": "fabrikam.onmicrosoft.com", "clientId": "billing-fabrikam" } } },
+//!   },
+//! }
+//! ```
+//!
+//! # The policy of renewals
+//!
+//! ```jsonc
+//! // renewal.json
+//! {
+//!   "defaults": {
+//!     "refreshToken": {
+//!       "enabled": true,                 // ahead of expiry; without it, when somebody asks after that
+//!       "bufferTime": 300,               // seconds before expiry
+//!       "maxRetries": 3,                 // after a failed attempt, before a rest
+//!       "retryDelay": 1000,              // milliseconds before the first retry; doubles with each
+//!       "fallbackBehavior": "use-expired",   // queue, fail, use-expired
+//!       "expiredGrace": 60,              // seconds after expiry, with use-expired
+//!     },
+//!   },
+//! }
+//! ```
+//!
+//! These are the defaults but for the fallback, which is `queue`. What each word means to the second is in
+//! [`renewal`](super::renewal).
