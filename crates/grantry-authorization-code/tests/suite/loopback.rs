@@ -55,7 +55,7 @@ async fn req_e22_e23_a_program_knows_who_logged_in_or_gets_nothing() {
     });
     let seen = login.browser(&login.person().await).await;
     assert!(status(&seen) == 502 && seen.contains("who you are was not right"), "{seen}");
-    let server = std::sync::Arc::clone(&login.server);
+    let server = Arc::clone(&login.server);
     let ended = login.outcome().await.unwrap_err();
     assert!(ended.salvaged.is_none() && ended.error.diagnosis().remedy().contains("revoked"));
     assert_eq!(server.ledger().count(Endpoint::Revocation), 1);
@@ -65,7 +65,7 @@ async fn req_e22_e23_a_program_knows_who_logged_in_or_gets_nothing() {
 async fn req_e23_a_program_waits_for_the_keys_of_a_server_that_is_away_for_a_moment() {
     let login = Login::start_with(Loopback::builder(), "openid").await;
     login.server.inject(Endpoint::Keys, Fault::status(503));
-    let server = std::sync::Arc::clone(&login.server);
+    let server = Arc::clone(&login.server);
     login.browser(&login.person().await).await;
     assert!(login.outcome().await.unwrap().claims.is_some());
     assert_eq!((server.ledger().count(Endpoint::Keys), server.ledger().count(Endpoint::Token)), (2, 1));
