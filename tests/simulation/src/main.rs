@@ -9,6 +9,7 @@ mod dice;
 mod keys;
 mod life;
 mod lifeboat;
+mod look;
 mod network;
 mod plan;
 mod process;

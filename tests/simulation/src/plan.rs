@@ -55,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) sleeps: bool,
     /// Whether people withdraw what they consented to, one grant after the other.
     pub(crate) removals: bool,
+    /// Whether somebody looks into the records all the while.
+    pub(crate) inspects: bool,
 }
 
 impl Plan {
@@ -98,6 +100,7 @@ impl Plan {
             audit_outages: also(4),
             sleeps: also(4),
             removals: more.below(4) == 0,
+            inspects: true,
         }
     }
 
@@ -110,6 +113,7 @@ impl Plan {
             audit_outages: false,
             sleeps: false,
             removals: false,
+            inspects: false,
             ..Self::of(seed)
         }
     }

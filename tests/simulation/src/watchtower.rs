@@ -67,6 +67,8 @@ struct Seen {
     used_again: u64,
     troubles: BTreeMap<GrantKey, Vec<Instant>>,
     withdrawn: BTreeMap<GrantKey, Withdrawn>,
+    /// The refresh token that a record was last seen with.
+    current: BTreeMap<GrantKey, String>,
     /// From when to when the store, the network or the server was gone for somebody.
     outages: Vec<(Instant, Instant)>,
     /// Broken promises.
@@ -112,6 +114,26 @@ impl Watchtower {
     pub(crate) fn refresh_tokens(&self, key: &GrantKey) -> Vec<String> {
         let seen = self.lock();
         seen.tokens.iter().filter(|(_, token)| token.key == *key).map(|(token, _)| token.clone()).collect()
+    }
+
+    /// I2: what a record's refresh token is replaced by descends from the same consent, and is none of its ancestors.
+    pub(crate) fn holds(&self, key: &GrantKey, refresh_token: &str, may_go_back: bool) {
+        let mut seen = self.lock();
+        // What a mangled answer made up was never issued.
+        let Some(issued) = seen.tokens.get(refresh_token) else { return };
+        if issued.key != *key {
+            let broken = format!("I2: the record of {key} holds a token of {}", issued.key);
+            seen.broken.push(broken);
+        }
+        let before = seen.current.insert(key.clone(), refresh_token.to_owned());
+        let mut ancestor = before.and_then(|before| seen.tokens.get(&before)?.parent.clone());
+        while let Some(token) = ancestor {
+            if token == refresh_token && !may_go_back {
+                seen.broken.push(format!("I2: the record of {key} went back to an ancestor"));
+                return;
+            }
+            ancestor = seen.tokens.get(&token).and_then(|token| token.parent.clone());
+        }
     }
 
     /// A promise was broken.

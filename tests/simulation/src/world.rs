@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use grantry_core::{Clock, Error, GrantKey, RefreshToken, Rotation, Scope};
-use grantry_testkit::{ManualClock, Moment, RegisteredClient, SeededGrant, TestServer};
-use grantry_vault::{GrantRecord, GrantState, SealedVault};
+use grantry_core::{Clock, Error, GrantKey, Scope};
+use grantry_testkit::{ManualClock, RegisteredClient, SeededGrant, TestServer};
+use grantry_vault::{GrantRecord, SealedVault};
 
 use crate::dice::Dice;
 use crate::keys::Keys;
@@ -16,7 +16,7 @@ use crate::plan::Plan;
 use crate::process::{Place, admin, live, open_vault};
 use crate::store::{Disk, Store};
 use crate::trace::Trace;
-use crate::watchtower::{Watchtower, Withdrawn};
+use crate::watchtower::Watchtower;
 
 /// For how long nothing goes wrong any more before everything is looked at.
 const CALM: Duration = Duration::from_secs(300);
@@ -85,12 +85,12 @@ pub(crate) fn run(plan: Plan, tells: bool) -> Result<Outcome, Error> {
     outcome
 }
 
-struct World {
-    fate: Fate,
-    disk: Arc<Disk>,
-    server: Arc<TestServer>,
-    places: Vec<Arc<Place>>,
-    keys: Arc<[GrantKey]>,
+pub(crate) struct World {
+    pub(crate) fate: Fate,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) server: Arc<TestServer>,
+    pub(crate) places: Vec<Arc<Place>>,
+    pub(crate) keys: Arc<[GrantKey]>,
 }
 
 impl World {
@@ -139,6 +139,7 @@ impl World {
     async fn into_outcome(self) -> Result<Outcome, Error> {
         self.settle_people().await?;
         let lives: Vec<_> = (0..self.places.len()).map(|nth| tokio::spawn(self.inhabit(nth))).collect();
+        let inspector = self.fate.plan.inspects.then(|| tokio::spawn(self.inspect()));
         self.fate.is_troubled.store(true, Ordering::Relaxed);
         self.trouble().await;
         self.fate.is_troubled.store(false, Ordering::Relaxed);
@@ -155,7 +156,7 @@ impl World {
         self.fate.is_evening.store(true, Ordering::Relaxed);
         tokio::time::sleep(EVENING).await;
         let unavoidable = self.look().await?;
-        lives.iter().for_each(tokio::task::JoinHandle::abort);
+        lives.iter().chain(&inspector).for_each(tokio::task::JoinHandle::abort);
         let (requests, _) = self.fate.tower.requests();
         Ok(Outcome {
             seed: self.fate.plan.seed,
@@ -171,7 +172,7 @@ impl World {
     }
 
     /// The vault, as somebody opens it to whom nothing happens.
-    async fn open_vault(&self) -> Result<SealedVault, Error> {
+    pub(crate) async fn open_vault(&self) -> Result<SealedVault, Error> {
         let keys = Keys::new(&Arc::default(), &self.fate.trace);
         open_vault(Store::at_hand(&self.disk), keys, &self.fate.clock, self.fate.dice.entropy()).await
     }
@@ -318,102 +319,5 @@ impl World {
         self.fate.trace.fault("machine asleep");
         self.fate.tower.outage(now, now.after(lasts));
         life.stand_still(lasts);
-    }
-
-    /// A grant whose consent was withdrawn stays withdrawn; where nothing went wrong, the server knows it too.
-    fn look_at_withdrawn(&self, key: &GrantKey, stored: Option<&GrantRecord>, how_far: Withdrawn) {
-        let (plan, tower) = (&self.fate.plan, &self.fate.tower);
-        // A store that lost its last commits may have lost the withdrawal.
-        if plan.failover {
-            return;
-        }
-        match stored.map(GrantRecord::state) {
-            Some(state) if how_far == Withdrawn::Deleted => {
-                tower.broke(format!("I13: {key} was deleted, and is there again: {state:?}"));
-            }
-            Some(GrantState::Active) if how_far == Withdrawn::Stopped => {
-                tower.broke(format!("I13: {key} was stopped, and goes on"));
-            }
-            Some(_) if plan.is_calm() => tower.broke(format!("L4: {key} was withdrawn, and is not gone")),
-            _ => {}
-        }
-        if plan.is_calm() {
-            let alive =
-                tower.refresh_tokens(key).into_iter().filter(|token| self.accepts(&RefreshToken::new(token)));
-            let alive = alive.count();
-            if alive > 0 {
-                tower.broke(format!("L4: {key} was withdrawn, and {alive} of its tokens live on"));
-            }
-        }
-    }
-
-    /// Looks at everything at the end.
-    async fn look(&self) -> Result<Vec<String>, Error> {
-        let (plan, tower) = (&self.fate.plan, &self.fate.tower);
-        let vault = self.open_vault().await?;
-        let mine = vault.as_principal(admin()?);
-        let mut unavoidable = Vec::new();
-        for key in self.keys.iter() {
-            let tenant =
-                mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;
-            let stored = tenant.reveal_grant(key.service(), key.account()).await?;
-            if let Some(how_far) = tower.is_withdrawn(key) {
-                self.look_at_withdrawn(key, stored.as_ref().map(|stored| &stored.value), how_far);
-                continue;
-            }
-            let Some(grant) = stored else {
-                tower.broke(format!("{key} is gone"));
-                continue;
-            };
-            let held: Vec<RefreshToken> =
-                grant.refresh_token().into_iter().chain(grant.alternates()).cloned().collect();
-            let alive = held.iter().any(|token| self.accepts(token));
-            if alive && grant.state() != GrantState::Active {
-                tower.broke(format!("I5: a person was asked for, and {key} is alive"));
-            }
-            if alive {
-                continue;
-            }
-            let window = match plan.rotation {
-                Rotation::Grace { window, .. } => Some(window),
-                Rotation::KeepOld => Some(Duration::MAX),
-                _ => None,
-            };
-            match tower.reason(key, window) {
-                Some(reason) => unavoidable.push(format!("{key}: {reason}")),
-                None if plan.failover => unavoidable.push(format!("{key}: the store lost a commit")),
-                None if plan.may_stand_still() && !plan.forgives() => {
-                    unavoidable
-                        .push(format!("{key}: its owner stood still for longer than lease and allowance"));
-                }
-                None => tower.broke(format!("{key} is lost, and nothing explains it")),
-            }
-        }
-        let left: usize = self.places.iter().map(|place| place.machine.entries()).sum();
-        if left > 0 {
-            tower.broke(format!("L4: {left} entries are still in lifeboats"));
-        }
-        if plan.is_calm() {
-            let (requests, used_again) = tower.requests();
-            if used_again > 0 {
-                tower.broke(format!(
-                    "I6: {used_again} of {requests} requests used a token again, without a fault"
-                ));
-            }
-            if !unavoidable.is_empty() {
-                tower.broke(format!("without a fault, {unavoidable:?}"));
-            }
-        }
-        if !plan.failover {
-            let report = mine.verify_audit([]).await?;
-            if !report.is_intact() {
-                tower.broke(format!("I14: the audit trail is broken: {:?}", report.first_break()));
-            }
-        }
-        Ok(unavoidable)
-    }
-
-    fn accepts(&self, token: &RefreshToken) -> bool {
-        self.server.with_authority(|authority, at: Moment| authority.is_live(token, at))
     }
 }
