@@ -18,7 +18,8 @@ async fn req_b05_b16_c23_the_code_comes_with_its_verifier_and_the_same_redirect_
     assert_eq!(form.expose("code_verifier").map(str::len), Some(43));
     assert_eq!(form.expose("resource"), Some("https://api.example/a"));
     let begun = case.server.ledger().last(Endpoint::Authorization).unwrap().request;
-    assert_eq!(begun.form().expose("resource"), form.expose("resource"), "on both requests");
+    let begun = query(&format!("https://as.test/?{}", begun.expose_query().unwrap()));
+    assert_eq!(begun.expose("resource"), form.expose("resource"), "on both requests");
     assert!(form.expose("scope").is_none() && form.expose("state").is_none());
     assert!(sent.has_authorization(), "the client authenticates (RFC 6749 section 3.2.1)");
 

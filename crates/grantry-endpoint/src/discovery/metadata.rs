@@ -39,7 +39,7 @@ struct Aliases {
 }
 
 impl Metadata {
-    /// Every URL that it names.
+    /// Every URL that something depends on.
     fn urls(&self) -> impl Iterator<Item = &str> {
         let own = [
             &self.token_endpoint,
@@ -49,7 +49,6 @@ impl Metadata {
             &self.device_authorization_endpoint,
             &self.pushed_authorization_request_endpoint,
             &self.jwks_uri,
-            &self.userinfo_endpoint,
         ];
         let aliases = self.mtls_endpoint_aliases.iter().flat_map(|aliases| {
             [
@@ -102,7 +101,8 @@ pub(super) fn read(body: &[u8], issuer: &str, learned: Learned) -> Result<Author
         server = server.jwks_uri(url);
     }
     // Nothing depends on it but who asks for it, so one that cannot be used is as if it were not there.
-    if let Some(url) = found.userinfo_endpoint.filter(|url| is_endpoint(url)) {
+    let may_be_asked = |url: &String| is_endpoint(url) && (is_secure(url) || !is_secure(issuer));
+    if let Some(url) = found.userinfo_endpoint.filter(may_be_asked) {
         server = server.userinfo_endpoint(url);
     }
     if let Some(names) = found.token_endpoint_auth_methods_supported {
@@ -158,6 +158,7 @@ mod tests {
         for (said, found) in [
             (r#""https://as.example/me""#, Some("https://as.example/me")),
             (r#""http://as.example/me""#, None),
+            (r#""http://127.0.0.1/me""#, None),
             (r#""""#, None),
             (r#""/me""#, None),
             ("null", None),
@@ -189,9 +190,10 @@ mod tests {
             );
         }
     }
+
     #[test]
     fn req_e20_a_server_on_the_network_does_not_lead_to_plain_http_on_this_machine() {
-        for name in ["authorization_endpoint", "revocation_endpoint", "jwks_uri", "userinfo_endpoint"] {
+        for name in ["authorization_endpoint", "revocation_endpoint", "jwks_uri"] {
             let body = |issuer: &str| {
                 format!(
                     r#"{{"issuer":"{issuer}","token_endpoint":"{issuer}/t","{name}":"http://127.0.0.1:631/x"}}"#
