@@ -46,6 +46,8 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
     for seed in [337, 1015, 49_789] {
         assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
+    // An owner slept with the successor in its hands, and the other was cut off until the window was over.
+    assert!(run(Plan::of(64_525), false).unwrap().broken.is_empty());
 }
 
 /// A machine slept for longer than lease and allowance. Two attempts woke on it: one had the successor in its hands, the other

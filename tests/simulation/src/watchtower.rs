@@ -31,6 +31,8 @@ struct Issued {
     boarded: bool,
     /// Whether something of its grant was stored after it had been received.
     stored: bool,
+    /// When it was first kept, in one way or the other.
+    kept: Option<Instant>,
     /// The requests that were answered with it.
     answers: Vec<u64>,
     /// Why nobody received it.
@@ -92,6 +94,7 @@ impl Watchtower {
             received_by: BTreeMap::new(),
             boarded: true,
             stored: true,
+            kept: Some(self.clock.now()),
             answers: Vec::new(),
             lost: "",
         };
@@ -203,6 +206,7 @@ impl Watchtower {
             received_by: BTreeMap::new(),
             boarded: false,
             stored: false,
+            kept: None,
             answers: Vec::new(),
             lost,
         };
@@ -241,7 +245,11 @@ impl Watchtower {
             .tokens
             .values_mut()
             .filter(|token| token.key == key && token.received_by.contains_key(&life));
-        theirs.for_each(keep);
+        let now = self.clock.now();
+        theirs.for_each(|token| {
+            token.kept.get_or_insert(now);
+            keep(token);
+        });
     }
 
     /// A process died.
@@ -302,18 +310,25 @@ impl Watchtower {
         let seen = self.lock();
         let leaves = seen.tokens.values().filter(|token| token.key == *key && token.first_used.is_none());
         for leaf in leaves {
+            // A server that forgives: the request may have left a while before it was handled.
+            let first_used = leaf.parent.as_ref().and_then(|parent| seen.tokens.get(parent)?.first_used);
+            let until = window.zip(first_used).map(|(window, first_used)| first_used.after(window));
             let why = match leaf.lost {
                 "" if leaf.received_by.is_empty() => "nobody was there to receive it",
                 "" if leaf.received_by.values().all(|died| *died) && !leaf.boarded => {
                     "its receiver died before it was kept"
                 }
+                "" if until.is_some_and(|until| leaf.kept.is_none_or(|kept| kept > until)) => {
+                    "its receiver stood still for longer than the window"
+                }
                 "" => continue,
                 lost => lost,
             };
-            let Some(window) = window else { return Some(why.to_owned()) };
-            // A server that forgives: one fault is not enough. The request may have left a while before it was handled.
-            let first_used = leaf.parent.as_ref().and_then(|parent| seen.tokens.get(parent)?.first_used)?;
-            let until = first_used.after(window);
+            if window.is_none() {
+                return Some(why.to_owned());
+            }
+            // One fault is not enough.
+            let (first_used, until) = (first_used?, until?);
             let troubles = seen.troubles.get(key).map_or(0, |times| {
                 times.iter().filter(|time| first_used.since(**time) <= TIMEOUT && **time <= until).count()
             });
