@@ -56,3 +56,11 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
 fn no_last_chance_is_taken_just_after_a_machine_woke() {
     assert!(run(Plan::of(64_114), false).unwrap().broken.is_empty());
 }
+
+/// The current was cut, and an entry that had been home for two generations stood in its lifeboat again.
+#[test]
+fn what_a_crash_brings_back_into_a_lifeboat_takes_no_place_of_its_own() {
+    for seed in [66_767, 71_857] {
+        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}

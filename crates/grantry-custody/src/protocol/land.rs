@@ -143,6 +143,8 @@ impl Standing {
                 self.current = Some(sibling);
                 self.keep(current);
             }
+            // Of an earlier generation: an entry of a lifeboat that a crash brought back, whose token was redeemed long since.
+            Some(current) if self.parent != Some(parent) && proceeds.epoch < current.epoch => return false,
             _ => self.keep(sibling),
         }
         true
