@@ -303,15 +303,18 @@ fn compared(here: &Stored<GrantRecord>, there: &Stored<GrantRecord>) -> Compared
     }
 }
 
+/// Compares where they lie: no secret is copied for it.
 fn is_same_client(one: &ClientRecord, other: &ClientRecord) -> bool {
-    let secrets = |record: &ClientRecord| -> Vec<String> {
-        record.secrets().iter().map(|stored| stored.secret.expose().to_owned()).collect()
+    fn secrets(record: &ClientRecord) -> impl Iterator<Item = &str> {
+        record.secrets().iter().map(|stored| stored.secret.expose())
+    }
+    let same_secrets = secrets(one).eq(secrets(other));
+    let same_key = match (one.private_key(), other.private_key()) {
+        (Some(one), Some(other)) => one.expose() == other.expose(),
+        (None, None) => true,
+        _ => false,
     };
-    let key = |record: &ClientRecord| record.private_key().map(|key| key.expose().to_owned());
-    one.client_id() == other.client_id()
-        && one.attributes() == other.attributes()
-        && secrets(one) == secrets(other)
-        && key(one) == key(other)
+    one.client_id() == other.client_id() && one.attributes() == other.attributes() && same_secrets && same_key
 }
 
 /// How far it got, on one line of a terminal.
