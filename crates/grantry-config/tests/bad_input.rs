@@ -266,7 +266,16 @@ fn scopes_parameters_and_flows_that_cannot_be_meant() {
         FindingKind::UnknownKey,
         "takes no \"shop\"",
     );
-    for name in ["client_secret", "grant_type", "scope", "redirect_uri", "state", "code_verifier"] {
+    for name in [
+        "client_secret",
+        "grant_type",
+        "scope",
+        "redirect_uri",
+        "state",
+        "code_verifier",
+        "dpop_jkt",
+        "actor_token",
+    ] {
         in_auth(&format!(r#""additionalParams": {{"{name}": "x"}}"#), Contradiction, "cannot be set");
     }
     in_auth(r#""additionalParams": {"audience": ""}"#, InvalidValue, "counts as left out");

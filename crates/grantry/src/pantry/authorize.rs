@@ -105,7 +105,11 @@ impl Authorize {
             .scopes(parts.scopes.clone())
             .key(key.clone());
         flow = parts.resources.iter().fold(flow, |flow, resource| flow.resource(resource));
-        flow = parts.all_parameters().fold(flow, |flow, (name, value)| flow.parameter(name, value));
+        flow = parts.all_parameters().fold(flow, |flow, (name, value)| match name {
+            "prompt" => flow.prompt(value),
+            "login_hint" => flow.login_hint(value),
+            _ => flow.parameter(name, value),
+        });
         if let Some(lifetime) = self.lifetime {
             flow = flow.lifetime(lifetime);
         }
