@@ -69,6 +69,7 @@ impl Parts {
     }
 
     /// The parameters, `audience` among them.
+    #[cfg(any(feature = "authorization-code", feature = "device-authorization"))]
     pub(super) fn all_parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         let audience = self.audience.as_deref().map(|audience| ("audience", audience));
         audience

@@ -49,6 +49,7 @@ impl Permit {
         })
     }
 
+    #[cfg(feature = "token-exchange")]
     pub(super) fn key(&self) -> &GrantKey {
         &self.key
     }

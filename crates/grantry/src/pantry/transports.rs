@@ -16,7 +16,10 @@ use super::service::Service;
 /// How connections are made: nothing makes any.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 #[derive(Debug, Clone, Default)]
-pub(super) struct Settings;
+pub(super) enum Settings {
+    #[default]
+    None,
+}
 
 /// Where transports come from.
 #[derive(Debug, Clone)]

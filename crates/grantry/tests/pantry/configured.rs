@@ -261,6 +261,35 @@ async fn assertions_are_signed_as_a_file_says_and_name_the_certificate_of_their_
     pantry.shutdown().await.unwrap();
 }
 
+#[cfg(feature = "authorization-code")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn req_e23_id_tokens_of_a_configured_server_are_checked_where_its_keys_are_named() {
+    use grantry::authorization_code::{Callback, UserAgentBinding};
+
+    let folder = tempfile::tempdir().unwrap();
+    let callback = "https://app.example.com/callback";
+    let client = RegisteredClient::with_secret("billing", "s3cret").redirect_uri(callback);
+    let server = TestServer::builder().client(client).start().await.unwrap();
+    let facts = server.authorization_server().unwrap();
+    let services = format!(
+        r#"{{ "calendar": {{ "flow": "authorization_code", "tokenUrl": "{}", "authorizationUrl": "{}", "issuer": "{}",
+             "jwksUri": "{}", "clientId": "billing", "clientSecret": "s3cret", "redirectUri": "{callback}",
+             "scopes": ["openid"] }} }}"#,
+        facts.token_endpoint(),
+        facts.authorization_endpoint().unwrap(),
+        server.issuer(),
+        facts.jwks_uri().unwrap()
+    );
+    let (pantry, acme) = open(folder.path(), &services).await.unwrap();
+    let user_agent = UserAgentBinding::new(&grantry::SystemEntropy);
+    let (redirect, pending) = acme.authorize(("calendar", "ana")).begin(&user_agent).await.unwrap();
+    let back = server.visit(&redirect.into_location().unwrap()).await.unwrap();
+    let granted = pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await.unwrap();
+    assert_eq!(granted.claims.unwrap().subject(), "resource-owner");
+    assert_eq!(server.ledger().count(Endpoint::Keys), 1);
+    pantry.shutdown().await.unwrap();
+}
+
 /// A certificate and its private key.
 fn certificate() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["client.example".to_owned()]).unwrap();
