@@ -127,14 +127,16 @@ impl TokenEndpoint {
         self.0.dpop.as_ref().map(Dpop::key).transpose()
     }
 
-    /// The key that tokens of a grant were bound to before ([`Attempt::bound_to`]), where tokens are bound to keys and each
-    /// grant has one of its own: what the grant's next token is bound to, too. `None` leaves it to the endpoint.
+    /// The key that tokens of a grant were bound to before ([`Attempt::bound_to`]), where each grant has one of its own by that
+    /// algorithm: its next token is bound to it, too. `None` leaves the key to the endpoint. What is bound to a key itself, as
+    /// refresh tokens are, is redeemed with that in any case.
     ///
     /// # Errors
     /// [`Configuration`](ErrorKind::Configuration) where it is no private JWK on P-256 or Ed25519.
     pub fn dpop_key_of(&self, attempt: &Attempt<'_>) -> Result<Option<DpopKey>, Error> {
-        let kept = attempt.proof_key().filter(|_| self.0.dpop.as_ref().is_some_and(Dpop::is_of_each_grant));
-        kept.map(DpopKey::from_private_key).transpose()
+        let (Some(dpop), Some(kept)) = (&self.0.dpop, attempt.proof_key()) else { return Ok(None) };
+        let kept = DpopKey::from_private_key(kept)?;
+        Ok(Some(kept).filter(|kept| dpop.goes_on_with(kept)))
     }
 
     /// The key that the request is proved with.

@@ -74,9 +74,9 @@ impl Dpop {
         }
     }
 
-    /// Whether each grant has a key of its own.
-    pub(crate) fn is_of_each_grant(&self) -> bool {
-        matches!(self.keys, Keys::OfEachGrant(_))
+    /// Whether a grant that was bound to this key goes on with it by itself.
+    pub(crate) fn goes_on_with(&self, kept: &DpopKey) -> bool {
+        matches!(self.keys, Keys::OfEachGrant(algorithm) if algorithm == kept.algorithm())
     }
 
     /// The key of a grant that begins.

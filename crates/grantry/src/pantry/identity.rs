@@ -3,6 +3,7 @@
 use std::fmt;
 
 use grantry_core::{Error, PrivateKey, Thumbprint};
+use grantry_jose::SigningKey;
 use zeroize::Zeroizing;
 
 use super::parts::Tls;
@@ -59,6 +60,11 @@ impl TlsIdentity {
             )),
             (None, None) => Ok(None),
         }
+    }
+
+    /// Whether the key is seen to be the certificate's. Keys of kinds that sign no JWT are not read here.
+    pub(super) fn is_a_pair(&self) -> bool {
+        SigningKey::from_pem(self).is_ok_and(|key| key.with_certificate(self).is_ok())
     }
 
     /// The thumbprint of the certificate, by which tokens name it.

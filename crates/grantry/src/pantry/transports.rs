@@ -49,6 +49,15 @@ impl Way {
         }
     }
 
+    /// Whether transports with this certificate can be had, without making any where that is plain to see: the platform's
+    /// root certificates are read for each.
+    fn check(&self, identity: &TlsIdentity) -> Result<(), Error> {
+        match self {
+            Self::Made(_) if identity.is_a_pair() => Ok(()),
+            _ => self.with(identity).map(drop),
+        }
+    }
+
     fn with(&self, identity: &TlsIdentity) -> Result<Transports, Error> {
         match self {
             Self::Made(settings) => make(settings, Some(identity)),
@@ -138,10 +147,11 @@ impl Reach {
 
     fn check_one(&self, service: &Service) -> Result<(), Error> {
         let parts = &service.parts;
-        let identity = service.described_identity()?;
-        let transports = self.of(identity.as_ref())?;
+        if let Some(identity) = service.described_identity()? {
+            self.way.check(&identity)?;
+        }
         let needs = parts.is_by_certificate() || parts.tls.bound_tokens;
-        if needs && parts.tls.certificate.is_none() && transports.plain.certificate().is_none() {
+        if needs && parts.tls.certificate.is_none() && self.shared.plain.certificate().is_none() {
             return Err(Error::configuration(
                 "nothing says which certificate is presented (RFC 8705): name certificate and private key, in a \
                  configuration by `mutualTls`",
