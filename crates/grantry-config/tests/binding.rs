@@ -83,6 +83,21 @@ fn one_file_may_hold_certificates_and_key() {
 }
 
 #[test]
+fn what_should_be_looked_at_draws_a_warning() {
+    let literal = format!("{KEY}\n{CERTIFICATE}").replace('\n', "\\n");
+    let exposed =
+        load(&format!(r#""mutualTls": {{"certificate": "{literal}", "privateKeyFile": "client.key"}}"#));
+    assert_eq!(exposed.warnings.len(), 1);
+    assert_eq!(exposed.warnings[0].kind(), FindingKind::Exposed);
+    assert!(!exposed.warnings[0].report().to_string().contains("c4n4ry5f0c1d9e7b"));
+    let text = r#"{"auth": {"flow": "client_credentials", "tokenUrl": "http://127.0.0.1:9000/token", "clientId": "a",
+        "mutualTls": {"certificateFile": "client.pem", "privateKeyFile": "client.key"}}}"#;
+    let clear = Config::load([Source::text("t", text)], &surroundings()).unwrap();
+    assert_eq!(clear.warnings[0].kind(), FindingKind::NoEffect);
+    assert!(clear.warnings[0].to_string().contains("over http"), "{:?}", clear.warnings);
+}
+
+#[test]
 fn a_certificate_that_cannot_be_used_is_refused_where_it_stands() {
     use FindingKind::{Contradiction, InvalidValue, UnknownKey, Unresolved, WrongType};
     let key = r#""certificateFile": "client.pem", "privateKeyFile""#;

@@ -41,7 +41,7 @@ impl Resolving<'_> {
             Some(Located::new(PrivateKey::new(key.as_str()), self.place(line.at), line.provenance))
         });
         let known = accepted(server, flow);
-        let mutual_tls = self.mutual_tls(fields);
+        let mutual_tls = self.mutual_tls(fields, server);
         let method = explicit.or_else(|| {
             preferred(known, client_secret.is_some(), private_key.is_some())
                 .or_else(|| mutual_tls.as_ref().map(|_| by_certificate(known)))

@@ -1,11 +1,13 @@
 //! The certificate that connections present, and its private key.
 
-use grantry_core::{ClientAuthenticationMethod as Method, PrivateKey};
+use grantry_core::{AuthorizationServer, ClientAuthenticationMethod as Method, PrivateKey};
 use zeroize::Zeroizing;
 
 use super::Resolving;
 use super::missing::Needs;
+use crate::desk::Draft;
 use crate::fields::{Fields, Line, Provenance};
+use crate::finding::FindingKind;
 use crate::registration::{Located, MutualTls};
 
 const CERTIFICATE: &str = "CERTIFICATE";
@@ -13,8 +15,19 @@ const PRIVATE_KEYS: &[&str] = &["PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KE
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
 impl Resolving<'_> {
-    pub(super) fn mutual_tls(&mut self, fields: &Fields) -> Option<MutualTls> {
+    pub(super) fn mutual_tls(
+        &mut self,
+        fields: &Fields,
+        server: Option<&AuthorizationServer>,
+    ) -> Option<MutualTls> {
         let section = fields.section("mutualTls")?;
+        let in_clear = server.is_some_and(|server| server.token_endpoint().scheme() == "http");
+        if let (true, Some(found)) = (in_clear, fields.find("mutualTls")) {
+            let what = "mutualTls does nothing here: no certificate is presented over http";
+            self.desk.tell(
+                Draft::warning(FindingKind::NoEffect, found.key_at, what).expected("an https tokenUrl"),
+            );
+        }
         Some(MutualTls {
             certificate: self.tls_certificate(section),
             private_key: self.tls_key(section),
@@ -34,7 +47,10 @@ impl Resolving<'_> {
             (None, Some(line)) => (self.file_of(line, false)?, Line { provenance: Provenance::File, ..line }),
             (None, None) => return None,
         };
-        // A private key beside it is left where it is.
+        // A private key beside it is left where it is, which is as bad a place as for any other secret.
+        if blocks(&text).any(|block| PRIVATE_KEYS.contains(&block.label)) {
+            self.look_at_literal(line);
+        }
         let certificates: String =
             blocks(&text).filter(|block| block.label == CERTIFICATE).map(|block| block.lines()).collect();
         if certificates.is_empty() {
