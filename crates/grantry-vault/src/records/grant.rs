@@ -3,7 +3,8 @@
 use std::fmt;
 
 use grantry_core::{
-    AccessToken, Binding, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint, Timestamp,
+    AccessToken, Binding, FurtherParameters, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint,
+    Timestamp,
 };
 use zeroize::Zeroizing;
 
@@ -45,6 +46,7 @@ pub struct GrantRecord {
     alternates: Vec<RefreshToken>,
     access_tokens: Vec<StoredAccessToken>,
     proof_key: Option<PrivateKey>,
+    further: FurtherParameters,
     renewal: Zeroizing<Vec<u8>>,
 }
 
@@ -131,6 +133,7 @@ impl GrantRecord {
             alternates: Vec::new(),
             access_tokens: Vec::new(),
             proof_key: None,
+            further: FurtherParameters::default(),
             renewal: Zeroizing::default(),
         }
     }
@@ -198,6 +201,12 @@ impl GrantRecord {
         }
     }
 
+    /// Sets what the server said beside its tokens, in the place of what it said before.
+    #[must_use]
+    pub fn with_further(self, further: FurtherParameters) -> Self {
+        Self { further, ..self }
+    }
+
     /// Sets the state of its renewal, in the bytes of whoever renews it.
     #[must_use]
     pub fn with_renewal(self, renewal: Zeroizing<Vec<u8>>) -> Self {
@@ -244,6 +253,11 @@ impl GrantRecord {
         self.access_tokens.iter().find(|kept| kept.target == *target)
     }
 
+    /// What the server said beside its tokens, as far as its facts say to keep it. Nobody has checked it.
+    pub fn further(&self) -> &FurtherParameters {
+        &self.further
+    }
+
     /// The state of its renewal, in the bytes of whoever renews it.
     pub fn renewal(&self) -> &[u8] {
         &self.renewal
@@ -260,6 +274,7 @@ impl fmt::Debug for GrantRecord {
             .field("alternates", &self.alternates.len())
             .field("access_tokens", &self.access_tokens.len())
             .field("has_proof_key", &self.proof_key.is_some())
+            .field("further", &self.further)
             .field("renewal", &format_args!("[{} bytes]", self.renewal.len()))
             .finish()
     }
@@ -269,12 +284,17 @@ impl fmt::Debug for GrantRecord {
 const PLAIN: u8 = 1;
 /// With what tokens are bound to.
 const BOUND: u8 = 2;
+/// With what the server said beside them.
+const FURTHER: u8 = 3;
 
 impl Content for GrantRecord {
     const KIND: RecordKind = RecordKind::Grant;
-    const FORMAT: u8 = BOUND;
+    const FORMAT: u8 = FURTHER;
 
     fn format(&self) -> u8 {
+        if !self.further.is_empty() {
+            return FURTHER;
+        }
         let is_bound = |kept: &StoredAccessToken| kept.binding != StoredBinding::Bearer;
         if self.proof_key.is_some() || self.access_tokens.iter().any(is_bound) { BOUND } else { PLAIN }
     }
@@ -290,7 +310,8 @@ impl Content for GrantRecord {
                 + 80
         });
         let key = self.proof_key.as_ref().map_or(0, |key| key.expose().len());
-        refresh.sum::<usize>() + access.sum::<usize>() + self.renewal.len() + key + 64
+        let further = self.further.iter().map(|(name, value)| name.len() + value.len() + 8).sum::<usize>();
+        refresh.sum::<usize>() + access.sum::<usize>() + self.renewal.len() + key + further + 64
     }
 
     fn write(&self, to: &mut Writer) {
@@ -327,6 +348,12 @@ impl Content for GrantRecord {
                 }
             }
         }
+        if self.format() == FURTHER {
+            to.list(self.further.iter(), |to, (name, value)| {
+                to.text(name);
+                to.text(value);
+            });
+        }
     }
 
     fn read(format: u8, from: &mut Reader<'_>) -> Option<Self> {
@@ -344,6 +371,7 @@ impl Content for GrantRecord {
             alternates: from.list(|from| from.text().map(RefreshToken::new))?,
             access_tokens: from.list(read_access_token)?,
             proof_key: None,
+            further: FurtherParameters::default(),
             renewal: Zeroizing::new(from.bytes()?.to_vec()),
         };
         if format >= BOUND {
@@ -352,8 +380,16 @@ impl Content for GrantRecord {
                 kept.binding = read_binding(from)?;
             }
         }
+        if format >= FURTHER {
+            record.further = read_further(from)?;
+        }
         Some(record)
     }
+}
+
+fn read_further(from: &mut Reader<'_>) -> Option<FurtherParameters> {
+    let read: Vec<(&str, &str)> = from.list(|from| Some((from.text()?, from.text()?)))?;
+    Some(FurtherParameters::new(read))
 }
 
 fn read_binding(from: &mut Reader<'_>) -> Option<StoredBinding> {
@@ -382,6 +418,7 @@ fn read_access_token(from: &mut Reader<'_>) -> Option<StoredAccessToken> {
 mod tests {
     use super::*;
     use crate::records::Kept;
+    use crate::sealing::RefusedRecord;
 
     fn bound() -> GrantRecord {
         let token = |scope: &str| {
@@ -416,6 +453,38 @@ mod tests {
     fn a_grant_of_bearer_tokens_is_written_as_older_versions_read_it() {
         let (format, read) = through_bytes(GrantRecord::new(Timestamp::from_unix_seconds(1)));
         assert_eq!((format, read.proof_key().is_some()), (1, false));
+    }
+
+    #[test]
+    fn what_the_server_said_beside_the_tokens_comes_back() {
+        let further =
+            FurtherParameters::new([("instance_url", "https://acme.my.salesforce.com"), ("id", "7")]);
+        for record in [bound(), GrantRecord::new(Timestamp::from_unix_seconds(1))] {
+            let renewal = Zeroizing::new(b"a state".to_vec());
+            let record = record.with_renewal(renewal).with_further(further.clone());
+            let shown = format!("{record:?}");
+            assert!(shown.contains("instance_url") && !shown.contains("salesforce.com"), "{shown}");
+            let keys = (record.proof_key().is_some(), record.access_tokens().len());
+            let (format, read) = through_bytes(record.clone());
+            assert_eq!((format, read.further(), read.renewal()), (3, &further, &b"a state"[..]));
+            assert_eq!((read.proof_key().is_some(), read.access_tokens().len()), keys);
+            // Cut off it is refused, and not taken for one without.
+            let bytes = Kept::Content(record).encode();
+            for length in 0..bytes.as_bytes().len() {
+                assert!(Kept::<GrantRecord>::decode(&bytes.as_bytes()[..length]).is_err(), "{length}");
+            }
+            // Gone again it is as older versions read it.
+            assert!(through_bytes(read.with_further(FurtherParameters::default())).0 < 3);
+        }
+    }
+
+    #[test]
+    fn a_grant_of_a_newer_format_is_refused_and_said_to_be_newer() {
+        let bytes = Kept::Content(bound()).encode();
+        let mut newer = bytes.as_bytes().to_vec();
+        newer[1] = 4;
+        let refused = Kept::<GrantRecord>::decode(&newer).unwrap_err();
+        assert!(matches!(refused, RefusedRecord::NewerFormat { format: 4 }), "{refused:?}");
     }
 
     #[test]

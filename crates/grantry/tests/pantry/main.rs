@@ -9,5 +9,7 @@ mod configured;
 #[cfg(feature = "authorization-code")]
 mod consenting;
 mod fixture;
+#[cfg(feature = "authorization-code")]
+mod keeping;
 mod opening;
 mod using;
