@@ -25,6 +25,7 @@
 
 mod binding;
 mod clock;
+mod contained_observer;
 mod diagnosis;
 mod error;
 mod event;
@@ -42,6 +43,7 @@ mod token_set;
 
 pub use binding::{Binding, ProofRequest, Prover, Thumbprint};
 pub use clock::{Clock, CoarseReading, Entropy, Instant, StoreTime, Timestamp};
+pub use contained_observer::ContainedObserver;
 pub use diagnosis::{Diagnosis, Party, Retry};
 pub use error::{Error, ErrorKind, Stage};
 pub use event::{Event, NoObserver, Observer};

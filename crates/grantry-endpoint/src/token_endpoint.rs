@@ -104,7 +104,7 @@ impl TokenEndpoint {
 
     /// Who is told what happens.
     pub fn observer(&self) -> &Arc<dyn Observer> {
-        &self.0.observer
+        self.0.observer.as_inner()
     }
 
     /// Where random bytes come from.
