@@ -112,7 +112,7 @@ pub use dpop::{Dpop, DpopKey, DpopProvers};
 pub use grantry_core::FurtherParameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
-pub use id_token::{ExpectedIdToken, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier};
+pub use id_token::{ExpectedIdToken, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier, OriginalLogin};
 pub use introspection::{ActiveToken, IntrospectionEndpoint};
 pub use issued_token::IssuedToken;
 pub use keeper::{KeepError, Keeper, Kept};

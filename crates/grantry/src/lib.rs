@@ -98,7 +98,7 @@ pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
     ActiveToken, Answer, Client, ClientAuthentication, Discovered, DiscoveredResource, Discovery, Dpop,
     DpopKey, DpopProvers, ExpectedIdToken, FurtherParameters, IdToken, IdTokenClaims, IdTokenFlaw,
-    IdTokenVerifier, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, PushedAuthorizationRequest,
+    IdTokenVerifier, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, OriginalLogin, PushedAuthorizationRequest,
     Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
     ResourceDiscovery, RevocationEndpoint, ServerKeys, TokenEndpoint, TokenEndpointBuilder, TokenRequest,
     Transport, TransportCause, TransportFailure, UserInfo, UserInfoEndpoint, VerificationUri,
