@@ -114,6 +114,29 @@ async fn what_was_said_stays_while_an_answer_is_lost_or_the_grant_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_home_late_takes_nothing_newer_away() {
+    let world = World::new(GRACE).await;
+    let (one, two) = (world.keeping("one").await, world.keeping("two").await);
+    world.say(&[("id", "early")]);
+    let call = one.grant.obtain(Attempt::first());
+    let cut = async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        one.link.cut();
+    };
+    let (set, ()) = tokio::join!(call, cut);
+    set.expect("the lifeboat suffices");
+    // Its lease ends, and the other one redeems the same token within the window.
+    world.say(&[("id", "late")]);
+    two.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!((world.requests(), kept(&two).await), (2, pairs(&[("id", "late")])));
+    one.link.mend();
+    world.pass(Duration::from_secs(20)).await;
+    let health = two.grant.health().await.unwrap().unwrap();
+    assert!(health.history.iter().any(|entry| entry.by.as_str() == "one"), "it came home: {health:?}");
+    assert_eq!((world.requests(), kept(&two).await), (2, pairs(&[("id", "late")])));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_talks_without_end_does_not_make_the_record_grow() {
     let world = World::new(STRICT).await;
     let process = world.keeping("one").await;
