@@ -27,7 +27,8 @@ pub struct Granted {
     /// The ID token itself, where it was checked: a hint for later requests to this server (`id_token_hint`). It proves
     /// nothing to anybody else.
     pub id_token: Option<IdToken>,
-    /// What else the answer said and the server's facts say to keep, such as `instance_url`.
+    /// What else the answer said and the server's facts say to keep, such as `instance_url`; the token set has it too, for
+    /// whoever keeps that.
     pub further: FurtherParameters,
 }
 

@@ -25,9 +25,11 @@
 
 mod binding;
 mod clock;
+mod contained_observer;
 mod diagnosis;
 mod error;
 mod event;
+mod further_parameters;
 mod grant;
 mod key;
 pub mod presenting;
@@ -41,9 +43,11 @@ mod token_set;
 
 pub use binding::{Binding, ProofRequest, Prover, Thumbprint};
 pub use clock::{Clock, CoarseReading, Entropy, Instant, StoreTime, Timestamp};
+pub use contained_observer::ContainedObserver;
 pub use diagnosis::{Diagnosis, Party, Retry};
 pub use error::{Error, ErrorKind, Stage};
 pub use event::{Event, NoObserver, Observer};
+pub use further_parameters::FurtherParameters;
 pub use grant::{Attempt, Consumed, Failure, Grant};
 pub use key::{AccountId, GrantKey, GrantKeyRef, InvalidName, ServiceName, TenantId};
 pub use presenting::Origin;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{AccessToken, Binding, Instant, RefreshToken, Scope, Token};
+use crate::{AccessToken, Binding, FurtherParameters, Instant, RefreshToken, Scope, Token};
 
 /// An access token that cannot be presented: not token68 (RFC 6750 section 2.1), or empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +34,7 @@ pub struct TokenSet {
     refresh_token: Option<RefreshToken>,
     renew_at: Option<Instant>,
     generation: u64,
+    further: FurtherParameters,
 }
 
 impl TokenSet {
@@ -49,13 +50,21 @@ impl TokenSet {
             refresh_token: None,
             renew_at: None,
             generation: 0,
+            further: FurtherParameters::default(),
         }
     }
 
     /// A token set that holds nothing besides its token: what a source knows of a grant that keeps nothing for
     /// the next renewal.
     pub fn from_token(token: Token) -> Self {
-        Self { token, obtained: Instant::ZERO, refresh_token: None, renew_at: None, generation: 0 }
+        Self {
+            token,
+            obtained: Instant::ZERO,
+            refresh_token: None,
+            renew_at: None,
+            generation: 0,
+            further: FurtherParameters::default(),
+        }
     }
 
     /// What callers get.
@@ -82,6 +91,11 @@ impl TokenSet {
     pub fn generation(&self) -> u64 {
         self.generation
     }
+
+    /// What else the answer said and the server's facts say to keep; what a store keeps with the grant.
+    pub fn further(&self) -> &FurtherParameters {
+        &self.further
+    }
 }
 
 impl fmt::Debug for TokenSet {
@@ -92,6 +106,7 @@ impl fmt::Debug for TokenSet {
             .field("refresh_token", &self.refresh_token)
             .field("renew_at", &self.renew_at)
             .field("generation", &self.generation)
+            .field("further", &self.further)
             .finish()
     }
 }
@@ -108,6 +123,7 @@ pub struct TokenSetBuilder {
     refresh_token: Option<RefreshToken>,
     renew_at: Option<Instant>,
     generation: u64,
+    further: FurtherParameters,
 }
 
 impl TokenSetBuilder {
@@ -147,6 +163,12 @@ impl TokenSetBuilder {
         self
     }
 
+    /// What else the answer said and the server's facts say to keep.
+    pub fn further(mut self, further: FurtherParameters) -> Self {
+        self.further = further;
+        self
+    }
+
     /// Checks the access token and builds its header value.
     ///
     /// # Errors
@@ -163,6 +185,7 @@ impl TokenSetBuilder {
             refresh_token: self.refresh_token,
             renew_at: self.renew_at,
             generation: self.generation,
+            further: self.further,
         })
     }
 }

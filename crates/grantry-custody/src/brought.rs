@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use grantry_core::{AccessToken, Binding, PrivateKey, RefreshToken, Scope, StoreTime, Thumbprint};
+use grantry_core::{
+    AccessToken, Binding, FurtherParameters, PrivateKey, RefreshToken, Scope, StoreTime, Thumbprint,
+};
 use grantry_vault::{FieldReader, FieldWriter, Fingerprint, LineageId, StoredBinding};
 use zeroize::Zeroizing;
 
@@ -18,6 +20,9 @@ pub(crate) struct Brought {
     pub(crate) obtained: StoreTime,
     /// `None` where there is none that could be used.
     pub(crate) access: Option<BroughtAccess>,
+    /// What the server said beside them. It is not in the bytes: nothing that renews the grant depends on it, the record still
+    /// has what was said before, and the next answer says it again.
+    pub(crate) further: FurtherParameters,
 }
 
 /// The access token of an answer.
@@ -91,7 +96,8 @@ impl Brought {
         let proceeds = Proceeds { lineage, attempt, epoch, parent, successor, usable };
         let obtained = from.store_time()?;
         let access = from.option(BroughtAccess::decode)?;
-        from.is_at_end().then_some(Self { proceeds, refresh_token, obtained, access })
+        let further = FurtherParameters::default();
+        from.is_at_end().then_some(Self { proceeds, refresh_token, obtained, access, further })
     }
 }
 
@@ -151,6 +157,7 @@ mod tests {
             refresh_token: Some(successor),
             obtained: StoreTime::from_nanos(4),
             access,
+            further: FurtherParameters::default(),
         }
     }
 

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use grantry_core::{
-    Clock, Entropy, Error, Event, Grant, GrantKey, NoObserver, Observer, SystemClock, SystemEntropy,
+    Clock, ContainedObserver, Entropy, Error, Event, Grant, GrantKey, NoObserver, Observer, SystemClock,
+    SystemEntropy,
 };
 use grantry_endpoint::DpopProvers;
 use grantry_vault::access::Principal;
@@ -46,7 +46,7 @@ pub(crate) struct Shared {
     pub(crate) lifeboat: Arc<dyn Lifeboat>,
     pub(crate) clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    observer: Arc<dyn Observer>,
+    observer: ContainedObserver,
     release: Release,
     /// The name of this process in histories.
     pub(crate) process: ProcessName,
@@ -152,7 +152,7 @@ impl CustodyBuilder {
             lifeboat: self.lifeboat,
             clock: self.clock,
             entropy: self.entropy,
-            observer: self.observer,
+            observer: ContainedObserver::new(self.observer),
             release: self.release,
             process,
             services: Services::default(),
@@ -182,13 +182,10 @@ impl Shared {
         self.release == Release::AboardSuffices
     }
 
-    /// Counts what happened, and tells the observer. Its panic must not reach an attempt that has a token in its hands.
+    /// Counts what happened, and tells the observer.
     pub(crate) fn tell(&self, event: &Event) {
         counting::happened(event);
-        let told = std::panic::catch_unwind(AssertUnwindSafe(|| self.observer.on(event)));
-        if told.is_err() {
-            tracing::error!(event = event.name(), "an observer panicked");
-        }
+        self.observer.on(event);
     }
 
     /// Between half of a time and the whole.

@@ -25,8 +25,8 @@ use crate::voyage::Voyage;
 /// A grant whose tokens are kept in a vault: it wraps the grant that redeems them.
 ///
 /// Each [`obtain`](Grant::obtain) sends at most one token request, and none where another replica has brought a newer
-/// token already, or is about to. What it returns holds no refresh token. Whoever asks may go away: what was sent is
-/// brought home all the same.
+/// token already, or is about to. What it returns holds no refresh token; what the server said beside the tokens is in the
+/// record ([`GrantHealth::further`](crate::GrantHealth)). Whoever asks may go away: what was sent is brought home all the same.
 ///
 /// The wrapped grant is handed the refresh token by [`Attempt::redeeming`]; without one (a client's own grant) it is asked
 /// plainly, and what it brings is shared by all replicas.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::{Error, ErrorKind, GrantKey, StoreTime, Timestamp};
+use grantry_core::{Error, ErrorKind, FurtherParameters, GrantKey, StoreTime, Timestamp};
 use grantry_vault::{GrantState, GrantView, Stored, TenantVault};
 
 use crate::custody::Shared;
@@ -41,6 +41,9 @@ pub struct GrantHealth {
     pub absolute_limit: Option<Timestamp>,
     /// How much it was used.
     pub usage: Usage,
+    /// What the server said beside the tokens, such as `instance_url`, as far as its facts say to keep it: at the consent, and
+    /// since then where a renewal's answer said it anew. It is the server's word and nobody has checked it.
+    pub further: FurtherParameters,
     /// What happened to it, the oldest first.
     pub history: Vec<HistoryEntry>,
 }
@@ -203,6 +206,7 @@ impl Shared {
             idle_limit: lifetimes.idle.map(|limit| last_good.after(limit)),
             absolute_limit: lifetimes.absolute.map(|limit| view.consented.after(limit)),
             usage: chronicle.usage.and(pending),
+            further: view.further.clone(),
             last_renewal,
             history,
         }
@@ -255,6 +259,7 @@ pub(crate) fn unreadable(key: GrantKey, wall: Timestamp) -> GrantHealth {
         idle_limit: None,
         absolute_limit: None,
         usage: Usage::default(),
+        further: FurtherParameters::default(),
         history: Vec::new(),
     }
 }

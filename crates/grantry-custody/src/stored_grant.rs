@@ -94,7 +94,7 @@ impl StoredGrant {
             proof_key: self.stored.proof_key().cloned(),
         });
         let obtained = kept.map_or(self.stored.version.read_at(), |kept| kept.obtained);
-        Some(Brought { proceeds, refresh_token, obtained, access })
+        Some(Brought { proceeds, refresh_token, obtained, access, further: self.stored.further().clone() })
     }
 
     fn binding(&self, kept: StoredBinding, provers: &Provers<'_>) -> Option<Binding> {
@@ -163,6 +163,10 @@ impl StoredGrant {
                 kept = kept.expiring(expires);
             }
             record = record.with_access_token(kept);
+        }
+        // What an answer leaves out is as it was.
+        if let Some(brought) = brought.filter(|_| change.access) {
+            record = record.with_further(brought.further.over(self.stored.further()));
         }
         Ok(with_standing_and(record, standing, chronicle))
     }

@@ -13,7 +13,8 @@ pub struct DeviceGranted {
     pub requested: Scope,
     /// The ID token, which **nobody has validated**: it says nothing yet of who the person is.
     pub id_token: Option<IdToken>,
-    /// What else the answer said and the server's facts say to keep.
+    /// What else the answer said and the server's facts say to keep; the token set has it too, for
+    /// whoever keeps that.
     pub further: FurtherParameters,
 }
 

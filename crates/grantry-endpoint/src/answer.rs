@@ -4,6 +4,7 @@
 //! 5xx, 429 and 503 are the server's word that it was not used; whatever else is no usable answer leaves it unknown.
 
 mod codes;
+mod further;
 mod granted;
 mod members;
 mod refusal;
@@ -23,7 +24,7 @@ pub(crate) use retry_after::retry_after;
 pub(crate) use salvage::salvage;
 pub(crate) use seconds::seconds;
 
-use crate::{Answer, FurtherParameters};
+use crate::Answer;
 
 /// What a token endpoint answered. A refusal comes with the refresh token that the answer holds beside it.
 pub(crate) fn read(
@@ -63,7 +64,7 @@ fn understand(
     let unusable = |fact: &'static str| Refusal::unknown(ErrorKind::InvalidAnswer, fact);
     let granted =
         Granted::from_members(&members.map_err(unusable)?, server, wanted, proved).map_err(unusable)?;
-    let further = FurtherParameters::read(answer.expose_body(), server.kept_parameters());
+    let further = further::further_parameters(answer.expose_body(), server.kept_parameters());
     Ok(Granted { further, ..granted })
 }
 

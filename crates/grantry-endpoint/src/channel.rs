@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use grantry_core::presenting::proof_nonce;
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, Clock, Diagnosis, Entropy, Error, ErrorKind, Event, Instant,
-    Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
+    AssertionAudience, AuthorizationServer, Clock, ContainedObserver, Diagnosis, Entropy, Error, ErrorKind,
+    Event, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -29,7 +29,7 @@ pub(crate) struct Channel {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) observer: ContainedObserver,
     pub(crate) server_clock: Arc<ServerClock>,
     /// What access tokens are bound to, if they are bound to a certificate.
     pub(crate) certificate: Option<Thumbprint>,
@@ -170,7 +170,7 @@ impl Channel {
     /// Tells the observer.
     pub(crate) fn tell(&self, news: impl IntoIterator<Item = Event>) {
         for event in news {
-            quietly(|| self.observer.on(&event));
+            self.observer.on(&event);
         }
     }
 

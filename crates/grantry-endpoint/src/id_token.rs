@@ -2,6 +2,7 @@
 
 mod claims;
 mod flaw;
+mod original_login;
 mod rules;
 mod verifier;
 
@@ -12,6 +13,7 @@ use zeroize::Zeroizing;
 pub use claims::IdTokenClaims;
 pub(crate) use claims::{is_verified, text};
 pub use flaw::IdTokenFlaw;
+pub use original_login::OriginalLogin;
 pub use verifier::{ExpectedIdToken, IdTokenVerifier};
 
 /// An ID token as the server sent it. **Nobody has validated it**: neither its signature nor one of its claims

@@ -80,7 +80,6 @@ mod discovery;
 mod dpop;
 mod failure;
 mod form;
-mod further_parameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod http_transport;
 mod id_token;
@@ -110,10 +109,10 @@ pub use device_authorization_request::DeviceAuthorizationRequest;
 pub use device_codes::{DeviceCodes, VerificationUri};
 pub use discovery::{Discovered, Discovery};
 pub use dpop::{Dpop, DpopKey, DpopProvers};
-pub use further_parameters::FurtherParameters;
+pub use grantry_core::FurtherParameters;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use http_transport::{HttpTransport, HttpTransportBuilder};
-pub use id_token::{ExpectedIdToken, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier};
+pub use id_token::{ExpectedIdToken, IdToken, IdTokenClaims, IdTokenFlaw, IdTokenVerifier, OriginalLogin};
 pub use introspection::{ActiveToken, IntrospectionEndpoint};
 pub use issued_token::IssuedToken;
 pub use keeper::{KeepError, Keeper, Kept};

@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantry_core::{
-    Attempt, Consumed, Diagnosis, Error, ErrorKind, Failure, Grant, GrantKey, Party, RefreshToken, Retry,
-    Scope, Stage, TokenSet,
+    AccessToken, Attempt, Consumed, Diagnosis, Error, ErrorKind, Failure, Grant, GrantKey, Party,
+    RefreshToken, Retry, Scope, Stage, TokenSet,
 };
 use tokio::sync::Mutex;
 
 pub use builder::RefreshTokenGrantBuilder;
 
-use crate::{DpopKey, Keeper, TokenEndpoint, TokenRequest};
+use crate::{
+    DpopKey, ExpectedIdToken, IdToken, IdTokenVerifier, Keeper, OriginalLogin, TokenEndpoint, TokenRequest,
+};
 use held::Held;
 
 /// Renews with a refresh token that it holds itself, and has each new one kept before anybody sees what came
@@ -50,6 +52,8 @@ pub struct RefreshTokenGrant {
     resources: Vec<String>,
     key: Option<GrantKey>,
     dpop_key: Option<DpopKey>,
+    /// What ID tokens are held against, where they are.
+    login: Option<(IdTokenVerifier, OriginalLogin)>,
     /// Held for the whole of an attempt: a refresh token is never redeemed twice at once.
     held: Mutex<Held>,
 }
@@ -109,22 +113,36 @@ impl RefreshTokenGrant {
         }
     }
 
-    /// A token set is at hand, perhaps with a new refresh token.
-    async fn succeed(&self, held: &mut Held, set: TokenSet) -> Result<TokenSet, Failure> {
+    /// A token set is at hand, perhaps with a new refresh token, which is kept before anything else.
+    async fn succeed(
+        &self,
+        held: &mut Held,
+        set: TokenSet,
+        id_token: Option<IdToken>,
+    ) -> Result<TokenSet, Failure> {
         if held.granted.is_empty() && self.narrowed.is_none() {
             held.granted = set.token().scope().clone();
         }
-        if !held.succeed(&set) {
-            return Ok(set);
+        let unchecked = self.login.as_ref().zip(id_token);
+        let changed = held.succeed(&set);
+        if unchecked.is_some() {
+            held.take_back();
         }
-        match self.keep(held).await {
-            Ok(()) => {
-                held.publish();
-                Ok(set)
+        if changed {
+            if let Err(error) = self.keep(held).await {
+                // The live credential is in memory, and nowhere else yet.
+                return Err(Failure::unknown(error).with_salvaged(Some(held.current().clone())));
             }
-            // The live credential is in memory, and nowhere else yet.
-            Err(error) => Err(Failure::unknown(error).with_salvaged(Some(held.current().clone()))),
+            held.publish();
         }
+        if let Some(((verifier, login), id_token)) = unchecked {
+            let access_token = AccessToken::new(set.token().expose());
+            let expected = ExpectedIdToken::new().renewing(login).access_token(access_token);
+            // What is redeemed next is known, kept, and not spent.
+            verifier.verify(&id_token, &expected).await.map_err(Failure::not_consumed)?;
+            held.show(&set);
+        }
+        Ok(set)
     }
 
     async fn fail(&self, held: &mut Held, failure: Failure) -> Failure {
@@ -161,7 +179,7 @@ impl Grant for RefreshTokenGrant {
         }
         let (result, news) = self.endpoint.ask(self.request(held), attempt).await;
         let result = match result {
-            Ok(redeemed) => self.succeed(held, redeemed.token_set).await,
+            Ok(redeemed) => self.succeed(held, redeemed.token_set, redeemed.id_token).await,
             Err(failure) => Err(self.fail(held, failure).await),
         };
         // Only now: what came is held, and kept.

@@ -54,7 +54,8 @@ pub struct Redeemed {
     /// What the access token is, where the answer of a token exchange says so (RFC 8693 section 2.2.1), such as
     /// `urn:ietf:params:oauth:token-type:access_token`: at most 256 visible characters of ASCII.
     pub issued_token_type: Option<String>,
-    /// What else the answer said and the server's facts say to keep, such as `instance_url`.
+    /// What else the answer said and the server's facts say to keep, such as `instance_url`; the token set has it too, for
+    /// whoever keeps that.
     pub further: FurtherParameters,
 }
 
@@ -103,7 +104,7 @@ impl TokenEndpoint {
 
     /// Who is told what happens.
     pub fn observer(&self) -> &Arc<dyn Observer> {
-        &self.0.observer
+        self.0.observer.as_inner()
     }
 
     /// Where random bytes come from.
@@ -210,7 +211,7 @@ impl TokenEndpoint {
         let Asked { result, mut news } = self.exchange(&request, attempt, Wanted::AccessToken).await;
         let result = result.and_then(|(mut granted, exchange)| {
             let (id_token, issued_token_type) = (granted.id_token.take(), granted.issued_token_type.take());
-            let further = std::mem::take(&mut granted.further);
+            let further = granted.further.clone();
             let token_set = self.token_set(granted, &request, &exchange, attempt, &mut news)?;
             Ok(Redeemed { token_set, id_token, issued_token_type, further })
         });
@@ -296,7 +297,8 @@ impl TokenEndpoint {
         let asked =
             if request.scope.is_empty() { request.assumed_scope.as_ref() } else { Some(&request.scope) };
         let changed = asked.filter(|asked| **asked != scope && !asked.is_empty()).cloned();
-        let mut set = TokenSet::builder(granted.access_token, sent).scope(scope.clone());
+        let mut set =
+            TokenSet::builder(granted.access_token, sent).scope(scope.clone()).further(granted.further);
         match self.key_of(request) {
             Some(key) if granted.bound => {
                 set = set.binding(Binding::Proof(self.0.provers.prover(key.clone())))

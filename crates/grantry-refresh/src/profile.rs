@@ -1,9 +1,10 @@
 //! What many sources have in common.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use grantry_core::{Clock, Entropy, Event, NoObserver, Observer, SystemClock, SystemEntropy};
+use grantry_core::{
+    Clock, ContainedObserver, Entropy, Event, NoObserver, Observer, SystemClock, SystemEntropy,
+};
 
 use crate::lane::Lane;
 use crate::registration::Registration;
@@ -30,7 +31,7 @@ pub struct Profile {
     pub(crate) policy: RefreshPolicy,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) observer: ContainedObserver,
     pub(crate) scheduler: Scheduler,
     pub(crate) lane: Arc<Lane>,
     pub(crate) registration: Registration,
@@ -59,7 +60,7 @@ impl Profile {
 
     /// Who is told what happens to its sources.
     pub fn observer(&self) -> &Arc<dyn Observer> {
-        &self.observer
+        self.observer.as_inner()
     }
 
     /// The scheduler that renews them.
@@ -98,7 +99,7 @@ impl ProfileBuilder {
             policy: self.policy,
             clock: self.scheduler.clock(),
             entropy: self.scheduler.entropy(),
-            observer: self.observer,
+            observer: ContainedObserver::new(self.observer),
             lane: self.scheduler.lane(&self.token_endpoint),
             registration: Registration::new(format!("{} at {}", self.client, self.token_endpoint)),
             scheduler: self.scheduler,
@@ -107,12 +108,9 @@ impl ProfileBuilder {
 }
 
 impl Profile {
-    /// Tells the observer. A panic of its own is its own matter: no renewal ends by it.
+    /// Tells the observer.
     pub(crate) fn tell(&self, event: &Event) {
-        let told = std::panic::catch_unwind(AssertUnwindSafe(|| self.observer.on(event)));
-        if told.is_err() {
-            tracing::error!(event = event.name(), "an observer panicked");
-        }
+        self.observer.on(event);
     }
 }
 

@@ -7,7 +7,8 @@ use grantry_vault::{GrantRecord, RecordVersion, StoredAccessToken, TenantVault};
 /// its mind.
 const ATTEMPTS: usize = 1_000;
 
-/// Keeps a token set as the grant of this service and account, in place of an earlier one, with what it is bound to.
+/// Keeps a token set as the grant of this service and account, in place of an earlier one, with what it is bound to and what
+/// the server said beside it.
 ///
 /// # Errors
 /// Of the vault. Nothing was kept then.
@@ -31,7 +32,10 @@ pub(crate) async fn keep_token_set(
     if let Some(expires) = token.expires() {
         kept = kept.expiring(store.after(expires.since(now)));
     }
-    let mut record = GrantRecord::new(wall).with_key_of(token.binding()).with_access_token(kept);
+    let mut record = GrantRecord::new(wall)
+        .with_key_of(token.binding())
+        .with_access_token(kept)
+        .with_further(tokens.further().clone());
     if let Some(refresh_token) = tokens.refresh_token() {
         record = record.with_refresh_token(refresh_token.clone(), wall);
     }

@@ -11,7 +11,9 @@ use grantry_authorization_code::{
 };
 use grantry_core::presenting::Challenges;
 use grantry_core::{AccessToken, Clock, Error, ErrorKind, Scope, Stage, SystemClock};
-use grantry_endpoint::{ExpectedIdToken, IdTokenFlaw, IdTokenVerifier, TokenEndpoint, UserInfoEndpoint};
+use grantry_endpoint::{
+    ExpectedIdToken, IdTokenFlaw, IdTokenVerifier, OriginalLogin, TokenEndpoint, UserInfoEndpoint,
+};
 use grantry_jose::{Algorithm, SigningKey, sign_jwt};
 use zeroize::Zeroizing;
 
@@ -143,7 +145,10 @@ async fn logged_in(to: &Printed) {
             }
         }
     }
-    let expected = ExpectedIdToken::new().nonce(CANARY).access_token(AccessToken::new(CANARY));
+    let login = OriginalLogin::new(CANARY).nonce(CANARY).audience([CANARY]);
+    to.print("grantry_endpoint::OriginalLogin", &login);
+    let expected =
+        ExpectedIdToken::new().nonce(CANARY).access_token(AccessToken::new(CANARY)).renewing(&login);
     to.print("grantry_endpoint::ExpectedIdToken", &expected);
 }
 

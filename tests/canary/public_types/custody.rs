@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use grantry_core::{
-    AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Failure, Grant, GrantKey, RefreshToken,
-    Stage, SystemClock, SystemEntropy, TokenSet,
+    AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Failure, FurtherParameters, Grant, GrantKey,
+    RefreshToken, Stage, SystemClock, SystemEntropy, TokenSet,
 };
 use grantry_custody::{
     Adopted, AdoptedId, Cargo, Custody, FolderLifeboat, GrantHealth, Happened, HealthState, Lifeboat,
@@ -32,6 +32,7 @@ impl Grant for BringsOnce {
         if self.asked.fetch_add(1, Ordering::Relaxed) == 0 {
             let now = SystemClock::new().now();
             let set = TokenSet::builder(AccessToken::new(CANARY), now);
+            let set = set.further(FurtherParameters::new([("instance_url", CANARY)]));
             return Ok(set.refresh_token(RefreshToken::new(format!("{CANARY}.next"))).build().unwrap());
         }
         if self.then_in_doubt {
@@ -118,6 +119,7 @@ async fn grants(printed: &Printed, custody: &Custody, acme: &TenantVault) {
     printed.shown.failure(&grant.obtain(Attempt::replace(&set)).await.unwrap_err());
     let health: GrantHealth = grant.health().await.unwrap().unwrap();
     assert_eq!(health.state, HealthState::PersonNeeded, "{health:?}");
+    assert_eq!(health.further.text("instance_url"), Some(CANARY));
     print.the("GrantHealth", &health);
     print.the("HealthState", &health.state);
     print.the("Usage", &health.usage);

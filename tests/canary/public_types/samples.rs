@@ -8,11 +8,11 @@ use grantry_client_credentials::ClientCredentials;
 use grantry_core::presenting::{self, AllowedOrigins, Challenges, StepUp, Tried};
 use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, Binding,
-    ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, Diagnosis, Error, ErrorAlias,
-    ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, Instant, Learned, Lifetime, NoObserver, Origin,
-    Party, Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry, Rotation, Scope, SecretHeader,
-    ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp,
-    TokenSet,
+    ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, ContainedObserver, Diagnosis, Error,
+    ErrorAlias, ErrorCause, ErrorKind, Event, Failure, FurtherParameters, Grant, GrantKey, Instant, Learned,
+    Lifetime, NoObserver, Origin, Party, Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry,
+    Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target,
+    TenantId, Thumbprint, Timestamp, TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
@@ -98,6 +98,10 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::Retry", &Retry::Never);
     to.print("grantry_core::Event", &Event::rejected(key()));
     to.print("grantry_core::NoObserver", &NoObserver);
+    to.print("grantry_core::ContainedObserver", &ContainedObserver::new(Arc::new(NoObserver)));
+    let further = FurtherParameters::new([("instance_url", CANARY)]);
+    assert_eq!(further.text("instance_url"), Some(CANARY));
+    to.print("grantry_core::FurtherParameters", &further);
     to.print("grantry_core::Binding", &Binding::Proof(Arc::new(Unproven)));
     to.print("grantry_core::Thumbprint", &Thumbprint([7; 32]));
     let (access, origin) = (AccessToken::new(CANARY), Origin::parse("https://api.example.com").unwrap());

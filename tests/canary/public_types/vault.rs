@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use grantry_core::{
-    AccessToken, Clock, Error, ErrorKind, GrantKey, PrivateKey, RefreshToken, Scope, StoreTime, SystemClock,
-    SystemEntropy, Target, TenantId, Timestamp,
+    AccessToken, Clock, Error, ErrorKind, FurtherParameters, GrantKey, PrivateKey, RefreshToken, Scope,
+    StoreTime, SystemClock, SystemEntropy, Target, TenantId, Timestamp,
 };
 use grantry_vault::access::{
     AccessPolicy, AccountPattern, Binding, Object, Permission, Principal, PrincipalPattern, Reach, Role,
@@ -61,6 +61,7 @@ pub(super) fn grant() -> GrantRecord {
         .with_alternates([RefreshToken::new(CANARY)])
         .with_access_token(token)
         .with_proof_key(PrivateKey::new(CANARY))
+        .with_further(FurtherParameters::new([("instance_url", CANARY)]))
         .with_renewal(Zeroizing::new(CANARY.as_bytes().to_vec()))
 }
 

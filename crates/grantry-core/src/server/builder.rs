@@ -278,8 +278,8 @@ impl AuthorizationServerBuilder {
         self
     }
 
-    /// Further parameters of a token answer (RFC 6749 section 5.1) that are handed on, such as `instance_url`; all
-    /// others are passed over. None of them may be one that holds a token.
+    /// Further parameters of a token answer (RFC 6749 section 5.1) that are handed on and kept with a stored grant,
+    /// such as `instance_url`; all others are passed over. None of them may be one that holds a token.
     pub fn kept_parameters<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.kept_parameters = names.into_iter().map(Into::into).collect();
         self

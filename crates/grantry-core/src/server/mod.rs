@@ -223,7 +223,7 @@ impl AuthorizationServer {
         &self.facts.authorization_parameters
     }
 
-    /// Further parameters of a token answer that are handed on.
+    /// Further parameters of a token answer that are handed on, and kept with a stored grant.
     pub fn kept_parameters(&self) -> &[String] {
         &self.facts.kept_parameters
     }

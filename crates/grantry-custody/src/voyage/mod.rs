@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use grantry_core::{
-    Attempt, Consumed, Error, ErrorKind, Event as News, Failure, Instant, RefreshToken, Stage, Timestamp,
-    TokenSet,
+    Attempt, Consumed, Error, ErrorKind, Event as News, Failure, FurtherParameters, Instant, RefreshToken,
+    Stage, Timestamp, TokenSet,
 };
 use grantry_vault::audit::Outcome as Audited;
 use grantry_vault::{Fingerprint, Renewing};
@@ -293,6 +293,7 @@ impl Voyage {
                 binding,
                 proof_key,
             }),
+            further: set.further().clone(),
         };
         let proceeds: Proceeds = brought.proceeds;
         self.brought = Some(brought);
@@ -328,7 +329,9 @@ impl Voyage {
         intent.token?;
         let proceeds = Brought::proceeds(stored.stored.version.lineage(), &intent, Some(&found), false);
         let obtained = stored.store_time(self.grant.custody.clock.now());
-        self.brought = Some(Brought { proceeds, refresh_token: Some(found), obtained, access: None });
+        let further = FurtherParameters::default();
+        self.brought =
+            Some(Brought { proceeds, refresh_token: Some(found), obtained, access: None, further });
         Some(Event::Brought(proceeds))
     }
 

@@ -5,6 +5,7 @@
 mod bound;
 mod faults;
 mod fixture;
+mod further;
 mod healths;
 mod histories;
 mod moving;

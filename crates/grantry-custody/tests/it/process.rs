@@ -52,6 +52,10 @@ impl Link {
         self.cut.store(true, Ordering::Relaxed);
     }
 
+    pub(crate) fn mend(&self) {
+        self.cut.store(false, Ordering::Relaxed);
+    }
+
     async fn pass<T>(&self, call: impl Future<Output = Result<T, VaultError>>) -> Result<T, VaultError> {
         tokio::task::yield_now().await;
         if self.cut.load(Ordering::Relaxed) {

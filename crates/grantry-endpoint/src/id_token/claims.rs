@@ -5,6 +5,7 @@ use std::fmt;
 use grantry_core::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 /// Who logged in: the claims of an ID token that was checked whole (OpenID Connect Core sections 2 and 3.1.3.7).
 ///
@@ -21,6 +22,8 @@ pub struct IdTokenClaims {
     pub(super) issued: Timestamp,
     pub(super) expires: Timestamp,
     pub(super) authenticated: Option<Timestamp>,
+    /// For the tokens of renewals, and for nobody else.
+    pub(super) nonce: Option<Zeroizing<String>>,
     pub(super) all: Map<String, Value>,
 }
 

@@ -34,6 +34,15 @@ pub enum IdTokenFlaw {
     /// `aud` holds several, and `azp` is missing.
     #[error("it is for several, and does not say to whom it was issued (azp)")]
     PartyMissing,
+    /// `sub` is not that of the login that the grant began with.
+    #[error("it is of another person than the login that the grant began with (sub)")]
+    OtherSubject,
+    /// `aud` or `azp` is not that of the login that the grant began with.
+    #[error("it is for others than at the login that the grant began with (aud, azp)")]
+    ChangedAudience,
+    /// `auth_time` is not that of the login that the grant began with.
+    #[error("it is of another login than the one that the grant began with (auth_time)")]
+    OtherAuthentication,
     /// `exp` is past.
     #[error("it has expired (exp)")]
     Expired,
@@ -88,6 +97,14 @@ impl IdTokenFlaw {
                 Party::Application,
                 "see who else the token is for; where they belong to the application, say so (`trusted_audience`)",
                 &["the server issues tokens for several clients at once"],
+            ),
+            Self::OtherSubject | Self::ChangedAudience | Self::OtherAuthentication => (
+                Party::AuthorizationServer,
+                again,
+                &[
+                    "the server's answer was made for another grant",
+                    "what is stored of the login is that of another account",
+                ],
             ),
             Self::Expired | Self::FromTheFuture => (
                 Party::AuthorizationServer,

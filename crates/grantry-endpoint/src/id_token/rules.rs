@@ -7,8 +7,10 @@ use grantry_jose::{JoseHeader, token_hash};
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-use super::{IdTokenClaims, IdTokenFlaw};
+use super::original_login::Said;
+use super::{IdTokenClaims, IdTokenFlaw, OriginalLogin};
 
 /// The longest subject, in bytes (OpenID Connect Core section 2).
 const LONGEST_SUBJECT: usize = 255;
@@ -23,6 +25,8 @@ pub(super) struct Rules<'a> {
     pub(super) now: Timestamp,
     pub(super) leeway: Duration,
     pub(super) nonce: Option<&'a str>,
+    /// What a renewal has to say again.
+    pub(super) original: Option<&'a OriginalLogin>,
     pub(super) access_token: Option<&'a str>,
     pub(super) max_age: Option<Duration>,
 }
@@ -89,8 +93,20 @@ impl Rules<'_> {
                 return Err(IdTokenFlaw::AuthenticatedTooLongAgo);
             }
         }
-        match (self.nonce, wire.nonce.as_deref()) {
+        if let Some(original) = self.original {
+            original.check(&Said {
+                issuer: &wire.iss,
+                subject: &subject,
+                audience: &audience,
+                authorized_party: wire.azp.as_deref(),
+                authenticated,
+            })?;
+        }
+        let sent = self.nonce.or_else(|| self.original?.sent_nonce());
+        match (sent, wire.nonce.as_deref()) {
             (None, None) => {}
+            // It need not be there again, and nobody may know it any more.
+            (None, Some(_)) | (Some(_), None) if self.original.is_some() && self.nonce.is_none() => {}
             (Some(sent), Some(found)) if same(sent, found) => {}
             (Some(_), None) => return Err(IdTokenFlaw::NonceMissing),
             // One that nobody sent belongs to another authorization.
@@ -103,6 +119,7 @@ impl Rules<'_> {
             return Err(IdTokenFlaw::OtherAccessToken);
         }
         all.remove("nonce");
+        let nonce = wire.nonce.or_else(|| sent.map(str::to_owned)).map(Zeroizing::new);
         Ok(IdTokenClaims {
             issuer: wire.iss,
             subject,
@@ -111,6 +128,7 @@ impl Rules<'_> {
             issued,
             expires,
             authenticated,
+            nonce,
             all,
         })
     }

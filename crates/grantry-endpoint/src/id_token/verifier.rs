@@ -8,7 +8,7 @@ use grantry_core::{AccessToken, Error};
 use grantry_jose::Algorithm;
 
 use super::rules::Rules;
-use crate::{IdToken, IdTokenClaims, ServerKeys, TokenEndpoint};
+use crate::{IdToken, IdTokenClaims, OriginalLogin, ServerKeys, TokenEndpoint};
 
 /// How far the clocks may be apart, beyond what the server's answers tell of its own.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -39,6 +39,7 @@ pub struct IdTokenVerifier {
 #[must_use]
 pub struct ExpectedIdToken<'a> {
     nonce: Option<&'a str>,
+    original: Option<&'a OriginalLogin>,
     access_token: Option<AccessToken>,
     max_age: Option<Duration>,
 }
@@ -52,6 +53,12 @@ impl<'a> ExpectedIdToken<'a> {
     /// The nonce that was sent.
     pub fn nonce(self, nonce: &'a str) -> Self {
         Self { nonce: Some(nonce), ..self }
+    }
+
+    /// The login that the grant began with, for a token that came with a renewal: it has to be of the same person, for the same
+    /// client, of the same moment, and without a nonce or with the same (OpenID Connect Core section 12.2).
+    pub fn renewing(self, original: &'a OriginalLogin) -> Self {
+        Self { original: Some(original), ..self }
     }
 
     /// The access token that came along, whose hash (`at_hash`) has to be right where there is one.
@@ -146,6 +153,7 @@ impl IdTokenVerifier {
             now: self.endpoint.server_time(),
             leeway: self.leeway,
             nonce: expected.nonce,
+            original: expected.original,
             access_token: expected.access_token.as_ref().map(AccessToken::expose),
             max_age: expected.max_age,
         };
@@ -157,6 +165,7 @@ impl fmt::Debug for ExpectedIdToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExpectedIdToken")
             .field("nonce", &self.nonce.is_some())
+            .field("original", &self.original)
             .field("access_token", &self.access_token.is_some())
             .field("max_age", &self.max_age)
             .finish()

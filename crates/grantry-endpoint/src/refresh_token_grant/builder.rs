@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 use super::RefreshTokenGrant;
 use super::held::Held;
 use crate::client::check;
-use crate::{DpopKey, Keeper, TokenEndpoint, check_resource};
+use crate::{DpopKey, IdTokenVerifier, Keeper, OriginalLogin, TokenEndpoint, check_resource};
 
 /// Builds a [`RefreshTokenGrant`].
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct RefreshTokenGrantBuilder {
     resources: Vec<String>,
     key: Option<GrantKey>,
     dpop_key: Option<DpopKey>,
+    login: Option<(IdTokenVerifier, OriginalLogin)>,
 }
 
 impl RefreshTokenGrantBuilder {
@@ -37,6 +38,7 @@ impl RefreshTokenGrantBuilder {
             resources: Vec::new(),
             key: None,
             dpop_key: None,
+            login: None,
         }
     }
 
@@ -78,6 +80,15 @@ impl RefreshTokenGrantBuilder {
         self
     }
 
+    /// Checks the ID token that an answer holds, where it holds one: it has to be right, and of the login that the grant began
+    /// with (OpenID Connect Core section 12.2). The refresh token that came along is kept before, whatever the ID token says;
+    /// the access token of an answer with a wrong one is given to nobody, and not handed to the keeper. Without this, ID tokens
+    /// of renewals are passed over.
+    pub fn login(mut self, verifier: IdTokenVerifier, login: OriginalLogin) -> Self {
+        self.login = Some((verifier, login));
+        self
+    }
+
     /// Checks the refresh tokens, the scopes and the resources.
     ///
     /// # Errors
@@ -112,6 +123,7 @@ impl RefreshTokenGrantBuilder {
             resources: self.resources,
             key: self.key,
             dpop_key: self.dpop_key,
+            login: self.login,
             held: Mutex::new(Held::new(self.refresh_token, self.before, self.granted)),
         })
     }

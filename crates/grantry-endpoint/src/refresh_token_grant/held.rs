@@ -59,6 +59,17 @@ impl Held {
         changed
     }
 
+    /// Nobody gets the newest token set, nor is it kept, before it was checked.
+    pub(super) fn take_back(&mut self) {
+        self.newest = None;
+        self.withheld = false;
+    }
+
+    /// It was checked.
+    pub(super) fn show(&mut self, set: &TokenSet) {
+        self.newest = Some(set.clone());
+    }
+
     /// The keeper has confirmed what came with the newest token set, which may be given out.
     pub(super) fn publish(&mut self) {
         self.withheld = false;

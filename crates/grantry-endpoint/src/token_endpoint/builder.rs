@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, Entropy, Error, Learned,
-    NoObserver, Observer, SystemClock, SystemEntropy, Thumbprint,
+    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Clock, ContainedObserver, Entropy,
+    Error, Learned, NoObserver, Observer, SystemClock, SystemEntropy, Thumbprint,
 };
 
 use super::TokenEndpoint;
@@ -132,7 +132,7 @@ impl TokenEndpointBuilder {
             transport: self.transport,
             clock: self.clock,
             entropy: self.entropy,
-            observer: self.observer,
+            observer: ContainedObserver::new(self.observer),
             server_clock,
             server_keys: OnceLock::new(),
         })))

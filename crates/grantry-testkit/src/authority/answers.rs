@@ -1,5 +1,7 @@
 //! The bodies that the authorization server sends, success and refusal.
 
+use std::collections::BTreeMap;
+
 use grantry_endpoint::Answer;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
@@ -104,6 +106,9 @@ struct TokenAnswer {
     id_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<serde_json::Value>,
+    /// The provider's own.
+    #[serde(flatten)]
+    further: BTreeMap<String, String>,
 }
 
 /// What an exchange brought, in the given style (RFC 8693 section 2.2.1).
@@ -140,6 +145,7 @@ fn write(issued: &Issued, style: &AnswerStyle, issued_token_type: Option<String>
             ScopeForm::Array => Some(scope.tokens().collect::<Vec<_>>().into()),
             ScopeForm::Absent => None,
         },
+        further: style.further.clone(),
     };
     if !style.form_encoded {
         return json(StatusCode::OK, &body);
@@ -160,6 +166,7 @@ fn write(issued: &Issued, style: &AnswerStyle, issued_token_type: Option<String>
             form.append_pair(name, &value);
         }
     }
+    form.extend_pairs(&body.further);
     Answer::new(StatusCode::OK)
         .with_headers(headers("application/x-www-form-urlencoded"))
         .with_body(form.finish())

@@ -1,5 +1,6 @@
 //! How the authorization server decides and how it words its answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grantry_core::{AssertionAudience, Rotation, Scope};
@@ -68,6 +69,7 @@ pub struct AnswerStyle {
     pub(crate) scope: ScopeForm,
     pub(crate) refresh_in: Option<Duration>,
     pub(crate) form_encoded: bool,
+    pub(crate) further: BTreeMap<String, String>,
 }
 
 impl Default for AnswerStyle {
@@ -78,6 +80,7 @@ impl Default for AnswerStyle {
             scope: ScopeForm::default(),
             refresh_in: None,
             form_encoded: false,
+            further: BTreeMap::new(),
         }
     }
 }
@@ -111,6 +114,13 @@ impl AnswerStyle {
     #[must_use]
     pub fn form_encoded(self) -> Self {
         Self { form_encoded: true, ..self }
+    }
+
+    /// Adds a member of the provider's own, such as `instance_url`, in place of one of the same name.
+    #[must_use]
+    pub fn further(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.further.insert(name.into(), value.into());
+        self
     }
 }
 

@@ -3,7 +3,9 @@
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use grantry_core::{Clock, Entropy, Error, NoObserver, Observer, SystemClock, SystemEntropy};
+use grantry_core::{
+    Clock, ContainedObserver, Entropy, Error, NoObserver, Observer, SystemClock, SystemEntropy,
+};
 
 use super::audit_sink::VaultAuditSink;
 use super::open::{Inner, SealedVault};
@@ -153,7 +155,7 @@ impl SealedVaultBuilder {
             policy_epoch: self.policy.epoch().into(),
             policy: RwLock::new(self.policy),
             audit,
-            observer: self.observer,
+            observer: ContainedObserver::new(self.observer),
             clock: self.clock,
             tombstones_stand: self.tombstones_stand,
         })))

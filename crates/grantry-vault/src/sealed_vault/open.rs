@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use grantry_core::{Clock, Error, Observer, TenantId};
+use grantry_core::{Clock, ContainedObserver, Error, TenantId};
 
 use super::builder::SealedVaultBuilder;
 use super::guard::unrecorded;
@@ -58,7 +58,7 @@ pub(super) struct Inner {
     /// The policy's, for those who only compare it.
     pub(super) policy_epoch: AtomicU64,
     pub(super) audit: AuditLog,
-    pub(super) observer: Arc<dyn Observer>,
+    pub(super) observer: ContainedObserver,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) tombstones_stand: Duration,
 }

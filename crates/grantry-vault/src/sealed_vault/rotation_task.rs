@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{Error, Event, TenantId};
+use grantry_core::{Error, Event, Observer, TenantId};
 use tokio::task::JoinHandle;
 
 use super::{PrincipalVault, SealedVault};

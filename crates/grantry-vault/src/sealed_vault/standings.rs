@@ -70,10 +70,31 @@ impl TenantVault {
         service: impl AsRef<str>,
         account: impl AsRef<str>,
     ) -> Result<Option<Stored<GrantView>>, Error> {
+        self.grant_for(Permission::GrantRenew, service, account).await
+    }
+
+    /// A grant without its tokens, for whoever uses them: it tells what the server said beside them. Needs `token.use`.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn grant_in_use(
+        &self,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+    ) -> Result<Option<Stored<GrantView>>, Error> {
+        self.grant_for(Permission::TokenUse, service, account).await
+    }
+
+    async fn grant_for(
+        &self,
+        permission: Permission,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+    ) -> Result<Option<Stored<GrantView>>, Error> {
         let (service, account) = names(service, account)?;
         let key = GrantKey::from_parts(&self.tenant, &service, &account);
         let record = self.grant_record(&service, &account);
-        let asked = self.asked(Permission::GrantRenew, Some(&service), Some(&account), KIND);
+        let asked = self.asked(permission, Some(&service), Some(&account), KIND);
         let found = self.inner.guarded(asked, self.read::<GrantRecord>(&record)).await?;
         Ok(found.map(|stored| stored.map(|grant| GrantView::of(key, &grant))))
     }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use grantry_core::{AccessToken, ClientId, GrantKey, Scope, ServiceName, StoreTime, Target, Timestamp};
+use grantry_core::{
+    AccessToken, ClientId, FurtherParameters, GrantKey, Scope, ServiceName, StoreTime, Target, Timestamp,
+};
 
 use crate::records::{ClientRecord, GrantRecord, GrantState, StoredAccessToken};
 
@@ -51,6 +53,8 @@ pub struct GrantView {
     pub has_refresh_token: bool,
     /// What its access tokens are for, and when each expires on the store's clock.
     pub access_tokens: Vec<(Target, Option<StoreTime>)>,
+    /// What the server said beside its tokens, as far as its facts say to keep it. Nobody has checked it.
+    pub further: FurtherParameters,
     renewal: Renewal,
 }
 
@@ -74,6 +78,7 @@ impl GrantView {
             rotated: grant.rotated(),
             has_refresh_token: grant.refresh_token().is_some(),
             access_tokens: access_tokens.collect(),
+            further: grant.further().clone(),
             renewal: Renewal(grant.renewal().to_vec()),
         }
     }

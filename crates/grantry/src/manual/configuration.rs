@@ -112,7 +112,7 @@
 //! | `${NAME:-value}` | one, with what to take where it is not set or empty |
 //! | `${file:/run/secrets/crm}` | what a file holds, without the line break at its end |
 //! | `$${` | `${` itself |
-//! | `{tenantId}`, `{instanceUrl}`, `{domain}` | in URLs: the value of that key |
+//! | `{tenantId}`, `{instanceUrl}`, `{domain}` | in URLs: the value of that key, never [what a server says](super::providers) |
 //!
 //! Best of all leave the secret out: where the file has none, the vault's registration has it
 //! (`grantry auth set --service crm --client-id billing --client-secret-stdin`). A secret that stands in the file itself draws

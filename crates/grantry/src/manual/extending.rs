@@ -116,6 +116,12 @@
 //! [`Kept::before`](crate::Kept) is set while the new token was only found in an answer that could not be used: it may
 //! be worthless, so keep both, and after a restart hand both in (`RefreshTokenGrantBuilder::before`).
 //!
+//! A renewal may bring another ID token, which has to be of the login that the grant began with (OpenID Connect Core section
+//! 12.2). `RefreshTokenGrantBuilder::login` has it checked, against the login's claims or what you stored of them
+//! ([`OriginalLogin`](crate::OriginalLogin)). The new refresh token is kept before, whatever the ID token says; where that is
+//! wrong, the access token beside it is given to nobody, and the error says what is wrong. Grants in a vault pass ID tokens of
+//! renewals over.
+//!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
 //! # use grantry::{Rotation, Scope};

@@ -56,6 +56,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! An observer that panics takes nothing along: the panic ends there, the panic hook has reported it, and the observer is told
+//! of the next event.
+//!
 //! # Health
 //!
 //! [`health`](crate::ManagedSource::health) is a snapshot of one source. It changes nothing and holds nothing
@@ -104,7 +107,6 @@
 //! | warn | an expired token is handed out | `service`, `expired_for_ms` |
 //! | info | a resource server refused the token; the next demand replaces it | `service` |
 //! | debug | a token was refused so soon after the one before that it is kept for now | `service` |
-//! | error | an observer panicked; nothing else is touched by it | `event` |
 //! | debug | the resource server refused the token, or asked for a nonce; sending once more | `server.address`, `server.port`, `http.response.status_code`, `http.request.resend_count` |
 //!
 //! `service` is the middle name of the source's key. `error.type` is

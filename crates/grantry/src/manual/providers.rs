@@ -48,14 +48,43 @@
 //! # What a provider says besides the token
 //!
 //! Some answers hold what an application needs to know: Salesforce's `instance_url`, Zoho's `api_domain`. Presets name
-//! them as [`kept_parameters`](crate::AuthorizationServer::kept_parameters), and a finished authorization has them in
-//! [`FurtherParameters`](crate::FurtherParameters). Keep them with the account. They are a server's word: before a token goes to
-//! such a host, hold it against the preset's own rule.
+//! them as [`kept_parameters`](crate::AuthorizationServer::kept_parameters), and every token set has those that came with it
+//! ([`TokenSet::further`](crate::TokenSet::further)); so has a finished authorization. A stored grant keeps them, sealed in its
+//! record: from the consent on, through restarts and into another vault. A renewal's answer that says one of them anew takes
+//! its place; what an answer leaves out stays as it was. Another consent begins with what its own answer said.
+//!
+//! | to | ask |
+//! |---|---|
+//! | send where the grant's owner is | `StoredSource::further_parameters`, which needs `token.use` |
+//! | see what is kept of many grants | `TenantPantry::grants`, or `Custody::health`: `GrantHealth::further`, which needs `grant.read` |
+//! | read it without custody | `GrantView::further` of the vault |
+//!
+//! It is at most 8 KiB for each grant, in 16 parameters of 2 KiB at most; what is longer is passed over. The values are no
+//! secrets, and may be somebody's name: nothing prints them but the names. A record that has some is of a format that versions
+//! before this one refuse, and leave as it is; all others are written as before.
+//!
+//! They are a server's word: before a token goes to such a host, hold it against the preset's own rule.
 //!
 //! ```
 //! let instance_url = &grantry::providers::SALESFORCE.parameters[0];
 //! assert!(instance_url.check("https://acme.my.salesforce.com").is_ok());
 //! assert!(instance_url.check("https://evil.example").is_err());
+//! ```
+//!
+//! # `instanceUrl` is yours, `instance_url` is theirs
+//!
+//! `instanceUrl` of a configuration is what you say: the host at which people log in, and what `{instanceUrl}` stands for in
+//! `tokenUrl` and the other URLs. It decides where client secrets, codes and refresh tokens go, so it is never taken from an
+//! answer: nothing that a server says changes a URL of the configuration. `instance_url` is what Salesforce says of a grant: the
+//! host of the API for that person's org. The two are the same where `instanceUrl` names a My Domain. With
+//! `https://login.salesforce.com`, for all orgs, each grant has an `instance_url` of its own, and it is the one to send requests
+//! to, once it passed the check above. Where you know the org, compare the two:
+//!
+//! ```
+//! # let said = "https://acme.my.salesforce.com";
+//! let configured = "https://acme.my.salesforce.com";
+//! let is_ours = said.trim_end_matches('/').eq_ignore_ascii_case(configured);
+//! # assert!(is_ours);
 //! ```
 //!
 //! What comes with the redirect instead (`realmId` of QuickBooks, `accounts-server` of Zoho) is in the query that your

@@ -9,7 +9,8 @@ use crate::keep_token_set::keep_token_set;
 
 impl TenantPantry {
     /// Keeps what a person's consent brought, as a flow returned it, in the place of an earlier consent if there is one.
-    /// Open handles go on with it. Needs `grant.create` and `grant.read`.
+    /// Open handles go on with it. What the server said beside the tokens is kept with them
+    /// ([`StoredSource::further_parameters`](super::StoredSource::further_parameters)). Needs `grant.create` and `grant.read`.
     ///
     /// The tokens of the earlier consent are not revoked: with some servers that would take the new ones along.
     ///

@@ -54,6 +54,11 @@ impl Permit {
         &self.key
     }
 
+    /// The tenant's part of the vault, as its principal may use it.
+    pub(super) fn vault(&self) -> &TenantVault {
+        &self.vault
+    }
+
     pub(super) fn principal(&self) -> &Principal {
         &self.principal
     }

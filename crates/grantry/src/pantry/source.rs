@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_core::{Clock, Error, ErrorKind, GrantKey, Stage, Token, TokenSource};
+use grantry_core::{Clock, Error, ErrorKind, FurtherParameters, GrantKey, Stage, Token, TokenSource};
 use grantry_vault::TenantVault;
 use grantry_vault::access::Principal;
 
@@ -51,6 +51,22 @@ impl StoredSource {
     /// For whom it gives tokens out.
     pub fn principal(&self) -> &Principal {
         self.permit.principal()
+    }
+
+    /// What the server said beside the tokens, such as `instance_url`, as far as its facts say to keep it
+    /// ([`kept_parameters`](grantry_core::AuthorizationServer::kept_parameters)): at the consent, and since then where a
+    /// renewal's answer said it anew. Empty where there is no grant yet. It is read from the vault: ask once in a while, such
+    /// as after a request that found nothing where it went, and not for each one. Needs `token.use`.
+    ///
+    /// It is the server's word and nobody has checked it: before a token goes to such a place, hold its host against what you
+    /// know ([the manual](crate::manual::providers) shows how).
+    ///
+    /// # Errors
+    /// Those of every call of the vault.
+    pub async fn further_parameters(&self) -> Result<FurtherParameters, Error> {
+        let key = self.key();
+        let stored = self.permit.vault().grant_in_use(key.service(), key.account()).await?;
+        Ok(stored.map_or_else(FurtherParameters::default, |stored| stored.further.clone()))
     }
 
     /// The certificate that clients have to be built with that present its tokens, where the service has one (RFC 8705). It

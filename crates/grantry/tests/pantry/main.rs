@@ -15,5 +15,7 @@ mod consenting;
 #[cfg(feature = "token-exchange")]
 mod exchanging;
 mod fixture;
+#[cfg(feature = "authorization-code")]
+mod keeping;
 mod opening;
 mod using;

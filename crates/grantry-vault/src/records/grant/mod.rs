@@ -1,14 +1,14 @@
 //! A grant, as it is kept.
 
+mod bytes;
+
 use std::fmt;
 
 use grantry_core::{
-    AccessToken, Binding, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint, Timestamp,
+    AccessToken, Binding, FurtherParameters, PrivateKey, RefreshToken, Scope, StoreTime, Target, Thumbprint,
+    Timestamp,
 };
 use zeroize::Zeroizing;
-
-use super::{Content, Reader, Writer};
-use crate::backend::RecordKind;
 
 /// What may be done with a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +45,7 @@ pub struct GrantRecord {
     alternates: Vec<RefreshToken>,
     access_tokens: Vec<StoredAccessToken>,
     proof_key: Option<PrivateKey>,
+    further: FurtherParameters,
     renewal: Zeroizing<Vec<u8>>,
 }
 
@@ -131,6 +132,7 @@ impl GrantRecord {
             alternates: Vec::new(),
             access_tokens: Vec::new(),
             proof_key: None,
+            further: FurtherParameters::default(),
             renewal: Zeroizing::default(),
         }
     }
@@ -198,6 +200,12 @@ impl GrantRecord {
         }
     }
 
+    /// Sets what the server said beside its tokens, in the place of what it said before.
+    #[must_use]
+    pub fn with_further(self, further: FurtherParameters) -> Self {
+        Self { further, ..self }
+    }
+
     /// Sets the state of its renewal, in the bytes of whoever renews it.
     #[must_use]
     pub fn with_renewal(self, renewal: Zeroizing<Vec<u8>>) -> Self {
@@ -244,6 +252,11 @@ impl GrantRecord {
         self.access_tokens.iter().find(|kept| kept.target == *target)
     }
 
+    /// What the server said beside its tokens, as far as its facts say to keep it. Nobody has checked it.
+    pub fn further(&self) -> &FurtherParameters {
+        &self.further
+    }
+
     /// The state of its renewal, in the bytes of whoever renews it.
     pub fn renewal(&self) -> &[u8] {
         &self.renewal
@@ -260,167 +273,28 @@ impl fmt::Debug for GrantRecord {
             .field("alternates", &self.alternates.len())
             .field("access_tokens", &self.access_tokens.len())
             .field("has_proof_key", &self.proof_key.is_some())
+            .field("further", &self.further)
             .field("renewal", &format_args!("[{} bytes]", self.renewal.len()))
             .finish()
     }
 }
 
-/// Of bearer tokens alone.
-const PLAIN: u8 = 1;
-/// With what tokens are bound to.
-const BOUND: u8 = 2;
-
-impl Content for GrantRecord {
-    const KIND: RecordKind = RecordKind::Grant;
-    const FORMAT: u8 = BOUND;
-
-    fn format(&self) -> u8 {
-        let is_bound = |kept: &StoredAccessToken| kept.binding != StoredBinding::Bearer;
-        if self.proof_key.is_some() || self.access_tokens.iter().any(is_bound) { BOUND } else { PLAIN }
-    }
-
-    fn room(&self) -> usize {
-        let refresh = self.refresh_token.iter().chain(&self.alternates).map(|token| token.expose().len() + 8);
-        let access = self.access_tokens.iter().map(|kept| {
-            let resources = kept.target.resources.iter().map(|resource| resource.len() + 4).sum::<usize>();
-            kept.token.expose().len()
-                + kept.target.scope.as_str().len()
-                + kept.granted.as_str().len()
-                + resources
-                + 80
-        });
-        let key = self.proof_key.as_ref().map_or(0, |key| key.expose().len());
-        refresh.sum::<usize>() + access.sum::<usize>() + self.renewal.len() + key + 64
-    }
-
-    fn write(&self, to: &mut Writer) {
-        to.byte(match self.state {
-            GrantState::Active => 1,
-            GrantState::ReauthorizationNeeded => 2,
-            GrantState::Revoked => 3,
-            GrantState::Moved => 4,
-        });
-        to.time(self.consented);
-        to.time(self.rotated);
-        to.option(self.refresh_token.as_ref(), |to, token| to.text(token.expose()));
-        to.list(self.alternates.iter(), |to, token| to.text(token.expose()));
-        to.list(self.access_tokens.iter(), |to, kept| {
-            to.text(kept.target.scope.as_str());
-            to.list(kept.target.resources.iter(), |to, resource| to.text(resource));
-            to.text(kept.token.expose());
-            to.text(kept.granted.as_str());
-            to.store_time(kept.obtained);
-            to.option(kept.expires, Writer::store_time);
-        });
-        to.bytes(&self.renewal);
-        if self.format() == PLAIN {
-            return;
-        }
-        to.option(self.proof_key.as_ref(), |to, key| to.text(key.expose()));
-        for kept in &self.access_tokens {
-            match kept.binding {
-                StoredBinding::Bearer => to.byte(1),
-                StoredBinding::Proof => to.byte(2),
-                StoredBinding::Certificate(thumbprint) => {
-                    to.byte(3);
-                    to.bytes(&thumbprint.0);
-                }
-            }
-        }
-    }
-
-    fn read(format: u8, from: &mut Reader<'_>) -> Option<Self> {
-        let mut record = Self {
-            state: match from.byte()? {
-                1 => GrantState::Active,
-                2 => GrantState::ReauthorizationNeeded,
-                3 => GrantState::Revoked,
-                4 => GrantState::Moved,
-                _ => return None,
-            },
-            consented: from.time()?,
-            rotated: from.time()?,
-            refresh_token: from.option(|from| from.text().map(RefreshToken::new))?,
-            alternates: from.list(|from| from.text().map(RefreshToken::new))?,
-            access_tokens: from.list(read_access_token)?,
-            proof_key: None,
-            renewal: Zeroizing::new(from.bytes()?.to_vec()),
-        };
-        if format >= BOUND {
-            record.proof_key = from.option(|from| from.text().map(PrivateKey::new))?;
-            for kept in &mut record.access_tokens {
-                kept.binding = read_binding(from)?;
-            }
-        }
-        Some(record)
-    }
-}
-
-fn read_binding(from: &mut Reader<'_>) -> Option<StoredBinding> {
-    match from.byte()? {
-        1 => Some(StoredBinding::Bearer),
-        2 => Some(StoredBinding::Proof),
-        3 => Some(StoredBinding::Certificate(Thumbprint(from.bytes()?.try_into().ok()?))),
-        _ => None,
-    }
-}
-
-fn read_access_token(from: &mut Reader<'_>) -> Option<StoredAccessToken> {
-    let mut target = Target::new(Scope::parse(from.text()?).ok()?);
-    target.resources = from.list(|from| from.text().map(str::to_owned))?;
-    Some(StoredAccessToken {
-        target,
-        token: AccessToken::new(from.text()?),
-        granted: Scope::parse(from.text()?).ok()?,
-        obtained: from.store_time()?,
-        expires: from.option(Reader::store_time)?,
-        binding: StoredBinding::Bearer,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::Kept;
-
-    fn bound() -> GrantRecord {
-        let token = |scope: &str| {
-            let target = Target::new(Scope::parse(scope).unwrap());
-            StoredAccessToken::new(target, AccessToken::new("at"), StoreTime::from_nanos(1))
-        };
-        GrantRecord::new(Timestamp::from_unix_seconds(1))
-            .with_proof_key(PrivateKey::new("a key"))
-            .with_access_token(token("a").bound(StoredBinding::Proof))
-            .with_access_token(token("b").bound(StoredBinding::Certificate(Thumbprint([7; 32]))))
-            .with_access_token(token("c"))
-    }
-
-    fn through_bytes(record: GrantRecord) -> (u8, GrantRecord) {
-        let bytes = Kept::Content(record).encode();
-        let Kept::Content(read) = Kept::<GrantRecord>::decode(bytes.as_bytes()).unwrap() else {
-            panic!("a tombstone");
-        };
-        (bytes.as_bytes()[1], read)
-    }
-
-    #[test]
-    fn req_e14_what_tokens_are_bound_to_comes_back() {
-        let (format, read) = through_bytes(bound());
-        assert_eq!((format, read.proof_key().unwrap().expose()), (2, "a key"));
-        let bindings: Vec<StoredBinding> = read.access_tokens().iter().map(|kept| kept.binding).collect();
-        let certificate = StoredBinding::Certificate(Thumbprint([7; 32]));
-        assert_eq!(bindings, [StoredBinding::Proof, certificate, StoredBinding::Bearer]);
-    }
-
-    #[test]
-    fn a_grant_of_bearer_tokens_is_written_as_older_versions_read_it() {
-        let (format, read) = through_bytes(GrantRecord::new(Timestamp::from_unix_seconds(1)));
-        assert_eq!((format, read.proof_key().is_some()), (1, false));
-    }
 
     #[test]
     fn another_key_takes_the_tokens_of_the_one_before_it_away() {
-        assert_eq!(bound().with_proof_key(PrivateKey::new("a key")).access_tokens().len(), 3);
-        assert_eq!(bound().with_proof_key(PrivateKey::new("another")).access_tokens().len(), 2);
+        let token = |scope: &str, binding| {
+            let target = Target::new(Scope::parse(scope).unwrap());
+            StoredAccessToken::new(target, AccessToken::new("at"), StoreTime::from_nanos(1)).bound(binding)
+        };
+        let bound = GrantRecord::new(Timestamp::from_unix_seconds(1))
+            .with_proof_key(PrivateKey::new("a key"))
+            .with_access_token(token("a", StoredBinding::Proof))
+            .with_access_token(token("b", StoredBinding::Certificate(Thumbprint([7; 32]))))
+            .with_access_token(token("c", StoredBinding::Bearer));
+        assert_eq!(bound.clone().with_proof_key(PrivateKey::new("a key")).access_tokens().len(), 3);
+        assert_eq!(bound.with_proof_key(PrivateKey::new("another")).access_tokens().len(), 2);
     }
 }
