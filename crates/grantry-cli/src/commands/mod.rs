@@ -10,6 +10,7 @@ mod auth_status;
 mod auth_token;
 mod config;
 mod doctor;
+mod flow;
 mod pages;
 mod providers;
 mod registration;

@@ -43,6 +43,20 @@
 //! $ grantry auth set --service mail --provider google --client-id app.example --client-secret-file secret.txt \
 //!     --scope https://www.googleapis.com/auth/gmail.readonly --redirect-uri https://app.example.com/callback
 //! stored the credentials of mail (tenant default)
+//! mail uses the flow authorization_code: what this provider guards belongs to people, who have to consent
+//! for another one: grantry auth set --service mail --flow client_credentials
+//! ```
+//!
+//! Where `--flow` is not given it is chosen: by what is known of the provider, else a person consents wherever the server has an
+//! endpoint for that, which the metadata of an issuer mostly names. With `--json` the fields `flow` and `because` say it. Who asks
+//! for a token before anybody has consented is told the command to log in by:
+//!
+//! ```console
+//! $ grantry auth token --service mail
+//! error: vault: there is no consent for default/mail/default in the vault
+//!   to do: have the person authorize: grantry auth login --service mail
+//! $ echo $?
+//! 4
 //! ```
 //!
 //! # A person's consent
