@@ -88,6 +88,8 @@ pub const STAGES: &[Stage] = &[
             "--test",
             "moto",
             "--test",
+            "secret_service",
+            "--test",
             "rotation_kills",
             "--test",
             "torture",
@@ -128,7 +130,7 @@ impl Stage {
 
 /// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
 const AGAINST_SERVERS: &[&str] =
-    &["interop", "browser", "postgres", "redis", "softhsm", "moto", "rotation_kills", "torture"];
+    &["interop", "browser", "postgres", "redis", "softhsm", "moto", "secret_service", "rotation_kills", "torture"];
 
 fn clippy(root: &Path) -> Fallible {
     let named = AGAINST_SERVERS.iter().flat_map(|test| ["--test", test]);

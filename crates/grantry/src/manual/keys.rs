@@ -18,6 +18,7 @@
 //! | `LocalKey::from_passphrase` | derived with Argon2id | a person types it | nobody: move to another |
 //! | `grantry-keys-pkcs11` | in an HSM | hardware is asked for; tried with SoftHSM 2 | grantry |
 //! | `grantry-keys-aws-kms` | in AWS KMS | on AWS | KMS |
+//! | `grantry-keys-keychain` | in the keychain of the operating system, which a person's password opens | on a person's own machine | grantry |
 //! | `grantry-keys-transit` | in HashiCorp Vault or OpenBao | one of them runs anyway | grantry |
 //!
 //! Each crate's first page says how to set it up, what it costs and what it cannot promise. None of them is asked for a record:
