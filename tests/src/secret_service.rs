@@ -4,7 +4,7 @@
 //! [`in_child`] first: it runs itself again in a child process that has the variables.
 
 use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -68,9 +68,9 @@ impl SecretService {
     /// # Errors
     /// D-Bus or GNOME Keyring is not installed; the text says what to install.
     pub fn bus() -> Fallible<Self> {
-        for program in ["dbus-daemon", "dbus-send", "gnome-keyring-daemon"] {
+        for program in ["dbus-daemon", "dbus-send", "gnome-keyring-daemon", "secret-tool"] {
             if Command::new(program).arg("--version").output().is_err() {
-                let install = "apt-get install dbus-daemon dbus-bin gnome-keyring";
+                let install = "apt-get install dbus-daemon dbus-bin gnome-keyring libsecret-tools";
                 return Err(format!("{program} is missing: on Debian, `{install}`").into());
             }
         }
@@ -161,6 +161,21 @@ impl SecretService {
         for path in self.entries(service)? {
             self.send(&path, "org.freedesktop.Secret.Item.Delete", &[])?;
         }
+        Ok(())
+    }
+
+    /// Writes what the only such entry holds into a file that only its owner can read.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn copy(&self, service: &str, to: &Path) -> Fallible<()> {
+        let mut command = Command::new("secret-tool");
+        let output = command.args(["lookup", "service", service]).envs(self.command_env()).output()?;
+        if !output.status.success() {
+            return Err(format!("secret-tool: {}", String::from_utf8_lossy(&output.stderr)).into());
+        }
+        std::fs::write(to, output.stdout)?;
+        std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o600))?;
         Ok(())
     }
 

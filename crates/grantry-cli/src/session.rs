@@ -54,9 +54,8 @@ impl Session {
     /// # Errors
     /// As [`vault`](Session::vault).
     pub(crate) async fn vault_made(&self) -> Result<(PrincipalVault, bool), Failed> {
-        let is_new = !self.place.is_made();
-        let parts = if is_new { self.place.make().await? } else { self.place.open().await? };
-        Ok((self.unseal(parts).await?, is_new))
+        let (store, keys, is_new) = self.place.open_or_make().await?;
+        Ok((self.unseal((store, keys)).await?, is_new))
     }
 
     async fn unseal(&self, (store, keys): (Arc<dyn Vault>, VaultKeys)) -> Result<PrincipalVault, Failed> {
@@ -201,7 +200,12 @@ pub(crate) async fn tenants(vault: &PrincipalVault) -> Result<Vec<TenantId>, Fai
 /// # Errors
 /// Where it cannot be opened.
 pub(crate) async fn open_whole(place: &Place, makes: bool) -> Result<(SealedVault, PrincipalVault), Failed> {
-    let (store, keys) = if makes && !place.is_made() { place.make().await? } else { place.open().await? };
+    let (store, keys) = if makes {
+        let (store, keys, _) = place.open_or_make().await?;
+        (store, keys)
+    } else {
+        place.open().await?
+    };
     let me = me()?;
     let wrong = |error: grantry::vault::access::PolicyError| Failed::new(1, error.to_string());
     let role = Role::custom("mover", Permission::ALL.iter().copied()).map_err(wrong)?;

@@ -86,8 +86,7 @@ pub(super) async fn store(
     check(wanted)?;
     let (vault, vault_is_new) = session.vault_made().await?;
     if vault_is_new {
-        let folder = session.place.folder.display();
-        console.say(&format!("made a vault in {folder}"));
+        console.say(&format!("made a vault in {}", session.place.shown()));
         console.say(&format!("keep a copy of its key elsewhere: {}", session.place.key.shown()));
     }
     vault.create_tenant(&session.tenant).await?;
