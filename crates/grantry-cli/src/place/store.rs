@@ -98,7 +98,8 @@ impl Store {
     }
 }
 
-/// Who makes a vault may be allowed to make its tables, and whoever may not is told that they are missing.
+/// Who makes a vault may be allowed to make its tables: their owner, who is told by whom they are to be used. Whoever may not
+/// is told that they are missing.
 #[cfg(feature = "postgres")]
 async fn of_postgres(
     builder: grantry_vault_postgres::PostgresVaultBuilder,
@@ -107,7 +108,11 @@ async fn of_postgres(
     use grantry::vault::VaultError;
     match builder.clone().open().await {
         Err(VaultError::Refused(refused)) if makes => match builder.clone().migrate().await {
-            Ok(()) => Ok(builder.open().await?),
+            Ok(()) => builder.open().await.map_err(|error| {
+                let fact =
+                    format!("the tables of the vault are there now, and this login cannot use them: {error}");
+                Failed::new(crate::failed::VAULT, fact)
+            }),
             Err(_) => Err(VaultError::Refused(refused).into()),
         },
         opened => Ok(opened?),
