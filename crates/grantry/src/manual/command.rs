@@ -10,6 +10,8 @@
 //! keep a copy of the key elsewhere, and no backup of the vault beside it: without it nothing can be opened
 //! ```
 //!
+//! With `--keychain` the key is in the operating system's keychain instead: [`keys`](super::keys).
+//!
 //! `--vault` and `--key-file`, or `GRANTRY_VAULT` and `GRANTRY_KEY_FILE`, name another place. `--tenant` names whose credentials
 //! are meant, `default` where nothing is said. `--json` prints objects whose form stays, with a `version`. Errors go to stderr,
 //! with what to do.
@@ -179,7 +181,8 @@
 //!
 //! Everything moves under new keys. Each grant is renewed in one of the two at any time, and a run that is cut off is gone on with.
 //! A configuration file in place of the folder names a database (`--to database.json`; the command has to be built with its
-//! feature, `postgres` or `redis`). `export GRANTRY_VAULT=new` has the rest of this page use the new one:
+//! feature, `postgres` or `redis`). The tables of PostgreSQL are made by `grantry vault init --config owner.json`, with the login
+//! of the database's owner; it then says what the login of the vaults needs. `export GRANTRY_VAULT=new` has the rest of this page use the new one:
 //!
 //! ```console
 //! $ export GRANTRY_VAULT=new
