@@ -5,12 +5,14 @@
 mod apache;
 mod authlib;
 mod certificates;
+mod child;
 pub mod chromium;
 mod jose;
 pub mod moto;
 mod oidc_provider;
 pub mod postgres;
 pub mod redis;
+pub mod secret_service;
 mod server;
 pub mod softhsm;
 

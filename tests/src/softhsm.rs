@@ -9,6 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::Fallible;
+use crate::child;
 
 /// The variable with the path of SoftHSM's configuration.
 const CONFIGURATION: &str = "SOFTHSM2_CONF";
@@ -144,13 +145,5 @@ pub fn in_child(test: &str, token: &str, body: impl FnOnce(SoftHsm)) -> Fallible
     }
     let hsm = SoftHsm::new()?;
     hsm.add_token(token)?;
-    let mut child = Command::new(std::env::current_exe()?);
-    child.args([test, "--exact", "--nocapture", "--test-threads=1"]).envs(hsm.command_env());
-    let output = child.output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    // Without a test of that name the child succeeds and has run nothing.
-    if output.status.success() && text.contains("1 passed") {
-        return Ok(());
-    }
-    Err(format!("{test} in its child process:\n{text}{}", String::from_utf8_lossy(&output.stderr)).into())
+    child::run_again(test, hsm.command_env())
 }

@@ -13,7 +13,8 @@
 //!
 //! The vault is a folder: `--vault`, else `GRANTRY_VAULT`, else `grantry` in the user's data folder (`XDG_DATA_HOME`, or
 //! `~/.local/share`). It holds `grantry.db`, `grantry.key` (or what `--key-file` and `GRANTRY_KEY_FILE` name) and
-//! `lifeboats`. `grantry vault init` makes it; so does the first `grantry auth set`, which says where.
+//! `lifeboats`. `grantry vault init` makes it; so does the first `grantry auth set`, which says where. With `--keychain` the key is
+//! in the keychain of the operating system (feature `keychain`), and `grantry.keychain` says in which entry.
 //!
 //! With `--config`, or `GRANTRY_CONFIG` with colons between, the services of configuration files are used beside those in the
 //! vault; a secret in both is refused with both places. Vault, keys and audit trail are those of the configuration unless
@@ -125,7 +126,11 @@ fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
         files if prepared.is_doctor() => settings::load(files).ok(),
         files => Some(settings::load(files)?),
     };
-    let place = Place::new(arguments.vault.as_deref(), arguments.key_file.as_deref(), config.as_ref())?;
+    let key_file = arguments.key_file.as_deref();
+    let mut place = Place::new(arguments.vault.as_deref(), key_file, config.as_ref())?;
+    if prepared.wants_keychain() {
+        place.keep_key_in_keychain(key_file.is_some())?;
+    }
     let session = Session::new(place, tenant, config, files);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;

@@ -54,9 +54,8 @@ impl Session {
     /// # Errors
     /// As [`vault`](Session::vault).
     pub(crate) async fn vault_made(&self) -> Result<(PrincipalVault, bool), Failed> {
-        let is_new = !self.place.is_made();
-        let parts = if is_new { self.place.make().await? } else { self.place.open().await? };
-        Ok((self.unseal(parts).await?, is_new))
+        let (store, keys, is_new) = self.place.open_or_make().await?;
+        Ok((self.unseal((store, keys)).await?, is_new))
     }
 
     async fn unseal(&self, (store, keys): (Arc<dyn Vault>, VaultKeys)) -> Result<PrincipalVault, Failed> {
@@ -136,6 +135,11 @@ impl Session {
         Err(Failed::new(NOT_FOUND, fact).with_remedy("store something for it first: grantry auth set"))
     }
 
+    /// The command by which a person authorizes, for a tenant, a service and an account of the vault in use.
+    pub(crate) fn how_to_log_in(&self, service: &str, account: &str) -> String {
+        how_to_log_in(&self.tenant, service, account)
+    }
+
     /// Waits until what was sent is answered, and everything is written.
     ///
     /// # Errors
@@ -149,6 +153,29 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// As a shell takes it.
+fn how_to_log_in(tenant: &str, service: &str, account: &str) -> String {
+    let mut command = "grantry auth login".to_owned();
+    for (flag, value, by_default) in [
+        ("service", service, None),
+        ("tenant", tenant, Some("default")),
+        ("account", account, Some("default")),
+    ] {
+        if by_default != Some(value) {
+            command = format!("{command} --{flag} {}", shell_word(value));
+        }
+    }
+    command
+}
+
+fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// All tenants of a vault.
@@ -173,7 +200,12 @@ pub(crate) async fn tenants(vault: &PrincipalVault) -> Result<Vec<TenantId>, Fai
 /// # Errors
 /// Where it cannot be opened.
 pub(crate) async fn open_whole(place: &Place, makes: bool) -> Result<(SealedVault, PrincipalVault), Failed> {
-    let (store, keys) = if makes && !place.is_made() { place.make().await? } else { place.open().await? };
+    let (store, keys) = if makes {
+        let (store, keys, _) = place.open_or_make().await?;
+        (store, keys)
+    } else {
+        place.open().await?
+    };
     let me = me()?;
     let wrong = |error: grantry::vault::access::PolicyError| Failed::new(1, error.to_string());
     let role = Role::custom("mover", Permission::ALL.iter().copied()).map_err(wrong)?;
@@ -200,4 +232,20 @@ fn policy(me: &Principal) -> Result<AccessPolicy, Failed> {
     let role = Role::custom("owner", permissions).map_err(wrong)?;
     let binding = Binding::allow(me, &role, Reach::everything());
     AccessPolicy::builder().role(role).bind(binding).build().map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_to_log_in_by_can_be_pasted_into_a_shell() {
+        assert_eq!(how_to_log_in("default", "crm", "default"), "grantry auth login --service crm");
+        assert_eq!(
+            how_to_log_in("acme", "crm", "ana@example.com"),
+            "grantry auth login --service crm --tenant acme --account ana@example.com"
+        );
+        let odd = how_to_log_in("default", "crm", "o'brien; rm -rf ~");
+        assert_eq!(odd, r"grantry auth login --service crm --account 'o'\''brien; rm -rf ~'");
+    }
 }

@@ -207,9 +207,10 @@ impl KeysSection {
 
 impl KeyProviderSection {
     fn is_same(&self, other: &Self) -> bool {
-        use KeyProviderSection::{AwsKms, Environment, File, Passphrase, Pkcs11, Transit};
+        use KeyProviderSection::{AwsKms, Environment, File, Keychain, Passphrase, Pkcs11, Transit};
         match (self, other) {
             (File { path }, File { path: other }) => path == other,
+            (Keychain { entry }, Keychain { entry: other }) => entry == other,
             (Environment { variable }, Environment { variable: other }) => variable == other,
             (Passphrase { passphrase, salt }, Passphrase { passphrase: other, salt: other_salt }) => {
                 passphrase.expose() == other.expose() && salt == other_salt

@@ -77,6 +77,12 @@ pub enum KeyProviderSection {
         /// The file, relative to the one that names it.
         path: PathBuf,
     },
+    /// An entry of the operating system's keychain.
+    #[non_exhaustive]
+    Keychain {
+        /// Its name.
+        entry: String,
+    },
     /// An environment variable with 32 bytes in base64.
     #[non_exhaustive]
     Environment {

@@ -253,6 +253,11 @@ fn every_store_and_key_provider_has_its_data() {
     ));
     let keys = |block: &str| load([&format!(r#"{{"keys": {block}}}"#)]).config.keys().unwrap().clone();
     assert!(matches!(keys(r#"{"type": "file", "path": "k"}"#).provider, KeyProviderSection::File { .. }));
+    let keychain = keys(r#"{"type": "keychain", "entry": "billing"}"#).provider;
+    assert!(
+        matches!(&keychain, KeyProviderSection::Keychain { entry, .. } if entry == "billing"),
+        "{keychain:?}"
+    );
     let off = keys(r#"{"type": "environment", "variable": "KEY", "rotation": {"enabled": false}}"#);
     assert!(off.rotation.is_none() && matches!(off.provider, KeyProviderSection::Environment { .. }));
     let phrase = keys(r#"{"type": "passphrase", "passphrase": "${SECRET}", "salt": "0123456789abcdef"}"#);

@@ -80,7 +80,7 @@ pub use backend::{
 };
 pub use keys::{
     Deployment, KeyContext, KeyError, KeyId, KeyProvider, KeyRotation, KeyVersion, KeyVersionState, LocalKey,
-    TenantKey, WrappedKey,
+    LocalKeySet, TenantKey, WrappedKey,
 };
 pub use memory::MemoryVault;
 pub use records::{

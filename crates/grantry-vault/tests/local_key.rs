@@ -5,10 +5,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use grantry_core::{SystemEntropy, TenantId};
+use grantry_core::{SystemEntropy, TenantId, Timestamp};
 use grantry_vault::{
-    Deployment, KeyContext, KeyError, KeyProvider, KeyRotation, KeyVersionState, LocalKey, TenantKey,
-    WrappedKey,
+    Deployment, KeyContext, KeyError, KeyProvider, KeyRotation, KeyVersionState, LocalKey, LocalKeySet,
+    TenantKey, WrappedKey,
 };
 
 fn context(deployment: &str, tenant: Option<&str>, epoch: u32) -> KeyContext {
@@ -114,12 +114,12 @@ fn a_bad_key_file_is_refused_with_what_to_do_and_left_as_it_is() {
 
     let key = whole.lines().last().unwrap().split(' ').next_back().unwrap();
     let cases = [
-        (String::new(), "no key file"),
-        ("\u{0}\u{1}".into(), "no key file"),
+        (String::new(), "holds no key"),
+        ("\u{0}\u{1}".into(), "holds no key"),
         (whole.replacen("file 1", "file 2", 1), "upgrade"),
         (whole.replace(key, "AAAA"), "line 3"),
         (whole.replace("active", "asleep"), "line 3"),
-        (whole.lines().take(2).collect::<Vec<_>>().join("\n"), "no key file"),
+        (whole.lines().take(2).collect::<Vec<_>>().join("\n"), "holds no key"),
         (whole[..whole.len() - 5].to_owned(), "line 3"),
     ];
     for (text, says) in cases {
@@ -158,4 +158,28 @@ fn a_variable_that_is_not_set_or_holds_no_key_is_refused() {
     assert!(error.contains("GRANTRY_TEST_NO_SUCH_KEY"), "{error}");
     let error = LocalKey::from_env("PATH").expect_err("no key").to_string();
     assert!(error.contains("openssl rand") && !error.contains("/bin"), "{error}");
+}
+
+#[test]
+fn a_key_that_is_kept_elsewhere_is_the_key_of_a_file_and_shows_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    LocalKey::generate(&path).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let mut keys = LocalKeySet::from_text(&text, "the text").unwrap();
+    assert_eq!(*keys.to_text(), text);
+    let first = keys.active().unwrap();
+    let own = context("prod", Some("acme"), 1);
+    let secret = TenantKey::generate(&SystemEntropy);
+    let wrapped = keys.wrap(&secret, &own).unwrap();
+    let second = keys.add(Timestamp::from_unix_seconds(1_795_667_392));
+    keys.promote(&second).unwrap();
+    assert!(matches!(keys.retire(&second), Err(KeyError::Refused(_))));
+    let read = LocalKeySet::from_text(&keys.to_text(), "the text").unwrap();
+    assert_eq!(read.versions(), keys.versions());
+    assert_eq!(read.unwrap(&wrapped, &own).unwrap().expose(), secret.expose());
+    keys.retire(&first).unwrap();
+    assert!(matches!(keys.unwrap(&wrapped, &own), Err(KeyError::UnknownKey(_))));
+    let key = keys.to_text().lines().last().unwrap().rsplit(' ').next().unwrap().to_owned();
+    assert!(!format!("{keys:?}").contains(&key) && format!("{keys:?}").contains("redacted"));
 }

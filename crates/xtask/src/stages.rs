@@ -88,6 +88,11 @@ pub const STAGES: &[Stage] = &[
             "--test",
             "moto",
             "--test",
+            "secret_service",
+            "moves",
+            "--test",
+            "moves",
+            "--test",
             "rotation_kills",
             "--test",
             "torture",
@@ -127,8 +132,17 @@ impl Stage {
 }
 
 /// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
-const AGAINST_SERVERS: &[&str] =
-    &["interop", "browser", "postgres", "redis", "softhsm", "moto", "rotation_kills", "torture"];
+const AGAINST_SERVERS: &[&str] = &[
+    "interop",
+    "browser",
+    "postgres",
+    "redis",
+    "softhsm",
+    "moto",
+    "secret_service",
+    "rotation_kills",
+    "torture",
+];
 
 fn clippy(root: &Path) -> Fallible {
     let named = AGAINST_SERVERS.iter().flat_map(|test| ["--test", test]);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use grantry_core::{
     AccessToken, Clock, Error, ErrorKind, FurtherParameters, GrantKey, PrivateKey, RefreshToken, Scope,
     StoreTime, SystemClock, SystemEntropy, Target, TenantId, Timestamp,
@@ -18,8 +20,8 @@ use grantry_vault::conformance::{self, Broken, Subject};
 use grantry_vault::sealing::{LineageId, Place, Stamp, open, seal};
 use grantry_vault::{
     ChangeHints, ClientRecord, Deployment, FieldReader, FieldWriter, Fingerprint, GrantRecord, KeyContext,
-    KeyError, KeyProvider, KeyRotation, LocalKey, MemoryVault, Precondition, RecordKey, RecordPrefix,
-    RefusedRecord, RotationPhase, RotationPolicy, RotationProgress, SealedRecord, SealedVault,
+    KeyError, KeyProvider, KeyRotation, LocalKey, LocalKeySet, MemoryVault, Precondition, RecordKey,
+    RecordPrefix, RefusedRecord, RotationPhase, RotationPolicy, RotationProgress, SealedRecord, SealedVault,
     StoredAccessToken, TenantKey, Vault, VaultError, VaultKeys, Watch, WrappedKey,
 };
 use zeroize::Zeroizing;
@@ -47,6 +49,12 @@ pub(super) fn policy() -> AccessPolicy {
         .bind(Binding::allow(me(), "everything", Reach::everything()))
         .build()
         .unwrap()
+}
+
+/// The same key, as a text that was read.
+fn key_set() -> LocalKeySet {
+    let key = STANDARD.encode(private_key());
+    LocalKeySet::from_text(&format!("grantry key file 1\n1 active - {key}\n"), "the text").unwrap()
 }
 
 pub(super) fn key() -> LocalKey {
@@ -146,6 +154,7 @@ pub(super) async fn keys_and_bytes(printed: &Printed) {
     print.the("KeyId", wrapped.key_id());
     print.the("WrappedKey", &wrapped);
     print.the("LocalKey", &key());
+    print.the("LocalKeySet", &key_set());
     let versions = key().versions().await.unwrap();
     print.the("KeyVersion", &versions[0]);
     print.the("KeyVersionState", &versions[0].state);

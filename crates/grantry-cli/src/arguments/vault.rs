@@ -19,7 +19,11 @@ pub(crate) enum VaultCommand {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Init {}
+pub(crate) struct Init {
+    /// Keep its key in the keychain of the operating system, not in a file
+    #[arg(long)]
+    pub(crate) keychain: bool,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateKeys {

@@ -10,6 +10,7 @@ use grantry::{Clock, Error, Party, Scope, SystemClock, TokenSet};
 use serde_json::json;
 
 use super::auth_set::{self, Wanted};
+use super::flow::Chosen;
 use super::{After, registration};
 use crate::arguments::{Login, Registered};
 use crate::console::Console;
@@ -32,7 +33,7 @@ pub(super) async fn run(
             registered: &login.registered,
             described: registration::discovered(&login.registered.described).await?,
             unset: &[],
-            flow: Some(Flow::AuthorizationCode),
+            flow: Some(Chosen::said(Flow::AuthorizationCode, "a person logs in")),
             secret,
             private_key,
         };

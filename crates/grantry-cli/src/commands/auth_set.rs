@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use grantry::pantry::{Flow, check_attributes, default_flow};
+use grantry::pantry::{Flow, check_attributes};
 use grantry::vault::{ClientRecord, TenantVault};
 use grantry::{Clock, Error, ErrorKind, SystemClock};
 use serde_json::json;
 
+use super::flow::{self, Chosen};
 use super::{After, registration};
 use crate::arguments::{Described, Registered, Set};
 use crate::console::Console;
@@ -27,7 +28,7 @@ pub(super) struct Wanted<'a> {
     pub(super) described: Described,
     pub(super) unset: &'a [String],
     /// The flow, where nothing else says one.
-    pub(super) flow: Option<Flow>,
+    pub(super) flow: Option<Chosen>,
     pub(super) secret: Option<Secret>,
     pub(super) private_key: Option<Secret>,
 }
@@ -37,6 +38,8 @@ pub(super) struct Wanted<'a> {
 pub(super) struct Stored {
     pub(super) existed: bool,
     pub(super) vault_is_new: bool,
+    /// `None` as long as nothing says where its tokens come from.
+    pub(super) flow: Option<Chosen>,
 }
 
 pub(super) async fn run(
@@ -63,6 +66,9 @@ pub(super) async fn run(
             "service": service,
             "created": !stored.existed,
             "vault_created": stored.vault_is_new,
+            "flow": stored.flow.as_ref().map(|chosen| chosen.flow.as_str()),
+            "because": stored.flow.as_ref().map(|chosen| chosen.because),
+            "for_another_flow": stored.flow.as_ref().map(|chosen| chosen.how_to_change(service)),
         }))?;
     }
     Ok(After::DONE)
@@ -80,17 +86,17 @@ pub(super) async fn store(
     check(wanted)?;
     let (vault, vault_is_new) = session.vault_made().await?;
     if vault_is_new {
-        let folder = session.place.folder.display();
-        console.say(&format!("made a vault in {folder}"));
+        console.say(&format!("made a vault in {}", session.place.shown()));
         console.say(&format!("keep a copy of its key elsewhere: {}", session.place.key.shown()));
     }
     vault.create_tenant(&session.tenant).await?;
     let tenant = vault.tenant(&session.tenant).map_err(|error| Failed::usage(error.to_string()))?;
-    let (record, existed) = write(&tenant, wanted).await?;
+    let Written { record, flow, existed } = write(&tenant, wanted).await?;
     if existed && wanted.secret.is_some() {
         console.say("the secret was replaced as it was given; auth rotate proves a new one first");
     }
-    if !registration::has_server(record.attributes()) {
+    let flow = flow.filter(|_| registration::has_server(record.attributes()));
+    if flow.is_none() {
         console.say(&format!(
             "nothing says yet where the tokens of {} come from: add --provider or --token-url, or describe the \
              service in the program that uses it",
@@ -99,7 +105,12 @@ pub(super) async fn store(
     }
     let done = if existed { "changed" } else { "stored" };
     console.say(&format!("{done} the credentials of {} (tenant {})", wanted.service, session.tenant));
-    Ok(Stored { existed, vault_is_new })
+    if let Some(chosen) = flow.as_ref().filter(|chosen| chosen.tell) {
+        let Chosen { flow, because, .. } = chosen;
+        console.say(&format!("{} uses the flow {}: {because}", wanted.service, flow.as_str()));
+        console.say(&format!("for another one: {}", chosen.how_to_change(wanted.service)));
+    }
+    Ok(Stored { existed, vault_is_new, flow })
 }
 
 /// What can be refused before a vault is opened or made.
@@ -118,8 +129,15 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
     check_attributes(&attributes).map_err(Failed::from)
 }
 
-/// Stores it, over what others may store at the same moment; says whether there was something before.
-async fn write(tenant: &TenantVault, wanted: &Wanted<'_>) -> Result<(ClientRecord, bool), Failed> {
+/// What stands in the vault now.
+struct Written {
+    record: ClientRecord,
+    flow: Option<Chosen>,
+    existed: bool,
+}
+
+/// Stores it, over what others may store at the same moment.
+async fn write(tenant: &TenantVault, wanted: &Wanted<'_>) -> Result<Written, Failed> {
     const MOST_CONFLICTS: u32 = 8;
     let mut conflicts = 0;
     loop {
@@ -128,16 +146,16 @@ async fn write(tenant: &TenantVault, wanted: &Wanted<'_>) -> Result<(ClientRecor
             Some(stored) => (Some(&stored.value), Some(&stored.version)),
             None => (None, None),
         };
-        let record = record(before, wanted)?;
+        let (record, flow) = record(before, wanted)?;
         match tenant.store_client(wanted.service, record.clone(), version).await {
-            Ok(_) => return Ok((record, stored.is_some())),
+            Ok(_) => return Ok(Written { record, flow: Some(flow), existed: stored.is_some() }),
             Err(error) if error.kind() == ErrorKind::Conflict && conflicts < MOST_CONFLICTS => conflicts += 1,
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<ClientRecord, Failed> {
+fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<(ClientRecord, Chosen), Failed> {
     let (Registered { client_id, public, .. }, described) = (wanted.registered, &wanted.described);
     let client_id = client_id.as_deref().or(before.map(|before| before.client_id().as_str()));
     let client_id = client_id.ok_or_else(|| {
@@ -148,11 +166,17 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<ClientRe
     if registration::has_server(&attributes) {
         check_attributes(&attributes)?;
     }
-    if !attributes.contains_key("flow")
-        && let Some(flow) = wanted.flow.or_else(|| flow_of(&attributes))
-    {
-        attributes.insert("flow".to_owned(), flow.as_str().to_owned());
-    }
+    let chosen = match attributes.get("flow").and_then(|name| Flow::from_name(name)) {
+        Some(flow) if described.flow.is_some() => Chosen::said(flow, "the command says so"),
+        Some(flow) => Chosen::said(flow, "it was stored so"),
+        None => {
+            let chosen = wanted.flow.clone().or_else(|| flow::chosen(&attributes));
+            if let Some(chosen) = &chosen {
+                attributes.insert("flow".to_owned(), chosen.flow.as_str().to_owned());
+            }
+            chosen.unwrap_or(flow::BY_DEFAULT)
+        }
+    };
     let mut record = ClientRecord::new(client_id);
     match (wanted.secret.as_ref(), wanted.private_key.as_ref(), public) {
         (None, None, true) => {}
@@ -175,13 +199,9 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<ClientRe
             }
         }
     }
-    Ok(attributes.into_iter().fold(record, |record, (name, value)| record.with_attribute(name, value)))
-}
-
-/// The flow that is meant where nobody says.
-fn flow_of(attributes: &BTreeMap<String, String>) -> Option<Flow> {
-    let asks_a_person = ["authorization_url", "device_url"].iter().any(|url| attributes.contains_key(*url));
-    default_flow(attributes).or(asks_a_person.then_some(Flow::AuthorizationCode))
+    let record =
+        attributes.into_iter().fold(record, |record, (name, value)| record.with_attribute(name, value));
+    Ok((record, chosen))
 }
 
 fn check_key(key: &Secret) -> Result<(), Failed> {

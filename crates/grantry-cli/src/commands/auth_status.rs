@@ -5,7 +5,7 @@ use grantry::pantry::{GrantStatus, TenantPantry};
 use grantry::{Clock, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
-use super::After;
+use super::{After, auth_token};
 use crate::arguments::{Diagnose, Status};
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, PERSON};
@@ -79,7 +79,7 @@ pub(super) async fn diagnose(
     let found =
         grants.into_iter().find(|grant| (grant.key().service(), grant.key().account()) == (service, account));
     let Some(grant) = found else {
-        usable?;
+        usable.map_err(|error| auth_token::failed(session, &wanted.of, error))?;
         let fact = format!("there is no grant of {account} for {service}");
         return Err(Failed::new(NOT_FOUND, fact));
     };

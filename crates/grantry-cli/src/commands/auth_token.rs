@@ -4,13 +4,13 @@ use std::io::IsTerminal;
 use std::process::Command as Process;
 use std::time::Duration;
 
-use grantry::{Clock, SystemClock, Token};
+use grantry::{Clock, Error, Party, Stage, SystemClock, Token};
 use serde_json::json;
 
 use super::After;
 use crate::arguments::{CredentialProcess, Format, Of, Output, Run, Show};
 use crate::console::Console;
-use crate::failed::Failed;
+use crate::failed::{Failed, PERSON};
 use crate::session::Session;
 use crate::spoken::{length, utc};
 
@@ -27,7 +27,8 @@ pub(super) async fn token(console: &Console, session: &Session, show: &Show) -> 
 
 pub(super) async fn refresh(console: &Console, session: &Session, of: &Of) -> Result<After, Failed> {
     let tenant = session.pantry().await?;
-    let renewed = tenant.renew((of.service.as_str(), of.account.as_str())).await?;
+    let renewed = tenant.renew((of.service.as_str(), of.account.as_str())).await;
+    let renewed = renewed.map_err(|error| failed(session, of, error))?;
     let left = left(&renewed.token);
     if console.json {
         console.object(json!({
@@ -82,8 +83,25 @@ pub(super) async fn credential_process(
 
 async fn obtain(session: &Session, of: &Of) -> Result<Token, Failed> {
     let tenant = session.pantry().await?;
-    let source = tenant.source((of.service.as_str(), of.account.as_str())).await?;
-    Ok(source.token().await?)
+    let source = tenant.source((of.service.as_str(), of.account.as_str())).await;
+    let source = source.map_err(|error| failed(session, of, error))?;
+    source.token().await.map_err(|error| failed(session, of, error))
+}
+
+/// Why there is no token, with the command by which a person mends it where only a person can.
+pub(super) fn failed(session: &Session, of: &Of, error: Error) -> Failed {
+    let (party, stage) = (error.diagnosis().party(), error.stage());
+    let failed = Failed::from(error);
+    if failed.code != PERSON || party != Party::ResourceOwner {
+        return failed;
+    }
+    let command = session.how_to_log_in(&of.service, &of.account);
+    // What the server refused may be mended otherwise, which its remedy says. Where the vault has nothing there is no other way.
+    let remedy = match failed.remedy.as_deref().filter(|_| stage != Stage::Vault) {
+        Some(remedy) => format!("{remedy}; run: {command}"),
+        None => format!("have the person authorize: {command}"),
+    };
+    failed.with_remedy(remedy)
 }
 
 /// A token on a screen is seen by others, and stays in what the terminal remembers.

@@ -10,6 +10,7 @@ mod auth_status;
 mod auth_token;
 mod config;
 mod doctor;
+mod flow;
 mod pages;
 mod providers;
 mod registration;
@@ -34,6 +35,11 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Whether the key of a new vault is to be in the keychain.
+    pub(crate) fn wants_keychain(&self) -> bool {
+        matches!(&self.command, Command::Vault(VaultCommand::Init(init)) if init.keychain)
+    }
+
     /// Whether it looks at the configuration itself, mistakes and all.
     pub(crate) fn is_doctor(&self) -> bool {
         matches!(self.command, Command::Doctor(_))

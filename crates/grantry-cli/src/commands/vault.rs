@@ -11,6 +11,7 @@ use super::After;
 use crate::arguments::{RotateKeys, ShredTenant};
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
+use crate::place::Place;
 use crate::session::{Session, tenants};
 use crate::spoken::{length, utc};
 use crate::table::{Cell, Table, Tone};
@@ -26,14 +27,15 @@ pub(super) async fn init(console: &Console, session: &Session) -> Result<After, 
             "created": is_new,
             "folder": place.folder.display().to_string(),
             "store": place.store.shown(),
-            "key_file": place.key.shown(),
+            "key_file": key_file(place),
+            "keychain_entry": place.key.entry(),
         }))?;
     } else if is_new {
-        console.note(&format!("made a vault in {}", place.folder.display()));
+        console.note(&format!("made a vault in {}", place.shown()));
         console.note(&format!("its key is {}", place.key.shown()));
         console.note("keep a copy of the key elsewhere, and no backup of the vault beside it: without it nothing can be opened");
     } else {
-        console.note(&format!("there is a vault in {} already; nothing was changed", place.folder.display()));
+        console.note(&format!("there is a vault in {} already; nothing was changed", place.shown()));
     }
     Ok(After::DONE)
 }
@@ -58,15 +60,17 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
             "folder": place.folder.display().to_string(),
             "store": place.store.shown(),
             "store_bytes": place.store.path().and_then(|path| std::fs::metadata(path).ok()).map(|file| file.len()),
-            "key_file": place.key.shown(),
+            "key_file": key_file(place),
+            "keychain_entry": place.key.entry(),
             "tenants": names.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
             "keys": ages.iter().map(age_object).collect::<Vec<_>>(),
         }))?;
         return Ok(After::DONE);
     }
     console.data(&format!(
-        "vault     {}\nkey file  {}\ntenants   {}\n\n",
-        crate::escaped::escaped(&place.folder.display().to_string()),
+        "vault     {}\n{:<8}  {}\ntenants   {}\n\n",
+        crate::escaped::escaped(&place.shown()),
+        place.key.kind(),
         crate::escaped::escaped(&place.key.shown()),
         names.len()
     ))?;
@@ -78,7 +82,7 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
             _ => ("overdue", Tone::Bad),
         };
         table.row([
-            whose(age).into(),
+            whose(age, place).into(),
             utc(age.created).into(),
             length(age.age).into(),
             Cell::toned(state, tone),
@@ -88,10 +92,15 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
     Ok(After::DONE)
 }
 
-fn whose(age: &KeyAge) -> String {
+/// Where the key is, of all that are in no keychain.
+fn key_file(place: &Place) -> Option<String> {
+    place.key.entry().is_none().then(|| place.key.shown())
+}
+
+fn whose(age: &KeyAge, place: &Place) -> String {
     match (&age.tenant, &age.provider_key) {
         (Some(tenant), _) => format!("tenant {tenant}"),
-        (None, Some(_)) => "key file".to_owned(),
+        (None, Some(_)) => place.key.kind().to_owned(),
         (None, None) => "the vault's own".to_owned(),
     }
 }
@@ -177,7 +186,7 @@ pub(super) async fn rotate_keys(
 
 fn draw(progress: RotationProgress) {
     let phase = match progress.phase {
-        RotationPhase::ProviderKey => "key file",
+        RotationPhase::ProviderKey => "the vault's key",
         RotationPhase::TenantKeys => "tenants' keys",
         RotationPhase::Records => "records",
         _ => "old keys",

@@ -48,8 +48,8 @@ pub(super) async fn run(console: &Console, session: &Session, migrate: &Migrate)
         return Err(Failed::usage("both are the same vault"));
     }
     let (source, from_vault) = open_whole(&from, false).await?;
-    let made = !to.is_made();
-    let opened = if migrate.dry_run && made { None } else { Some(open_whole(&to, true).await?) };
+    let opened =
+        if migrate.dry_run && !to.is_used().await? { None } else { Some(open_whole(&to, true).await?) };
     let (target, to_vault) = match &opened {
         Some((target, to_vault)) => (Some(target), Some(to_vault)),
         None => (None, None),

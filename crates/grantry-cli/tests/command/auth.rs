@@ -186,3 +186,29 @@ async fn an_issuer_alone_says_where_everything_is() {
     home.run(&gone).await.ends(5);
     home.run(&["auth", "status", "--service", "erp"]).await.ends(3);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_flow_that_an_issuer_leads_to_is_told_with_the_reason_and_how_to_have_another() {
+    let (home, server) = (Home::new(), server().await);
+    let issuer = server.issuer();
+    let flags = ["auth", "set", "--service", "crm", "--client-id", "billing", "--client-secret-stdin"];
+    let set = [flags.as_slice(), &["--issuer", &issuer]].concat();
+    let told = home.run_with_stdin(&set, SECRET).await.ends(0);
+    let lines = "crm uses the flow authorization_code: its server has an authorization endpoint, where a person consents\n\
+                 for another one: grantry auth set --service crm --flow client_credentials\n";
+    assert!(told.stderr.ends_with(lines), "{}", told.stderr);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(4);
+    let change = ["auth", "set", "--service", "crm", "--flow", "client_credentials", "--json"];
+    let json = home.run(&change).await.ends(0).json();
+    assert_eq!(json["flow"], "client_credentials");
+    assert_eq!(json["because"], "the command says so");
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    // Nobody is told again what was said once.
+    let again = home.run_with_stdin(&set, SECRET).await.ends(0);
+    assert!(!again.stderr.contains("uses the flow"), "{}", again.stderr);
+    let other = [&["auth", "set", "--service", "erp"], &set[4..], &["--json"]].concat();
+    let json = home.run_with_stdin(&other, SECRET).await.ends(0).json();
+    assert_eq!(json["flow"], "authorization_code");
+    assert!(json["because"].as_str().unwrap().contains("has an authorization endpoint"), "{json}");
+    assert_eq!(json["for_another_flow"], "grantry auth set --service erp --flow client_credentials");
+}

@@ -13,6 +13,8 @@ pub(crate) const NEW_SECRET: &str = "an0ther-c4nary-of-the-client";
 
 pub(crate) struct Home {
     pub(crate) folder: tempfile::TempDir,
+    /// What is in the environment of each run besides.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 /// What a run of the program did.
@@ -25,7 +27,7 @@ pub(crate) struct Ran {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
     }
 
     pub(crate) fn vault(&self) -> PathBuf {
@@ -40,6 +42,7 @@ impl Home {
             .env("HOME", self.folder.path())
             .env("USER", "ana")
             .env("PATH", "/usr/bin:/bin")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

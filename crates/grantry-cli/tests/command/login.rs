@@ -54,6 +54,52 @@ async fn a_person_logs_in_and_the_token_is_there_without_a_renewal() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_for_a_token_before_the_login_is_told_the_command() {
+    let server = native_server().await;
+    let home = stored(&server).await;
+    let of = ["--service", "calendar", "--account", "ana o'brien"];
+    let login =
+        r"to do: have the person authorize: grantry auth login --service calendar --account 'ana o'\''brien'";
+    for command in [
+        [["auth", "token"].as_slice(), &of].concat(),
+        [["auth", "refresh"].as_slice(), &of].concat(),
+        [["auth", "diagnose"].as_slice(), &of].concat(),
+        [["run"].as_slice(), &of, &["--", "true"]].concat(),
+        [["credential-process"].as_slice(), &of].concat(),
+    ] {
+        let ran = home.run(&command).await.ends(4);
+        assert!(ran.stderr.contains(login) && ran.stdout.is_empty(), "{command:?} {ran:?}");
+    }
+    let json = home.run(&[["auth", "token", "--json"].as_slice(), &of].concat()).await.ends(4);
+    let json: serde_json::Value = serde_json::from_str(&json.stderr).unwrap();
+    assert_eq!(json["error"]["exit_code"], 4);
+    assert!(
+        json["error"]["remedy"].as_str().unwrap().contains("grantry auth login --service calendar"),
+        "{json}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consent_that_was_withdrawn_names_the_command_too() {
+    let server = native_server().await;
+    let home = stored(&server).await;
+    let mut login = Login::start(&home, LOGIN);
+    follow(&login.url().await).await;
+    login.end().await.ends(0);
+    server.inject(
+        Endpoint::Token,
+        Fault::status(400).with_body(r#"{"error":"invalid_grant"}"#).until_cleared(),
+    );
+    let refresh = ["auth", "refresh", "--service", "calendar", "--account", "ana"];
+    let ran = home.run(&refresh).await.ends(4);
+    assert!(
+        ran.stderr.contains("; run: grantry auth login --service calendar --account ana"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_command_registers_and_logs_in_and_a_program_is_told_by_objects() {
     let server =
         server_with(RegisteredClient::with_secret("web", SECRET).redirect_uri("http://127.0.0.1/oauth/back"))

@@ -75,5 +75,12 @@ async fn the_errors_are_as_they_were() {
         "no_service",
         said(home.run(&["auth", "token", "--service", "erp"]).await.ends(3))
     );
+    let person = ["auth", "set", "--service", "mail", "--client-id", "app", "--public"];
+    let urls =
+        ["--token-url", "https://as.example.com/token", "--authorization-url", "https://as.example.com/ask"];
+    let asked = home.run(&[person.as_slice(), &urls].concat()).await.ends(0);
+    insta::assert_snapshot!("set_for_a_person", said(asked));
+    let no_consent = home.run(&["auth", "token", "--service", "mail"]).await.ends(4);
+    insta::assert_snapshot!("no_consent", said(no_consent));
     insta::assert_snapshot!("no_provider", said(home.run(&["providers", "show", "nobody"]).await.ends(3)));
 }

@@ -75,3 +75,15 @@ async fn the_audit_trail_names_who_did_what_and_betrays_nothing() {
     let verified = home.run(&["audit", "verify", "--json"]).await.ends(0).json();
     assert_eq!(verified["intact"], true);
 }
+
+#[cfg(not(feature = "keychain"))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_without_the_keychain_says_so_and_makes_nothing() {
+    let home = Home::new();
+    let refused = home.run(&["vault", "init", "--keychain"]).await.ends(2);
+    assert!(refused.stderr.contains("feature `keychain` of grantry-cli"), "{}", refused.stderr);
+    assert!(!home.vault().join("grantry.db").exists() && !home.vault().join("grantry.keychain").exists());
+    std::fs::write(home.vault().join("grantry.keychain"), "grantry keychain 1\nentry vault-1\n").unwrap();
+    let refused = home.run(&["vault", "init"]).await.ends(2);
+    assert!(refused.stderr.contains("feature `keychain` of grantry-cli"), "{}", refused.stderr);
+}

@@ -25,6 +25,9 @@ impl Resolving<'_> {
             },
             "passphrase" => self.passphrase(fields, kind)?,
             "pkcs11" => self.pkcs11(fields, kind)?,
+            "keychain" => {
+                KeyProviderSection::Keychain { entry: self.needed(fields, "entry", kind)?.text.to_owned() }
+            }
             "aws-kms" => KeyProviderSection::AwsKms {
                 region: self.needed(fields, "region", kind)?.text.to_owned(),
                 key: self.needed(fields, "key", kind)?.text.to_owned(),

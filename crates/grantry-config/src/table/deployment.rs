@@ -49,6 +49,7 @@ pub(super) static KEYS: Section = Section {
             "type",
             Shape::OneOf(&[
                 choice("file", "a key file"),
+                choice("keychain", "a key in the keychain of the operating system"),
                 choice("environment", "a key in an environment variable"),
                 choice("passphrase", "a key that is derived from a passphrase"),
                 choice("pkcs11", "an HSM"),
@@ -59,6 +60,7 @@ pub(super) static KEYS: Section = Section {
         )
         .also(&["provider"]),
         text("path", "The key file.").only(&["file"]),
+        text("entry", "The name of the keychain's entry.").only(&["keychain"]),
         text("variable", "The environment variable with 32 bytes in base64.").only(&["environment"]),
         secret("passphrase", "The passphrase, of at least 12 characters.").only(&["passphrase"]),
         text("salt", "The salt of the passphrase, of at least 16 characters; no secret.")

@@ -11,7 +11,7 @@ mod wrapped;
 
 pub use context::{Deployment, KeyContext};
 pub use error::KeyError;
-pub use local::LocalKey;
+pub use local::{LocalKey, LocalKeySet};
 pub use provider::{KeyProvider, KeyRotation, KeyVersion, KeyVersionState};
 pub(crate) use secret_32::Secret32;
 pub(crate) use single_use::SingleUseKey;

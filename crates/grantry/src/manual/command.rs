@@ -10,6 +10,8 @@
 //! keep a copy of the key elsewhere, and no backup of the vault beside it: without it nothing can be opened
 //! ```
 //!
+//! With `--keychain` the key is in the operating system's keychain instead: [`keys`](super::keys).
+//!
 //! `--vault` and `--key-file`, or `GRANTRY_VAULT` and `GRANTRY_KEY_FILE`, name another place. `--tenant` names whose credentials
 //! are meant, `default` where nothing is said. `--json` prints objects whose form stays, with a `version`. Errors go to stderr,
 //! with what to do.
@@ -43,6 +45,20 @@
 //! $ grantry auth set --service mail --provider google --client-id app.example --client-secret-file secret.txt \
 //!     --scope https://www.googleapis.com/auth/gmail.readonly --redirect-uri https://app.example.com/callback
 //! stored the credentials of mail (tenant default)
+//! mail uses the flow authorization_code: what this provider guards belongs to people, who have to consent
+//! for another one: grantry auth set --service mail --flow client_credentials
+//! ```
+//!
+//! Where `--flow` is not given it is chosen: by what is known of the provider, else a person consents wherever the server has an
+//! endpoint for that, which the metadata of an issuer mostly names. With `--json` the fields `flow` and `because` say it. Who asks
+//! for a token before anybody has consented is told the command to log in by:
+//!
+//! ```console
+//! $ grantry auth token --service mail
+//! error: vault: there is no consent for default/mail/default in the vault
+//!   to do: have the person authorize: grantry auth login --service mail
+//! $ echo $?
+//! 4
 //! ```
 //!
 //! # A person's consent
@@ -165,7 +181,8 @@
 //!
 //! Everything moves under new keys. Each grant is renewed in one of the two at any time, and a run that is cut off is gone on with.
 //! A configuration file in place of the folder names a database (`--to database.json`; the command has to be built with its
-//! feature, `postgres` or `redis`). `export GRANTRY_VAULT=new` has the rest of this page use the new one:
+//! feature, `postgres` or `redis`). The tables of PostgreSQL are made by `grantry vault init --config owner.json`, with the login
+//! of the database's owner; it then says what the login of the vaults needs. `export GRANTRY_VAULT=new` has the rest of this page use the new one:
 //!
 //! ```console
 //! $ export GRANTRY_VAULT=new

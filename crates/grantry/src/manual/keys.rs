@@ -18,6 +18,7 @@
 //! | `LocalKey::from_passphrase` | derived with Argon2id | a person types it | nobody: move to another |
 //! | `grantry-keys-pkcs11` | in an HSM | hardware is asked for; tried with SoftHSM 2 | grantry |
 //! | `grantry-keys-aws-kms` | in AWS KMS | on AWS | KMS |
+//! | `grantry-keys-keychain` | in the keychain of the operating system, which a person's password opens | on a person's own machine | grantry |
 //! | `grantry-keys-transit` | in HashiCorp Vault or OpenBao | one of them runs anyway | grantry |
 //!
 //! Each crate's first page says how to set it up, what it costs and what it cannot promise. None of them is asked for a record:
@@ -49,12 +50,24 @@
 //! tenant default   2026-11-26T01:14:34Z  12 days  fresh
 //! ```
 //!
+//! # In the keychain of a person's machine
+//!
+//! `grantry vault init --keychain` keeps the key in the keychain that the person's login unlocks (the Secret Service on Linux, the
+//! login keychain of macOS), and a file `grantry.keychain` beside the vault says in which entry. The command has to be built with
+//! its feature `keychain`. A vault with a key file is moved: make another one so, then `grantry vault migrate`. Where the keychain
+//! is locked, not there, or has lost the entry, each command says so and ends with 6; no other key is ever made in its place.
+//!
+//! The entry holds what a key file holds, so a copy of it is one: on Linux
+//! `secret-tool lookup service grantry username ENTRY` prints it, with the name that `grantry vault status` shows, and `--key-file`
+//! takes it. A program opens the same key with `KeychainKey` of `grantry-keys-keychain`: the entry by its name, and
+//! `grantry.keychain.lock` in the vault's folder for the lock file.
+//!
 //! # Backups
 //!
 //! | back up | how | keep it |
 //! |---|---|---|
 //! | the store | SQLite: `VACUUM INTO`; PostgreSQL: as ever; Redis: its append-only file | anywhere: it is sealed |
-//! | the key | copy the key file; an HSM and a KMS have ways of their own | apart from the store's backups, always |
+//! | the key | copy the key file, or the keychain's entry; an HSM and a KMS have ways of their own | apart from the store's backups, always |
 //! | checkpoints of the audit trail | `audit.folder` in the configuration, or a sink of your own | where whoever runs the vault cannot write |
 //!
 //! How to restore is on each store's first page; processes are stopped or restarted for it. A store that was restored holds the

@@ -34,7 +34,7 @@
 //! | part | choose |
 //! |---|---|
 //! | the store | `SqliteVault` for one machine, `grantry-vault-postgres` for many replicas, `grantry-vault-redis` where its weaker durability is enough, or one of your own |
-//! | the keys | `LocalKey` (a file, the environment, a passphrase), `grantry-keys-pkcs11` (an HSM), `grantry-keys-aws-kms`, `grantry-keys-transit` (HashiCorp Vault, OpenBao); a second one for recovery with `VaultKeys::with_recovery` |
+//! | the keys | `LocalKey` (a file, the environment, a passphrase), `grantry-keys-pkcs11` (an HSM), `grantry-keys-aws-kms`, `grantry-keys-transit` (HashiCorp Vault, OpenBao), `grantry-keys-keychain` (Secret Service, macOS); a second one for recovery with `VaultKeys::with_recovery` |
 //! | who may do what | `AccessPolicy`: everything is denied that no binding allows |
 //! | the audit trail | the vault's own store, and any number of `AuditSink`s beside it |
 //!

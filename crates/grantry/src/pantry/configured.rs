@@ -125,6 +125,9 @@ impl GrantryBuilder {
             KeyProviderSection::Passphrase { passphrase, salt, .. } => {
                 LocalKey::from_passphrase(passphrase.expose(), salt.as_bytes()).map(VaultKeys::new)
             }
+            KeyProviderSection::Keychain { .. } => {
+                return Err(elsewhere("keys", "keychain", "grantry-keys-keychain", ".keys(..)"));
+            }
             KeyProviderSection::Pkcs11 { .. } => {
                 return Err(elsewhere("keys", "pkcs11", "grantry-keys-pkcs11", ".keys(..)"));
             }

@@ -36,6 +36,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("grantry-keys-pkcs11", Floor(2)),
     ("grantry-keys-aws-kms", Floor(2)),
     ("grantry-keys-transit", Floor(2)),
+    ("grantry-keys-keychain", Floor(2)),
     ("grantry", Floor(3)),
     ("grantry-cli", Floor(4)),
     ("grantry-axum", Floor(4)),

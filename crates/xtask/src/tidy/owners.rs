@@ -20,6 +20,9 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("redis", &["grantry-vault-redis"]),
     ("cryptoki", &["grantry-keys-pkcs11"]),
     ("aws-sdk-kms", &["grantry-keys-aws-kms"]),
+    ("keyring-core", &["grantry-keys-keychain"]),
+    ("zbus-secret-service-keyring-store", &["grantry-keys-keychain"]),
+    ("apple-native-keyring-store", &["grantry-keys-keychain"]),
     ("argon2", &["grantry-vault"]),
     ("getrandom", &["grantry-core"]),
 ];

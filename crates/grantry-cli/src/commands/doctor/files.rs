@@ -69,6 +69,13 @@ pub(super) fn of_vault(session: &Session, findings: &mut Findings) {
             findings.add(found.remedy("keep it elsewhere with --key-file or GRANTRY_KEY_FILE"));
         }
     }
+    if let Some(entry) = place.key.entry() {
+        let what = "the key is in the keychain: without that entry nothing in the vault can be opened";
+        let found = Finding::new(Severity::Note, "key_in_keychain", place.key.shown(), what);
+        findings.add(found.remedy(format!(
+            "keep a copy elsewhere, such as by: secret-tool lookup service grantry username {entry}; it is a key file"
+        )));
+    }
     is_kept_from_others(&place.lifeboats, Severity::Warning, "permissions", "700", 0o077, findings);
 }
 

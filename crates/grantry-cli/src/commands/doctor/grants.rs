@@ -38,7 +38,7 @@ pub(super) async fn each(session: &Session, offline: bool, findings: &mut Findin
         };
         let is_last = page.len() < PAGE;
         for grant in &page {
-            of_grant(&tenant, grant, findings).await;
+            of_grant(session, &tenant, grant, findings).await;
         }
         after = page.last().map(|grant| grant.key().clone());
         if is_last {
@@ -47,7 +47,7 @@ pub(super) async fn each(session: &Session, offline: bool, findings: &mut Findin
     }
 }
 
-async fn of_grant(tenant: &TenantPantry, grant: &GrantStatus, findings: &mut Findings) {
+async fn of_grant(session: &Session, tenant: &TenantPantry, grant: &GrantStatus, findings: &mut Findings) {
     let health = &grant.health;
     let (service, account) = (grant.key().service(), grant.key().account());
     let place = format!("{service} ({account})");
@@ -59,7 +59,7 @@ async fn of_grant(tenant: &TenantPantry, grant: &GrantStatus, findings: &mut Fin
             Severity::Broken,
             "grants",
             "the server refused the grant: a person has to authorize again".to_owned(),
-            format!("grantry auth login --service {service} --account {account}; why: grantry auth diagnose"),
+            format!("{}; why: grantry auth diagnose", session.how_to_log_in(service, account)),
         ),
         HealthState::Unreadable => add(
             Severity::Broken,

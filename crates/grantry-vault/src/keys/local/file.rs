@@ -6,13 +6,9 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use super::version::Version;
+use super::key_set::LocalKeySet;
 use crate::keys::KeyError;
 
-/// The first line of each key file.
-const HEAD: &str = "grantry key file 1";
-/// What every version of this library begins such a file with.
-const HEAD_OF_ANY: &str = "grantry key file ";
 /// A key file is at most this long, in bytes: hundreds of versions.
 const MOST_BYTES: u64 = 64 * 1024;
 
@@ -28,7 +24,7 @@ impl KeyFile {
     }
 
     /// Makes the file, which must not be there, durably and at once: nobody ever sees half of it.
-    pub(super) fn create(&self, version: Version) -> Result<(), KeyError> {
+    pub(super) fn create(&self, keys: &LocalKeySet) -> Result<(), KeyError> {
         let failed = |error: std::io::Error| match error.kind() {
             ErrorKind::AlreadyExists => KeyError::configuration(format!(
                 "there is a file {} already, which was left as it is: choose another name, or use that key",
@@ -37,15 +33,15 @@ impl KeyFile {
             _ => self.failed("made", &error),
         };
         let _lock = self.lock().map_err(failed)?;
-        let next = self.write_next(&[version]).map_err(failed)?;
+        let next = self.write_next(keys).map_err(failed)?;
         // A link, unlike a rename, fails where the name is taken.
         let linked = fs::hard_link(&next, &self.path);
         let _ = fs::remove_file(&next);
         linked.and_then(|()| sync_folder(&self.path)).map_err(failed)
     }
 
-    /// The versions in it.
-    pub(super) fn read(&self) -> Result<Vec<Version>, KeyError> {
+    /// The keys in it.
+    pub(super) fn read(&self) -> Result<LocalKeySet, KeyError> {
         let file = File::open(&self.path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => KeyError::configuration(format!(
                 "there is no key file {}: `LocalKey::generate` makes one; if there was one, bring its copy back",
@@ -56,22 +52,25 @@ impl KeyFile {
         self.check_owner_only(&file)?;
         let mut text = Zeroizing::new(String::with_capacity(4096));
         file.take(MOST_BYTES).read_to_string(&mut text).map_err(|error| match error.kind() {
-            ErrorKind::InvalidData => self.none_of_ours(),
+            ErrorKind::InvalidData => KeyError::configuration(format!(
+                "the key file {} holds no key of a vault: bring its copy back",
+                self.path.display()
+            )),
             _ => self.failed("read", &error),
         })?;
-        self.parse(&text)
+        LocalKeySet::from_text(&text, &format!("the key file {}", self.path.display()))
     }
 
-    /// Changes the versions, durably: one process at a time, and a crash leaves the file as it was or as it becomes.
+    /// Changes the keys, durably: one process at a time, and a crash leaves the file as it was or as it becomes.
     pub(super) fn change<T>(
         &self,
-        change: impl FnOnce(&mut Vec<Version>) -> Result<T, KeyError>,
+        change: impl FnOnce(&mut LocalKeySet) -> Result<T, KeyError>,
     ) -> Result<T, KeyError> {
         let failed = |error: std::io::Error| self.failed("changed", &error);
         let _lock = self.lock().map_err(failed)?;
-        let mut versions = self.read()?;
-        let changed = change(&mut versions)?;
-        let next = self.write_next(&versions).map_err(failed)?;
+        let mut keys = self.read()?;
+        let changed = change(&mut keys)?;
+        let next = self.write_next(&keys).map_err(failed)?;
         fs::rename(&next, &self.path).and_then(|()| sync_folder(&self.path)).map_err(failed)?;
         Ok(changed)
     }
@@ -84,46 +83,14 @@ impl KeyFile {
     }
 
     /// Writes what the file becomes into one beside it, durably.
-    fn write_next(&self, versions: &[Version]) -> std::io::Result<PathBuf> {
+    fn write_next(&self, keys: &LocalKeySet) -> std::io::Result<PathBuf> {
         let next = self.beside("next");
         // Whoever crashed here before left a file that nobody reads.
         let _ = fs::remove_file(&next);
         let mut file = private(OpenOptions::new().create_new(true)).open(&next)?;
-        writeln!(file, "{HEAD}")?;
-        writeln!(file, "# Whoever reads this opens the vault. Keep it 0600, and a copy of it elsewhere.")?;
-        for version in versions {
-            file.write_all(version.to_line().as_bytes())?;
-            writeln!(file)?;
-        }
+        file.write_all(keys.to_text().as_bytes())?;
         file.sync_all()?;
         Ok(next)
-    }
-
-    fn parse(&self, text: &str) -> Result<Vec<Version>, KeyError> {
-        let mut lines = text.lines().enumerate();
-        let head = lines.next().map_or("", |(_, head)| head);
-        if head != HEAD {
-            return Err(if head.starts_with(HEAD_OF_ANY) {
-                KeyError::configuration(format!(
-                    "the key file {} is of a newer format: upgrade this program",
-                    self.path.display()
-                ))
-            } else {
-                self.none_of_ours()
-            });
-        }
-        let of_versions = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-        let versions = of_versions.map(|(nth, line)| {
-            Version::from_line(line).ok_or_else(|| {
-                KeyError::configuration(format!(
-                    "line {} of the key file {} is damaged: bring the file's copy back",
-                    nth + 1,
-                    self.path.display()
-                ))
-            })
-        });
-        let versions = versions.collect::<Result<Vec<_>, _>>()?;
-        if versions.is_empty() { Err(self.none_of_ours()) } else { Ok(versions) }
     }
 
     #[cfg(unix)]
@@ -154,13 +121,6 @@ impl KeyFile {
         let mut name = self.path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{ending}"));
         self.path.with_file_name(name)
-    }
-
-    fn none_of_ours(&self) -> KeyError {
-        KeyError::configuration(format!(
-            "{} is no key file: `LocalKey::generate` makes one",
-            self.path.display()
-        ))
     }
 
     fn failed(&self, what: &str, error: &std::io::Error) -> KeyError {

@@ -1,6 +1,7 @@
 //! Keys that lie on this machine: in a file, in the environment, or in somebody's head.
 
 mod file;
+mod key_set;
 mod passphrase;
 mod version;
 
@@ -11,14 +12,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use grantry_core::{Clock, SystemClock, SystemEntropy};
+use grantry_core::{Clock, SystemClock};
 use zeroize::Zeroizing;
 
 use self::file::KeyFile;
+pub use self::key_set::LocalKeySet;
 use self::version::Version;
-use super::{
-    KeyContext, KeyError, KeyId, KeyProvider, KeyRotation, KeyVersion, KeyVersionState, TenantKey, WrappedKey,
-};
+use super::{KeyContext, KeyError, KeyId, KeyProvider, KeyRotation, KeyVersion, TenantKey, WrappedKey};
 
 /// A key-encryption key on this machine.
 ///
@@ -50,7 +50,7 @@ pub struct LocalKey {
 
 enum Place {
     File(KeyFile),
-    Memory(Version),
+    Memory(Arc<LocalKeySet>),
 }
 
 impl LocalKey {
@@ -62,7 +62,7 @@ impl LocalKey {
     /// [`KeyError::Configuration`] where there is a file already, which stays as it is; or where it cannot be written.
     pub fn generate(path: impl AsRef<Path>) -> Result<Self, KeyError> {
         let file = KeyFile::new(path.as_ref());
-        file.create(Version::generate(1, SystemClock::new().wall(), &SystemEntropy))?;
+        file.create(&LocalKeySet::generate(SystemClock::new().wall()))?;
         Ok(Self::at(Place::File(file)))
     }
 
@@ -91,7 +91,7 @@ impl LocalKey {
                 "the environment variable {variable} has to hold 32 bytes in base64: `openssl rand -base64 32`"
             ))
         })?;
-        Ok(Self::at(Place::Memory(version)))
+        Ok(Self::in_memory(version))
     }
 
     /// Derives the key from a passphrase with Argon2id (RFC 9106): 64 MiB, 3 passes, 1 lane; about a fifth of a second.
@@ -103,12 +103,12 @@ impl LocalKey {
     /// # Errors
     /// [`KeyError::Configuration`] for a passphrase shorter than 12 characters or a salt shorter than 16 bytes.
     pub fn from_passphrase(passphrase: &str, salt: &[u8]) -> Result<Self, KeyError> {
-        Ok(Self::at(Place::Memory(passphrase::derive(passphrase, salt)?)))
+        Ok(Self::in_memory(passphrase::derive(passphrase, salt)?))
     }
 
     /// Uses 32 bytes that come from elsewhere, such as another program's key store.
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self::at(Place::Memory(Version::from_array(1, &bytes)))
+        Self::in_memory(Version::from_array(1, &bytes))
     }
 
     /// Dates new versions by another clock than the machine's.
@@ -121,11 +121,15 @@ impl LocalKey {
         Self { place, clock: Arc::new(SystemClock::new()) }
     }
 
-    /// The versions, by the file as it is now.
-    fn versions_now(&self) -> Result<Vec<Version>, KeyError> {
+    fn in_memory(version: Version) -> Self {
+        Self::at(Place::Memory(Arc::new(LocalKeySet::of(version))))
+    }
+
+    /// The keys, by the file as it is now.
+    fn keys_now(&self) -> Result<Arc<LocalKeySet>, KeyError> {
         match &self.place {
-            Place::File(file) => file.read(),
-            Place::Memory(version) => Ok(vec![version.copy()]),
+            Place::File(file) => file.read().map(Arc::new),
+            Place::Memory(keys) => Ok(Arc::clone(keys)),
         }
     }
 
@@ -143,7 +147,7 @@ impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file) => file.fmt(f),
-            Self::Memory(version) => version.fmt(f),
+            Self::Memory(keys) => keys.fmt(f),
         }
     }
 }
@@ -151,70 +155,33 @@ impl fmt::Debug for Place {
 #[async_trait]
 impl KeyProvider for LocalKey {
     async fn wrap_key(&self, key: &TenantKey, context: &KeyContext) -> Result<WrappedKey, KeyError> {
-        active(&self.versions_now()?)?.wrap(key, context, &SystemEntropy)
+        self.keys_now()?.wrap(key, context)
     }
 
     async fn unwrap_key(&self, wrapped: &WrappedKey, context: &KeyContext) -> Result<TenantKey, KeyError> {
-        let versions = self.versions_now()?;
-        let version = versions.iter().find(|version| version.id() == *wrapped.key_id()).ok_or_else(|| {
-            KeyError::unknown_key(format!("{} is not among the local keys", wrapped.key_id()))
-        })?;
-        version.unwrap(wrapped, context)
+        self.keys_now()?.unwrap(wrapped, context)
     }
 
     async fn active(&self) -> Result<KeyId, KeyError> {
-        active(&self.versions_now()?).map(Version::id)
+        self.keys_now()?.active()
     }
 }
 
 #[async_trait]
 impl KeyRotation for LocalKey {
     async fn versions(&self) -> Result<Vec<KeyVersion>, KeyError> {
-        Ok(self.versions_now()?.iter().map(Version::describe).collect())
+        Ok(self.keys_now()?.versions())
     }
 
     async fn create(&self) -> Result<KeyId, KeyError> {
-        self.file()?.change(|versions| {
-            let number = versions.iter().map(Version::number).max().unwrap_or(0) + 1;
-            let mut version = Version::generate(number, self.clock.wall(), &SystemEntropy);
-            version.state = KeyVersionState::Waiting;
-            let id = version.id();
-            versions.push(version);
-            Ok(id)
-        })
+        self.file()?.change(|keys| Ok(keys.add(self.clock.wall())))
     }
 
     async fn promote(&self, key: &KeyId) -> Result<(), KeyError> {
-        self.file()?.change(|versions| {
-            let known = versions.iter().any(|version| version.id() == *key);
-            if !known {
-                return Err(KeyError::unknown_key(format!("{key} is not in the key file")));
-            }
-            for version in versions {
-                if version.id() == *key {
-                    version.state = KeyVersionState::Active;
-                } else if version.state == KeyVersionState::Active {
-                    version.state = KeyVersionState::Unwrapping;
-                }
-            }
-            Ok(())
-        })
+        self.file()?.change(|keys| keys.promote(key))
     }
 
     async fn retire(&self, key: &KeyId) -> Result<(), KeyError> {
-        self.file()?.change(|versions| {
-            let is_active =
-                |version: &Version| version.id() == *key && version.state == KeyVersionState::Active;
-            if versions.iter().any(is_active) {
-                return Err(KeyError::refused(format!("{key} is the active key: promote another one first")));
-            }
-            versions.retain(|version| version.id() != *key);
-            Ok(())
-        })
+        self.file()?.change(|keys| keys.retire(key))
     }
-}
-
-fn active(versions: &[Version]) -> Result<&Version, KeyError> {
-    let active = versions.iter().find(|version| version.state == KeyVersionState::Active);
-    active.ok_or_else(|| KeyError::configuration("the key file has no active key"))
 }

@@ -38,10 +38,6 @@ impl Version {
         Self { number, created: None, state: KeyVersionState::Active, key: Box::new(bytes.clone()) }
     }
 
-    pub(super) fn copy(&self) -> Self {
-        Self { created: self.created, state: self.state, ..Self::from_array(self.number, &self.key) }
-    }
-
     pub(super) fn number(&self) -> u32 {
         self.number
     }
