@@ -4,6 +4,7 @@ mod apache;
 mod authlib;
 mod authorization_code;
 mod client_authentication;
+mod configured;
 mod device_authorization;
 mod discovery;
 mod dpop;

@@ -62,7 +62,12 @@ impl ClientCredentials {
 #[async_trait]
 impl Grant for ClientCredentials {
     async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
-        self.endpoint.request(self.request(), attempt).await
+        let mut request = self.request();
+        // A store that keeps several of its tokens keeps one key with them.
+        if let Some(key) = self.endpoint.dpop_key_of(&attempt).map_err(Failure::unsent)? {
+            request = request.dpop_key(key);
+        }
+        self.endpoint.request(request, attempt).await
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use grantry_core::{ServiceName, TenantId};
 
 use crate::config::Config;
-use crate::registration::{Located, Registration, SecretText};
+use crate::registration::{Located, MutualTls, Registration, SecretText};
 use crate::sections::{AuditSection, KeyProviderSection, KeysSection, StoreSection, VaultSection};
 use crate::service::{Parameters, ServiceConfig};
 
@@ -140,17 +140,27 @@ fn differences(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
         ("privateKeyId", was.private_key_id() == is.private_key_id()),
         ("signingAlgorithm", was.signing_algorithm() == is.signing_algorithm()),
         ("certificateFile", was.certificate() == is.certificate()),
+        ("mutualTls", both(was.mutual_tls(), is.mutual_tls(), MutualTls::is_same)),
         ("clientAuthentication", was.method() == is.method()),
         ("redirectUri", old.redirect_uri() == new.redirect_uri()),
         ("scopes", old.scope() == new.scope()),
         ("resources", old.resources() == new.resources()),
         ("additionalParams", parameters(old.parameters()) == parameters(new.parameters())),
         ("pkce", old.pkce() == new.pkce()),
+        ("dpop", old.dpop() == new.dpop()),
         ("subjectTokenType", exchange(old).0 == exchange(new).0),
         ("requestedTokenType", exchange(old).1 == exchange(new).1),
         ("refreshToken", old.refresh() == new.refresh()),
     ];
     same.into_iter().filter(|(_, same)| !same).map(|(key, _)| key).collect()
+}
+
+impl MutualTls {
+    fn is_same(&self, other: &Self) -> bool {
+        located(self.certificate(), other.certificate(), |pem| pem.as_str())
+            && located(self.private_key(), other.private_key(), |key| key.expose())
+            && self.bound_tokens() == other.bound_tokens()
+    }
 }
 
 impl VaultSection {

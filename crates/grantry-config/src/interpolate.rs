@@ -100,6 +100,14 @@ impl Resolver<'_> {
             let what = format!("the file {} cannot be used: {why}", full.display());
             desk.tell(Draft::error(FindingKind::Unresolved, at, what));
         };
+        if path.contains("-----BEGIN") {
+            let what = "a PEM text stands where a file is named";
+            desk.tell(
+                Draft::error(FindingKind::Unresolved, at, what)
+                    .expected("the path of the file that holds it"),
+            );
+            return None;
+        }
         if path.is_empty() || path.contains('\0') {
             refuse(desk, &Unreadable::NotFound);
             return None;

@@ -3,8 +3,11 @@
 use crate::fields::{Fields, Found, Value};
 
 /// Keys that say the same in two ways: a newer layer that has one of them means it in place of the other.
-const IN_PLACE_OF: &[(&str, &str)] =
-    &[("clientSecret", "clientSecretFile"), ("privateKey", "privateKeyFile")];
+const IN_PLACE_OF: &[(&str, &str)] = &[
+    ("clientSecret", "clientSecretFile"),
+    ("privateKey", "privateKeyFile"),
+    ("certificate", "certificateFile"),
+];
 
 impl Fields {
     /// Lays a newer layer over this one: objects are merged key by key, everything else is replaced.

@@ -120,7 +120,7 @@ pub use fields::Provenance;
 pub use finding::{ConfigErrors, Finding, FindingKind, Severity};
 pub use flow::{ChosenFlow, Flow};
 pub use place::Place;
-pub use registration::{Located, Registration, SecretText};
+pub use registration::{Located, MutualTls, Registration, SecretText};
 pub use schema::json_schema;
 pub use sections::{AuditSection, KeyProviderSection, KeysSection, StoreSection, TokenSection, VaultSection};
 pub use service::{Missing, Parameters, ServerConfig, ServiceConfig};

@@ -320,9 +320,6 @@ fn refused_choice(key: &str, value: &str) -> Option<&'static str> {
         ("flow", "password" | "resource_owner_password_credentials") => {
             Some("the password flow is not offered: it hands a person's password to the client (RFC 9700)")
         }
-        ("clientAuthentication", "tls_client_auth" | "self_signed_tls_client_auth") => Some(
-            "authentication by a TLS certificate cannot be configured: the application hands in its transport",
-        ),
         _ => None,
     }
 }

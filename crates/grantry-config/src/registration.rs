@@ -60,6 +60,31 @@ impl fmt::Debug for SecretText {
     }
 }
 
+/// The certificate that connections to the authorization server present (RFC 8705), as far as the configuration knows it.
+#[derive(Debug, Clone, Default)]
+pub struct MutualTls {
+    pub(crate) certificate: Option<Located<String>>,
+    pub(crate) private_key: Option<Located<PrivateKey>>,
+    pub(crate) bound_tokens: bool,
+}
+
+impl MutualTls {
+    /// The certificate, and those between it and its root, in PEM. Nothing else is in it.
+    pub fn certificate(&self) -> Option<&Located<String>> {
+        self.certificate.as_ref()
+    }
+
+    /// The private key in PEM. Nothing else is in it.
+    pub fn private_key(&self) -> Option<&Located<PrivateKey>> {
+        self.private_key.as_ref()
+    }
+
+    /// Whether the server binds access tokens to the certificate (`tls_client_certificate_bound_access_tokens`).
+    pub fn bound_tokens(&self) -> bool {
+        self.bound_tokens
+    }
+}
+
 /// The client at the authorization server, as far as the configuration knows it; the vault may know the rest.
 ///
 /// A credential that is in both is an error of whoever joins them; [`Located::place`] is what to name.
@@ -71,6 +96,7 @@ pub struct Registration {
     pub(crate) private_key_id: Option<String>,
     pub(crate) signing_algorithm: Option<String>,
     pub(crate) certificate: Option<String>,
+    pub(crate) mutual_tls: Option<MutualTls>,
     pub(crate) authentication: Option<Located<ClientAuthenticationMethod>>,
     pub(crate) method: Option<ClientAuthenticationMethod>,
 }
@@ -105,6 +131,11 @@ impl Registration {
     /// The certificate of the private key, in PEM.
     pub fn certificate(&self) -> Option<&str> {
         self.certificate.as_deref()
+    }
+
+    /// The certificate that connections to the server present (RFC 8705).
+    pub fn mutual_tls(&self) -> Option<&MutualTls> {
+        self.mutual_tls.as_ref()
     }
 
     /// The authentication that the configuration names.

@@ -24,6 +24,7 @@ pub struct ServiceConfig {
     pub(crate) resources: Vec<String>,
     pub(crate) parameters: Parameters,
     pub(crate) pkce: bool,
+    pub(crate) dpop: bool,
     pub(crate) subject_token_type: Option<String>,
     pub(crate) requested_token_type: Option<String>,
     pub(crate) refresh: RefreshPolicy,
@@ -135,6 +136,11 @@ impl ServiceConfig {
     /// nothing of it.
     pub fn pkce(&self) -> bool {
         self.pkce
+    }
+
+    /// Whether tokens are bound to a key that each grant gets for itself (RFC 9449).
+    pub fn dpop(&self) -> bool {
+        self.dpop
     }
 
     /// What kind of token is exchanged (RFC 8693 section 3).

@@ -141,7 +141,7 @@ fn urls_that_may_not_be_endpoints() {
         ("https://as.example.com/token\\u0000", "control character"),
         ("", "is empty"),
     ] {
-        for key in ["tokenUrl", "issuer", "authorizationUrl", "revocationUrl", "instanceUrl"] {
+        for key in ["tokenUrl", "issuer", "authorizationUrl", "revocationUrl", "jwksUri", "instanceUrl"] {
             in_auth(&format!(r#""{key}": "{url}""#), FindingKind::InvalidValue, words);
         }
     }
@@ -217,15 +217,23 @@ fn clients_that_no_server_knows() {
     in_auth(r#""privateKey": "MIGH""#, InvalidValue, "neither in PEM nor a JWK");
     let both = r#""privateKey": "-----BEGIN PRIVATE KEY-----", "privateKeyFile": "secret""#;
     in_auth(both, Contradiction, "keep one of them");
-    for (method, key) in
-        [("none", "clientSecret"), ("private_key_jwt", "clientSecret"), ("client_secret_post", "privateKey")]
-    {
+    for (method, key) in [
+        ("none", "clientSecret"),
+        ("private_key_jwt", "clientSecret"),
+        ("client_secret_post", "privateKey"),
+        ("tls_client_auth", "clientSecret"),
+        ("self_signed_tls_client_auth", "privateKey"),
+    ] {
         let value = if key == "privateKey" { "-----BEGIN PRIVATE KEY-----" } else { CANARY };
         let members = format!(r#""clientAuthentication": "{method}", "{key}": "{value}""#);
         in_auth(&members, Contradiction, "has no use for");
     }
     in_auth(r#""clientAuthentication": "client_secret""#, InvalidValue, "no such value");
-    in_auth(r#""clientAuthentication": "tls_client_auth""#, InvalidValue, "TLS certificate");
+    in_auth(
+        r#""clientAuthentication": "tls_client_ath""#,
+        InvalidValue,
+        r#"did you mean "tls_client_auth"?"#,
+    );
     let colon = accepted(r#"{"auth": {"clientId": "a:b"}}"#);
     assert!(colon.warnings[0].to_string().contains("sends as %3A"), "{:?}", colon.warnings);
     let post = accepted(r#"{"auth": {"clientId": "a:b", "clientAuthentication": "client_secret_post"}}"#);
@@ -258,7 +266,16 @@ fn scopes_parameters_and_flows_that_cannot_be_meant() {
         FindingKind::UnknownKey,
         "takes no \"shop\"",
     );
-    for name in ["client_secret", "grant_type", "scope", "redirect_uri", "state", "code_verifier"] {
+    for name in [
+        "client_secret",
+        "grant_type",
+        "scope",
+        "redirect_uri",
+        "state",
+        "code_verifier",
+        "dpop_jkt",
+        "actor_token",
+    ] {
         in_auth(&format!(r#""additionalParams": {{"{name}": "x"}}"#), Contradiction, "cannot be set");
     }
     in_auth(r#""additionalParams": {"audience": ""}"#, InvalidValue, "counts as left out");

@@ -128,6 +128,18 @@ impl TokenEndpoint {
         self.0.dpop.as_ref().map(Dpop::key).transpose()
     }
 
+    /// The key that tokens of a grant were bound to before ([`Attempt::bound_to`]), where each grant has one of its own by that
+    /// algorithm: its next token is bound to it, too. `None` leaves the key to the endpoint. What is bound to a key itself, as
+    /// refresh tokens are, is redeemed with that in any case.
+    ///
+    /// # Errors
+    /// [`Configuration`](ErrorKind::Configuration) where it is no private JWK on P-256 or Ed25519.
+    pub fn dpop_key_of(&self, attempt: &Attempt<'_>) -> Result<Option<DpopKey>, Error> {
+        let (Some(dpop), Some(kept)) = (&self.0.dpop, attempt.proof_key()) else { return Ok(None) };
+        let kept = DpopKey::from_private_key(kept)?;
+        Ok(Some(kept).filter(|kept| dpop.goes_on_with(kept)))
+    }
+
     /// The key that the request is proved with.
     fn key_of<'a>(&'a self, request: &'a TokenRequest) -> Option<&'a DpopKey> {
         request.dpop_key.as_ref().or(self.0.dpop_key.as_ref())

@@ -351,6 +351,25 @@ impl Keeper for Keeps {
     }
 }
 
+#[test]
+fn a_grant_goes_on_with_its_key_where_keys_are_each_grant_s_own_and_of_that_algorithm() {
+    let kept = DpopKey::generate(Algorithm::Es256).unwrap();
+    let (private, script) = (kept.private_key().unwrap(), Script::new([]));
+    let goes_on = |dpop: Option<Dpop>| {
+        let client = Client::new("the-client", ClientAuthentication::secret_basic("a secret")).unwrap();
+        let endpoint = TokenEndpoint::builder(server().build().unwrap(), client, script.clone());
+        let endpoint = match dpop {
+            Some(dpop) => endpoint.dpop(dpop),
+            None => endpoint,
+        };
+        endpoint.build().unwrap().dpop_key_of(&Attempt::first().bound_to(private)).unwrap()
+    };
+    assert_eq!(goes_on(Some(Dpop::es256())).unwrap().thumbprint(), kept.thumbprint());
+    assert!(goes_on(Some(Dpop::ed25519())).is_none());
+    assert!(goes_on(Some(Dpop::with_key(DpopKey::generate(Algorithm::Es256).unwrap()))).is_none());
+    assert!(goes_on(None).is_none());
+}
+
 #[tokio::test]
 async fn req_e14_a_public_client_has_to_name_the_key_of_its_refresh_token() {
     let script = Script::new([Ok(answer(200, BOUND))]);

@@ -53,6 +53,7 @@ impl Fallback {
 pub struct RefreshPolicy {
     enabled: bool,
     buffer: Duration,
+    earliest_renewal: Option<Duration>,
     max_retries: u32,
     retry_delay: Duration,
     longest_delay: Duration,
@@ -67,6 +68,7 @@ impl Default for RefreshPolicy {
         Self {
             enabled: true,
             buffer: Duration::from_secs(300),
+            earliest_renewal: None,
             max_retries: 3,
             retry_delay: Duration::from_millis(1000),
             longest_delay: Duration::from_secs(60),
@@ -99,6 +101,13 @@ impl RefreshPolicy {
     /// half of its life instead.
     pub fn buffer(&self) -> Duration {
         self.buffer
+    }
+
+    /// How long before its expiry a token may be renewed at the earliest, where the server refuses sooner ones
+    /// ([`AuthorizationServer::earliest_renewal`](grantry_core::AuthorizationServer::earliest_renewal)). Neither a longer buffer
+    /// nor a crowd leads to a renewal before that; a token that was refused by a resource server is replaced all the same.
+    pub fn earliest_renewal(&self) -> Option<Duration> {
+        self.earliest_renewal
     }
 
     /// How many attempts follow a failed one before the source cools down.
@@ -167,6 +176,12 @@ impl RefreshPolicyBuilder {
         self
     }
 
+    /// See [`RefreshPolicy::earliest_renewal`].
+    pub fn earliest_renewal(mut self, before_expiry: Duration) -> Self {
+        self.0.earliest_renewal = Some(before_expiry);
+        self
+    }
+
     /// See [`RefreshPolicy::max_retries`].
     pub fn max_retries(mut self, retries: u32) -> Self {
         self.0.max_retries = retries;
@@ -227,6 +242,11 @@ impl RefreshPolicyBuilder {
             if duration > LONGEST {
                 return refuse(&format!("{name} is longer than a year: give it in the right unit"));
             }
+        }
+        if policy.earliest_renewal.is_some_and(|before| before.is_zero()) {
+            return refuse(
+                "no renewal before the expiry is allowed: set the earliest to 1 s or more, or leave it out",
+            );
         }
         if policy.max_retries > 0 && policy.retry_delay.is_zero() {
             return refuse(

@@ -27,7 +27,8 @@ impl RefreshPolicy {
     /// The buffer takes at most half of a token's life, so that a 10 s token under a buffer of 300 s is renewed
     /// after 5 s: neither in a loop nor too late. A moment that the server named (`refresh_in`) counts where it
     /// is earlier. The window lets renewals of many sources spread: usually over the last twentieth before the
-    /// buffer, in a crowd over all but the first tenth of the life.
+    /// buffer, in a crowd over all but the first tenth of the life; never before the [earliest
+    /// moment](RefreshPolicy::earliest_renewal) that the server allows.
     pub fn renewal_window(&self, set: &TokenSet) -> Option<RenewalWindow> {
         let (obtained, expires) = (set.obtained(), set.token().expires()?);
         let life = expires.since(obtained);
@@ -36,10 +37,12 @@ impl RefreshPolicy {
         // A server that names a moment at once would have its tokens renewed in a loop.
         let latest = latest.max(obtained.after(life / 10));
         let way = latest.since(obtained);
+        // Sooner ones would be refused, and each of them counted as a failure.
+        let allowed = self.earliest_renewal().map_or(Instant::ZERO, |before| expires.before(before));
         Some(RenewalWindow {
-            earliest: obtained.after(life / 10).min(latest),
-            preferred: latest.before(way / SPREAD),
-            latest,
+            earliest: obtained.after(life / 10).min(latest).max(allowed),
+            preferred: latest.before(way / SPREAD).max(allowed),
+            latest: latest.max(allowed),
         })
     }
 
@@ -106,6 +109,23 @@ mod tests {
             assert!(w.earliest <= w.latest && w.preferred <= w.latest, "{life}: {w:?}");
             assert!(w.earliest >= at(100) && w.preferred >= at(100), "{life}: {w:?}");
         }
+    }
+
+    #[test]
+    fn no_renewal_is_booked_before_the_server_allows_one() {
+        let policy = RefreshPolicy::builder().earliest_renewal(Duration::from_secs(30)).build().unwrap();
+        for life in [10, 31, 60, 600, 3600] {
+            let w = policy.renewal_window(&set(life)).unwrap();
+            let allowed = at(100 + life.saturating_sub(30));
+            assert!(
+                w.earliest >= allowed && w.preferred >= w.earliest && w.latest >= w.preferred,
+                "{life}: {w:?}"
+            );
+            assert!(w.latest <= at(100 + life), "{life}: {w:?}");
+        }
+        assert_eq!(policy.renewal_window(&set(600)).unwrap().latest, at(100 + 570));
+        assert_eq!(policy.renewal_window(&set(10)).unwrap().latest, at(105), "a short life is inside of it");
+        assert!(RefreshPolicy::builder().earliest_renewal(Duration::ZERO).build().is_err());
     }
 
     #[test]

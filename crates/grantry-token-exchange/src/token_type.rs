@@ -51,7 +51,7 @@ impl TokenType {
     }
 
     /// Whether tokens of this type are known to be none that is presented to an API.
-    pub(crate) fn is_no_access_token(&self) -> bool {
+    pub fn is_no_access_token(&self) -> bool {
         [Self::REFRESH_TOKEN, Self::ID_TOKEN, Self::SAML1, Self::SAML2].contains(self)
     }
 }

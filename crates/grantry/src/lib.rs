@@ -98,10 +98,11 @@ pub use grantry_device_authorization as device_authorization;
 pub use grantry_endpoint::{
     ActiveToken, Answer, Client, ClientAuthentication, Discovered, DiscoveredResource, Discovery, Dpop,
     DpopKey, DpopProvers, ExpectedIdToken, FurtherParameters, IdToken, IdTokenClaims, IdTokenFlaw,
-    IdTokenVerifier, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, OriginalLogin, PushedAuthorizationRequest,
-    Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder, RefreshTokenRedemption, Request, RequestUri,
-    ResourceDiscovery, RevocationEndpoint, ServerKeys, TokenEndpoint, TokenEndpointBuilder, TokenRequest,
-    Transport, TransportCause, TransportFailure, UserInfo, UserInfoEndpoint, VerificationUri,
+    IdTokenVerifier, IntrospectionEndpoint, IssuedToken, KeepError, Keeper, Kept, OriginalLogin,
+    PushedAuthorizationRequest, Redeemed, RefreshTokenGrant, RefreshTokenGrantBuilder,
+    RefreshTokenRedemption, Request, RequestUri, ResourceDiscovery, RevocationEndpoint, ServerKeys,
+    TokenEndpoint, TokenEndpointBuilder, TokenRequest, Transport, TransportCause, TransportFailure, UserInfo,
+    UserInfoEndpoint, VerificationUri,
 };
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub use grantry_endpoint::{HttpTransport, HttpTransportBuilder};

@@ -15,7 +15,11 @@ fn with_secrets() -> String {
             // An old secret: {CANARY}
             "services": {{"crm": {{
                 "flow": "token_exchange", "tokenUrl": "https://as.example.com/token", "clientId": "billing",
-                "clientSecret": "{CANARY}", "additionalParams": {{"api_key": "{CANARY}"}},
+                "clientSecret": "{CANARY}", "additionalParams": {{"api_key": "{CANARY}"}}, "dpop": true,
+                "mutualTls": {{
+                    "certificate": "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----",
+                    "privateKey": "-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"
+                }},
                 "subjectTokenType": "urn:ietf:params:oauth:token-type:jwt"
             }}, "part": {{"clientSecretFile": "secret"}}}},
             "tenants": {{"acme": {{"services": {{"crm": {{"clientSecret": "{CANARY}", "scopes": ["a"]}}}}}}}},
@@ -53,6 +57,7 @@ pub(super) fn config(to: &Printed) {
     to.print("grantry_config::Flow", &crm.flow().unwrap().flow());
     to.print("grantry_config::Place", crm.place());
     to.print("grantry_config::Registration", crm.registration());
+    to.print("grantry_config::MutualTls", crm.registration().mutual_tls().unwrap());
     let secret = crm.registration().client_secret().unwrap();
     to.print("grantry_config::Located", secret);
     to.print("grantry_config::Provenance", &secret.provenance());
@@ -113,6 +118,8 @@ fn mistakes(to: &Printed) {
         ("\"clientSecret\": ", "\"clientSecret\" "),
         ("\"clientSecret\": ", "\"clientSecret\": 5, \"x\": "),
         ("\"pin\": \"", "\"pin\": \"\\x"),
+        ("END PRIVATE", "END PUBLIC"),
+        ("\"privateKey\"", "\"certificateFile\""),
         (CANARY, &format!("{CANARY}\\n")),
         (&format!("\"{CANARY}\""), CANARY),
         (&format!("\"{CANARY}\""), &format!("\"{CANARY}")),

@@ -1,11 +1,15 @@
 //! Samples of the pantry's types, over a vault and a server whose every secret is the canary.
 
-use grantry::TokenSource;
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use grantry::authorization_code::{Callback, UserAgentBinding};
 use grantry::custody::Revocation;
 use grantry::pantry::{
     DeviceNotKept, Flow, GrantName, Grantry, KeysStatus, NotKept, Service, TenantPantry, Trouble,
 };
+use grantry::token_exchange::SubjectToken;
+use grantry::{Answer, Request, Thumbprint, TokenSource, Transport, TransportFailure};
 use grantry_core::{AuthorizationServer, Error};
 use grantry_vault::{ClientRecord, MemoryVault, RotationPolicy};
 
@@ -82,6 +86,57 @@ pub(super) async fn pantry(to: &Printed) {
     let report = acme.remove_service("crm", Revocation::HereOnly).await.unwrap();
     to.print("grantry::pantry::RemovalReport", &report);
     to.print("grantry::pantry::Registration", &report.registration);
+    pantry.shutdown().await.unwrap();
+    bound(to).await;
+}
+
+/// A transport that says that it presents a certificate.
+#[derive(Debug)]
+struct Presenting(Arc<dyn Transport>, Thumbprint);
+
+#[async_trait]
+impl Transport for Presenting {
+    async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+        self.0.send(request).await
+    }
+    fn certificate(&self) -> Option<Thumbprint> {
+        Some(self.1)
+    }
+}
+
+/// A certificate whose key is the canary, and tokens that are exchanged for each other.
+async fn bound(to: &Printed) {
+    let certificate = rcgen::generate_simple_self_signed(["client.example".to_owned()]).unwrap().cert.pem();
+    let thumbprint = Thumbprint(grantry_jose::certificate_thumbprint(&certificate).unwrap());
+    let service = |name: &str| {
+        let service = Service::builder(name, server()).client_id("client").secret(client_secret());
+        service.tls_certificate(&certificate).tls_key(CANARY)
+    };
+    to.print("grantry::pantry::ServiceBuilder", &service("crm"));
+    let orders = service("orders").flow(Flow::TokenExchange).certificate_bound().build().unwrap();
+    let pantry = Grantry::builder()
+        .vault(MemoryVault::new())
+        .keys(key())
+        .access(policy())
+        .transport(Arc::new(Presenting(scripted([tokens(), plain_refusal("odd")]), thumbprint)))
+        .services([service("crm").build().unwrap(), orders])
+        .open()
+        .await
+        .unwrap();
+    to.shown.debug(&pantry);
+    let mine = pantry.as_principal(me());
+    mine.create_tenant("acme").await.unwrap();
+    let acme = mine.tenant("acme").unwrap();
+    let exchange = acme.exchange("orders", SubjectToken::new(CANARY));
+    to.print("grantry::pantry::Exchange", &exchange);
+    let source = exchange.source().await.unwrap();
+    assert_eq!(source.token().await.unwrap().expose(), CANARY);
+    to.print("grantry::pantry::ExchangedSource", source.as_ref());
+    let identity = source.identity().unwrap();
+    assert!(identity.expose_pem().contains(CANARY));
+    to.print("grantry::pantry::TlsIdentity", &identity);
+    let refused = acme.exchange("orders", SubjectToken::new(CANARY)).source().await.unwrap();
+    to.shown.error(&refused.token().await.unwrap_err());
     pantry.shutdown().await.unwrap();
 }
 

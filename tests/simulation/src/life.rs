@@ -100,6 +100,12 @@ impl Life {
         self.stands_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
     }
 
+    /// Whether it has not stood still for so long.
+    pub(crate) fn is_steady(&self, span: Duration) -> bool {
+        let until = self.stands_until.load(Ordering::Relaxed);
+        until == 0 || until.saturating_add(span.as_nanos() as u64) < self.fate.clock.now().as_nanos()
+    }
+
     /// Passes a point at which it may die or stand still. The dead do not pass.
     pub(crate) async fn pass(&self, what: &str) {
         if !self.is_over() && self.fate.strikes(self.fate.plan.crashes) {

@@ -9,6 +9,7 @@ use grantry_custody::{Custody, HealthState, NoLifeboat};
 use grantry_testkit::{Moment, SeededEntropy};
 use grantry_vault::{GrantRecord, GrantState, PrincipalVault};
 
+use crate::caller::earliest_renewal;
 use crate::keys::Keys;
 use crate::process::{admin, open_vault};
 use crate::store::Store;
@@ -137,6 +138,9 @@ impl World {
             };
             let held: Vec<RefreshToken> =
                 grant.refresh_token().into_iter().chain(grant.alternates()).cloned().collect();
+            if !plan.failover {
+                tower.look_for_discarded(key, &held.iter().map(RefreshToken::expose).collect::<Vec<_>>());
+            }
             let alive = held.iter().any(|token| self.accepts(token));
             if alive && grant.state() != GrantState::Active {
                 tower.broke(format!("I5: a person was asked for, and {key} is alive"));
@@ -162,6 +166,9 @@ impl World {
         let left: usize = self.places.iter().map(|place| place.machine.entries()).sum();
         if left > 0 {
             tower.broke(format!("L4: {left} entries are still in lifeboats"));
+        }
+        if plan.managed {
+            tower.look_at_rates(plan.token_lifetime - earliest_renewal(plan));
         }
         if plan.is_calm() {
             let (requests, used_again) = tower.requests();

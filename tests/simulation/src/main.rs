@@ -5,10 +5,13 @@
 //! `--seeds 1` shows what happened.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
+mod caller;
 mod dice;
+mod ear;
 mod keys;
 mod life;
 mod lifeboat;
+mod lobby;
 mod look;
 mod network;
 mod plan;
@@ -98,7 +101,13 @@ fn summary(outcomes: &[Outcome]) {
         *faults.entry(kind).or_default() += count;
     }
     let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
-    println!("{} seeds, {} steps, {} token requests", outcomes.len(), sum(|o| o.steps), sum(|o| o.requests));
+    println!(
+        "{} seeds, {} steps, {} token requests, {} logins",
+        outcomes.len(),
+        sum(|o| o.steps),
+        sum(|o| o.requests),
+        sum(|o| o.codes)
+    );
     for (kind, count) in faults {
         println!("{count:8} {kind}");
     }

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use grantry_core::{Clock, Instant};
 use grantry_endpoint::{Answer, Request, Transport, TransportCause, TransportFailure};
 use grantry_testkit::InMemoryTransport;
 
 use crate::life::Life;
+use crate::watchtower::form_value;
 
 /// How long a request takes at most, as the terms of the grants say.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
@@ -49,10 +51,15 @@ impl Transport for Network {
             return Err(TransportFailure::unsent(TransportCause::NotConnected));
         }
         let latency = || Duration::from_millis(1 + fate.dice.below(80));
-        if !is_redemption(&request) {
+        let grant_type = form_value(request.expose_body(), "grant_type");
+        if grant_type != "refresh_token" {
+            if grant_type == "authorization_code" {
+                fate.tower.code_posted(form_value(request.expose_body(), "code"));
+            }
             return self.send_other(request, latency()).await;
         }
-        let sent = fate.tower.sent(self.life.number, &request);
+        let is_steady = !fate.plan.clock_leaps && self.life.is_steady(fate.plan.token_lifetime);
+        let sent = fate.tower.sent(self.life.number, &request, is_steady);
         tokio::time::sleep(latency()).await;
         if fate.strikes(fate.plan.lost) {
             self.fault("request lost");
@@ -70,6 +77,7 @@ impl Transport for Network {
             fate.tower.issued(&sent, copy.as_ref().ok(), "doubled");
         }
         let answer = self.inner.send(request).await;
+        let expires = fate.clock.now().after(fate.plan.token_lifetime);
         fate.note("answered", &fate.tower.describe(&sent, answer.as_ref().ok()));
         let lost = fate.strikes(fate.plan.lost);
         fate.tower.issued(&sent, answer.as_ref().ok(), if lost { "answer lost" } else { "" });
@@ -97,22 +105,27 @@ impl Transport for Network {
             self.fault("answer mangled");
             return answer.map(|answer| self.mangle(&answer));
         }
+        if let Ok(answer) = &answer {
+            // Whoever stood still takes the token for older than it is.
+            let is_steady = self.life.is_steady(fate.plan.token_lifetime);
+            fate.tower.usable(answer, if is_steady { expires } else { Instant::ZERO });
+        }
         answer
     }
 }
 
 impl Network {
-    /// A revocation: it may be lost, or its answer.
+    /// A revocation, or a code: it may be lost, or its answer.
     async fn send_other(&self, request: Request, latency: Duration) -> Result<Answer, TransportFailure> {
         tokio::time::sleep(latency).await;
         if self.life.fate.strikes(self.life.fate.plan.lost) {
-            self.fault("revocation lost");
+            self.fault("other request lost");
             return Err(self.silence().await);
         }
         let answer = self.inner.send(request).await;
-        self.life.pass("revoked").await;
+        self.life.pass("other answer").await;
         if self.life.fate.strikes(self.life.fate.plan.lost) {
-            self.fault("answer of a revocation lost");
+            self.fault("other answer lost");
             return Err(TransportFailure::unknown(TransportCause::Broken));
         }
         answer
@@ -132,10 +145,6 @@ impl Network {
             }
         }
     }
-}
-
-fn is_redemption(request: &Request) -> bool {
-    url::form_urlencoded::parse(request.expose_body()).any(|(name, _)| name == "grant_type")
 }
 
 fn copy(request: &Request) -> Request {

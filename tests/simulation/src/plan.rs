@@ -57,6 +57,12 @@ pub(crate) struct Plan {
     pub(crate) removals: bool,
     /// Whether somebody looks into the records all the while.
     pub(crate) inspects: bool,
+    /// Whether callers take the tokens of sources, which a scheduler renews; else each asks its grant.
+    pub(crate) managed: bool,
+    /// Whether people come to log in.
+    pub(crate) visits: bool,
+    /// Whether every log line is listened to.
+    pub(crate) listens: bool,
 }
 
 impl Plan {
@@ -101,7 +107,16 @@ impl Plan {
             sleeps: also(4),
             removals: more.below(4) == 0,
             inspects: true,
+            managed: more.below(3) == 0,
+            visits: more.below(3) == 0,
+            listens: more.below(8) == 0,
         }
+    }
+
+    /// The plan of a seed, whose world was found before there were sources, logins and log lines in it.
+    #[cfg(test)]
+    pub(crate) fn with_grants_alone(seed: u64) -> Self {
+        Self { managed: false, visits: false, listens: false, ..Self::of(seed) }
     }
 
     /// The plan of a seed, with the faults alone that there were when its world was found.
@@ -114,7 +129,7 @@ impl Plan {
             sleeps: false,
             removals: false,
             inspects: false,
-            ..Self::of(seed)
+            ..Self::with_grants_alone(seed)
         }
     }
 

@@ -200,7 +200,7 @@ impl Vault for Store {
         self.disk.hints.tell(key);
         if let Some(life) = &self.life {
             life.fate.note("written", key.as_str());
-            life.fate.tower.stored(life.number, key);
+            life.fate.tower.stored(life.number, key, !life.is_over());
         }
         self.after("stored").await;
         if doubtful {

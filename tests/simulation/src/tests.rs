@@ -47,20 +47,20 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
         assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
     // An owner slept with the successor in its hands, and the other was cut off until the window was over.
-    assert!(run(Plan::of(64_525), false).unwrap().broken.is_empty());
+    assert!(run(Plan::with_grants_alone(64_525), false).unwrap().broken.is_empty());
 }
 
 /// A machine slept for longer than lease and allowance. Two attempts woke on it: one had the successor in its hands, the other
 /// found the lease over, and took the last chance.
 #[test]
 fn no_last_chance_is_taken_just_after_a_machine_woke() {
-    assert!(run(Plan::of(64_114), false).unwrap().broken.is_empty());
+    assert!(run(Plan::with_grants_alone(64_114), false).unwrap().broken.is_empty());
 }
 
 /// The current was cut, and an entry that had been home for two generations stood in its lifeboat again.
 #[test]
 fn what_a_crash_brings_back_into_a_lifeboat_takes_no_place_of_its_own() {
     for seed in [66_767, 71_857] {
-        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+        assert!(run(Plan::with_grants_alone(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }

@@ -31,13 +31,20 @@ impl Trace {
         let mut told = self.lock();
         told.steps += 1;
         if let Some(story) = &mut told.story {
-            story.push(format!("{:>12.6} {what} {whom}", at as f64 / 1e9));
+            story.push(line(at, &format!("{what} {whom}")));
         }
         let mut hash = told.hash ^ at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         for byte in what.bytes().chain(whom.bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         told.hash = hash.rotate_left(7);
+    }
+
+    /// Something was said. It is part of the story alone.
+    pub(crate) fn tell(&self, at: u64, what: &str) {
+        if let Some(story) = &mut self.lock().story {
+            story.push(line(at, what));
+        }
     }
 
     /// A fault happened.
@@ -63,4 +70,8 @@ impl Trace {
     fn lock(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn line(at: u64, what: &str) -> String {
+    format!("{:>12.6} {what}", at as f64 / 1e9)
 }

@@ -1,5 +1,7 @@
 //! Who sees every refresh token that was ever issued, and what became of it.
 
+mod promises;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,6 +12,10 @@ use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
 use crate::network::TIMEOUT;
+use promises::Noted;
+
+/// The secret of the client.
+pub(crate) const SECRET: &str = "s3cret";
 
 /// A token request that was seen.
 #[derive(Debug, Clone)]
@@ -54,6 +60,8 @@ pub(crate) enum Withdrawn {
 #[derive(Debug)]
 pub(crate) struct Watchtower {
     clock: ManualClock,
+    /// How long before its expiry a token is renewed at the earliest, unless somebody gave it up.
+    early: Duration,
     seen: Mutex<Seen>,
 }
 
@@ -69,6 +77,8 @@ struct Seen {
     used_again: u64,
     troubles: BTreeMap<GrantKey, Vec<Instant>>,
     withdrawn: BTreeMap<GrantKey, Withdrawn>,
+    /// Who announced a request for a grant last, and has brought nothing home since.
+    announced: BTreeMap<GrantKey, u64>,
     /// The refresh token that a record was last seen with.
     current: BTreeMap<GrantKey, String>,
     /// From when to when the store, the network or the server was gone for somebody.
@@ -77,12 +87,15 @@ struct Seen {
     broken: Vec<String>,
     /// Whether two requests with one token may be under way: only if somebody stood still.
     may_overlap: bool,
+    /// Whether the server revokes the family of a token that comes back.
+    is_strict: bool,
+    noted: Noted,
 }
 
 impl Watchtower {
-    /// A tower over a world that goes by this clock.
-    pub(crate) fn new(clock: ManualClock, may_overlap: bool) -> Self {
-        Self { clock, seen: Mutex::new(Seen { may_overlap, ..Seen::default() }) }
+    /// A tower over a world that goes by this clock, where nobody renews a token that is fit for longer than `early`.
+    pub(crate) fn new(clock: ManualClock, may_overlap: bool, is_strict: bool, early: Duration) -> Self {
+        Self { clock, early, seen: Mutex::new(Seen { may_overlap, is_strict, ..Seen::default() }) }
     }
 
     /// A person consented.
@@ -160,8 +173,8 @@ impl Watchtower {
         (seen.requests, seen.used_again)
     }
 
-    /// A request leaves.
-    pub(crate) fn sent(&self, life: u64, request: &Request) -> Sent {
+    /// A request leaves, from a process that has not stood still for a while, or has: its clock is behind what it read then.
+    pub(crate) fn sent(&self, life: u64, request: &Request, is_steady: bool) -> Sent {
         let refresh_token = form_value(request.expose_body(), "refresh_token");
         let mut seen = self.lock();
         seen.numbers += 1;
@@ -172,7 +185,10 @@ impl Watchtower {
             seen.broken.push("I1: two redemptions of one refresh token are under way".to_owned());
         }
         seen.under_way.insert(number, (life, refresh_token.clone()));
-        Sent { life, refresh_token, number }
+        let sent = Sent { life, refresh_token, number };
+        let early = if is_steady { self.early } else { Duration::MAX };
+        Self::look_at_request(&mut seen, &sent, early, self.clock.now());
+        sent
     }
 
     /// A request is over, one way or the other.
@@ -233,8 +249,22 @@ impl Watchtower {
         self.kept(life, record, |token| token.boarded = true);
     }
 
-    /// A process stored a record.
-    pub(crate) fn stored(&self, life: u64, record: &RecordKey) {
+    /// A process stored a record. With nothing new to keep it announces what it is about to do, and the others wait for it.
+    pub(crate) fn stored(&self, life: u64, record: &RecordKey, is_alive: bool) {
+        let Some(key) = record.as_grant_key() else { return };
+        let now = self.clock.now();
+        let mut seen = self.lock();
+        let brings = seen
+            .tokens
+            .values()
+            .any(|token| token.key == key && token.received_by.contains_key(&life) && !token.stored);
+        seen.announced.remove(&key);
+        match (brings, is_alive) {
+            (true, _) => {}
+            (false, true) => drop(seen.announced.insert(key.clone(), life)),
+            (false, false) => seen.troubles.entry(key.clone()).or_default().push(now),
+        }
+        drop(seen);
         self.kept(life, record, |token| token.stored = true);
     }
 
@@ -275,6 +305,8 @@ impl Watchtower {
                 troubled.push(key);
             }
         }
+        // Others wait until its announcement is over.
+        troubled.extend(seen.announced.iter().filter(|(_, by)| **by == life).map(|(key, _)| key.clone()));
         for key in troubled {
             seen.troubles.entry(key).or_default().push(now);
         }
@@ -296,6 +328,7 @@ impl Watchtower {
     /// A caller was given an access token.
     pub(crate) fn handed_out(&self, access_token: &str) {
         let mut seen = self.lock();
+        Self::note_handed_out(&mut seen, access_token);
         let Some(successor) = seen.by_access_token.get(access_token) else { return };
         let kept = seen.tokens.get(successor).is_some_and(|token| token.boarded || token.stored);
         if !kept {
@@ -346,7 +379,7 @@ impl Watchtower {
     }
 }
 
-fn form_value(body: &[u8], name: &str) -> String {
+pub(crate) fn form_value(body: &[u8], name: &str) -> String {
     let mut pairs = url::form_urlencoded::parse(body);
     pairs.find(|(found, _)| found == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }

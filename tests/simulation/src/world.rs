@@ -9,14 +9,17 @@ use grantry_core::{Clock, Error, GrantKey, Scope};
 use grantry_testkit::{ManualClock, RegisteredClient, SeededGrant, TestServer};
 use grantry_vault::{GrantRecord, SealedVault};
 
+use crate::caller::earliest_renewal;
 use crate::dice::Dice;
+use crate::ear::Ear;
 use crate::keys::Keys;
 use crate::life::{Fate, Life};
+use crate::lobby::{Lobby, REDIRECT_URI};
 use crate::plan::Plan;
-use crate::process::{Place, admin, live, open_vault};
+use crate::process::{Place, Surroundings, admin, live, open_vault};
 use crate::store::{Disk, Store};
 use crate::trace::Trace;
-use crate::watchtower::Watchtower;
+use crate::watchtower::{SECRET, Watchtower};
 
 /// For how long nothing goes wrong any more before everything is looked at.
 const CALM: Duration = Duration::from_secs(300);
@@ -37,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) faults: BTreeMap<&'static str, u64>,
     /// Token requests.
     pub(crate) requests: u64,
+    /// Authorization codes that were posted.
+    pub(crate) codes: u64,
     /// How many grants there were.
     pub(crate) grants: usize,
     /// Why each grant was lost that was lost, as far as it could not be avoided.
@@ -56,6 +61,7 @@ impl Outcome {
             steps: 0,
             faults: BTreeMap::new(),
             requests: 0,
+            codes: 0,
             grants: 0,
             unavoidable: Vec::new(),
             broken: vec![format!("it could not be made: {error}")],
@@ -78,6 +84,8 @@ pub(crate) fn run(plan: Plan, tells: bool) -> Result<Outcome, Error> {
         if tells {
             world.fate.trace.keep_story();
         }
+        let listens = (tells || world.fate.plan.listens).then(|| Ear(world.fate.clone()));
+        let _listening = listens.map(tracing::subscriber::set_default);
         world.into_outcome().await
     });
     // What the dead left behind waits for ever.
@@ -91,6 +99,7 @@ pub(crate) struct World {
     pub(crate) server: Arc<TestServer>,
     pub(crate) places: Vec<Arc<Place>>,
     pub(crate) keys: Arc<[GrantKey]>,
+    lobby: Arc<Lobby>,
 }
 
 impl World {
@@ -98,7 +107,7 @@ impl World {
         let clock = ManualClock::following_tokio();
         let dice = Dice::new(plan.seed);
         let server = TestServer::builder()
-            .client(RegisteredClient::with_secret("crm", "s3cret"))
+            .client(RegisteredClient::with_secret("crm", SECRET).redirect_uri(REDIRECT_URI))
             .rotation(plan.rotation)
             .token_lifetime(plan.token_lifetime)
             .clock(Arc::new(clock.clone()))
@@ -118,13 +127,16 @@ impl World {
             })
         };
         let may_overlap = plan.may_stand_still() || plan.doubled > 0 || plan.failover || plan.clock_jumps;
+        let is_strict = !plan.forgives() && !plan.failover;
+        let early = if plan.managed { earliest_renewal(&plan) } else { Duration::from_secs(3) };
         Self {
+            lobby: Arc::new(Lobby::new(&clock)),
             disk: Disk::new(clock.clone()),
             server: Arc::new(server),
             places: (0..plan.replicas).map(|_| place()).collect(),
             keys: keys.collect(),
             fate: Fate {
-                tower: Arc::new(Watchtower::new(clock.clone(), may_overlap)),
+                tower: Arc::new(Watchtower::new(clock.clone(), may_overlap, is_strict, early)),
                 dice,
                 trace: Trace::default(),
                 clock,
@@ -152,6 +164,7 @@ impl World {
                 self.turn_full(place);
             }
         }
+        self.fate.tower.calm();
         tokio::time::sleep(CALM).await;
         self.fate.is_evening.store(true, Ordering::Relaxed);
         tokio::time::sleep(EVENING).await;
@@ -164,6 +177,7 @@ impl World {
             steps: self.fate.trace.steps(),
             faults: self.fate.trace.faults(),
             requests,
+            codes: self.fate.tower.codes(),
             grants: self.keys.len(),
             unavoidable,
             broken: self.fate.tower.broken(),
@@ -199,22 +213,20 @@ impl World {
 
     /// One process after the other lives in a place.
     fn inhabit(&self, nth: usize) -> impl Future<Output = ()> + Send + 'static {
-        let (fate, disk, server) = (self.fate.clone(), Arc::clone(&self.disk), Arc::clone(&self.server));
-        let (keys, place) = (Arc::clone(&self.keys), Arc::clone(&self.places[nth]));
+        let (fate, place) = (self.fate.clone(), Arc::clone(&self.places[nth]));
+        let around = Surroundings {
+            disk: Arc::clone(&self.disk),
+            server: Arc::clone(&self.server),
+            keys: Arc::clone(&self.keys),
+            lobby: Arc::clone(&self.lobby),
+        };
         async move {
             let mut number = nth as u64;
             loop {
                 number += 100;
                 let life = Life::begin(number, fate.clone());
                 place.settle(&life);
-                live(
-                    Arc::clone(&life),
-                    Arc::clone(&place),
-                    Arc::clone(&disk),
-                    Arc::clone(&server),
-                    Arc::clone(&keys),
-                )
-                .await;
+                live(Arc::clone(&life), Arc::clone(&place), around.clone()).await;
                 life.end();
                 if fate.plan.power_cuts && fate.strikes(500) {
                     fate.trace.fault("power cut");

@@ -85,13 +85,17 @@ impl Stage {
         (output.status.code().unwrap_or(-1), self.without_places(&printed))
     }
 
-    /// Loads a configuration, with a value for each variable that it names, and keeps it under the name in its first line.
+    /// Loads a configuration, with a value for each variable that it names and a certificate in a file, and keeps it under the
+    /// name in its first line.
     pub(crate) fn configuration(&self, text: &str) -> Result<(), String> {
         let first = text.lines().next().unwrap_or_default();
         let name = first.strip_prefix("// ").filter(|name| name.ends_with(".json"));
         let name = name.ok_or_else(|| format!("a configuration begins with its name, not with {first:?}"))?;
         let text = self.with_places(text);
-        let mut surroundings = FixedSurroundings::new();
+        let pem = |label: &str| format!("-----BEGIN {label}-----\nAA==\n-----END {label}-----");
+        let mut surroundings = FixedSurroundings::new()
+            .with_file("client.pem", pem("CERTIFICATE"))
+            .with_file("client.key", pem("PRIVATE KEY"));
         for variable in text.split("${").skip(1).filter_map(|rest| rest.split(['}', ':']).next()) {
             surroundings = surroundings.with_variable(variable, "a value for the variable");
         }

@@ -6,11 +6,12 @@ use grantry_core::{
 
 use super::Resolving;
 use super::missing::Needs;
+use super::mutual_tls::is_by_certificate;
 use crate::desk::Draft;
 use crate::fields::{Fields, Line, Provenance};
 use crate::finding::FindingKind;
 use crate::flow::Flow;
-use crate::registration::{Located, Registration};
+use crate::registration::{Located, MutualTls, Registration};
 
 impl Resolving<'_> {
     pub(super) fn registration(
@@ -40,7 +41,11 @@ impl Resolving<'_> {
             Some(Located::new(PrivateKey::new(key.as_str()), self.place(line.at), line.provenance))
         });
         let known = accepted(server, flow);
-        let method = explicit.or_else(|| preferred(known, client_secret.is_some(), private_key.is_some()));
+        let mutual_tls = self.mutual_tls(fields, server);
+        let method = explicit.or_else(|| {
+            preferred(known, client_secret.is_some(), private_key.is_some())
+                .or_else(|| mutual_tls.as_ref().map(|_| by_certificate(known)))
+        });
         if let (Some(located), Some(line)) = (&authentication, fields.text("clientAuthentication")) {
             self.look_at_method(*located.value(), known, line);
         }
@@ -51,10 +56,12 @@ impl Resolving<'_> {
             private_key_id: self.some_text(fields, "privateKeyId").map(|line| line.text.to_owned()),
             signing_algorithm: fields.text("signingAlgorithm").map(|line| line.text.to_owned()),
             certificate: self.certificate(fields),
+            mutual_tls,
             authentication,
             method,
         };
         registration.tell_needs(flow, needs);
+        MutualTls::tell_needs(fields, method, needs);
         registration
     }
 
@@ -75,7 +82,7 @@ impl Resolving<'_> {
     }
 
     /// A secret that stands there or in a file that is named.
-    fn secret<'f>(
+    pub(super) fn secret<'f>(
         &mut self,
         fields: &'f Fields,
         key: &'static str,
@@ -136,7 +143,9 @@ impl Resolving<'_> {
     fn contradicting_credentials(&mut self, fields: &Fields, method: Option<Method>) {
         let Some(line) = fields.text("clientAuthentication") else { return };
         let unused: &[&'static str] = match method {
-            Some(Method::None) => &["clientSecret", "clientSecretFile", "privateKey", "privateKeyFile"],
+            Some(Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth) => {
+                &["clientSecret", "clientSecretFile", "privateKey", "privateKeyFile"]
+            }
             Some(Method::PrivateKeyJwt) => &["clientSecret", "clientSecretFile"],
             Some(_) => &["privateKey", "privateKeyFile"],
             None => &[],
@@ -173,6 +182,7 @@ impl Registration {
                 needs.add_unless_in_vault("privateKey", "private_key_jwt signs with it");
             }
             Some(Method::PrivateKeyJwt | Method::None) => {}
+            _ if self.method.is_some_and(is_by_certificate) => {}
             _ if self.client_secret.is_none() && self.private_key.is_none() => needs.add_unless_in_vault(
                 "clientSecret",
                 "the client authenticates by it; a public client says clientAuthentication none",
@@ -188,6 +198,11 @@ fn accepted(server: Option<&AuthorizationServer>, flow: Option<Flow>) -> &[Metho
         Some(Flow::ClientCredentials) => server.client_credentials_methods(),
         _ => server.client_authentication_methods(),
     })
+}
+
+/// For a client that has a certificate and nothing else; the two differ in what the server makes of it.
+fn by_certificate(known: &[Method]) -> Method {
+    known.iter().copied().find(|method| is_by_certificate(*method)).unwrap_or(Method::TlsClientAuth)
 }
 
 /// The first that the server is known to accept and the credentials are there for; without a list that of RFC 6749.

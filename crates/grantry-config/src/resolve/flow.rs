@@ -44,6 +44,7 @@ impl Resolving<'_> {
         for (key, used) in [
             ("redirectUri", uses(&[Flow::AuthorizationCode])),
             ("pkce", uses(&[Flow::AuthorizationCode])),
+            ("jwksUri", uses(&[Flow::AuthorizationCode])),
             ("subjectTokenType", uses(&[Flow::TokenExchange])),
             ("requestedTokenType", uses(&[Flow::TokenExchange])),
         ] {

@@ -6,6 +6,7 @@ mod deployment;
 mod flow;
 mod keys;
 mod missing;
+mod mutual_tls;
 mod names;
 mod parameters;
 mod placeholders;

@@ -10,6 +10,8 @@ use crate::service::Parameters;
 
 /// Parameters that have a place of their own, and which that is.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("actor_token", "the application hands it in"),
+    ("actor_token_type", "the application hands it in"),
     ("assertion", "the flow makes it"),
     ("client_assertion", "it is made of privateKey"),
     ("client_assertion_type", "it is made of privateKey"),
@@ -20,6 +22,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("code_challenge_method", "the flow sets it to S256"),
     ("code_verifier", "the flow makes it, new for each request"),
     ("device_code", "it comes from the server"),
+    ("dpop_jkt", "use dpop"),
     ("grant_type", "use flow"),
     ("nonce", "the flow makes it, new for each request"),
     ("redirect_uri", "use redirectUri"),

@@ -23,6 +23,7 @@ const ENDPOINTS: &[(&str, Setter)] = &[
     ("introspectionUrl", |to, url| to.introspection_endpoint(url)),
     ("deviceAuthorizationUrl", |to, url| to.device_authorization_endpoint(url)),
     ("pushedAuthorizationUrl", |to, url| to.pushed_authorization_request_endpoint(url)),
+    ("jwksUri", |to, url| to.jwks_uri(url)),
 ];
 
 /// URLs of the configuration, checked.
@@ -62,7 +63,14 @@ impl Resolving<'_> {
         };
         let with_urls = urls.others.into_iter().fold(start, |to, (_, set, url)| set(to, url));
         match with_urls.build() {
-            Ok(server) => ServerConfig::Known(Box::new(server)),
+            Ok(server) => {
+                if let (None, Some(found)) = (server.issuer(), fields.find("jwksUri")) {
+                    let what = "jwksUri does nothing here: ID tokens are checked where the issuer is known";
+                    let draft = Draft::warning(FindingKind::NoEffect, found.key_at, what);
+                    self.desk.tell(draft.expected("issuer as well, which ID tokens name"));
+                }
+                ServerConfig::Known(Box::new(server))
+            }
             Err(why) => {
                 self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
                 ServerConfig::Unknown

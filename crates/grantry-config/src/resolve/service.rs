@@ -34,6 +34,7 @@ impl Resolving<'_> {
             resources: self.resources(fields),
             parameters: self.parameters(fields),
             pkce: self.pkce(fields, ignored),
+            dpop: fields.flag("dpop").is_some_and(|(dpop, _)| dpop),
             subject_token_type: self.token_type(fields, "subjectTokenType"),
             requested_token_type: self.token_type(fields, "requestedTokenType"),
             refresh: self.refresh_policy(fields),

@@ -56,6 +56,7 @@ pub(crate) static AUTH: Section = Section {
             .also(&["device_authorization_endpoint", "deviceUrl"]),
         text("pushedAuthorizationUrl", "The pushed authorization request endpoint (RFC 9126).")
             .also(&["pushed_authorization_request_endpoint", "parUrl"]),
+        text("jwksUri", "The server's JWK Set, by which ID tokens are checked.").also(&["jwks_uri", "jwksUrl"]),
         text("redirectUri", "Where the server sends the person back to, as it is registered there.")
             .also(&["redirectUrl", "callbackUrl", "callback"]),
         text("clientId", "The client identifier. Where it is left out, the vault has it.")
@@ -74,13 +75,19 @@ pub(crate) static AUTH: Section = Section {
                 choice("client_secret_post", "the secret in the body"),
                 choice("client_secret_jwt", "an assertion under the secret (RFC 7523)"),
                 choice("private_key_jwt", "an assertion under a private key (RFC 7523)"),
+                choice("tls_client_auth", "the certificate of mutualTls, which an authority issued (RFC 8705)"),
+                choice(
+                    "self_signed_tls_client_auth",
+                    "the certificate of mutualTls, which is registered with the server itself (RFC 8705)",
+                ),
                 choice("none", "a public client"),
             ]),
             "How the client proves who it is. Where it is left out it follows from the provider and the credentials.",
         )
         .also(&["token_endpoint_auth_method", "tokenEndpointAuthMethod", "authMethod", "clientAuth"]),
         secret("privateKey", "The private key for private_key_jwt, in PEM or as a JWK."),
-        text("privateKeyFile", "A file with the private key.").also(&["keyFile"]),
+        // Whoever puts the key itself there is not to see it in an excerpt.
+        secret("privateKeyFile", "A file with the private key.").also(&["keyFile"]),
         text("privateKeyId", "The key's id at the server, the kid of assertions.").also(&["kid", "keyId"]),
         key(
             "signingAlgorithm",
@@ -95,6 +102,13 @@ pub(crate) static AUTH: Section = Section {
         .also(&["alg", "algorithm"]),
         text("certificateFile", "A file with the certificate of the private key, for servers that want its thumbprint.")
             .also(&["certificate"]),
+        key("mutualTls", Shape::Section(&MUTUAL_TLS), "The certificate that connections to the server present (RFC 8705).")
+            .also(&["mtls", "tls", "clientCertificate"]),
+        flag(
+            "dpop",
+            "Whether tokens are bound to a key that each grant gets for itself (RFC 9449). False where nothing is said.",
+        )
+        .also(&["dpopBoundAccessTokens", "dpop_bound_access_tokens"]),
         key("scopes", Shape::Texts, "The scopes that are asked for.").also(&["permissions"]),
         key("resources", Shape::Texts, "The resources that tokens are for (RFC 8707).").also(&["resource"]),
         Key {
@@ -112,6 +126,28 @@ pub(crate) static AUTH: Section = Section {
         text("requestedTokenType", "What kind of token is asked for in exchange (RFC 8693 section 3)."),
         key("refreshToken", Shape::Section(&REFRESH), "When and how tokens are renewed.")
             .also(&["refresh", "refreshPolicy"]),
+    ],
+};
+
+static MUTUAL_TLS: Section = Section {
+    name: "mutualTls",
+    about: "The certificate that connections to the server present, and its private key (RFC 8705).",
+    keys: &[
+        // Hidden, all of them, since the key itself may stand in the wrong one.
+        secret("certificate", "The certificate, and those between it and its root, in PEM: ${file:path}."),
+        secret("certificateFile", "A file with the certificate.").also(&["certFile", "cert"]),
+        secret(
+            "privateKey",
+            "Its private key in PEM: from the environment or a file, as ${NAME} or ${file:path}. Where it is left out and \
+             the client authenticates by the certificate, the vault has it.",
+        ),
+        secret("privateKeyFile", "A file with its private key.").also(&["keyFile", "key"]),
+        flag(
+            "boundTokens",
+            "Whether the server binds access tokens to the certificate, so that clients with that certificate alone present \
+             them. False where nothing is said.",
+        )
+        .also(&["tlsClientCertificateBoundAccessTokens", "tls_client_certificate_bound_access_tokens"]),
     ],
 };
 

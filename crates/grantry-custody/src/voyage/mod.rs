@@ -252,10 +252,11 @@ impl Voyage {
         let proof_key = stored.stored.proof_key().cloned();
         if let Some(refresh_token) = &refresh_token {
             attempt = attempt.redeem(refresh_token);
-            // What is bound to a key is redeemed with that key, however old it is (RFC 9449 section 5).
-            if let Some(proof_key) = &proof_key {
-                attempt = attempt.bound_to(proof_key);
-            }
+        }
+        // What is bound to a key is redeemed with that key, however old it is (RFC 9449 section 5); and a record that holds
+        // several tokens has one key for them.
+        if let Some(proof_key) = &proof_key {
+            attempt = attempt.bound_to(proof_key);
         }
         self.was_sent = true;
         let inner = Arc::clone(&self.grant.inner);

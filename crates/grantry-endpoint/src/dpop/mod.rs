@@ -66,6 +66,19 @@ impl Dpop {
         Self { takes_bearer: true, ..self }
     }
 
+    /// The one key for everything, where it is one that cannot be kept with what is bound to it, such as one in an HSM.
+    pub fn key_elsewhere(&self) -> Option<&DpopKey> {
+        match &self.keys {
+            Keys::One(key) if key.private_key().is_none() => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Whether a grant that was bound to this key goes on with it by itself.
+    pub(crate) fn goes_on_with(&self, kept: &DpopKey) -> bool {
+        matches!(self.keys, Keys::OfEachGrant(algorithm) if algorithm == kept.algorithm())
+    }
+
     /// The key of a grant that begins.
     pub(crate) fn key(&self) -> Result<DpopKey, Error> {
         match &self.keys {
@@ -77,12 +90,13 @@ impl Dpop {
 
 impl fmt::Debug for Dpop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let algorithm = match &self.keys {
-            Keys::OfEachGrant(algorithm) => *algorithm,
-            Keys::One(key) => key.algorithm(),
+        let (algorithm, thumbprint) = match &self.keys {
+            Keys::OfEachGrant(algorithm) => (*algorithm, None),
+            Keys::One(key) => (key.algorithm(), Some(key.thumbprint())),
         };
         f.debug_struct("Dpop")
             .field("algorithm", &algorithm)
+            .field("thumbprint", &thumbprint)
             .field("takes_bearer", &self.takes_bearer)
             .finish_non_exhaustive()
     }

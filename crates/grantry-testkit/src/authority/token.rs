@@ -31,7 +31,12 @@ pub(crate) fn answer(
         }
         Some("urn:ietf:params:oauth:grant-type:token-exchange") => {
             let exchanged = exchange::exchange(authority, request, &client, at)?;
-            return Ok(answers::exchanged(&exchanged, &authority.settings.answer_style));
+            let style = authority.settings.answer_style.clone();
+            let Some(thumbprint) = proved.filter(|_| exchanged.presentable) else {
+                return Ok(answers::exchanged(&exchanged, &style));
+            };
+            authority.store.bound.insert(exchanged.issued.access_token.clone(), thumbprint);
+            return Ok(answers::exchanged(&exchanged, &style.token_type(Some("DPoP"))));
         }
         Some(_) => return Err(Refusal::new("unsupported_grant_type", "no such grant here")),
     };

@@ -110,5 +110,63 @@
 //! certificate is exchanged, build transport and clients anew; tokens of the old one are refused by the new ones, so renew
 //! them.
 //!
+//! # In a configuration
+//!
+//! ```jsonc
+//! // bound.json
+//! {
+//!   "services": {
+//!     "crm": {
+//!       "flow": "client_credentials",
+//!       "tokenUrl": "https://as.example.com/token",
+//!       "clientId": "billing",
+//!       "clientSecret": "${CRM_SECRET}",
+//!       "dpop": true,
+//!     },
+//!     "orders": {
+//!       "flow": "client_credentials",
+//!       "tokenUrl": "https://mtls.as.example.com/token",
+//!       "clientId": "billing",
+//!       "clientAuthentication": "tls_client_auth",
+//!       "mutualTls": {
+//!         "certificateFile": "client.pem",   // with those between it and its root
+//!         "privateKeyFile": "client.key",    // the same file, where one holds both
+//!         "boundTokens": true,               // as the client is registered
+//!       },
+//!     },
+//!   },
+//! }
+//! ```
+//!
+//! With `dpop` nothing else changes: the sources of [`Grantry`](crate::pantry::Grantry) give out tokens with their proofs. The
+//! key's curve is one that the server is known to take. A record of the vault has one key for all its tokens, whichever
+//! replica renews them.
+//!
+//! A certificate goes over every connection to that service's server. It can go along with a secret or with an assertion; a
+//! client that has nothing else authenticates by it, and `clientAuthentication` says by which of the two methods. The private
+//! key may be in the vault instead (`grantry auth set --private-key-file`), where the client authenticates by the certificate.
+//! Whoever presents bound tokens asks the source what to be built with:
+//!
+//! ```
+//! # #[cfg(all(feature = "pantry", feature = "mutual-tls"))]
+//! # async fn example(acme: grantry::pantry::TenantPantry) -> Result<(), grantry::Error> {
+//! use grantry::AuthorizedClient;
+//!
+//! let (source, origins) = (acme.stored_source("orders").await?, ["https://api.example.com"]);
+//! let builder = reqwest::Client::builder();
+//! let api = match source.identity() {
+//!     Some(identity) => AuthorizedClient::with_identity(builder, identity, source, origins)?,
+//!     None => AuthorizedClient::from_builder(builder, source, origins)?,
+//! };
+//! # let _ = api;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where the server's own certificate is of a private authority, or a proxy stands in between, say how transports are made:
+//! [`http_transport`](crate::pantry::GrantryBuilder::http_transport). Certificates that do not go with their keys stop the
+//! opening, and what is wrong with a file is told by `grantry config check`. A newer configuration with another certificate
+//! brings new connections and new tokens; clients that present bound ones are built anew.
+//!
 //! Of the two, a key needs nothing of proxies and load balancers, and works for public clients; a certificate costs nothing
 //! per request.

@@ -16,7 +16,7 @@
 //! three by what the server is known to accept: basic where it does or nothing is known, else post, else the
 //! assertion. A [`SigningKey`](crate::SigningKey) is taken for `private_key_jwt`. A method that the server is known
 //! not to accept is refused when the source is built, with the methods that it does accept. Certificates are presented by
-//! the transport: see [`binding`](super::binding).
+//! the transport: see [`binding`](super::binding), also for how a configuration names them.
 //!
 //! # Exchanging a secret
 //!

@@ -118,6 +118,10 @@
 //! (`grantry auth set --service crm --client-id billing --client-secret-stdin`). A secret that stands in the file itself draws
 //! a warning, and one in both places is an error.
 //!
+//! Keys are named as secrets are: `privateKeyFile` for assertions (with `certificateFile`, for servers that want its
+//! thumbprint), `mutualTls` for connections that present a certificate, `dpop` for a key that is made with each grant. The last
+//! two are told of in [`binding`](super::binding#in-a-configuration).
+//!
 //! # Layers and tenants
 //!
 //! Several files are layers: `grantry config check base.json production.json`, `Config::load` in a program. Objects are laid

@@ -197,6 +197,44 @@
 //! A token is for one caller and one audience, so keep the exchanged one no longer than that call, or under a source whose
 //! [`GrantKey`](crate::GrantKey) names the caller.
 //!
+//! In a configuration the service says everything but the subject, which the program hands in:
+//!
+//! ```jsonc
+//! // exchange.json
+//! {
+//!   "service": "orders",
+//!   "auth": {
+//!     "flow": "token_exchange",
+//!     "tokenUrl": "https://as.example.com/token",
+//!     "clientId": "gateway",
+//!     "clientSecret": "${GATEWAY_SECRET}",
+//!     "subjectTokenType": "urn:ietf:params:oauth:token-type:access_token",
+//!     "scopes": ["orders.read"],
+//!     "additionalParams": { "audience": "https://orders.example.com" },
+//!   },
+//! }
+//! ```
+//!
+//! ```
+//! # #[cfg(all(feature = "pantry", feature = "token-exchange"))]
+//! # async fn example(acme: grantry::pantry::TenantPantry, came: String) -> Result<(), grantry::Error> {
+//! use grantry::TokenSource;
+//! use grantry::token_exchange::{FromSource, SubjectToken};
+//!
+//! // For this call: the token that it came with.
+//! let orders = acme.exchange(("orders", "ann"), SubjectToken::new(came)).source().await?;
+//! orders.token().await?;
+//!
+//! // For as long as Ann's consent to the tenant's crm holds: each time a token of that is exchanged.
+//! let crm = acme.source(("crm", "ann")).await?;
+//! let orders = acme.exchange(("orders", "ann"), FromSource::new(crm)).source().await?;
+//! orders.token().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing of it is kept in the vault: [`exchange`](crate::pantry::TenantPantry::exchange).
+//!
 //! # A service account with a key
 //!
 //! The client signs a statement about a subject, and the server answers with a token for that subject. Google's service

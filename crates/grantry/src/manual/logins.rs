@@ -93,7 +93,8 @@
 //!
 //! A wrong ID token ends the login: the tokens that came along are revoked, and given to nobody. The server's issuer and JWKS URI
 //! have to be known: from its metadata ([`Discovery`](crate::Discovery)), or named
-//! ([`issuer`](crate::AuthorizationServerBuilder::issuer), [`jwks_uri`](crate::AuthorizationServerBuilder::jwks_uri)). Where
+//! ([`issuer`](crate::AuthorizationServerBuilder::issuer), [`jwks_uri`](crate::AuthorizationServerBuilder::jwks_uri); in a
+//! configuration `issuer` and `jwksUri`). Where
 //! `openid` is asked for and only the access token is of interest, `without_id_token` says so. Services of a `Grantry` whose
 //! server has neither are treated like that by themselves.
 //!

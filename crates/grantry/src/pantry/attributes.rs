@@ -9,20 +9,25 @@ use grantry_core::{
 use grantry_refresh::{Fallback, RefreshPolicy};
 use zeroize::Zeroizing;
 
-use super::service::{Flow, Parts};
+use super::parts::{Parts, dpop_for};
+use super::service::Flow;
 
 /// Names and meanings of the attributes of a [`ClientRecord`](grantry_vault::ClientRecord) that describe its service.
 /// What is not among them is left alone.
 ///
 /// | name | value |
 /// |---|---|
-/// | `flow` | `client_credentials`, `authorization_code`; left out, what the preset means, else the first |
+/// | `flow` | `client_credentials`, `authorization_code`, `token_exchange`; left out, what the preset means, else the first |
 /// | `provider` | the name of a [preset](grantry_providers::find); what it needs is `provider.NAME`, such as `provider.tenantId` |
-/// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `issuer` | endpoints, also in the place of a preset's |
+/// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `jwks_uri`, `issuer` | endpoints, also in the place of a preset's |
 /// | `auth_method` | as registered for OAuth, such as `client_secret_post` |
 /// | `key_id` | the `kid` of a private key |
+/// | `tls_certificate` | the certificate that connections present (RFC 8705), in PEM; its private key is the registration's |
+/// | `certificate_bound` | `true` where the server binds access tokens to that certificate |
+/// | `dpop` | `true` where tokens are bound to keys (RFC 9449) |
 /// | `rotation` | `none`, `keep-old`, `strict`, `grace:SECONDS` |
 /// | `redirect_uri` | where the browser comes back to |
+/// | `subject_token_type`, `requested_token_type` | what is exchanged for what (RFC 8693), by its URI |
 /// | `scopes`, `resources` | with spaces between |
 /// | `audience` | the parameter of that name |
 /// | `param.NAME` | any other parameter |
@@ -37,10 +42,16 @@ pub const ATTRIBUTES: &[&str] = &[
     "introspection_url",
     "device_url",
     "par_url",
+    "jwks_uri",
     "auth_method",
     "key_id",
+    "tls_certificate",
+    "certificate_bound",
+    "dpop",
     "rotation",
     "redirect_uri",
+    "subject_token_type",
+    "requested_token_type",
     "scopes",
     "resources",
     "audience",
@@ -75,13 +86,14 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     let value = |name: &str| attributes.get(name).map(String::as_str);
     let mut parts = Parts::new(server(attributes)?);
     if let Some(flow) = value("flow") {
-        let known = "client_credentials or authorization_code";
+        let known = "client_credentials, authorization_code or token_exchange";
         parts.flow = Flow::from_name(flow).ok_or_else(|| unknown("flow", known))?;
     } else if let Some(flow) = default_flow(attributes) {
         parts.flow = flow;
     }
     if let Some(method) = value("auth_method") {
-        let known = "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt or none";
+        let known = "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, \
+                     self_signed_tls_client_auth or none";
         let method = ClientAuthenticationMethod::from_name(method);
         parts.method = Some(method.ok_or_else(|| unknown("auth_method", known))?);
     }
@@ -93,6 +105,15 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     parts.key_id = value("key_id").map(str::to_owned);
     parts.audience = value("audience").map(str::to_owned);
     parts.redirect_uri = value("redirect_uri").map(str::to_owned);
+    parts.subject_token_type = value("subject_token_type").map(str::to_owned);
+    parts.requested_token_type = value("requested_token_type").map(str::to_owned);
+    let flag = |name: &str| -> Result<bool, Error> {
+        value(name).map_or(Ok(false), |text| text.parse().map_err(|_| unknown(name, "true or false")))
+    };
+    parts.tls.certificate = value("tls_certificate").map(str::to_owned);
+    parts.tls.bound_tokens = flag("certificate_bound")?;
+    parts.dpop = flag("dpop")?.then(|| dpop_for(&parts.server));
+    check(&parts)?;
     for (name, value) in attributes {
         if let Some(name) = name.strip_prefix("param.") {
             parts.parameters.push((name.to_owned(), Zeroizing::new(value.clone())));
@@ -100,6 +121,24 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     }
     parts.policy = policy(attributes)?;
     Ok(parts)
+}
+
+/// What can be said of it without the key, which the attributes do not have.
+fn check(parts: &Parts) -> Result<(), Error> {
+    let needs = parts.is_by_certificate() || parts.tls.bound_tokens;
+    match &parts.tls.certificate {
+        None if needs => Err(Error::configuration(
+            "nothing says which certificate is presented (RFC 8705): store one as the attribute tls_certificate",
+        )),
+        Some(pem) if grantry_jose::certificate_thumbprint(pem).is_err() => {
+            Err(unknown("tls_certificate", "-----BEGIN CERTIFICATE----- ..."))
+        }
+        _ => {
+            #[cfg(feature = "token-exchange")]
+            super::exchange::TokenTypes::of(parts)?;
+            Ok(())
+        }
+    }
 }
 
 /// The flow that a provider's preset means where nobody says; `None` without a preset.
@@ -126,13 +165,14 @@ fn server(attributes: &Attributes) -> Result<AuthorizationServer, Error> {
         }
     };
     type Setter = fn(AuthorizationServerBuilder, String) -> AuthorizationServerBuilder;
-    let setters: [(&str, Setter); 7] = [
+    let setters: [(&str, Setter); 8] = [
         ("token_url", |server, url| server.token_endpoint(url)),
         ("authorization_url", |server, url| server.authorization_endpoint(url)),
         ("revocation_url", |server, url| server.revocation_endpoint(url)),
         ("introspection_url", |server, url| server.introspection_endpoint(url)),
         ("device_url", |server, url| server.device_authorization_endpoint(url)),
         ("par_url", |server, url| server.pushed_authorization_request_endpoint(url)),
+        ("jwks_uri", |server, url| server.jwks_uri(url)),
         ("issuer", |server, issuer| server.issuer(issuer)),
     ];
     for (name, set) in setters {

@@ -104,15 +104,12 @@ impl Authorize {
         let mut flow = AuthorizationCode::builder(ready.endpoint.clone(), redirect_uri)
             .scopes(parts.scopes.clone())
             .key(key.clone());
-        for resource in &parts.resources {
-            flow = flow.resource(resource.clone());
-        }
-        if let Some(audience) = &parts.audience {
-            flow = flow.parameter("audience", audience.clone());
-        }
-        for (name, value) in &parts.parameters {
-            flow = flow.parameter(name.clone(), value.as_str());
-        }
+        flow = parts.resources.iter().fold(flow, |flow, resource| flow.resource(resource));
+        flow = parts.all_parameters().fold(flow, |flow, (name, value)| match name {
+            "prompt" => flow.prompt(value),
+            "login_hint" => flow.login_hint(value),
+            _ => flow.parameter(name, value),
+        });
         if let Some(lifetime) = self.lifetime {
             flow = flow.lifetime(lifetime);
         }

@@ -19,8 +19,9 @@ use grantry_vault::{RotationPolicy, SealedVault, Vault, VaultKeys};
 
 use super::Grantry;
 use super::chores::{Chores, Reaper};
-use super::house::{House, Services, Transports};
+use super::house::{House, Services};
 use super::service::Service;
+use super::transports::{Reach, Settings, Way};
 
 /// Opens a [`Grantry`] from its parts.
 #[must_use]
@@ -36,7 +37,7 @@ pub struct GrantryBuilder {
     pub(super) audit_patience: Option<Duration>,
     pub(super) lifeboat: Option<Result<Arc<dyn Lifeboat>, Error>>,
     pub(super) services: Vec<Service>,
-    pub(super) transport: Option<Arc<dyn Transport>>,
+    pub(super) way: Way,
     process_name: Option<String>,
     pub(super) rotation: Option<RotationPolicy>,
     /// Whether the application said when keys are exchanged: then a configuration does not.
@@ -65,7 +66,7 @@ impl GrantryBuilder {
             audit_patience: None,
             lifeboat: None,
             services: Vec::new(),
-            transport: None,
+            way: Way::Made(Settings::default()),
             process_name: None,
             rotation: Some(RotationPolicy::default()),
             rotation_is_said: false,
@@ -137,10 +138,17 @@ impl GrantryBuilder {
         self
     }
 
-    /// How requests reach authorization servers; if left out, an `HttpTransport`, whose connections nobody else uses
-    /// where a refresh token is redeemed.
+    /// How requests reach authorization servers; if left out, as [`http_transport`](Self::http_transport) with its
+    /// defaults. A service with a certificate of its own needs one that presents that certificate.
     pub fn transport(self, transport: Arc<dyn Transport>) -> Self {
-        Self { transport: Some(transport), ..self }
+        Self { way: Way::Handed(transport), ..self }
+    }
+
+    /// How transports are made: timeouts, a proxy, root certificates. Each service with a certificate of its own gets those
+    /// that present it, and where a refresh token is redeemed nobody else uses the connection.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    pub fn http_transport(self, settings: grantry_endpoint::HttpTransportBuilder) -> Self {
+        Self { way: Way::Made(settings), ..self }
     }
 
     /// The name of this process in the history of grants, such as a pod's.
@@ -216,10 +224,8 @@ impl GrantryBuilder {
         let how = "say who may do what with `.access(AccessPolicy::sole(&me))`, or a policy of your own";
         let access = self.access.ok_or_else(|| needed("access policy", how))?;
         let services = Services::new(self.services)?;
-        let transports = match self.transport {
-            Some(transport) => Transports { plain: Arc::clone(&transport), single_use: transport },
-            None => default_transports()?,
-        };
+        let reach = Reach::new(self.way)?;
+        reach.check(services.all())?;
         let lifeboat = self.lifeboat.unwrap_or_else(|| Ok(Arc::new(NoLifeboat)))?;
         let mut vault = SealedVault::builder(backend, keys, access)
             .clock(Arc::clone(&self.clock))
@@ -263,7 +269,7 @@ impl GrantryBuilder {
             clock: self.clock,
             entropy: self.entropy,
             observer: self.observer,
-            transports,
+            reach,
             most_patience: self.most_patience,
             services: Mutex::new(services),
             entries: Mutex::new(HashMap::new()),
@@ -275,22 +281,6 @@ impl GrantryBuilder {
         let chores = Chores::begin(&house, self.reaper, rotation);
         Ok(Grantry { house, chores: Arc::new(chores) })
     }
-}
-
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-pub(super) fn default_transports() -> Result<Transports, Error> {
-    use grantry_endpoint::HttpTransport;
-    Ok(Transports {
-        plain: Arc::new(HttpTransport::new()?),
-        single_use: Arc::new(HttpTransport::builder().for_single_use_credentials().build()?),
-    })
-}
-
-#[cfg(not(any(feature = "rustls", feature = "native-tls")))]
-pub(super) fn default_transports() -> Result<Transports, Error> {
-    Err(Error::configuration(
-        "there is no transport: turn the feature `rustls` or `native-tls` on, or hand one in",
-    ))
 }
 
 impl fmt::Debug for GrantryBuilder {

@@ -4,27 +4,30 @@ use std::path::Path;
 use std::sync::Arc;
 
 use grantry_config::{
-    Config, Flow as ConfiguredFlow, KeyProviderSection, KeysSection, Located, ServerConfig, ServiceConfig,
-    StoreSection, VaultSection,
+    Config, Flow as ConfiguredFlow, KeyProviderSection, KeysSection, Located, Registration, ServerConfig,
+    ServiceConfig, StoreSection, VaultSection,
 };
-use grantry_core::{AuthorizationServer, ClientSecret, Error, ErrorKind, PrivateKey, Stage};
+use grantry_core::{
+    AuthorizationServer, ClientAuthenticationMethod, ClientSecret, Error, ErrorKind, PrivateKey, Stage,
+};
 use grantry_endpoint::{Discovery, Transport};
+use grantry_jose::Algorithm;
 use grantry_vault::audit::JsonLines;
 use grantry_vault::{LocalKey, MemoryVault, VaultKeys};
 
 use super::Grantry;
-use super::builder::{GrantryBuilder, default_transports};
-use super::service::{Flow, Service};
+use super::builder::GrantryBuilder;
+use super::parts::dpop_for;
+use super::service::{Flow, Service, ServiceBuilder};
+use super::transports::Way;
 
 /// How the metadata of issuers is read.
-pub(super) struct Reach(pub(super) Option<Arc<dyn Transport>>);
+pub(super) struct Metadata(Way);
 
-impl Reach {
+impl Metadata {
+    /// Made where it is needed: it takes a moment.
     fn transport(&self) -> Result<Arc<dyn Transport>, Error> {
-        match &self.0 {
-            Some(transport) => Ok(Arc::clone(transport)),
-            None => default_transports().map(|transports| transports.plain),
-        }
+        self.0.shared().map(|transports| transports.plain)
     }
 }
 
@@ -45,7 +48,7 @@ impl GrantryBuilder {
     /// `Configuration` for what cannot be opened from here, and where it stands; those of the store and the keys.
     pub(super) async fn configured(mut self) -> Result<Self, Error> {
         let Some(config) = self.config.take() else { return Ok(self) };
-        let reach = Reach(self.transport.clone());
+        let metadata = Metadata(self.way.clone());
         if let Some(section) = config.vault() {
             self = self.with_vault(section).await?;
         }
@@ -62,7 +65,7 @@ impl GrantryBuilder {
                 self = self.audit_sink(JsonLines::new(folder));
             }
         }
-        self.services.extend(services(&config, &reach).await?);
+        self.services.extend(services(&config, &metadata).await?);
         Ok(self)
     }
 
@@ -153,8 +156,8 @@ impl Grantry {
     /// As [`replace_services`](Grantry::replace_services), and those of looking an issuer's metadata up, after which
     /// nothing has changed.
     pub async fn reconfigure(&self, config: impl Into<Config>) -> Result<(), Error> {
-        let reach = Reach(Some(Arc::clone(&self.house.transports.plain)));
-        let services = services(&config.into(), &reach).await?;
+        let metadata = Metadata(Way::Handed(Arc::clone(&self.house.reach.shared.plain)));
+        let services = services(&config.into(), &metadata).await?;
         self.replace_services(services).await
     }
 }
@@ -170,7 +173,7 @@ fn elsewhere(section: &str, kind: &str, from: &str, by: &str) -> Error {
 ///
 /// # Errors
 /// `Configuration` for a flow that nothing is kept of; those of looking an issuer's metadata up.
-pub(super) async fn services(config: &Config, reach: &Reach) -> Result<Vec<Service>, Error> {
+pub(super) async fn services(config: &Config, metadata: &Metadata) -> Result<Vec<Service>, Error> {
     let every = config.services().map(|service| (None, service));
     let own = config
         .tenants()
@@ -178,18 +181,21 @@ pub(super) async fn services(config: &Config, reach: &Reach) -> Result<Vec<Servi
     let mut services = Vec::new();
     for (tenant, configured) in every.chain(own) {
         // What is described by the vault alone needs no server here.
-        if let Some(server) = server(configured, reach).await? {
+        if let Some(server) = server(configured, metadata).await? {
             services.push(service(tenant, configured, server)?);
         }
     }
     Ok(services)
 }
 
-async fn server(configured: &ServiceConfig, reach: &Reach) -> Result<Option<AuthorizationServer>, Error> {
+async fn server(
+    configured: &ServiceConfig,
+    metadata: &Metadata,
+) -> Result<Option<AuthorizationServer>, Error> {
     match configured.server() {
         ServerConfig::Known(server) => Ok(Some((**server).clone())),
         ServerConfig::Discover { issuer } => {
-            let found = Discovery::new(issuer, reach.transport()?)?.discover().await?;
+            let found = Discovery::new(issuer, metadata.transport()?)?.discover().await?;
             Ok(Some(found.server().clone()))
         }
         _ => Ok(None),
@@ -208,35 +214,29 @@ fn service(
         Some(ConfiguredFlow::AuthorizationCode | ConfiguredFlow::DeviceAuthorization) => {
             Flow::AuthorizationCode
         }
-        Some(other) => {
-            let fact = format!("nothing is kept of the flow {other}: use its grant by itself");
-            return Err(mistake(fact));
+        #[cfg(feature = "token-exchange")]
+        Some(ConfiguredFlow::TokenExchange) => Flow::TokenExchange,
+        #[cfg(not(feature = "token-exchange"))]
+        Some(ConfiguredFlow::TokenExchange) => {
+            return Err(mistake(
+                "the flow is token_exchange: turn the feature `token-exchange` of grantry on".to_owned(),
+            ));
         }
+        Some(other) => return Err(mistake(format!("the flow {other} is unknown here"))),
         None => return Err(mistake("the flow is missing: add \"flow\"".to_owned())),
     };
-    let (name, registration) = (configured.name().as_str(), configured.registration());
+    let (name, dpop) = (configured.name().as_str(), configured.dpop().then(|| dpop_for(&server)));
     let mut service = Service::builder(name, server)
         .flow(flow)
-        .described_in(place)
+        .described_in(place.clone())
         .scopes(configured.scope().tokens())
         .policy(configured.refresh().clone());
     if let Some(tenant) = tenant {
         service = service.tenant(tenant);
     }
-    if let Some(id) = registration.client_id() {
-        service = service.client_id(id.value().clone());
-    }
-    if let Some(secret) = registration.client_secret().map(Located::value) {
-        service = service.secret(ClientSecret::new(secret.expose()));
-    }
-    if let Some(key) = registration.private_key().map(Located::value) {
-        service = service.private_key(PrivateKey::new(key.expose()));
-    }
-    if let Some(key_id) = registration.private_key_id() {
-        service = service.key_id(key_id);
-    }
-    if let Some(method) = registration.method() {
-        service = service.method(method);
+    service = registered(service, configured.registration()).map_err(mistake)?;
+    if let Some(dpop) = dpop {
+        service = service.dpop(dpop);
     }
     for resource in configured.resources() {
         service = service.resource(resource);
@@ -250,5 +250,60 @@ fn service(
     if let Some(uri) = configured.redirect_uri() {
         service = service.redirect_uri(uri);
     }
+    if let Some(kind) = configured.subject_token_type() {
+        service = service.subject_token_type(kind);
+    }
+    if let Some(kind) = configured.requested_token_type() {
+        service = service.requested_token_type(kind);
+    }
     service.build()
+}
+
+/// The client, as far as the configuration knows it.
+fn registered(mut service: ServiceBuilder, registration: &Registration) -> Result<ServiceBuilder, String> {
+    if let Some(id) = registration.client_id() {
+        service = service.client_id(id.value().clone());
+    }
+    if let Some(secret) = registration.client_secret().map(Located::value) {
+        service = service.secret(ClientSecret::new(secret.expose()));
+    }
+    if let Some(key) = registration.private_key().map(Located::value) {
+        service = service.private_key(PrivateKey::new(key.expose()));
+    }
+    if let Some(key_id) = registration.private_key_id() {
+        service = service.key_id(key_id);
+    }
+    if let Some(name) = registration.signing_algorithm() {
+        let algorithm = Algorithm::from_name(name).ok_or("signingAlgorithm is unknown here")?;
+        service = service.signing_algorithm(algorithm);
+    }
+    if let Some(certificate) = registration.certificate() {
+        service = service.certificate(certificate);
+    }
+    if let Some(mutual) = registration.mutual_tls() {
+        let Some(certificate) = mutual.certificate() else {
+            return Err(
+                "mutualTls has no certificate: add \"certificateFile\" and \"privateKeyFile\"".to_owned()
+            );
+        };
+        service = service.tls_certificate(certificate.value());
+        if let Some(key) = mutual.private_key().map(Located::value) {
+            service = service.tls_key(PrivateKey::new(key.expose()));
+        }
+        if mutual.bound_tokens() {
+            service = service.certificate_bound();
+        }
+    }
+    // What only follows from a certificate follows once more where it is known whether the vault has a secret.
+    let follows = registration.authentication().is_none() && registration.mutual_tls().is_some();
+    let method = registration.method();
+    if let Some(method) = method.filter(|method| !(follows && is_by_certificate(*method))) {
+        service = service.method(method);
+    }
+    Ok(service)
+}
+
+fn is_by_certificate(method: ClientAuthenticationMethod) -> bool {
+    use ClientAuthenticationMethod::{SelfSignedTlsClientAuth, TlsClientAuth};
+    matches!(method, TlsClientAuth | SelfSignedTlsClientAuth)
 }

@@ -57,17 +57,9 @@ impl TenantPantry {
         let key = self.key(&name)?;
         let ready = self.ready_to_consent(&key).await?;
         let parts = &ready.resolved.parts;
-        let mut flow =
-            DeviceAuthorization::builder(ready.endpoint.clone()).scopes(parts.scopes.clone()).key(key);
-        for resource in &parts.resources {
-            flow = flow.resource(resource.clone());
-        }
-        if let Some(audience) = &parts.audience {
-            flow = flow.parameter("audience", audience.clone());
-        }
-        for (name, value) in &parts.parameters {
-            flow = flow.parameter(name.clone(), value.as_str());
-        }
+        let flow = DeviceAuthorization::builder(ready.endpoint.clone()).scopes(parts.scopes.clone()).key(key);
+        let flow = parts.resources.iter().fold(flow, |flow, resource| flow.resource(resource));
+        let flow = parts.all_parameters().fold(flow, |flow, (name, value)| flow.parameter(name, value));
         let pending = flow.build()?.begin().await?;
         Ok(PendingDeviceConsent { tenant: self.clone(), name, pending })
     }

@@ -10,23 +10,15 @@ use grantry_core::{
     ClientSecret, Clock, Diagnosis, Entropy, Error, ErrorKind, GrantKey, Observer, Party, Retry, Stage,
 };
 use grantry_custody::{Custody, CustodyGrant};
-use grantry_endpoint::{TokenEndpoint, Transport};
+use grantry_endpoint::TokenEndpoint;
 use grantry_refresh::Scheduler;
 use grantry_vault::{PrincipalVault, SealedVault};
 
 use super::entry::{Entry, State, closed};
 use super::registration::{Name, Ready, Registration};
 use super::resolved::Resolved;
-use super::service::Service;
-
-/// How requests reach authorization servers.
-#[derive(Debug, Clone)]
-pub(super) struct Transports {
-    /// For a client's own credential, which may be sent again.
-    pub(super) plain: Arc<dyn Transport>,
-    /// For refresh tokens: a connection that nobody else uses.
-    pub(super) single_use: Arc<dyn Transport>,
-}
+use super::service::{Flow, Service};
+use super::transports::Reach;
 
 /// What everything of one pantry shares.
 pub(super) struct House {
@@ -38,7 +30,7 @@ pub(super) struct House {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: Arc<dyn Entropy>,
     pub(super) observer: Arc<dyn Observer>,
-    pub(super) transports: Transports,
+    pub(super) reach: Reach,
     pub(super) most_patience: Option<Duration>,
     pub(super) services: Mutex<Services>,
     pub(super) entries: Mutex<HashMap<GrantKey, Arc<Entry>>>,
@@ -81,6 +73,10 @@ impl Services {
         Ok(all)
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Service> {
+        self.by_name.values().map(|service| &**service)
+    }
+
     /// Takes the place of `before`.
     pub(super) fn after(mut self, before: Self) -> Self {
         let gone = before.removed.into_iter().chain(before.by_name.into_keys());
@@ -119,6 +115,9 @@ impl House {
             return Ok(entry);
         }
         let ready = self.ready(key.tenant(), key.service()).await?;
+        if ready.resolved.parts.flow == Flow::TokenExchange {
+            return Err(not_kept(key));
+        }
         if ready.resolved.is_clients_own() {
             self.create_own_grant(key).await?;
         } else {
@@ -220,10 +219,11 @@ impl House {
         resolved: &Resolved,
         secrets: &[ClientSecret],
     ) -> Result<TokenEndpoint, Error> {
-        let own = resolved.is_clients_own();
-        let transport = if own { &self.transports.plain } else { &self.transports.single_use };
+        let transports = self.reach.of(resolved.identity.as_ref())?;
+        let spends = resolved.parts.flow == Flow::AuthorizationCode;
+        let transport = if spends { transports.single_use } else { transports.plain };
         resolved
-            .endpoint(secrets, Arc::clone(transport))?
+            .endpoint(secrets, transport)?
             .clock(Arc::clone(&self.clock))
             .entropy(Arc::clone(&self.entropy))
             .observer(Arc::clone(&self.observer))
@@ -310,6 +310,14 @@ fn not_consented(key: &GrantKey) -> Error {
         Party::ResourceOwner,
         "have the person consent, and keep what comes of it",
         Retry::Never,
+    ))
+}
+
+fn not_kept(key: &GrantKey) -> Error {
+    Error::configuration(format!(
+        "nothing is kept of {}: its flow is token_exchange, and the token that is exchanged comes from the application, by \
+         `TenantPantry::exchange`",
+        key.service()
     ))
 }
 

@@ -67,16 +67,22 @@ mod consent;
 #[cfg(feature = "device-authorization")]
 mod device;
 mod entry;
+#[cfg(feature = "token-exchange")]
+mod exchange;
 mod handles;
 mod house;
+mod identity;
 #[cfg(feature = "loopback")]
 mod login;
+mod parts;
+mod permit;
 mod proof;
 mod registration;
 mod resolved;
 mod service;
 mod source;
 mod status;
+mod transports;
 
 use std::fmt;
 use std::sync::Arc;
@@ -93,7 +99,10 @@ pub use authorize::{Authorize, NotKept, PendingConsent};
 pub use builder::GrantryBuilder;
 #[cfg(feature = "device-authorization")]
 pub use device::{DeviceNotKept, PendingDeviceConsent};
+#[cfg(feature = "token-exchange")]
+pub use exchange::{Exchange, ExchangedSource};
 pub use handles::{GrantName, PrincipalPantry, TenantPantry};
+pub use identity::TlsIdentity;
 pub use service::{Flow, Service, ServiceBuilder};
 pub use source::StoredSource;
 pub use status::{GrantStatus, KeysStatus, OpenGrant, Status, Trouble};
@@ -130,11 +139,13 @@ impl Grantry {
     /// gone and are back: see [the module](self#when-a-service-changes).
     ///
     /// # Errors
-    /// `Configuration` for two services of one name: nothing changes. Whether a service can be used, together with what the
+    /// `Configuration` for two services of one name, and for a certificate that cannot be used: nothing changes. Whether a service can be used, together with what the
     /// vault says of it, is found out for those that are open: the first error is returned, after all others were changed, and
     /// that service goes on as it was.
     pub async fn replace_services(&self, services: impl IntoIterator<Item = Service>) -> Result<(), Error> {
-        self.house.replace_services(Services::new(services)?);
+        let services = Services::new(services)?;
+        self.house.reach.check(services.all())?;
+        self.house.replace_services(services);
         self.reload().await
     }
 

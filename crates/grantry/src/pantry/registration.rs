@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use grantry_core::{Clock, Error, GrantKey, Instant};
 use grantry_custody::{CustodyGrant, Lifetimes, NoRevocation, Revoker};
-use grantry_endpoint::{RevocationEndpoint, TokenEndpoint};
+use grantry_endpoint::{Dpop, RevocationEndpoint, TokenEndpoint};
 use grantry_refresh::{Fallback, Profile, RefreshPolicy};
 
 use super::house::House;
@@ -76,9 +76,13 @@ impl Ready {
     pub(super) fn custody_grant(&self, house: &House, key: &GrantKey) -> Result<CustodyGrant, Error> {
         let server = self.resolved.server();
         let grant = self.resolved.grant(&self.endpoint, key)?;
-        house
-            .custody
-            .grant(key.clone(), grant)
+        let grant = house.custody.grant(key.clone(), grant);
+        let elsewhere = self.resolved.parts.dpop.as_ref().and_then(Dpop::key_elsewhere);
+        let grant = match elsewhere {
+            Some(key) => grant.dpop_key(key.clone()),
+            None => grant,
+        };
+        grant
             .rotation(server.rotation())
             .target(self.resolved.target.clone())
             .lifetimes(Lifetimes::of(server))

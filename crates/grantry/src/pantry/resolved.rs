@@ -8,19 +8,23 @@ use grantry_core::{
     GrantKey, PrivateKey, RefreshToken, Scope, Target,
 };
 use grantry_endpoint::{
-    Client, ClientAuthentication, RefreshTokenRedemption, TokenEndpoint, TokenEndpointBuilder,
+    Client, ClientAuthentication, DpopKey, RefreshTokenRedemption, TokenEndpoint, TokenEndpointBuilder,
 };
-use grantry_jose::SigningKey;
+use grantry_jose::{Algorithm, KeyError, SigningKey};
 use grantry_vault::{ClientRecord, Fingerprint};
 use zeroize::Zeroizing;
 
 use super::attributes::parts_of;
-use super::service::{Flow, Parts, Service};
+use super::identity::TlsIdentity;
+use super::parts::Parts;
+use super::service::{Flow, Service};
 
 /// Everything that is needed to ask for a service's tokens.
 pub(super) struct Resolved {
     pub(super) parts: Parts,
     pub(super) client_id: ClientId,
+    /// What connections to the server present.
+    pub(super) identity: Option<TlsIdentity>,
     /// Where its secret stands, if that is not the vault.
     pub(super) described_secret: Option<String>,
     /// Of everything but the server's facts, secrets included.
@@ -52,7 +56,10 @@ impl Resolved {
             (None, None) => return Err(not_found(tenant, name)),
         };
         let place = || described.map_or_else(in_vault, |service| service.place.clone());
-        let described_has = described.is_some() && (!parts.secrets.is_empty() || parts.private_key.is_some());
+        let by_certificate = parts.is_by_certificate();
+        let has_secret = !parts.secrets.is_empty() || parts.private_key.is_some();
+        let described_has =
+            described.is_some() && (has_secret || (by_certificate && parts.tls.key.is_some()));
         if let Some(record) = record {
             if parts.client_id.as_ref().is_some_and(|id| id != record.client_id()) {
                 return Err(Error::configuration(format!(
@@ -82,9 +89,15 @@ impl Resolved {
                 place()
             )));
         };
-        let target = target(&parts, &client_id)?;
+        if by_certificate && parts.tls.key.is_none() {
+            // It signs no assertions, so it is the certificate's.
+            parts.tls.key = parts.private_key.take();
+        }
+        let identity = TlsIdentity::of(&parts.tls, false)
+            .map_err(|error| Error::configuration(format!("{}: {name}: {error}", place())))?;
+        let target = target(&parts, &client_id, identity.as_ref())?;
         let digest = digest(&parts, &client_id);
-        Ok(Self { described_secret: described_has.then(place), parts, client_id, digest, target })
+        Ok(Self { described_secret: described_has.then(place), parts, client_id, identity, digest, target })
     }
 
     /// Whether nothing is different.
@@ -111,15 +124,15 @@ impl Resolved {
     }
 
     fn authentication(&self, secrets: &[ClientSecret]) -> Result<ClientAuthentication, Error> {
-        if let Some(key) = &self.parts.private_key {
-            let key = signing_key(key)?;
-            let key = match &self.parts.key_id {
-                Some(id) => key.with_key_id(id.clone()),
-                None => key,
-            };
-            return Ok(ClientAuthentication::private_key(key));
+        match self.parts.method {
+            Some(Method::TlsClientAuth) => return Ok(ClientAuthentication::tls()),
+            Some(Method::SelfSignedTlsClientAuth) => return Ok(ClientAuthentication::self_signed_tls()),
+            _ => {}
         }
-        let [first, others @ ..] = secrets else { return Ok(ClientAuthentication::none()) };
+        if let Some(key) = &self.parts.private_key {
+            return Ok(ClientAuthentication::private_key(signing_key(&self.parts, key)?));
+        }
+        let [first, others @ ..] = secrets else { return Ok(self.without_secret()) };
         let first = first.clone();
         let authentication = match self.method() {
             Method::ClientSecretPost => ClientAuthentication::secret_post(first),
@@ -129,13 +142,29 @@ impl Resolved {
         Ok(others.iter().fold(authentication, |all, other| all.or_secret(other.clone())))
     }
 
-    /// The method for a secret: the one that was chosen, else the first of ours that the server accepts.
-    fn method(&self) -> Method {
-        let accepted = if self.is_clients_own() {
+    /// A client with a certificate and nothing else authenticates by that, unless it is said to be public.
+    fn without_secret(&self) -> ClientAuthentication {
+        if self.identity.is_none() || self.parts.method == Some(Method::None) {
+            return ClientAuthentication::none();
+        }
+        let ours = [Method::TlsClientAuth, Method::SelfSignedTlsClientAuth];
+        match self.accepted().iter().find(|method| ours.contains(method)) {
+            Some(Method::SelfSignedTlsClientAuth) => ClientAuthentication::self_signed_tls(),
+            _ => ClientAuthentication::tls(),
+        }
+    }
+
+    fn accepted(&self) -> &[Method] {
+        if self.is_clients_own() {
             self.server().client_credentials_methods()
         } else {
             self.server().client_authentication_methods()
-        };
+        }
+    }
+
+    /// The method for a secret: the one that was chosen, else the first of ours that the server accepts.
+    fn method(&self) -> Method {
+        let accepted = self.accepted();
         let ours = [Method::ClientSecretBasic, Method::ClientSecretPost, Method::ClientSecretJwt];
         let known = ours.into_iter().find(|method| accepted.contains(method));
         self.parts.method.or(known).unwrap_or(Method::ClientSecretBasic)
@@ -173,7 +202,14 @@ impl Resolved {
         secrets: &[ClientSecret],
         transport: std::sync::Arc<dyn grantry_endpoint::Transport>,
     ) -> Result<TokenEndpointBuilder, Error> {
-        Ok(TokenEndpoint::builder(self.server().clone(), self.client(secrets)?, transport))
+        let mut endpoint = TokenEndpoint::builder(self.server().clone(), self.client(secrets)?, transport);
+        if let Some(dpop) = &self.parts.dpop {
+            endpoint = endpoint.dpop(dpop.clone());
+        }
+        if self.parts.tls.bound_tokens {
+            endpoint = endpoint.certificate_bound();
+        }
+        Ok(endpoint)
     }
 }
 
@@ -197,36 +233,59 @@ fn unusable_scope() -> Error {
     Error::configuration("a scope is not usable")
 }
 
-fn signing_key(key: &PrivateKey) -> Result<SigningKey, Error> {
+fn signing_key(parts: &Parts, key: &PrivateKey) -> Result<SigningKey, Error> {
+    let unusable = |fact: &'static str| move |error: KeyError| Error::configuration(fact).with_source(error);
     let text = key.expose().trim();
     let parsed = if text.starts_with('{') { SigningKey::from_jwk(text) } else { SigningKey::from_pem(text) };
-    parsed.map_err(|error| {
-        Error::configuration("the client's private key cannot be used: give a PEM or a JWK")
-            .with_source(error)
-    })
+    let mut parsed =
+        parsed.map_err(unusable("the client's private key cannot be used: give a PEM or a JWK"))?;
+    if let Some(id) = &parts.key_id {
+        parsed = parsed.with_key_id(id.clone());
+    }
+    if let Some(algorithm) = parts.signing_algorithm {
+        let fact = "the client's private key cannot sign by the algorithm that is named: leave that out";
+        parsed = parsed.with_algorithm(algorithm).map_err(unusable(fact))?;
+    }
+    if let Some(certificate) = &parts.certificate {
+        let fact = "the certificate of the client's private key cannot be used: give the one that belongs to that key";
+        parsed = parsed.with_certificate(certificate).map_err(unusable(fact))?;
+    }
+    Ok(parsed)
 }
 
 /// What tokens are kept under: the scope, the resources, and a name for whoever else has a say in what they are.
-fn target(parts: &Parts, client_id: &ClientId) -> Result<Target, Error> {
+fn target(parts: &Parts, client_id: &ClientId, identity: Option<&TlsIdentity>) -> Result<Target, Error> {
     let scope = Scope::from_tokens(parts.scopes.iter().map(String::as_str))
         .map_err(|error| unusable_scope().with_source(error))?;
-    let mut identity = Digest::default();
-    identity.part(parts.server.token_endpoint().as_str());
-    identity.part(client_id.as_str());
-    if parts.flow == Flow::ClientCredentials {
-        identity.part(parts.audience.as_deref().unwrap_or_default());
-        for (name, value) in &parts.parameters {
-            identity.part(name);
-            identity.part(value);
+    let mut name = Digest::default();
+    name.part(parts.server.token_endpoint().as_str());
+    name.part(client_id.as_str());
+    if parts.flow != Flow::AuthorizationCode {
+        name.part(parts.audience.as_deref().unwrap_or_default());
+        for (parameter, value) in &parts.parameters {
+            name.part(parameter);
+            name.part(value);
         }
+    }
+    // A bound token is not what an unbound one is, nor one that is bound to a certificate that was exchanged.
+    if let Some(dpop) = &parts.dpop {
+        name.part("dpop");
+        name.part(dpop.key_elsewhere().map_or("", DpopKey::thumbprint));
+    }
+    if let (true, Some(identity)) = (parts.tls.bound_tokens, identity) {
+        name.part("certificate");
+        name.part(&hex(&identity.thumbprint().0));
     }
     let mut target = Target::new(scope);
     target.resources.clone_from(&parts.resources);
-    let name: String = identity.finish().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    target.resources.push(format!("urn:grantry:registration:{name}"));
+    target.resources.push(format!("urn:grantry:registration:{}", hex(name.finish().as_bytes())));
     target.resources.sort_unstable();
     target.resources.dedup();
     Ok(target)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A name for a resolved service in all respects but its server's facts.
@@ -237,7 +296,15 @@ fn digest(parts: &Parts, client_id: &ClientId) -> Fingerprint {
     parts.secrets.iter().for_each(|secret| digest.part(secret.expose()));
     digest.part(parts.private_key.as_ref().map_or("", PrivateKey::expose));
     digest.part(parts.key_id.as_deref().unwrap_or_default());
+    digest.part(parts.signing_algorithm.map_or("", Algorithm::as_str));
+    digest.part(parts.certificate.as_deref().unwrap_or_default());
     digest.part(parts.method.map_or("", Method::as_str));
+    digest.part(parts.tls.certificate.as_deref().unwrap_or_default());
+    digest.part(parts.tls.key.as_ref().map_or("", PrivateKey::expose));
+    digest.part(if parts.tls.bound_tokens { "bound" } else { "" });
+    digest.part(&parts.dpop.as_ref().map(|dpop| format!("{dpop:?}")).unwrap_or_default());
+    digest.part(parts.subject_token_type.as_deref().unwrap_or_default());
+    digest.part(parts.requested_token_type.as_deref().unwrap_or_default());
     for list in [&parts.scopes, &parts.resources] {
         digest.part(&list.len().to_string());
         list.iter().for_each(|item| digest.part(item));
@@ -333,5 +400,20 @@ mod tests {
         };
         assert!(whole(base()).is_same(&whole(base())));
         assert!(!whole(base()).is_same(&whole(base().secret("two"))));
+    }
+
+    #[test]
+    fn a_certificate_authenticates_a_client_that_has_nothing_else_and_is_not_public() {
+        const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----";
+        let method = |service: super::super::service::ServiceBuilder| {
+            let resolved = resolve(Some(&service.client_id("billing").build().unwrap()), None).unwrap();
+            resolved.client(resolved.secrets()).unwrap().method()
+        };
+        let base = || service().tls_certificate(PEM).tls_key("a key");
+        assert_eq!(method(base()), Method::TlsClientAuth);
+        assert_eq!(method(base().secret("s3cret")), Method::ClientSecretBasic);
+        assert_eq!(method(base().method(Method::None)), Method::None);
+        assert_eq!(method(base().method(Method::SelfSignedTlsClientAuth)), Method::SelfSignedTlsClientAuth);
+        assert_eq!(method(service()), Method::None);
     }
 }

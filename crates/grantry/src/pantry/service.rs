@@ -6,8 +6,13 @@ use grantry_core::{
     AuthorizationServer, ClientAuthenticationMethod, ClientId, ClientSecret, Error, PrivateKey, ServiceName,
     TenantId,
 };
+use grantry_endpoint::Dpop;
+use grantry_jose::Algorithm;
 use grantry_refresh::RefreshPolicy;
 use zeroize::Zeroizing;
+
+use super::identity::TlsIdentity;
+use super::parts::Parts;
 
 /// How a service's tokens are obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,20 +24,26 @@ pub enum Flow {
     /// A person consented, in a browser (RFC 6749 section 4.1) or on a device (RFC 8628): what is kept is renewed by its
     /// refresh token.
     AuthorizationCode,
+    /// Another token is exchanged (RFC 8693), which the application hands in: `TenantPantry::exchange` (feature
+    /// `token-exchange`). Nothing is kept.
+    TokenExchange,
 }
 
 impl Flow {
-    /// The name in configurations: `client_credentials`, `authorization_code`.
+    const ALL: [Self; 3] = [Self::ClientCredentials, Self::AuthorizationCode, Self::TokenExchange];
+
+    /// The name in configurations: `client_credentials`, `authorization_code`, `token_exchange`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientCredentials => "client_credentials",
             Self::AuthorizationCode => "authorization_code",
+            Self::TokenExchange => "token_exchange",
         }
     }
 
     /// The flow of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::ClientCredentials, Self::AuthorizationCode].into_iter().find(|flow| flow.as_str() == name)
+        Self::ALL.into_iter().find(|flow| flow.as_str() == name)
     }
 }
 
@@ -55,44 +66,6 @@ pub struct Service {
     pub(super) tenant: Option<TenantId>,
     pub(super) place: String,
     pub(super) parts: Parts,
-}
-
-/// What there is to know of a service, wherever it stands.
-#[derive(Clone)]
-pub(super) struct Parts {
-    pub(super) server: AuthorizationServer,
-    pub(super) flow: Flow,
-    pub(super) client_id: Option<ClientId>,
-    pub(super) secrets: Vec<ClientSecret>,
-    pub(super) private_key: Option<PrivateKey>,
-    pub(super) key_id: Option<String>,
-    pub(super) method: Option<ClientAuthenticationMethod>,
-    pub(super) scopes: Vec<String>,
-    pub(super) audience: Option<String>,
-    pub(super) resources: Vec<String>,
-    pub(super) parameters: Vec<(String, Zeroizing<String>)>,
-    pub(super) redirect_uri: Option<String>,
-    pub(super) policy: RefreshPolicy,
-}
-
-impl Parts {
-    pub(super) fn new(server: AuthorizationServer) -> Self {
-        Self {
-            server,
-            flow: Flow::default(),
-            client_id: None,
-            secrets: Vec::new(),
-            private_key: None,
-            key_id: None,
-            method: None,
-            scopes: Vec::new(),
-            audience: None,
-            resources: Vec::new(),
-            parameters: Vec::new(),
-            redirect_uri: None,
-            policy: RefreshPolicy::default(),
-        }
-    }
 }
 
 impl Service {
@@ -150,6 +123,19 @@ impl Service {
     pub fn place(&self) -> &str {
         &self.place
     }
+
+    /// The certificate that its connections present, where all of it is described.
+    pub(super) fn described_identity(&self) -> Result<Option<TlsIdentity>, Error> {
+        let parts = &self.parts;
+        let says_another = !parts.is_by_certificate() && parts.method.is_some();
+        let has_another = !parts.secrets.is_empty() || parts.private_key.is_some();
+        TlsIdentity::of(&parts.tls, !says_another && !has_another)
+    }
+
+    /// An error about it.
+    pub(super) fn mistake(&self, fact: &str, error: &Error) -> Error {
+        Error::configuration(format!("{}: {} {fact}: {error}", self.place, self.name))
+    }
 }
 
 /// Builds a [`Service`].
@@ -202,6 +188,37 @@ impl ServiceBuilder {
         self.with(|parts| parts.key_id = Some(key_id.into()))
     }
 
+    /// The algorithm of the private key's assertions, where the key leaves a choice: RS256 or PS256.
+    pub fn signing_algorithm(self, algorithm: Algorithm) -> Self {
+        self.with(|parts| parts.signing_algorithm = Some(algorithm))
+    }
+
+    /// The certificate of the private key, in PEM, whose thumbprint its assertions name (`x5t#S256`).
+    pub fn certificate(self, pem: impl Into<String>) -> Self {
+        self.with(|parts| parts.certificate = Some(pem.into()))
+    }
+
+    /// The certificate that connections to the server present (RFC 8705), in PEM, with those between it and its root. Its
+    /// private key is [`tls_key`](Self::tls_key), or the vault's where the client authenticates by it.
+    pub fn tls_certificate(self, pem: impl Into<String>) -> Self {
+        self.with(|parts| parts.tls.certificate = Some(pem.into()))
+    }
+
+    /// The private key of the [certificate](Self::tls_certificate), in PEM.
+    pub fn tls_key(self, key: impl Into<PrivateKey>) -> Self {
+        self.with(|parts| parts.tls.key = Some(key.into()))
+    }
+
+    /// Says that the server binds access tokens to the certificate: only clients with that certificate present them.
+    pub fn certificate_bound(self) -> Self {
+        self.with(|parts| parts.tls.bound_tokens = true)
+    }
+
+    /// Binds tokens to keys (RFC 9449): a person's grant, and its refresh token, to one that is kept with it.
+    pub fn dpop(self, dpop: Dpop) -> Self {
+        self.with(|parts| parts.dpop = Some(dpop))
+    }
+
     /// How the client authenticates, where the server's facts leave a choice.
     pub fn method(self, method: ClientAuthenticationMethod) -> Self {
         self.with(|parts| parts.method = Some(method))
@@ -227,7 +244,7 @@ impl ServiceBuilder {
         self.with(|parts| parts.resources.push(resource.into()))
     }
 
-    /// Any other parameter: of the token request for client credentials, else of the authorization request.
+    /// Any other parameter: of the authorization request where a person consents, else of the token request.
     pub fn parameter(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.with(|parts| parts.parameters.push((name.into(), Zeroizing::new(value.into()))))
     }
@@ -237,38 +254,44 @@ impl ServiceBuilder {
         self.with(|parts| parts.redirect_uri = Some(uri.into()))
     }
 
+    /// What kind of token is exchanged (RFC 8693 section 3), by its URI; an access token if left out.
+    pub fn subject_token_type(self, uri: impl Into<String>) -> Self {
+        self.with(|parts| parts.subject_token_type = Some(uri.into()))
+    }
+
+    /// What kind of token is asked for in exchange (RFC 8693 section 3), by its URI; the server chooses if left out.
+    pub fn requested_token_type(self, uri: impl Into<String>) -> Self {
+        self.with(|parts| parts.requested_token_type = Some(uri.into()))
+    }
+
     /// When to renew, and what an outage means for callers.
     pub fn policy(self, policy: RefreshPolicy) -> Self {
         self.with(|parts| parts.policy = policy)
     }
 
-    /// Checks the names. What concerns the registration is checked when the vault's part is known.
+    /// Checks the names, and what it says of certificates and types of tokens. What concerns the registration is checked when the vault's part is known.
     ///
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration) says what to change, and where.
-    pub fn build(self) -> Result<Service, Error> {
+    pub fn build(mut self) -> Result<Service, Error> {
+        if self.parts.is_by_certificate() && self.parts.tls.key.is_none() {
+            // It signs no assertions, so it is the certificate's.
+            self.parts.tls.key = self.parts.private_key.take();
+        }
         let mistake = |error: grantry_core::InvalidName| {
             Error::configuration(format!("{}: {error}", self.place)) // names the rule that was broken
         };
         let name = ServiceName::new(&self.name).map_err(mistake)?;
         let tenant = self.tenant.as_ref().map(TenantId::new).transpose().map_err(mistake)?;
-        Ok(Service { name, tenant, place: self.place, parts: self.parts })
-    }
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parameters: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Parts")
-            .field("token_endpoint", &self.server.token_endpoint().host_str())
-            .field("flow", &self.flow)
-            .field("client_id", &self.client_id)
-            .field("secrets", &self.secrets.len())
-            .field("has_private_key", &self.private_key.is_some())
-            .field("scopes", &self.scopes.len())
-            .field("parameters", &parameters)
-            .field("policy", &self.policy)
-            .finish_non_exhaustive()
+        let service = Service { name, tenant, place: self.place, parts: self.parts };
+        if let Err(error) = service.described_identity() {
+            return Err(service.mistake("is described in part", &error));
+        }
+        #[cfg(feature = "token-exchange")]
+        if let Err(error) = super::exchange::TokenTypes::of(&service.parts) {
+            return Err(service.mistake("cannot be exchanged for", &error));
+        }
+        Ok(service)
     }
 }
 

@@ -2,23 +2,18 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use grantry_core::{
-    AccountId, Clock, Error, ErrorKind, FurtherParameters, GrantKey, ServiceName, Stage, Token, TokenSource,
-};
+use grantry_core::{Clock, Error, ErrorKind, FurtherParameters, GrantKey, Stage, Token, TokenSource};
 use grantry_vault::TenantVault;
-use grantry_vault::access::{Object, Permission, Principal};
+use grantry_vault::access::Principal;
 
 use super::entry::{Entry, State, closed};
-use super::house::{House, named};
+use super::house::House;
+use super::identity::TlsIdentity;
+use super::permit::Permit;
 use super::registration::MOST_AGE;
 
-/// No epoch of a policy.
-const UNDECIDED: u64 = u64::MAX;
-/// The decision does not end by itself.
-const NO_END: i64 = i64::MAX;
 /// How many exchanges of a service one call sees through.
 const MOST_EXCHANGES: u32 = 4;
 
@@ -30,12 +25,7 @@ const MOST_EXCHANGES: u32 = 4;
 pub struct StoredSource {
     house: Arc<House>,
     entry: Arc<Entry>,
-    vault: TenantVault,
-    principal: Principal,
-    /// Which state of the policy allowed it.
-    epoch: AtomicU64,
-    /// Until when, in nanoseconds of Unix time.
-    until: AtomicI64,
+    permit: Permit,
 }
 
 impl StoredSource {
@@ -48,16 +38,9 @@ impl StoredSource {
         if house.is_closed() {
             return Err(closed());
         }
-        let (epoch, until) = decide(house, &vault, &principal, key).await?;
+        let permit = Permit::ask(house, vault, principal, key).await?;
         let entry = house.open(key).await?;
-        Ok(Arc::new(Self {
-            house: Arc::clone(house),
-            entry,
-            vault,
-            principal,
-            epoch: AtomicU64::new(epoch),
-            until: AtomicI64::new(until),
-        }))
+        Ok(Arc::new(Self { house: Arc::clone(house), entry, permit }))
     }
 
     /// Whose grant it is.
@@ -67,7 +50,7 @@ impl StoredSource {
 
     /// For whom it gives tokens out.
     pub fn principal(&self) -> &Principal {
-        &self.principal
+        self.permit.principal()
     }
 
     /// What the server said beside the tokens, such as `instance_url`, as far as its facts say to keep it
@@ -81,51 +64,24 @@ impl StoredSource {
     /// # Errors
     /// Those of every call of the vault.
     pub async fn further_parameters(&self) -> Result<FurtherParameters, Error> {
-        let stored = self.vault.grant_in_use(self.key().service(), self.key().account()).await?;
+        let stored = self.permit.vault().grant_in_use(self.key().service(), self.key().account()).await?;
         Ok(stored.map_or_else(FurtherParameters::default, |stored| stored.further.clone()))
     }
 
-    fn is_decided(&self) -> bool {
-        let until = self.until.load(Ordering::Acquire);
-        self.epoch.load(Ordering::Acquire) == self.house.vault.policy_epoch()
-            && (until == NO_END || self.house.clock.coarse().wall.as_unix_nanos() < until)
-    }
-
-    async fn decide(&self) -> Result<(), Error> {
-        if self.is_decided() {
-            return Ok(());
+    /// The certificate that clients have to be built with that present its tokens, where the service has one (RFC 8705). It
+    /// is another after the service was changed.
+    pub fn identity(&self) -> Option<TlsIdentity> {
+        match &**self.entry.state.load() {
+            State::Live(live) => live.ready.resolved.identity.clone(),
+            State::Gone(..) => None,
         }
-        self.epoch.store(UNDECIDED, Ordering::Release);
-        let (epoch, until) = decide(&self.house, &self.vault, &self.principal, self.key()).await?;
-        self.until.store(until, Ordering::Release);
-        self.epoch.store(epoch, Ordering::Release);
-        Ok(())
     }
-}
-
-/// Decides and records, by reading what the vault has of the grant: the state of the policy that allowed it, and until
-/// when.
-async fn decide(
-    house: &House,
-    vault: &TenantVault,
-    principal: &Principal,
-    key: &GrantKey,
-) -> Result<(u64, i64), Error> {
-    // Before it is asked for: a change in between is seen the next time.
-    let policy = house.vault.policy();
-    let (service, account) =
-        (ServiceName::new(key.service()).map_err(named)?, AccountId::new(key.account()).map_err(named)?);
-    let object = Object::account(vault.tenant(), &service, &account);
-    let decision = policy.decide(principal, Permission::TokenUse, &object, house.clock.wall());
-    let ends = decision.binding().and_then(|binding| binding.expires());
-    vault.use_grant(key.service(), key.account()).await?;
-    Ok((policy.epoch(), ends.map_or(NO_END, |ends| ends.as_unix_nanos())))
 }
 
 #[async_trait]
 impl TokenSource for StoredSource {
     fn ready(&self) -> Option<Token> {
-        if !self.is_decided() {
+        if !self.permit.holds() {
             return None;
         }
         match &**self.entry.state.load() {
@@ -137,7 +93,7 @@ impl TokenSource for StoredSource {
     async fn token(&self) -> Result<Token, Error> {
         let mut exchanges = 0;
         loop {
-            self.decide().await?;
+            self.permit.renew().await?;
             let state = self.entry.state.load_full();
             let error = match &*state {
                 State::Gone(_, since) if self.house.clock.now().since(*since) >= MOST_AGE => {
@@ -148,7 +104,7 @@ impl TokenSource for StoredSource {
                 State::Gone(why, _) => return Err(why.clone()),
                 State::Live(live) => match live.source.token().await {
                     // A policy that changed while it was waited for holds for this token too.
-                    Ok(token) if self.is_decided() => return Ok(token),
+                    Ok(token) if self.permit.holds() => return Ok(token),
                     Ok(_) => None,
                     Err(error) => Some(error),
                 },
@@ -180,7 +136,7 @@ impl fmt::Debug for StoredSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredSource")
             .field("key", &self.entry.key)
-            .field("principal", &self.principal)
+            .field("principal", self.permit.principal())
             .finish_non_exhaustive()
     }
 }

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use grantry::config::{Config, Loaded, Source, SystemSurroundings};
-use grantry::pantry::Grantry;
+use grantry::pantry::{Grantry, TenantPantry};
 use grantry::vault::access::Principal;
 use grantry::vault::{LocalKey, RotationPolicy};
-use grantry::{ErrorKind, TokenSource};
-use grantry_testkit::{Endpoint, Fault, RegisteredClient, TestServer};
+use grantry::{AuthorizedClient, Binding, Error, ErrorKind, SigningKey, TokenSource};
+use grantry_testkit::{Endpoint, Fault, Nonces, ProtectedResource, RegisteredClient, TestServer};
 
 async fn server() -> TestServer {
     let client = RegisteredClient::with_secret("billing", "s3cret");
@@ -114,4 +114,184 @@ async fn req_e20_what_the_issuer_of_a_file_names_elsewhere_on_this_machine_gets_
     assert!(error.to_string().contains("where requests may not go"), "{error}");
     assert_eq!(elsewhere.ledger().total(), 0);
     pantry.shutdown().await.unwrap();
+}
+
+/// The tenant of a pantry as a file with these services describes it.
+async fn open(folder: &Path, services: &str) -> Result<(Grantry, TenantPantry), Error> {
+    LocalKey::generate(folder.join("grantry.key")).unwrap();
+    let pantry = Grantry::builder().config(load(folder, services)).open().await?;
+    let billing = pantry.as_principal(Principal::workload("billing").unwrap());
+    billing.create_tenant("acme").await?;
+    let acme = billing.tenant("acme").unwrap();
+    Ok((pantry, acme))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn req_e08_a_file_binds_tokens_to_keys_and_requests_carry_proofs() {
+    let (server, folder) = (server().await, tempfile::tempdir().unwrap());
+    let resource = ProtectedResource::start(&server).await.unwrap();
+    resource.want_nonces(Nonces::EachOnce);
+    grantry::install_crypto_provider();
+    let services = crm(&server, "contacts.read").replace("\"flow\"", "\"dpop\": true, \"flow\"");
+    let (pantry, acme) = open(folder.path(), &services).await.unwrap();
+    let source = acme.source("crm").await.unwrap();
+    let api = AuthorizedClient::from_builder(reqwest::Client::builder(), source.clone(), [resource.origin()]);
+    let api = api.unwrap();
+    for _ in 0..2 {
+        assert_eq!(api.get(resource.url("/contacts")).send().await.unwrap().status(), 200);
+    }
+    assert!(matches!(source.token().await.unwrap().binding(), Binding::Proof(_)));
+    assert_eq!(server.ledger().count(Endpoint::Token), 1);
+    // Without the key it is worth nothing.
+    let thief = reqwest::Client::builder().no_proxy().build().unwrap();
+    let stolen = source.token().await.unwrap().header().clone();
+    let answer = thief.get(resource.url("/contacts")).header("authorization", stolen).send().await.unwrap();
+    assert_eq!(answer.status(), 401);
+    pantry.shutdown().await.unwrap();
+}
+
+#[cfg(feature = "token-exchange")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_describes_what_is_exchanged_and_the_program_hands_the_subject_in() {
+    use grantry::token_exchange::FromSource;
+
+    let (server, folder) = (server().await, tempfile::tempdir().unwrap());
+    let services = format!(
+        r#"{{ "crm": {{ "flow": "client_credentials", "tokenUrl": "{url}", "clientId": "billing", "clientSecret": "s3cret" }},
+             "orders": {{ "flow": "token_exchange", "tokenUrl": "{url}", "clientId": "billing", "clientSecret": "s3cret",
+               "subjectTokenType": "urn:ietf:params:oauth:token-type:access_token", "scopes": ["orders.read"],
+               "additionalParams": {{ "audience": "https://orders.example.com" }} }} }}"#,
+        url = server.token_endpoint()
+    );
+    let (pantry, acme) = open(folder.path(), &services).await.unwrap();
+    let subject = FromSource::new(acme.source("crm").await.unwrap());
+    let orders = acme.exchange(("orders", "ana"), subject).source().await.unwrap();
+    assert!(orders.token().await.unwrap().scope().contains("orders.read"));
+    let asked = server.ledger().last(Endpoint::Token).unwrap();
+    assert_eq!(asked.request.form().expose("audience"), Some("https://orders.example.com"));
+    let error = acme.source("orders").await.unwrap_err();
+    assert!(error.to_string().contains("token_exchange"), "{error}");
+    pantry.shutdown().await.unwrap();
+}
+
+#[cfg(feature = "token-exchange")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_no_source_gives_out_is_refused_when_the_pantry_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = r#"{ "orders": { "flow": "token_exchange", "tokenUrl": "https://as.example.com/token", "clientId": "a",
+        "subjectTokenType": "urn:ietf:params:oauth:token-type:access_token",
+        "requestedTokenType": "urn:ietf:params:oauth:token-type:saml2" } }"#;
+    let error = open(folder.path(), services).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Configuration);
+    assert!(
+        error.to_string().contains("grantry.json:2:") && error.to_string().contains("present"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_of_a_file_is_looked_at_when_the_pantry_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    LocalKey::generate(folder.path().join("grantry.key")).unwrap();
+    let (made, other) = (certificate(), certificate());
+    for (name, text) in [("client.pem", &made.0), ("client.key", &made.1), ("other.key", &other.1)] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let services = |members: &str| {
+        format!(
+            r#"{{ "crm": {{ "flow": "client_credentials", "tokenUrl": "https://as.example.com/token", "clientId": "billing",
+                 {members} }} }}"#
+        )
+    };
+    for (members, words) in [
+        (
+            r#""mutualTls": { "certificateFile": "client.pem", "privateKeyFile": "other.key" }"#,
+            "do not belong together",
+        ),
+        (r#""mutualTls": { "privateKeyFile": "client.key" }"#, "certificateFile"),
+        (r#""mutualTls": {}"#, "certificateFile"),
+        (
+            r#""clientSecret": "s3cret", "mutualTls": { "certificateFile": "client.pem" }"#,
+            "without its private key",
+        ),
+        (r#""clientAuthentication": "tls_client_auth""#, "mutualTls"),
+    ] {
+        let loaded = load(folder.path(), &services(members));
+        let error = Grantry::builder().config(loaded).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Configuration, "{members}: {error}");
+        assert!(
+            error.to_string().contains(words) && error.to_string().contains("grantry.json:2:"),
+            "{members}: {error}"
+        );
+    }
+    let right = r#""mutualTls": { "certificateFile": "client.pem", "privateKeyFile": "client.key", "boundTokens": true }"#;
+    let pantry = Grantry::builder().config(load(folder.path(), &services(right))).open().await.unwrap();
+    let wrong = right.replace("client.key", "other.key");
+    let error = pantry.reconfigure(load(folder.path(), &services(&wrong))).await.unwrap_err();
+    assert!(error.to_string().contains("do not belong together"), "{error}");
+    pantry.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn assertions_are_signed_as_a_file_says_and_name_the_certificate_of_their_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let (certificate, key) = certificate();
+    std::fs::write(folder.path().join("client.pem"), &certificate).unwrap();
+    std::fs::write(folder.path().join("client.key"), &key).unwrap();
+    let registered =
+        RegisteredClient::with_key("billing", SigningKey::from_pem(&key).unwrap().verifying_key());
+    let server = TestServer::builder().client(registered).start().await.unwrap();
+    let services = format!(
+        r#"{{ "crm": {{ "flow": "client_credentials", "tokenUrl": "{}", "issuer": "{}", "clientId": "billing",
+             "privateKeyFile": "client.key", "privateKeyId": "k-1", "signingAlgorithm": "ES256",
+             "certificateFile": "client.pem" }} }}"#,
+        server.token_endpoint(),
+        server.issuer()
+    );
+    let (pantry, acme) = open(folder.path(), &services).await.unwrap();
+    acme.source("crm").await.unwrap().token().await.unwrap();
+    let asked = server.ledger().last(Endpoint::Token).unwrap();
+    let assertion = asked.request.form().expose("client_assertion").unwrap();
+    let header = grantry_jose::base64url::decode(assertion.split('.').next().unwrap()).unwrap();
+    let header = String::from_utf8(header).unwrap();
+    assert!(header.contains("x5t#S256") && header.contains("k-1") && header.contains("ES256"), "{header}");
+    let another = services.replace("ES256", "RS256");
+    let error = pantry.reconfigure(load(folder.path(), &another)).await.unwrap_err();
+    assert!(error.to_string().contains("cannot sign by the algorithm"), "{error}");
+    pantry.shutdown().await.unwrap();
+}
+
+#[cfg(feature = "authorization-code")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn req_e23_id_tokens_of_a_configured_server_are_checked_where_its_keys_are_named() {
+    use grantry::authorization_code::{Callback, UserAgentBinding};
+
+    let folder = tempfile::tempdir().unwrap();
+    let callback = "https://app.example.com/callback";
+    let client = RegisteredClient::with_secret("billing", "s3cret").redirect_uri(callback);
+    let server = TestServer::builder().client(client).start().await.unwrap();
+    let facts = server.authorization_server().unwrap();
+    let services = format!(
+        r#"{{ "calendar": {{ "flow": "authorization_code", "tokenUrl": "{}", "authorizationUrl": "{}", "issuer": "{}",
+             "jwksUri": "{}", "clientId": "billing", "clientSecret": "s3cret", "redirectUri": "{callback}",
+             "scopes": ["openid"] }} }}"#,
+        facts.token_endpoint(),
+        facts.authorization_endpoint().unwrap(),
+        server.issuer(),
+        facts.jwks_uri().unwrap()
+    );
+    let (pantry, acme) = open(folder.path(), &services).await.unwrap();
+    let user_agent = UserAgentBinding::new(&grantry::SystemEntropy);
+    let (redirect, pending) = acme.authorize(("calendar", "ana")).begin(&user_agent).await.unwrap();
+    let back = server.visit(&redirect.into_location().unwrap()).await.unwrap();
+    let granted = pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await.unwrap();
+    assert_eq!(granted.claims.unwrap().subject(), "resource-owner");
+    assert_eq!(server.ledger().count(Endpoint::Keys), 1);
+    pantry.shutdown().await.unwrap();
+}
+
+/// A certificate and its private key.
+fn certificate() -> (String, String) {
+    let made = rcgen::generate_simple_self_signed(["client.example".to_owned()]).unwrap();
+    (made.cert.pem(), made.signing_key.serialize_pem())
 }

@@ -81,6 +81,27 @@ async fn where_nobody_could_check_an_id_token_none_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_service_says_of_the_request_goes_along_each_where_it_belongs() {
+    let world = World::new();
+    let calendar = world.calendar().redirect_uri(REDIRECT_URI).resource("https://api.example.com/calendar");
+    let calendar = calendar.audience("https://api.example.com").parameter("prompt", "consent");
+    let calendar = calendar.parameter("login_hint", "ana").parameter("access_type", "offline");
+    let acme = acme(&world.open([calendar]).await);
+    let user_agent = UserAgentBinding::new(&SystemEntropy);
+    let (redirect, _) = acme.authorize(("calendar", "ana")).begin(&user_agent).await.unwrap();
+    let location = redirect.into_location().unwrap();
+    for pair in [
+        "prompt=consent",
+        "login_hint=ana",
+        "access_type=offline",
+        "audience=https%3A%2F%2Fapi.example.com",
+        "resource=https%3A%2F%2Fapi.example.com%2Fcalendar",
+    ] {
+        assert_eq!(location.split(['?', '&']).filter(|part| *part == pair).count(), 1, "{pair}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_is_sent_away_for_a_consent_that_could_not_be_kept_or_is_not_needed() {
     let world = World::new();
     let pantry = open(&world).await;

@@ -46,9 +46,13 @@ impl World {
     }
 
     pub(crate) fn service(&self) -> ServiceBuilder {
+        self.service_named("crm")
+    }
+
+    pub(crate) fn service_named(&self, name: &str) -> ServiceBuilder {
         let server = self.server.authorization_server().unwrap();
         let server = server.to_builder().rotation(Rotation::Strict { revokes_family: true }).build().unwrap();
-        Service::builder("crm", server).client_id("billing").secret("s3cret").scope("contacts.read")
+        Service::builder(name, server).client_id("billing").secret("s3cret").scope("contacts.read")
     }
 
     /// A service to which people consent.

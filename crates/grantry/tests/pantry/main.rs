@@ -3,11 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod administering;
+#[cfg(all(feature = "authorization-code", feature = "token-exchange"))]
+mod bound;
+#[cfg(feature = "rustls")]
+mod certificates;
 mod changing;
-#[cfg(all(feature = "config", feature = "rustls", feature = "sqlite"))]
+#[cfg(all(feature = "config", feature = "reqwest", feature = "rustls", feature = "sqlite"))]
 mod configured;
 #[cfg(feature = "authorization-code")]
 mod consenting;
+#[cfg(feature = "token-exchange")]
+mod exchanging;
 mod fixture;
 #[cfg(feature = "authorization-code")]
 mod keeping;

@@ -1,0 +1,91 @@
+//! The certificate that a service's connections present, and its private key (RFC 8705).
+
+use std::fmt;
+
+use grantry_core::{Error, PrivateKey, Thumbprint};
+use grantry_jose::SigningKey;
+use zeroize::Zeroizing;
+
+use super::parts::Tls;
+
+/// A certificate, those between it and its root, and its private key, as one PEM text: what clients are built with that
+/// present tokens that are bound to it. `Debug` shows its thumbprint; the memory is zeroized when it is dropped.
+///
+/// ```no_run
+/// # #[cfg(feature = "mutual-tls")]
+/// # async fn example(acme: grantry::pantry::TenantPantry) -> Result<(), grantry::Error> {
+/// use grantry::AuthorizedClient;
+/// let source = acme.stored_source("orders").await?;
+/// let identity = source.identity().expect("the service has a certificate");
+/// let origins = ["https://api.example.com"];
+/// let api = AuthorizedClient::with_identity(reqwest::Client::builder(), identity, source, origins)?;
+/// # let _ = api;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TlsIdentity {
+    pem: Zeroizing<String>,
+    thumbprint: Thumbprint,
+}
+
+impl TlsIdentity {
+    pub(super) fn new(certificate: &str, key: &PrivateKey) -> Result<Self, Error> {
+        let thumbprint = grantry_jose::certificate_thumbprint(certificate).map_err(|error| {
+            Error::configuration("the certificate for mutual TLS is no certificate in PEM").with_source(error)
+        })?;
+        let key = key.expose();
+        // At its full length, so that no copy is left behind.
+        let mut pem = Zeroizing::new(String::with_capacity(certificate.len() + key.len() + 2));
+        for part in [certificate, key] {
+            pem.push_str(part);
+            pem.push('\n');
+        }
+        Ok(Self { pem, thumbprint: Thumbprint(thumbprint) })
+    }
+
+    /// What the description says, as far as it is whole.
+    ///
+    /// # Errors
+    /// `Configuration` where one part is there without another that only the description may have.
+    pub(super) fn of(tls: &Tls, vault_may_have_key: bool) -> Result<Option<Self>, Error> {
+        match (&tls.certificate, &tls.key) {
+            (Some(certificate), Some(key)) => Self::new(certificate, key).map(Some),
+            (Some(_), None) if vault_may_have_key => Ok(None),
+            (Some(_), None) => Err(Error::configuration(
+                "there is a certificate for mutual TLS without its private key: name the key, too",
+            )),
+            (None, Some(_)) => Err(Error::configuration(
+                "there is a private key for mutual TLS without its certificate: name the certificate, too",
+            )),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Whether the key is seen to be the certificate's. Keys of kinds that sign no JWT are not read here.
+    pub(super) fn is_a_pair(&self) -> bool {
+        SigningKey::from_pem(self).is_ok_and(|key| key.with_certificate(self).is_ok())
+    }
+
+    /// The thumbprint of the certificate, by which tokens name it.
+    pub fn thumbprint(&self) -> Thumbprint {
+        self.thumbprint
+    }
+
+    /// The text itself.
+    pub fn expose_pem(&self) -> &str {
+        &self.pem
+    }
+}
+
+impl AsRef<[u8]> for TlsIdentity {
+    fn as_ref(&self) -> &[u8] {
+        self.pem.as_bytes()
+    }
+}
+
+impl fmt::Debug for TlsIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsIdentity").field("thumbprint", &self.thumbprint).finish_non_exhaustive()
+    }
+}

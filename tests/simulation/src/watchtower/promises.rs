@@ -1,0 +1,178 @@
+//! What is promised of single requests, of what is logged, and of what is received.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use grantry_core::{Clock, GrantKey, Instant};
+use grantry_endpoint::Answer;
+
+use super::{Seen, Sent, Watchtower, tokens_of};
+
+/// How far a caller's look at a clock may be from the request that follows it.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// What was seen for these promises alone.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    /// With which access tokens a refresh token came, and until when each is fit.
+    came_with: BTreeMap<String, Vec<(String, Instant)>>,
+    /// Access tokens that were given to a caller.
+    handed_out: BTreeSet<String>,
+    /// Access tokens that a caller wanted to be replaced.
+    given_up: BTreeSet<String>,
+    /// How often each refresh token was sent.
+    sends: BTreeMap<String, u64>,
+    /// The requests for each grant since calm came.
+    in_calm: BTreeMap<GrantKey, (u64, u64)>,
+    calm_since: Option<Instant>,
+    /// Authorization codes that may have reached the server.
+    codes: BTreeSet<String>,
+}
+
+impl Seen {
+    /// For how long the access token is fit that came with a refresh token, where that is longer than `early` and nobody wanted
+    /// it to be replaced. What came of the same parent is of the same generation: whoever holds it holds nothing older.
+    fn fresh_for(&self, refresh_token: &str, early: Duration, now: Instant) -> Option<Duration> {
+        let parent = &self.tokens.get(refresh_token)?.parent;
+        let siblings =
+            self.tokens.iter().filter(|(_, token)| token.parent.is_some() && token.parent == *parent);
+        let came_with = siblings.filter_map(|(sibling, _)| self.noted.came_with.get(sibling)).flatten();
+        let mut least = None;
+        for (access_token, expires) in came_with {
+            let left = expires.since(now);
+            if left <= early || self.noted.given_up.contains(access_token) {
+                return None;
+            }
+            if self.noted.handed_out.contains(access_token) {
+                least = Some(least.map_or(left, |least: Duration| least.min(left)));
+            }
+        }
+        least
+    }
+}
+
+impl Watchtower {
+    /// A caller wants another token than this one.
+    pub(crate) fn given_up(&self, access_token: &str) {
+        let mut seen = self.lock();
+        if !seen.noted.given_up.insert(access_token.to_owned()) {
+            return;
+        }
+        let key = seen.by_access_token.get(access_token).and_then(|token| seen.tokens.get(token));
+        let Some(key) = key.map(|token| token.key.clone()) else { return };
+        seen.noted.in_calm.entry(key).or_default().1 += 1;
+    }
+
+    /// Nothing goes wrong any more.
+    pub(crate) fn calm(&self) {
+        let mut seen = self.lock();
+        seen.noted.calm_since = Some(self.clock.now());
+        seen.noted.in_calm.clear();
+    }
+
+    /// For how long nothing has gone wrong.
+    pub(crate) fn calm_for(&self) -> Duration {
+        self.lock().noted.calm_since.map_or(Duration::ZERO, |since| self.clock.now().since(since))
+    }
+
+    /// I3, I11 and I12, as a request leaves. `early` is how long before its expiry a token is renewed at the earliest where
+    /// nobody gave it up.
+    pub(super) fn look_at_request(seen: &mut Seen, sent: &Sent, early: Duration, now: Instant) {
+        let token = &sent.refresh_token;
+        let Some(issued) = seen.tokens.get(token) else { return };
+        let key = issued.key.clone();
+        seen.noted.in_calm.entry(key.clone()).or_default().0 += 1;
+        let before = seen.noted.sends.entry(token.clone()).or_default();
+        *before += 1;
+        let is_first = *before == 1;
+        // A successor that was tried, and refused, is none. A server that forgives may be asked again while one waits in a lifeboat.
+        let received = seen.is_strict
+            && seen.tokens.iter().any(|(name, child)| {
+                child.parent.as_deref() == Some(token)
+                    && child.received_by.contains_key(&sent.life)
+                    && !seen.noted.sends.contains_key(name)
+            });
+        if received {
+            let short: String = token.chars().take(8).collect();
+            seen.broken
+                .push(format!("I3: {key} is renewed at {now:?} with {short}, whose successor is at hand"));
+        }
+        if is_first && let Some(left) = seen.fresh_for(token, early.saturating_add(SLACK), now) {
+            let short: String = token.chars().take(8).collect();
+            seen.broken.push(format!(
+                "I12: {key} is renewed at {now:?} with {short}, and nobody gave its access token up, fit for {left:?}"
+            ));
+        }
+    }
+
+    /// An answer is there that can be used: what came in it is held from now on.
+    pub(crate) fn usable(&self, answer: &Answer, expires: Instant) {
+        let Some((access_token, Some(refresh_token))) = tokens_of(answer) else { return };
+        self.lock().noted.came_with.entry(refresh_token).or_default().push((access_token, expires));
+    }
+
+    pub(super) fn note_handed_out(seen: &mut Seen, access_token: &str) {
+        seen.noted.handed_out.insert(access_token.to_owned());
+    }
+
+    /// I9: nothing secret is in a log line or an error.
+    pub(crate) fn overheard(&self, text: &str) {
+        let mut seen = self.lock();
+        let is_of_token = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+        let word = text.split(|letter| !is_of_token(letter)).find(|word| {
+            seen.tokens.contains_key(*word)
+                || seen.by_access_token.contains_key(*word)
+                || seen.noted.codes.contains(*word)
+                || *word == super::SECRET
+        });
+        if let Some(word) = word {
+            let broken = format!("I9: {word} is a secret, and stands in {text:?}");
+            seen.broken.push(broken);
+        }
+    }
+
+    /// I10: an authorization code leaves for the server, and may reach it.
+    pub(crate) fn code_posted(&self, code: String) {
+        let mut seen = self.lock();
+        if !seen.noted.codes.insert(code) {
+            seen.broken.push("I10: an authorization code was posted again".to_owned());
+        }
+    }
+
+    /// How many authorization codes were posted.
+    pub(crate) fn codes(&self) -> u64 {
+        self.lock().noted.codes.len() as u64
+    }
+
+    /// I11: in calm, a grant is renewed once in a token's life and once for each token that was given up.
+    pub(crate) fn look_at_rates(&self, shortest: Duration) {
+        let mut seen = self.lock();
+        let Some(since) = seen.noted.calm_since else { return };
+        let lives = self.clock.now().since(since).as_nanos() / shortest.as_nanos().max(1);
+        // One more at each end; and what was in doubt when calm came is asked again.
+        let most = |given_up: u64| u64::try_from(lives).unwrap_or(u64::MAX) + given_up + 4;
+        let counts = seen.noted.in_calm.clone();
+        for (key, (requests, given_up)) in counts {
+            if requests > most(given_up) {
+                let most = most(given_up);
+                seen.broken.push(format!("I11: {requests} requests for {key} in calm, and {most} would do"));
+            }
+        }
+    }
+
+    /// I3: at the end no successor that somebody received is missing where its parent is still the current token.
+    pub(crate) fn look_for_discarded(&self, key: &GrantKey, held: &[&str]) {
+        let mut seen = self.lock();
+        let Some((current, _)) = held.split_first() else { return };
+        let discarded = seen.tokens.iter().find(|(token, child)| {
+            child.parent.as_deref() == Some(current)
+                && !seen.noted.sends.contains_key(token.as_str())
+                && child.received_by.values().any(|died| !died)
+                && !held.contains(&token.as_str())
+        });
+        if let Some((_, child)) = discarded {
+            let broken = format!("I3: a successor of the current token of {key} is nowhere: {child:?}");
+            seen.broken.push(broken);
+        }
+    }
+}
