@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::Error;
+use grantry_core::{AuthorizationServer, Error};
 
 /// The longest duration that a policy accepts: a year.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -108,6 +108,13 @@ impl RefreshPolicy {
     /// nor a crowd leads to a renewal before that; a token that was refused by a resource server is replaced all the same.
     pub fn earliest_renewal(&self) -> Option<Duration> {
         self.earliest_renewal
+    }
+
+    /// The same, kept to what a server says of itself: its earliest moment for a renewal, where this one names none.
+    #[must_use]
+    pub fn fitted_to(&self, server: &AuthorizationServer) -> Self {
+        let allowed = server.earliest_renewal().filter(|before| !before.is_zero());
+        Self { earliest_renewal: self.earliest_renewal.or(allowed), ..self.clone() }
     }
 
     /// How many attempts follow a failed one before the source cools down.

@@ -129,6 +129,16 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_is_fitted_to_what_the_server_says_unless_it_says_so_itself() {
+        let server = grantry_core::AuthorizationServer::builder("https://as.example.com/token");
+        let server = server.earliest_renewal(Duration::from_secs(30)).build().unwrap();
+        let of = |policy: RefreshPolicy| policy.fitted_to(&server).earliest_renewal();
+        assert_eq!(of(RefreshPolicy::default()), Some(Duration::from_secs(30)));
+        let own = RefreshPolicy::builder().earliest_renewal(Duration::from_secs(9)).build().unwrap();
+        assert_eq!(of(own), Some(Duration::from_secs(9)));
+    }
+
+    #[test]
     fn the_moment_that_the_server_names_counts_where_it_is_earlier() {
         let policy = RefreshPolicy::default();
         let with = |renew| {

@@ -197,7 +197,7 @@ impl ClientCredentialsSource {
                 self.client_id.as_str(),
                 &self.scheduler.take().unwrap_or_default(),
             )
-            .policy(self.policy.clone())
+            .policy(self.policy.fitted_to(self.server.facts()))
             .observer(Arc::clone(&self.observer))
             .build(),
         };

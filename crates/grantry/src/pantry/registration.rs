@@ -51,7 +51,7 @@ impl Ready {
         let endpoint = house.endpoint(&resolved, resolved.secrets())?;
         let token_endpoint = resolved.server().token_endpoint().as_str();
         let profile = Profile::builder(token_endpoint, resolved.client_id.as_str(), &house.scheduler)
-            .policy(policy(&resolved.parts.policy, house.most_patience)?)
+            .policy(policy(&resolved.parts.policy, house.most_patience)?.fitted_to(resolved.server()))
             .observer(Arc::clone(&house.observer))
             .build();
         let looked = Mutex::new(house.clock.now());
