@@ -62,6 +62,8 @@
 //!
 //! **Limit.** The key file and the store together are everything. An HSM or a KMS keeps the file from being copied, not its
 //! holder from using it.
+//! A key in the keychain of the operating system does not lie on the disk in clear; while the keychain is unlocked, any program of
+//! the same person can read it.
 //!
 //! # As another tenant
 //!
