@@ -110,11 +110,10 @@ impl Caller {
                 fate.tower.given_up(token.expose());
                 source.reject(token);
             }
-            if held.is_none() || fate.dice.below(2) == 0 {
-                if let Some(token) = self.ask(source.token()).await {
-                    fate.tower.handed_out(token.expose());
-                    held = Some(token);
-                }
+            let wants = held.is_none() || fate.dice.below(2) == 0;
+            if wants && let Some(token) = self.ask(source.token()).await {
+                fate.tower.handed_out(token.expose());
+                held = Some(token);
             }
             if let Some(token) = &held {
                 self.present(token);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use grantry_core::Clock;
+use grantry_core::{Clock, Instant};
 use grantry_testkit::ManualClock;
 use tokio::sync::Notify;
 
@@ -103,7 +103,8 @@ impl Life {
     /// Whether it has not stood still for so long.
     pub(crate) fn is_steady(&self, span: Duration) -> bool {
         let until = self.stands_until.load(Ordering::Relaxed);
-        until == 0 || until.saturating_add(span.as_nanos() as u64) < self.fate.clock.now().as_nanos()
+        let went_on = Instant::ZERO.after(Duration::from_nanos(until));
+        until == 0 || went_on.after(span) < self.fate.clock.now()
     }
 
     /// Passes a point at which it may die or stand still. The dead do not pass.
