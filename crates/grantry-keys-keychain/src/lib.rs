@@ -19,7 +19,7 @@
 //! | system | keychain | |
 //! |---|---|---|
 //! | Linux, FreeBSD and others | whatever answers as the Secret Service on the session's D-Bus: GNOME Keyring, KWallet, KeePassXC | tested with GNOME Keyring 42 |
-//! | macOS | the login keychain | compiles; not tested |
+//! | macOS | the login keychain | not tested |
 //!
 //! # What is in the keychain
 //!
