@@ -93,7 +93,7 @@
 //! billing.tenant("acme")?.source("crm").await?.token().await?;
 //!
 //! // Later, after the file has changed: handles stay, and so do tokens that are still right.
-//! pantry.reconfigure(Config::from_file(&path)?).await?;
+//! pantry.reload(Config::from_file(&path)?).await?;
 //! # pantry.shutdown().await?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

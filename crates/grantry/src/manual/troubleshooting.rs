@@ -211,4 +211,4 @@
 //! | `OriginNotAllowed` | the request goes to another scheme, host or port than those named to the client |
 //! | `Closed` | the scheduler or pantry was shut down, and somebody still asks |
 //! | `Overloaded` | more callers wait than `max_waiting` lets: the server is slow or away |
-//! | a change in the vault is not seen | it is looked for when something is refused, and every five minutes; `Grantry::reload` does at once |
+//! | a change in the vault is not seen | it is looked for when something is refused, and every five minutes; `Grantry::reread` does at once |

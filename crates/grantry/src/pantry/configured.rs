@@ -158,7 +158,7 @@ impl Grantry {
     /// # Errors
     /// As [`replace_services`](Grantry::replace_services), and those of looking an issuer's metadata up, after which
     /// nothing has changed.
-    pub async fn reconfigure(&self, config: impl Into<Config>) -> Result<(), Error> {
+    pub async fn reload(&self, config: impl Into<Config>) -> Result<(), Error> {
         let metadata = Metadata(Way::Handed(Arc::clone(&self.house.reach.shared.plain)));
         let services = services(&config.into(), &metadata).await?;
         self.replace_services(services).await

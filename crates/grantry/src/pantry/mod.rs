@@ -53,7 +53,7 @@
 //! Handles stay valid. What a change leaves right is kept: another secret or another policy drops no token. Another client,
 //! server, scope or parameter does, because tokens are kept under all of these. A service that is gone answers with
 //! [`Removed`](grantry_core::ErrorKind::Removed). Changes in the vault are seen when a client or a grant is refused, when a
-//! renewal begins five minutes after the last look, and at [`reload`](Grantry::reload).
+//! renewal begins five minutes after the last look, and at [`reread`](Grantry::reread).
 
 mod administration;
 mod attributes;
@@ -146,14 +146,14 @@ impl Grantry {
         let services = Services::new(services)?;
         self.house.reach.check(services.all())?;
         self.house.replace_services(services);
-        self.reload().await
+        self.reread().await
     }
 
     /// Looks at the registrations of all open services in the vault, and lets what has changed take effect.
     ///
     /// # Errors
     /// The first; that service goes on as it was.
-    pub async fn reload(&self) -> Result<(), Error> {
+    pub async fn reread(&self) -> Result<(), Error> {
         let mut first = Ok(());
         for (tenant, service) in self.house.names() {
             let refreshed = self.house.refresh(&tenant, &service).await;

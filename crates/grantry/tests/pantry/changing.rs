@@ -119,6 +119,6 @@ async fn a_registration_in_the_vault_is_all_that_a_service_needs() {
     source.token().await.unwrap();
     let wider = world.registration("s3cret").with_attribute("scopes", "contacts.read contacts.write");
     acme.vault().store_client("crm", wider, Some(&version)).await.unwrap();
-    pantry.reload().await.unwrap();
+    pantry.reread().await.unwrap();
     assert!(source.token().await.unwrap().scope().contains("contacts.write"));
 }

@@ -57,11 +57,11 @@ async fn a_configuration_opens_everything_and_a_newer_one_takes_effect() {
     assert!(ages.iter().any(|age| age.provider_key.is_some()), "{ages:?}");
 
     // The same again drops no token.
-    pantry.reconfigure(load(folder.path(), &crm(&server, "contacts.read"))).await.unwrap();
+    pantry.reload(load(folder.path(), &crm(&server, "contacts.read"))).await.unwrap();
     assert_eq!(source.token().await.unwrap().expose(), first.expose());
-    pantry.reconfigure(load(folder.path(), &crm(&server, "contacts.write"))).await.unwrap();
+    pantry.reload(load(folder.path(), &crm(&server, "contacts.write"))).await.unwrap();
     assert!(source.token().await.unwrap().scope().contains("contacts.write"));
-    pantry.reconfigure(load(folder.path(), "{}")).await.unwrap();
+    pantry.reload(load(folder.path(), "{}")).await.unwrap();
     assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::Removed);
     pantry.shutdown().await.unwrap();
 }
@@ -227,7 +227,7 @@ async fn a_certificate_of_a_file_is_looked_at_when_the_pantry_opens() {
     let right = r#""mutualTls": { "certificateFile": "client.pem", "privateKeyFile": "client.key", "boundTokens": true }"#;
     let pantry = Grantry::builder().config(load(folder.path(), &services(right))).open().await.unwrap();
     let wrong = right.replace("client.key", "other.key");
-    let error = pantry.reconfigure(load(folder.path(), &services(&wrong))).await.unwrap_err();
+    let error = pantry.reload(load(folder.path(), &services(&wrong))).await.unwrap_err();
     assert!(error.to_string().contains("do not belong together"), "{error}");
     pantry.shutdown().await.unwrap();
 }
@@ -256,7 +256,7 @@ async fn assertions_are_signed_as_a_file_says_and_name_the_certificate_of_their_
     let header = String::from_utf8(header).unwrap();
     assert!(header.contains("x5t#S256") && header.contains("k-1") && header.contains("ES256"), "{header}");
     let another = services.replace("ES256", "RS256");
-    let error = pantry.reconfigure(load(folder.path(), &another)).await.unwrap_err();
+    let error = pantry.reload(load(folder.path(), &another)).await.unwrap_err();
     assert!(error.to_string().contains("cannot sign by the algorithm"), "{error}");
     pantry.shutdown().await.unwrap();
 }
