@@ -21,7 +21,7 @@
 //! | least scope | ask for what this service uses, and for one audience or resource | a stolen token does no more than that |
 //! | a client for each service and environment | register several | one that is stolen is revoked alone, and the trail says whose it was |
 //! | a key instead of a secret | `private_key_jwt`, [`client_authentication`](super::client_authentication) | the server never learns it |
-//! | bound tokens | `.dpop(Dpop::es256())` where the server can, [`binding`](super::binding) | a stolen one is worth nothing |
+//! | bound tokens | `.dpop(Dpop::es256())`, or `"dpop": true` in a configuration, where the server can, [`binding`](super::binding) | a stolen one is worth nothing |
 //! | short access tokens | set at the server; minutes do, since renewals cost nobody a wait | a revocation takes effect that soon |
 //! | rotation of refresh tokens, with a window for repeats | set at the server, where it can be | a stolen one is noticed, and a lost answer costs nothing |
 //! | secrets out of files | the vault, `${NAME}`, `${file:...}`: [`configuration`](super::configuration) | a repository is read by many |

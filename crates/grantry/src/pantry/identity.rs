@@ -53,7 +53,8 @@ impl TlsIdentity {
             (Some(certificate), Some(key)) => Self::new(certificate, key).map(Some),
             (Some(_), None) if vault_may_have_key => Ok(None),
             (Some(_), None) => Err(Error::configuration(
-                "there is a certificate for mutual TLS without its private key: name the key, too",
+                "there is a certificate for mutual TLS without its private key: name the key, too; the vault may have it \
+                 where the client authenticates by the certificate (`tls_client_auth`)",
             )),
             (None, Some(_)) => Err(Error::configuration(
                 "there is a private key for mutual TLS without its certificate: name the certificate, too",

@@ -46,7 +46,8 @@
 //! # What is shared
 //!
 //! There is one source for each tenant, service and account, whoever holds it, and one for a client's own tokens, which
-//! goes by the account `default`. Each handle holds a decision of its own, which is made anew when the policy changes.
+//! goes by the account `default`. Each handle holds a decision of its own, which is made anew when the policy changes. What
+//! tokens are exchanged for ([`Flow::TokenExchange`]) is shared with nobody, and not kept.
 //!
 //! # When a service changes
 //!

@@ -123,6 +123,23 @@ async fn a_handle_goes_along_with_its_service() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_exchange_under_way_ends_with_the_pantry_and_hangs_nowhere() {
+    let world = World::new();
+    let pantry = world.open([world.service(), orders(&world)]).await;
+    let acme = acme(&pantry);
+    let source = acme.exchange("orders", crm(&acme).await).source().await.unwrap();
+    let shutdown = async {
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+        pantry.shutdown().await.unwrap();
+    };
+    let (token, ()) = tokio::join!(source.token(), shutdown);
+    assert!(token.is_ok_and(|token| world.is_valid(&token)), "what was sent is answered");
+    assert_eq!(world.requests(), 2);
+    let exchange = acme.exchange("orders", SubjectToken::new("a"));
+    assert_eq!(exchange.source().await.unwrap_err().kind(), ErrorKind::Closed);
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_secret_in_the_vault_is_found_when_the_old_one_is_refused() {
     let world = World::new();
     let pantry = world.open([world.service()]).await;

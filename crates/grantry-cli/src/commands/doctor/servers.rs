@@ -161,20 +161,23 @@ fn compare(
 
 /// What the server has and nobody uses.
 fn offers(service: &Examined, published: &AuthorizationServer, findings: &mut Findings) {
+    // Either of them is enough.
+    if service.is_bound_to_key || service.has_certificate {
+        return;
+    }
     if published.dpop_algorithms().next().is_some() {
         let what =
             "its server binds tokens to a key (DPoP), which this service does not use: a stolen token works";
         findings.add(
             Finding::new(Severity::Note, "token_binding", &service.place, what)
-                .remedy("use DPoP in the program: see the manual's page on binding"),
+                .remedy("say dpop in its configuration: see the manual's page on binding"),
         );
     }
     if published.for_mutual_tls().is_ok_and(|bound| bound != *published) {
         let what = "its server binds tokens to client certificates (mTLS), which this service does not use";
-        findings.add(
-            Finding::new(Severity::Note, "token_binding", &service.place, what)
-                .remedy("use a client certificate in the program: see the manual's page on binding"),
-        );
+        findings.add(Finding::new(Severity::Note, "token_binding", &service.place, what).remedy(
+            "name a certificate as mutualTls in its configuration: see the manual's page on binding",
+        ));
     }
 }
 

@@ -25,6 +25,10 @@ pub(super) struct Examined {
     pub(super) pkce: bool,
     /// Whether its tokens are renewed before they expire.
     pub(super) renews: bool,
+    /// Whether its tokens are bound to a key (RFC 9449).
+    pub(super) is_bound_to_key: bool,
+    /// Whether its connections present a certificate (RFC 8705).
+    pub(super) has_certificate: bool,
     pub(super) server: Option<AuthorizationServer>,
     /// Where the server's metadata is.
     pub(super) issuer: Option<String>,
@@ -86,6 +90,8 @@ fn of_configuration(service: &grantry_config::ServiceConfig) -> Examined {
         redirect_uri: service.redirect_uri().map(str::to_owned),
         pkce: service.pkce(),
         renews: service.refresh().enabled(),
+        is_bound_to_key: service.dpop(),
+        has_certificate: service.registration().mutual_tls().is_some(),
         server,
         issuer,
         is_discovered,
@@ -113,6 +119,8 @@ fn of_registration(
         redirect_uri: attributes.get("redirect_uri").cloned(),
         pkce: true,
         renews: attributes.get("refresh.enabled").is_none_or(|enabled| enabled != "false"),
+        is_bound_to_key: attributes.get("dpop").is_some_and(|dpop| dpop == "true"),
+        has_certificate: attributes.contains_key("tls_certificate"),
         issuer: server.as_ref().and_then(|server| server.issuer().map(str::to_owned)),
         server,
         is_discovered: false,
