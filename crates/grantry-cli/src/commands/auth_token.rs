@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::Command as Process;
 use std::time::Duration;
 
-use grantry::{Clock, Error, Party, Stage, SystemClock, Token};
+use grantry::{Binding, Clock, Error, Party, Stage, SystemClock, Token};
 use serde_json::json;
 
 use super::After;
@@ -16,7 +16,7 @@ use crate::spoken::{length, utc};
 
 pub(super) async fn token(console: &Console, session: &Session, show: &Show) -> Result<After, Failed> {
     may_show(&show.output)?;
-    let token = obtain(session, &show.of).await?;
+    let token = obtain(console, session, &show.of).await?;
     if console.json {
         console.object(object(&token))?;
     } else {
@@ -47,14 +47,14 @@ pub(super) async fn refresh(console: &Console, session: &Session, of: &Of) -> Re
     Ok(After::DONE)
 }
 
-pub(super) async fn run(session: &Session, run: &Run) -> Result<After, Failed> {
+pub(super) async fn run(console: &Console, session: &Session, run: &Run) -> Result<After, Failed> {
     let [program, arguments @ ..] = run.command.as_slice() else {
         return Err(Failed::usage("name a command to run"));
     };
     if run.env.is_empty() || run.env.contains(['=', '\0']) {
         return Err(Failed::usage("no environment variable can be called so"));
     }
-    let token = obtain(session, &run.of).await?;
+    let token = obtain(console, session, &run.of).await?;
     let mut process = Process::new(program);
     process.args(arguments).env(&run.env, token.expose());
     Ok(After::Become(process))
@@ -66,7 +66,7 @@ pub(super) async fn credential_process(
     wanted: &CredentialProcess,
 ) -> Result<After, Failed> {
     may_show(&wanted.output)?;
-    let token = obtain(session, &wanted.of).await?;
+    let token = obtain(console, session, &wanted.of).await?;
     if wanted.format == Format::Json {
         console.object(object(&token))?;
         return Ok(After::DONE);
@@ -81,11 +81,13 @@ pub(super) async fn credential_process(
     Ok(After::DONE)
 }
 
-async fn obtain(session: &Session, of: &Of) -> Result<Token, Failed> {
+async fn obtain(console: &Console, session: &Session, of: &Of) -> Result<Token, Failed> {
     let tenant = session.pantry().await?;
     let source = tenant.source((of.service.as_str(), of.account.as_str())).await;
     let source = source.map_err(|error| failed(session, of, error))?;
-    source.token().await.map_err(|error| failed(session, of, error))
+    let token = source.token().await.map_err(|error| failed(session, of, error))?;
+    tell_bound(console, &token);
+    Ok(token)
 }
 
 /// Why there is no token, with the command by which a person mends it where only a person can.
@@ -116,11 +118,31 @@ fn may_show(output: &Output) -> Result<(), Failed> {
 fn object(token: &Token) -> serde_json::Value {
     json!({
         "access_token": token.expose(),
-        "token_type": "Bearer",
+        "token_type": token_type(token),
         "expires_at": left(token).map(expires_at),
         "expires_in": left(token).map(|left| left.as_secs()),
         "scope": token.scope().as_str(),
     })
+}
+
+/// By which scheme an API takes it. One that is bound to a certificate is still a bearer's by name (RFC 8705 section 3).
+fn token_type(token: &Token) -> &'static str {
+    if matches!(token.binding(), Binding::Proof(_)) { "DPoP" } else { "Bearer" }
+}
+
+/// A token that is bound is of little use by itself, which whoever takes it elsewhere has to know.
+fn tell_bound(console: &Console, token: &Token) {
+    let needs = match token.binding() {
+        Binding::Proof(_) => {
+            "to a key in the vault (DPoP): APIs take it with proofs only, which programs make that have their tokens by \
+             the library"
+        }
+        Binding::Certificate(_) => {
+            "to the client's certificate: APIs take it over connections that present that"
+        }
+        _ => return,
+    };
+    console.say(&format!("warning: the token is bound {needs}"));
 }
 
 fn left(token: &Token) -> Option<Duration> {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod auth;
+mod bound;
 mod browser;
 mod config;
 mod configured;
