@@ -11,6 +11,7 @@ mod errors;
 mod fixture;
 mod login;
 mod migrate;
+mod said;
 mod scripts;
 mod secrets;
 mod shown;
