@@ -235,6 +235,20 @@ pub(crate) struct Show {
     pub(crate) of: Of,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) subject: SubjectGiven,
+}
+
+/// Where the token comes from that is exchanged for one of the service. It is no argument: others would see it.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct SubjectGiven {
+    /// For services of the flow token_exchange: read the token that is exchanged from stdin
+    #[arg(long)]
+    pub(crate) subject_token_stdin: bool,
+    /// For services of the flow token_exchange: read the token that is exchanged from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) subject_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

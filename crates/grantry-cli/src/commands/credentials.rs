@@ -1,4 +1,4 @@
-//! What a client has to show: a secret, a private key, a certificate.
+//! What a client has to show: a secret, a private key, a certificate, a token of somebody else.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +19,8 @@ pub(super) struct Credentials {
     pub(super) private_key: Option<Secret>,
     /// In PEM, and nothing else: what stands in a file beside it may be its key.
     pub(super) certificate: Option<String>,
+    /// What is exchanged for a token.
+    pub(super) subject_token: Option<Secret>,
 }
 
 impl Credentials {
@@ -50,6 +52,7 @@ impl fmt::Debug for Credentials {
             .field("secret", &self.secret.is_some())
             .field("private_key", &self.private_key.is_some())
             .field("certificate", &self.certificate.is_some())
+            .field("subject_token", &self.subject_token.is_some())
             .finish()
     }
 }

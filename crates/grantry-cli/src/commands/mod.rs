@@ -100,6 +100,7 @@ pub(crate) fn prepare(
             }
         }
         Command::Auth(AuthCommand::Login(login)) => given = Credentials::read(&login.registered)?,
+        Command::Auth(AuthCommand::Token(show)) => given.subject_token = secret::subject(&show.subject)?,
         Command::Auth(AuthCommand::Rotate(rotate)) => given = Credentials::secret(&rotate.secret)?,
         Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
         _ => {}
@@ -118,7 +119,7 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
             AuthCommand::Set(set) => auth_set::run(console, session, &set, given).await,
             AuthCommand::Login(login) => auth_login::run(console, session, &login, given).await,
             AuthCommand::List(list) => auth_list::run(console, session, &list).await,
-            AuthCommand::Token(show) => auth_token::token(console, session, &show).await,
+            AuthCommand::Token(show) => auth_token::token(console, session, &show, given.subject_token).await,
             AuthCommand::Refresh(of) => auth_token::refresh(console, session, &of).await,
             AuthCommand::Rotate(rotate) => auth_rotate::run(console, session, &rotate, given.secret).await,
             AuthCommand::Remove(remove) => auth_remove::remove(console, session, &remove).await,

@@ -8,6 +8,7 @@ mod config;
 mod configured;
 mod doctor;
 mod errors;
+mod exchange;
 mod fixture;
 mod login;
 mod migrate;

@@ -91,6 +91,7 @@
 //! |---|---|
 //! | have a token in a variable | `TOKEN=$(grantry auth token --service crm)` |
 //! | run a program with it | `grantry run --service crm -- ./nightly-report`, and `--env NAME` for another variable than `GRANTRY_TOKEN` |
+//! | exchange a token that came for one of a service of the flow `token_exchange` | `grantry auth token --service orders --subject-token-stdin < came.txt` |
 //! | answer kubectl | `grantry credential-process --service crm --format kubernetes` |
 //! | answer a program that wants an object | `grantry credential-process --service crm` |
 //! | renew now | `grantry auth refresh --service crm` |
