@@ -17,7 +17,8 @@ use crate::session::Session;
 
 /// Whether a person is to be asked for the secret: where a client is named and nothing is said of how it authenticates.
 pub(super) fn asks(registered: &Registered) -> bool {
-    registered.client_id.is_some() && !registered.public && registered.private_key_file.is_none()
+    let has_other = registered.private_key_file.is_some() || registered.tls_certificate_file.is_some();
+    registered.client_id.is_some() && !registered.public && !has_other
 }
 
 /// What is to be stored.
@@ -168,6 +169,10 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<(ClientR
     let mut attributes = before.map(|before| before.attributes().clone()).unwrap_or_default();
     registration::change(&mut attributes, described, wanted.given.certificate.as_deref(), wanted.unset)?;
     credentials::check_certificate(&attributes)?;
+    if wanted.given.secret.is_some() && credentials::is_by_certificate(&attributes) {
+        let fact = "the client authenticates by its certificate, so that the secret would never be used";
+        return Err(Failed::usage(fact).with_remedy("leave it out, or name another --auth-method"));
+    }
     if registration::has_server(&attributes) {
         check_attributes(&attributes)?;
     }

@@ -76,7 +76,7 @@ pub(super) fn check_certificate(attributes: &BTreeMap<String, String>) -> Result
         (false, _) if has_one => {
             let fact = "there is a certificate, and nothing says that the client authenticates by it";
             let remedy = "add --auth-method tls_client_auth, or self_signed_tls_client_auth where the server knows the \
-                          certificate itself";
+                          certificate itself; --unset tls-certificate forgets a stored one";
             return Err(Failed::usage(fact).with_remedy(remedy));
         }
         _ => return Ok(()),

@@ -98,6 +98,18 @@ async fn a_certificate_comes_with_its_key_and_says_what_it_is_for() {
     home.run(&[change.as_slice(), &own].concat()).await.ends(0);
     home.run(&[change.as_slice(), &["--auth-method", "self_signed_tls_client_auth"]].concat()).await.ends(0);
     home.run(&[change.as_slice(), &["--unset", "tls-certificate"]].concat()).await.ends(2);
+
+    // Back to a secret: what is in the way is named.
+    let secret = [change.as_slice(), &["--client-secret-stdin"]].concat();
+    let ran = home.run_with_stdin(&secret, SECRET).await.ends(2);
+    assert!(ran.stderr.contains("would never be used"), "{}", ran.stderr);
+    let back = [secret.as_slice(), &["--auth-method", "client_secret_basic"]].concat();
+    let ran = home.run_with_stdin(&back, SECRET).await.ends(2);
+    assert!(ran.stderr.contains("--unset tls-certificate"), "{}", ran.stderr);
+    let unset = ["--unset", "tls-certificate", "--unset", "certificate-bound"];
+    home.run_with_stdin(&[back.as_slice(), &unset].concat(), SECRET).await.ends(0);
+    let token = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    assert!(token.stderr.is_empty(), "{}", token.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
