@@ -1,7 +1,7 @@
 //! Tokens that are bound to keys and certificates.
 
 use grantry::{AccessToken, ClientAuthenticationMethod as Method};
-use grantry_testkit::{Endpoint, ProofPolicy, RegisteredClient, TestServer};
+use grantry_testkit::{Endpoint, Fault, ProofPolicy, RegisteredClient, TestServer};
 
 use crate::fixture::{Home, SECRET, server, server_with};
 
@@ -127,4 +127,31 @@ async fn the_flow_of_exchanged_tokens_is_stored_with_its_types() {
     let refused = ["--requested-token-type", "urn:ietf:params:oauth:token-type:id_token"];
     let ran = home.run(&[set.as_slice(), &refused].concat()).await.ends(2);
     assert!(ran.stderr.contains("not one to present to an API"), "{}", ran.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_with_a_certificate_is_sent_to_the_endpoints_that_an_issuer_has_for_it() {
+    let (home, server) = (Home::new(), server().await);
+    let issuer = server.issuer();
+    let mutual = "https://mtls.as.example.com/token";
+    let metadata = serde_json::json!({
+        "issuer": issuer,
+        "token_endpoint": server.token_endpoint(),
+        "response_types_supported": ["code"],
+        "token_endpoint_auth_methods_supported": ["self_signed_tls_client_auth", "client_secret_post"],
+        "mtls_endpoint_aliases": { "token_endpoint": mutual },
+    });
+    server.inject(Endpoint::Metadata, Fault::status(200).with_body(metadata.to_string()).until_cleared());
+    write_pair(&home, "client");
+    let set = ["auth", "set", "--service", "crm", "--client-id", "billing", "--issuer", &issuer];
+    let own = ["--tls-certificate-file", "client.crt", "--private-key-file", "client.key"];
+    home.run(&[set.as_slice(), &own].concat()).await.ends(0);
+    let fields = home.run(&["auth", "list", "--json"]).await.ends(0).json()["services"][0]["fields"].clone();
+    assert_eq!(fields["token_url"], mutual);
+    assert_eq!(fields["auth_method"], "self_signed_tls_client_auth");
+
+    let other = ["auth", "set", "--service", "erp", "--client-id", "billing", "--issuer", &issuer];
+    home.run_with_stdin(&[other.as_slice(), &["--client-secret-stdin"]].concat(), SECRET).await.ends(0);
+    let listed = home.run(&["auth", "list", "--json"]).await.ends(0).json();
+    assert_eq!(listed["services"][1]["fields"]["token_url"], server.token_endpoint());
 }
