@@ -8,7 +8,7 @@ use std::process::Command as Process;
 
 use zeroize::Zeroizing;
 
-use crate::arguments::{AuthCommand, Command, SecretGiven};
+use crate::arguments::{AuthCommand, Command, SecretGiven, SubjectGiven};
 use crate::console::Console;
 use crate::failed::Failed;
 
@@ -34,7 +34,7 @@ pub(crate) fn hide_argument(console: &Console, command: &Command) -> Result<(), 
         _ => return Ok(()),
     };
     let Some(secret) = &given.client_secret else { return Ok(()) };
-    let secret = checked(Zeroizing::new(secret.clone()), "--client-secret")?;
+    let secret = checked(Zeroizing::new(secret.clone()), "the client secret")?;
     console.warn(
         "other users of this machine may have seen the secret on the command line; --client-secret-stdin, \
          --client-secret-env and --client-secret-file keep it to you",
@@ -77,26 +77,43 @@ fn without_secret(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// Usage where it cannot be read or is empty.
 pub(crate) fn given(given: &SecretGiven) -> Result<Option<Secret>, Failed> {
     if let Some(secret) = &given.client_secret {
-        return checked(Zeroizing::new(secret.clone()), "--client-secret").map(Some);
+        return checked(Zeroizing::new(secret.clone()), "the client secret").map(Some);
     }
     if let Some(name) = &given.client_secret_env {
         let value = std::env::var(name).map(Zeroizing::new);
         let value = value.map_err(|_| {
             Failed::usage(format!("the environment variable {name} is not set, or holds no text"))
         })?;
-        return checked(value, name).map(Some);
+        return checked(value, &format!("the client secret from {name}")).map(Some);
     }
     if let Some(path) = &given.client_secret_file {
-        return checked(file(path)?, &path.display().to_string()).map(Some);
+        return checked(file(path)?, &format!("the client secret from {}", path.display())).map(Some);
     }
     if given.client_secret_stdin {
-        let stdin = std::io::stdin();
-        if stdin.is_terminal() {
-            return prompted("Client secret: ").map(Some);
-        }
-        return checked(read(stdin.lock(), "stdin")?, "stdin").map(Some);
+        return from_stdin("the client secret", "Client secret: ").map(Some);
     }
     Ok(None)
+}
+
+/// The token that was given to be exchanged; `None` where none was.
+///
+/// # Errors
+/// As [`given`].
+pub(crate) fn subject(given: &SubjectGiven) -> Result<Option<Secret>, Failed> {
+    const WHAT: &str = "the token to exchange";
+    if let Some(path) = &given.subject_token_file {
+        return checked(file(path)?, &format!("{WHAT} from {}", path.display())).map(Some);
+    }
+    given.subject_token_stdin.then(|| from_stdin(WHAT, "Token to exchange: ")).transpose()
+}
+
+/// What is piped in, or typed by a person.
+fn from_stdin(what: &str, question: &str) -> Result<Secret, Failed> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return prompted(question);
+    }
+    checked(read(stdin.lock(), "stdin")?, &format!("{what} from stdin"))
 }
 
 /// Asks a person, who does not see what they type.
@@ -130,17 +147,15 @@ fn read(from: impl Read, shown: &str) -> Result<Secret, Failed> {
     Ok(text)
 }
 
-/// Without the end of its line, which nobody means.
-fn checked(secret: Secret, from: &str) -> Result<Secret, Failed> {
+/// Without the end of its line, which nobody means. `what` says what it is, and where it came from.
+fn checked(secret: Secret, what: &str) -> Result<Secret, Failed> {
     let line = secret.strip_suffix('\n').unwrap_or(&secret);
     let line = line.strip_suffix('\r').unwrap_or(line);
     if line.is_empty() {
-        return Err(Failed::usage(format!("the client secret from {from} is empty")));
+        return Err(Failed::usage(format!("{what} is empty")));
     }
     if line.chars().any(char::is_control) {
-        return Err(Failed::usage(format!(
-            "the client secret from {from} has more than one line, or control characters"
-        )));
+        return Err(Failed::usage(format!("{what} has more than one line, or control characters")));
     }
     Ok(Zeroizing::new(line.to_owned()))
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Fallible;
 use crate::install::install;
-use crate::run::{cargo, run, succeeds};
+use crate::run::{cargo, output, run, succeeds};
 use crate::tidy::{self, Metadata, Package};
 
 /// One stage: what it checks, and how.
@@ -58,7 +58,11 @@ pub const STAGES: &[Stage] = &[
         Cargo(&["test", "--workspace", "--all-features", "--locked", "--no-fail-fast", "--doc"]),
     ),
     stage("docs", "the docs build without a warning", Docs),
-    stage("features", "each crate builds bare, and with each of its features alone", Features),
+    stage(
+        "features",
+        "each crate builds bare, and with each of its features alone, and says what it lacks",
+        Features,
+    ),
     stage(
         "interop",
         "real authorization servers agree",
@@ -159,6 +163,11 @@ fn docs(root: &Path) -> Fallible {
     run(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
+/// The tests of what the command says where a feature was left out: with all features, as everything else is tested, they are
+/// not there.
+const WITHOUT: &[&str] =
+    &["test", "--locked", "--quiet", "--package", "grantry-cli", "--test", "command", "a_command_without_"];
+
 /// Checks each published crate without its features, and with each alone. The default features of all were
 /// built by the stages before.
 fn features(root: &Path) -> Fallible<Vec<String>> {
@@ -171,6 +180,12 @@ fn features(root: &Path) -> Fallible<Vec<String>> {
             said.push(format!("{} [{features}]", package.name));
         }
     }
+    let listed = output(cargo(root, WITHOUT).args(["--", "--list"]))?;
+    if !listed.contains(": test") {
+        return Err("there is no test of what the command says without a feature".into());
+    }
+    run(&mut cargo(root, WITHOUT))?;
+    said.push("grantry-cli, what it says without a feature".to_owned());
     Ok(said)
 }
 

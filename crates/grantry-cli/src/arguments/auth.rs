@@ -100,9 +100,12 @@ pub(crate) struct Registered {
     pub(crate) client_id: Option<String>,
     #[command(flatten)]
     pub(crate) secret: SecretGiven,
-    /// Read the private key that signs the client's assertions (PEM or JWK) from this file
+    /// Read the private key that signs the client's assertions (PEM or JWK), or that of its certificate (PEM), from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) private_key_file: Option<PathBuf>,
+    /// Read the certificate that connections present (RFC 8705), with those between it and its root, from this file (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tls_certificate_file: Option<PathBuf>,
     /// A client without a secret: ask for none
     #[arg(long, conflicts_with = "SecretGiven")]
     pub(crate) public: bool,
@@ -140,6 +143,9 @@ pub(crate) struct Described {
     /// The endpoint for pushed authorization requests
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(crate) par_url: Option<String>,
+    /// Where the server publishes its keys, by which ID tokens are checked
+    #[arg(long, value_name = "URL", help_heading = "Service")]
+    pub(crate) jwks_uri: Option<String>,
     /// The issuer identifier. Where nothing else says where tokens come from, its metadata is asked for the endpoints
     #[arg(long, value_name = "URL", help_heading = "Service")]
     pub(crate) issuer: Option<String>,
@@ -158,7 +164,19 @@ pub(crate) struct Described {
     /// Another parameter of the request; may be given again. No place for secrets: it is shown
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Service")]
     pub(crate) param: Vec<String>,
-    /// How the client authenticates, such as client_secret_post
+    /// What is exchanged (RFC 8693), for the flow token_exchange [default: an access token]
+    #[arg(long, value_name = "URI", help_heading = "Service")]
+    pub(crate) subject_token_type: Option<String>,
+    /// What it is exchanged for [default: as the server chooses]
+    #[arg(long, value_name = "URI", help_heading = "Service")]
+    pub(crate) requested_token_type: Option<String>,
+    /// Bind tokens to a key that the vault makes and keeps (DPoP, RFC 9449)
+    #[arg(long, help_heading = "Service")]
+    pub(crate) dpop: bool,
+    /// The server binds tokens to the client's certificate (RFC 8705), as the client is registered
+    #[arg(long, help_heading = "Service")]
+    pub(crate) certificate_bound: bool,
+    /// How the client authenticates, such as client_secret_post, or tls_client_auth by its certificate
     #[arg(long, value_name = "METHOD", help_heading = "Service")]
     pub(crate) auth_method: Option<String>,
     /// The `kid` of the private key
@@ -186,6 +204,7 @@ pub(crate) struct Described {
 pub(crate) enum FlowName {
     ClientCredentials,
     AuthorizationCode,
+    TokenExchange,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
@@ -216,6 +235,20 @@ pub(crate) struct Show {
     pub(crate) of: Of,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) subject: SubjectGiven,
+}
+
+/// Where the token comes from that is exchanged for one of the service. It is no argument: others would see it.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub(crate) struct SubjectGiven {
+    /// For services of the flow token_exchange: read the token that is exchanged from stdin
+    #[arg(long)]
+    pub(crate) subject_token_stdin: bool,
+    /// For services of the flow token_exchange: read the token that is exchanged from this file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) subject_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use clap_complete::Shell;
 
 pub(crate) use auth::{
     AuthCommand, CredentialProcess, Described, Diagnose, Format, List, Login, Of, Output, Registered, Remove,
-    Revoke, Rotate, Run, SecretGiven, Set, Show, Status,
+    Revoke, Rotate, Run, SecretGiven, Set, Show, Status, SubjectGiven,
 };
 pub(crate) use config::{Check, ConfigCommand};
 pub(crate) use vault::{

@@ -10,13 +10,13 @@ use grantry::{Clock, Error, Party, Scope, SystemClock, TokenSet};
 use serde_json::json;
 
 use super::auth_set::{self, Wanted};
+use super::credentials::Credentials;
 use super::flow::Chosen;
 use super::{After, registration};
 use crate::arguments::{Login, Registered};
 use crate::console::Console;
 use crate::escaped::escaped;
 use crate::failed::{Failed, PERSON};
-use crate::secret::Secret;
 use crate::session::Session;
 use crate::spoken::{length, utc};
 
@@ -24,18 +24,16 @@ pub(super) async fn run(
     console: &Console,
     session: &Session,
     login: &Login,
-    secret: Option<Secret>,
-    private_key: Option<Secret>,
+    given: Credentials,
 ) -> Result<After, Failed> {
     if login.registered != Registered::default() {
         let wanted = Wanted {
             service: &login.of.service,
             registered: &login.registered,
-            described: registration::discovered(&login.registered.described).await?,
+            described: registration::discovered(&login.registered).await?,
             unset: &[],
             flow: Some(Chosen::said(Flow::AuthorizationCode, "a person logs in")),
-            secret,
-            private_key,
+            given,
         };
         auth_set::store(console, session, &wanted).await?;
     }

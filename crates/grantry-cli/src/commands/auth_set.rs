@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use grantry::pantry::{Flow, check_attributes};
 use grantry::vault::{ClientRecord, TenantVault};
-use grantry::{Clock, Error, ErrorKind, SystemClock};
+use grantry::{Clock, ErrorKind, SystemClock};
 use serde_json::json;
 
+use super::credentials::{self, Credentials};
 use super::flow::{self, Chosen};
 use super::{After, registration};
 use crate::arguments::{Described, Registered, Set};
 use crate::console::Console;
 use crate::failed::Failed;
-use crate::secret::Secret;
 use crate::session::Session;
 
 /// Whether a person is to be asked for the secret: where a client is named and nothing is said of how it authenticates.
 pub(super) fn asks(registered: &Registered) -> bool {
-    registered.client_id.is_some() && !registered.public && registered.private_key_file.is_none()
+    let has_other = registered.private_key_file.is_some() || registered.tls_certificate_file.is_some();
+    registered.client_id.is_some() && !registered.public && !has_other
 }
 
 /// What is to be stored.
@@ -29,8 +30,7 @@ pub(super) struct Wanted<'a> {
     pub(super) unset: &'a [String],
     /// The flow, where nothing else says one.
     pub(super) flow: Option<Chosen>,
-    pub(super) secret: Option<Secret>,
-    pub(super) private_key: Option<Secret>,
+    pub(super) given: Credentials,
 }
 
 /// What became of it.
@@ -46,18 +46,16 @@ pub(super) async fn run(
     console: &Console,
     session: &Session,
     set: &Set,
-    secret: Option<Secret>,
-    private_key: Option<Secret>,
+    given: Credentials,
 ) -> Result<After, Failed> {
     let Set { service, registered, unset } = set;
     let wanted = Wanted {
         service,
         registered,
-        described: registration::discovered(&registered.described).await?,
+        described: registration::discovered(registered).await?,
         unset,
         flow: None,
-        secret,
-        private_key,
+        given,
     };
     let stored = store(console, session, &wanted).await?;
     if console.json {
@@ -92,7 +90,7 @@ pub(super) async fn store(
     vault.create_tenant(&session.tenant).await?;
     let tenant = vault.tenant(&session.tenant).map_err(|error| Failed::usage(error.to_string()))?;
     let Written { record, flow, existed } = write(&tenant, wanted).await?;
-    if existed && wanted.secret.is_some() {
+    if existed && wanted.given.secret.is_some() {
         console.say("the secret was replaced as it was given; auth rotate proves a new one first");
     }
     let flow = flow.filter(|_| registration::has_server(record.attributes()));
@@ -118,7 +116,14 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
     let described = &wanted.described;
     grantry::ServiceName::new(wanted.service).map_err(|error| Failed::usage(error.to_string()))?;
     let mut attributes = BTreeMap::new();
-    registration::change(&mut attributes, described, &[])?;
+    registration::change(&mut attributes, described, wanted.given.certificate.as_deref(), &[])?;
+    if !attributes.contains_key("tls_certificate") {
+        // The certificate may be stored already.
+        attributes.remove("certificate_bound");
+        if credentials::is_by_certificate(&attributes) {
+            attributes.remove("auth_method");
+        }
+    }
     if !registration::has_server(&attributes) {
         attributes.insert("token_url".to_owned(), "https://not.described.invalid/".to_owned());
     }
@@ -162,7 +167,12 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<(ClientR
         Failed::usage(format!("{} is not stored yet: name its client with --client-id", wanted.service))
     })?;
     let mut attributes = before.map(|before| before.attributes().clone()).unwrap_or_default();
-    registration::change(&mut attributes, described, wanted.unset)?;
+    registration::change(&mut attributes, described, wanted.given.certificate.as_deref(), wanted.unset)?;
+    credentials::check_certificate(&attributes)?;
+    if wanted.given.secret.is_some() && credentials::is_by_certificate(&attributes) {
+        let fact = "the client authenticates by its certificate, so that the secret would never be used";
+        return Err(Failed::usage(fact).with_remedy("leave it out, or name another --auth-method"));
+    }
     if registration::has_server(&attributes) {
         check_attributes(&attributes)?;
     }
@@ -178,7 +188,7 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<(ClientR
         }
     };
     let mut record = ClientRecord::new(client_id);
-    match (wanted.secret.as_ref(), wanted.private_key.as_ref(), public) {
+    match (wanted.given.secret.as_ref(), wanted.given.private_key.as_ref(), public) {
         (None, None, true) => {}
         (None, None, false) => {
             // Nothing is said of it, so it stays.
@@ -194,24 +204,13 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<(ClientR
                 record = record.with_secret(secret.as_str(), SystemClock::new().wall());
             }
             if let Some(key) = key {
-                check_key(key)?;
+                let key = credentials::usable_key(key, credentials::is_by_certificate(&attributes))?;
                 record = record.with_private_key(key.as_str());
             }
         }
     }
     let record =
         attributes.into_iter().fold(record, |record, (name, value)| record.with_attribute(name, value));
+    credentials::check_pair(&record)?;
     Ok((record, chosen))
-}
-
-fn check_key(key: &Secret) -> Result<(), Failed> {
-    let text = key.trim();
-    let parsed = if text.starts_with('{') {
-        grantry::SigningKey::from_jwk(text)
-    } else {
-        grantry::SigningKey::from_pem(text)
-    };
-    parsed.map(drop).map_err(|error| {
-        Error::configuration("the private key cannot be used: give a PEM or a JWK").with_source(error).into()
-    })
 }

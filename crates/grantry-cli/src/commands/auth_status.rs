@@ -37,15 +37,12 @@ pub(super) async fn status(console: &Console, session: &Session, status: &Status
 
 fn table(grants: &[GrantStatus]) -> Table {
     let now = SystemClock::new().wall();
-    let mut table = Table::new(&[
-        "SERVICE",
-        "ACCOUNT",
-        "STATE",
-        "NEXT RENEWAL",
-        "LAST RENEWED",
-        "PERSON NEEDED",
-        "LAST ERROR",
-    ]);
+    // Most providers say nothing more.
+    let says_more = grants.iter().any(|grant| !grant.health.further.is_empty());
+    let mut heading =
+        vec!["SERVICE", "ACCOUNT", "STATE", "NEXT RENEWAL", "LAST RENEWED", "PERSON NEEDED", "LAST ERROR"];
+    heading.extend(says_more.then_some("THE SERVER SAYS"));
+    let mut table = Table::new(&heading);
     for grant in grants {
         let health = &grant.health;
         let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| relative(at, now));
@@ -53,7 +50,7 @@ fn table(grants: &[GrantStatus]) -> Table {
             health.next_renewal.map(|at| if at <= now { "when used".to_owned() } else { relative(at, now) });
         let error =
             health.last_error.as_ref().map(|last| format!("{} {}", last.kind, relative(last.at, now)));
-        table.row([
+        let mut cells: Vec<Cell> = vec![
             health.key.service().into(),
             health.key.account().into(),
             Cell::toned(state(health.state), tone(health.state)),
@@ -61,7 +58,10 @@ fn table(grants: &[GrantStatus]) -> Table {
             when(health.last_renewal.as_ref().map(|entry| entry.at)).into(),
             when(health.person_needed()).into(),
             error.unwrap_or_else(|| "-".to_owned()).into(),
-        ]);
+        ];
+        let said: Vec<String> = further(health).map(|(name, value)| format!("{name}={value}")).collect();
+        cells.extend(says_more.then(|| if said.is_empty() { "-".into() } else { said.join(" ").into() }));
+        table.row(cells);
     }
     table
 }
@@ -100,6 +100,7 @@ pub(super) async fn diagnose(
     if let Some(until) = health.person_needed() {
         lines.push(format!("a person is needed {}", relative(until, now)));
     }
+    lines.extend(further(health).map(|(name, value)| format!("the server says: {name} = {value}")));
     if let Some(last) = &health.last_error {
         let code = last.provider_code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
         lines.push(format!("last error: {}{code}, {}", last.kind, relative(last.at, now)));
@@ -121,6 +122,11 @@ pub(super) async fn diagnose(
     let text: Vec<String> = lines.iter().map(|line| crate::escaped::escaped(line)).collect();
     console.data(&format!("{}\n", text.join("\n")))?;
     Ok(After::End(code(health, usable.err())))
+}
+
+/// What the server said beside the tokens. Nobody has checked it: it is shown, and nothing is done by it.
+fn further(health: &GrantHealth) -> impl Iterator<Item = (&str, &str)> {
+    health.further.iter()
 }
 
 /// 4 where a person is needed, what the configuration's error has, else 0.
@@ -209,6 +215,7 @@ fn object(health: &GrantHealth) -> Value {
         "calls": health.usage.calls,
         "last_used_day": health.usage.last_used.map(utc),
         "last_error": last_error,
+        "further": Value::Object(further(health).map(|(name, value)| (name.to_owned(), json!(value))).collect()),
         "history": history.collect::<Vec<_>>(),
     })
 }

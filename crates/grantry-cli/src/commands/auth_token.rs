@@ -4,19 +4,31 @@ use std::io::IsTerminal;
 use std::process::Command as Process;
 use std::time::Duration;
 
-use grantry::{Clock, Error, Party, Stage, SystemClock, Token};
+use grantry::config;
+use grantry::pantry::{Flow, TenantPantry};
+use grantry::token_exchange::SubjectToken;
+use grantry::{Binding, Clock, Error, ErrorKind, Party, Stage, SystemClock, Token, TokenSource};
 use serde_json::json;
 
 use super::After;
 use crate::arguments::{CredentialProcess, Format, Of, Output, Run, Show};
 use crate::console::Console;
 use crate::failed::{Failed, PERSON};
+use crate::secret::Secret;
 use crate::session::Session;
 use crate::spoken::{length, utc};
 
-pub(super) async fn token(console: &Console, session: &Session, show: &Show) -> Result<After, Failed> {
+pub(super) async fn token(
+    console: &Console,
+    session: &Session,
+    show: &Show,
+    subject: Option<Secret>,
+) -> Result<After, Failed> {
     may_show(&show.output)?;
-    let token = obtain(session, &show.of).await?;
+    let token = match subject {
+        Some(subject) => exchange(console, session, &show.of, &subject).await,
+        None => obtain(console, session, &show.of).await,
+    }?;
     if console.json {
         console.object(object(&token))?;
     } else {
@@ -28,7 +40,10 @@ pub(super) async fn token(console: &Console, session: &Session, show: &Show) -> 
 pub(super) async fn refresh(console: &Console, session: &Session, of: &Of) -> Result<After, Failed> {
     let tenant = session.pantry().await?;
     let renewed = tenant.renew((of.service.as_str(), of.account.as_str())).await;
-    let renewed = renewed.map_err(|error| failed(session, of, error))?;
+    let renewed = match renewed {
+        Ok(renewed) => renewed,
+        Err(error) => return Err(not_obtained(session, &tenant, of, error).await),
+    };
     let left = left(&renewed.token);
     if console.json {
         console.object(json!({
@@ -47,14 +62,14 @@ pub(super) async fn refresh(console: &Console, session: &Session, of: &Of) -> Re
     Ok(After::DONE)
 }
 
-pub(super) async fn run(session: &Session, run: &Run) -> Result<After, Failed> {
+pub(super) async fn run(console: &Console, session: &Session, run: &Run) -> Result<After, Failed> {
     let [program, arguments @ ..] = run.command.as_slice() else {
         return Err(Failed::usage("name a command to run"));
     };
     if run.env.is_empty() || run.env.contains(['=', '\0']) {
         return Err(Failed::usage("no environment variable can be called so"));
     }
-    let token = obtain(session, &run.of).await?;
+    let token = obtain(console, session, &run.of).await?;
     let mut process = Process::new(program);
     process.args(arguments).env(&run.env, token.expose());
     Ok(After::Become(process))
@@ -66,7 +81,7 @@ pub(super) async fn credential_process(
     wanted: &CredentialProcess,
 ) -> Result<After, Failed> {
     may_show(&wanted.output)?;
-    let token = obtain(session, &wanted.of).await?;
+    let token = obtain(console, session, &wanted.of).await?;
     if wanted.format == Format::Json {
         console.object(object(&token))?;
         return Ok(After::DONE);
@@ -81,11 +96,46 @@ pub(super) async fn credential_process(
     Ok(After::DONE)
 }
 
-async fn obtain(session: &Session, of: &Of) -> Result<Token, Failed> {
+async fn obtain(console: &Console, session: &Session, of: &Of) -> Result<Token, Failed> {
     let tenant = session.pantry().await?;
     let source = tenant.source((of.service.as_str(), of.account.as_str())).await;
-    let source = source.map_err(|error| failed(session, of, error))?;
-    source.token().await.map_err(|error| failed(session, of, error))
+    let source = match source {
+        Ok(source) => source,
+        Err(error) => return Err(not_obtained(session, &tenant, of, error).await),
+    };
+    let token = source.token().await.map_err(|error| failed(session, of, error))?;
+    tell_bound(console, &token);
+    Ok(token)
+}
+
+/// A token of the service for another one. Nothing of it is kept.
+async fn exchange(console: &Console, session: &Session, of: &Of, subject: &Secret) -> Result<Token, Failed> {
+    let tenant = session.pantry().await?;
+    let exchange =
+        tenant.exchange((of.service.as_str(), of.account.as_str()), SubjectToken::new(subject.as_str()));
+    let source = exchange.source().await.map_err(|error| failed(session, of, error))?;
+    let token = source.token().await.map_err(|error| failed(session, of, error))?;
+    tell_bound(console, &token);
+    Ok(token)
+}
+
+/// The same as [`failed`], but that a service whose tokens are exchanged lacks the one that is.
+async fn not_obtained(session: &Session, tenant: &TenantPantry, of: &Of, error: Error) -> Failed {
+    if error.kind() == ErrorKind::Configuration && is_exchanged(session, tenant, &of.service).await {
+        let fact = format!("{} exchanges another token for each of its own, and none was given", of.service);
+        let remedy = "give it to grantry auth token, with --subject-token-stdin or --subject-token-file FILE";
+        return Failed::usage(fact).with_remedy(remedy);
+    }
+    failed(session, of, error)
+}
+
+async fn is_exchanged(session: &Session, tenant: &TenantPantry, service: &str) -> bool {
+    if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
+        return described.flow().is_some_and(|chosen| chosen.flow() == config::Flow::TokenExchange);
+    }
+    let stored = tenant.vault().client(service).await.ok().flatten();
+    let flow = stored.and_then(|stored| stored.value.attributes.get("flow").cloned());
+    flow.is_some_and(|flow| flow == Flow::TokenExchange.as_str())
 }
 
 /// Why there is no token, with the command by which a person mends it where only a person can.
@@ -116,11 +166,31 @@ fn may_show(output: &Output) -> Result<(), Failed> {
 fn object(token: &Token) -> serde_json::Value {
     json!({
         "access_token": token.expose(),
-        "token_type": "Bearer",
+        "token_type": token_type(token),
         "expires_at": left(token).map(expires_at),
         "expires_in": left(token).map(|left| left.as_secs()),
         "scope": token.scope().as_str(),
     })
+}
+
+/// By which scheme an API takes it. One that is bound to a certificate is still a bearer's by name (RFC 8705 section 3).
+fn token_type(token: &Token) -> &'static str {
+    if matches!(token.binding(), Binding::Proof(_)) { "DPoP" } else { "Bearer" }
+}
+
+/// A token that is bound is of little use by itself, which whoever takes it elsewhere has to know.
+fn tell_bound(console: &Console, token: &Token) {
+    let needs = match token.binding() {
+        Binding::Proof(_) => {
+            "to a key in the vault (DPoP): APIs take it with proofs only, which programs make that have their tokens by \
+             the library"
+        }
+        Binding::Certificate(_) => {
+            "to the client's certificate: APIs take it over connections that present that"
+        }
+        _ => return,
+    };
+    console.say(&format!("warning: the token is bound {needs}"));
 }
 
 fn left(token: &Token) -> Option<Duration> {

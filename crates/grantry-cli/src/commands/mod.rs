@@ -9,6 +9,7 @@ mod auth_set;
 mod auth_status;
 mod auth_token;
 mod config;
+mod credentials;
 mod doctor;
 mod flow;
 mod pages;
@@ -20,18 +21,18 @@ mod vault_migrate;
 use std::os::unix::process::CommandExt;
 use std::process::{Command as Process, ExitCode};
 
-use crate::arguments::{AuditCommand, AuthCommand, Command, Registered, VaultCommand};
+use crate::arguments::{AuditCommand, AuthCommand, Command, VaultCommand};
 use crate::console::Console;
 use crate::failed::Failed;
-use crate::secret::{self, Secret};
+use crate::secret;
 use crate::session::Session;
+use credentials::Credentials;
 
 /// A command, with what was read for it before anything was opened.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     command: Command,
-    secret: Option<Secret>,
-    private_key: Option<Secret>,
+    given: Credentials,
 }
 
 impl Prepared {
@@ -83,7 +84,7 @@ pub(crate) fn prepare(
     command: Command,
     whole: &dyn Fn() -> clap::Command,
 ) -> Result<Option<Prepared>, Failed> {
-    let (mut secret, mut private_key) = (None, None);
+    let mut given = Credentials::default();
     match &command {
         Command::Completions { shell } => {
             return pages::completions(console, *shell, &mut whole()).map(|()| None);
@@ -92,24 +93,19 @@ pub(crate) fn prepare(
         Command::Config(wanted) => return config::run(console, wanted).map(|()| None),
         Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
         Command::Auth(AuthCommand::Set(set)) => {
-            (secret, private_key) = read(&set.registered)?;
-            let has_none = secret.is_none() && private_key.is_none();
+            given = Credentials::read(&set.registered)?;
+            let has_none = given.secret.is_none() && given.private_key.is_none();
             if has_none && auth_set::asks(&set.registered) && Console::is_interactive() {
-                secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
+                given.secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
             }
         }
-        Command::Auth(AuthCommand::Login(login)) => (secret, private_key) = read(&login.registered)?,
-        Command::Auth(AuthCommand::Rotate(rotate)) => secret = secret::given(&rotate.secret)?,
+        Command::Auth(AuthCommand::Login(login)) => given = Credentials::read(&login.registered)?,
+        Command::Auth(AuthCommand::Token(show)) => given.subject_token = secret::subject(&show.subject)?,
+        Command::Auth(AuthCommand::Rotate(rotate)) => given = Credentials::secret(&rotate.secret)?,
         Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
         _ => {}
     }
-    Ok(Some(Prepared { command, secret, private_key }))
-}
-
-/// The secret and the private key, where they were given.
-fn read(registered: &Registered) -> Result<(Option<Secret>, Option<Secret>), Failed> {
-    let private_key = registered.private_key_file.as_deref().map(secret::file).transpose()?;
-    Ok((secret::given(&registered.secret)?, private_key))
+    Ok(Some(Prepared { command, given }))
 }
 
 /// Does the rest.
@@ -117,15 +113,15 @@ fn read(registered: &Registered) -> Result<(Option<Secret>, Option<Secret>), Fai
 /// # Errors
 /// Say what to do, and hold the exit code.
 pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared) -> Result<After, Failed> {
-    let Prepared { command, secret, private_key } = prepared;
+    let Prepared { command, given } = prepared;
     match command {
         Command::Auth(command) => match command {
-            AuthCommand::Set(set) => auth_set::run(console, session, &set, secret, private_key).await,
-            AuthCommand::Login(login) => auth_login::run(console, session, &login, secret, private_key).await,
+            AuthCommand::Set(set) => auth_set::run(console, session, &set, given).await,
+            AuthCommand::Login(login) => auth_login::run(console, session, &login, given).await,
             AuthCommand::List(list) => auth_list::run(console, session, &list).await,
-            AuthCommand::Token(show) => auth_token::token(console, session, &show).await,
+            AuthCommand::Token(show) => auth_token::token(console, session, &show, given.subject_token).await,
             AuthCommand::Refresh(of) => auth_token::refresh(console, session, &of).await,
-            AuthCommand::Rotate(rotate) => auth_rotate::run(console, session, &rotate, secret).await,
+            AuthCommand::Rotate(rotate) => auth_rotate::run(console, session, &rotate, given.secret).await,
             AuthCommand::Remove(remove) => auth_remove::remove(console, session, &remove).await,
             AuthCommand::Revoke(revoke) => auth_remove::revoke(console, session, &revoke).await,
             AuthCommand::Status(status) => auth_status::status(console, session, &status).await,
@@ -143,7 +139,7 @@ pub(crate) async fn run(console: &Console, session: &Session, prepared: Prepared
             AuditCommand::Verify(verify) => audit::verify(console, session, &verify).await,
         },
         Command::Doctor(doctor) => doctor::run(console, session, &doctor).await,
-        Command::Run(run) => auth_token::run(session, &run).await,
+        Command::Run(run) => auth_token::run(console, session, &run).await,
         Command::CredentialProcess(wanted) => auth_token::credential_process(console, session, &wanted).await,
         // Done already.
         Command::Config(_) | Command::Providers(_) | Command::Completions { .. } | Command::Man { .. } => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use grantry::ClientAuthenticationMethod as Method;
 
-use crate::arguments::Described;
+use crate::arguments::{Described, Registered};
 use crate::failed::Failed;
 
 /// Puts what was given in the place of what was stored.
@@ -14,6 +14,7 @@ use crate::failed::Failed;
 pub(super) fn change(
     attributes: &mut BTreeMap<String, String>,
     given: &Described,
+    certificate: Option<&str>,
     unset: &[String],
 ) -> Result<(), Failed> {
     for field in unset {
@@ -35,11 +36,17 @@ pub(super) fn change(
     set("introspection_url", given.introspection_url.clone());
     set("device_url", given.device_url.clone());
     set("par_url", given.par_url.clone());
+    set("jwks_uri", given.jwks_uri.clone());
     set("issuer", given.issuer.clone());
     set("redirect_uri", given.redirect_uri.clone());
     set("scopes", joined(&given.scope));
     set("resources", joined(&given.resource));
     set("audience", given.audience.clone());
+    set("subject_token_type", given.subject_token_type.clone());
+    set("requested_token_type", given.requested_token_type.clone());
+    set("tls_certificate", certificate.map(str::to_owned));
+    set("dpop", given.dpop.then(|| true.to_string()));
+    set("certificate_bound", given.certificate_bound.then(|| true.to_string()));
     set("auth_method", given.auth_method.clone());
     set("key_id", given.key_id.clone());
     set("rotation", given.rotation.clone());
@@ -60,18 +67,22 @@ pub(super) fn change(
 }
 
 /// What was given, with the endpoints that the issuer's metadata names (RFC 8414), where an issuer is all that says where
-/// tokens come from.
+/// tokens come from. A client with a certificate gets those for mutual TLS.
 ///
 /// # Errors
 /// Where the issuer cannot be asked, or answers with what cannot be used.
-pub(super) async fn discovered(given: &Described) -> Result<Described, Failed> {
+pub(super) async fn discovered(registered: &Registered) -> Result<Described, Failed> {
+    let given = &registered.described;
     let mut described = given.clone();
     let issuer = match &given.issuer {
         Some(issuer) if given.token_url.is_none() && given.provider.is_none() => issuer,
         _ => return Ok(described),
     };
     let found = grantry::discover(issuer).await?;
-    let server = found.server();
+    let certified = [Method::TlsClientAuth, Method::SelfSignedTlsClientAuth];
+    let is_certified = registered.tls_certificate_file.is_some()
+        || certified.iter().any(|method| given.auth_method.as_deref() == Some(method.as_str()));
+    let server = if is_certified { found.server().for_mutual_tls()? } else { found.server().clone() };
     let fill = |field: &mut Option<String>, url: Option<String>| {
         if field.is_none() {
             *field = url;
@@ -83,7 +94,13 @@ pub(super) async fn discovered(given: &Described) -> Result<Described, Failed> {
     fill(&mut described.introspection_url, server.introspection_endpoint().map(ToString::to_string));
     fill(&mut described.device_url, server.device_authorization_endpoint().map(ToString::to_string));
     fill(&mut described.par_url, server.pushed_authorization_request_endpoint().map(ToString::to_string));
+    fill(&mut described.jwks_uri, server.jwks_uri().map(ToString::to_string));
     let methods = server.client_authentication_methods();
+    if is_certified {
+        let by_it = certified.into_iter().find(|method| methods.contains(method));
+        fill(&mut described.auth_method, by_it.map(|method| method.as_str().to_owned()));
+        return Ok(described);
+    }
     let by_default = [Method::ClientSecretBasic];
     let others = [Method::ClientSecretPost, Method::ClientSecretJwt];
     if described.auth_method.is_none() && !by_default.iter().any(|method| methods.contains(method)) {

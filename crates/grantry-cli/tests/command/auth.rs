@@ -179,7 +179,8 @@ async fn an_issuer_alone_says_where_everything_is() {
     let listed = home.run(&["auth", "list", "--json"]).await.ends(0).json();
     let fields = &listed["services"][0]["fields"];
     assert_eq!(fields["token_url"], server.token_endpoint());
-    assert!(fields["revocation_url"].is_string() && fields["device_url"].is_string(), "{fields}");
+    let others = ["revocation_url", "device_url", "jwks_uri"];
+    assert!(others.iter().all(|name| fields[name].is_string()), "{fields}");
     home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
     let gone =
         ["auth", "set", "--service", "erp", "--client-id", "x", "--public", "--issuer", "http://127.0.0.1:9"];

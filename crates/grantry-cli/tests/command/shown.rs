@@ -19,6 +19,7 @@ async fn the_help_is_as_it_was() {
     insta::assert_snapshot!("help_auth", help(&["auth", "--help"]).await);
     insta::assert_snapshot!("help_auth_login", help(&["auth", "login", "--help"]).await);
     insta::assert_snapshot!("help_auth_set", help(&["auth", "set", "--help"]).await);
+    insta::assert_snapshot!("help_auth_token", help(&["auth", "token", "--help"]).await);
     insta::assert_snapshot!("help_auth_rotate", help(&["auth", "rotate", "--help"]).await);
     insta::assert_snapshot!("help_doctor", help(&["doctor", "--help"]).await);
     insta::assert_snapshot!("help_vault_migrate", help(&["vault", "migrate", "--help"]).await);

@@ -145,6 +145,8 @@
 //! A certificate goes over every connection to that service's server. It can go along with a secret or with an assertion; a
 //! client that has nothing else authenticates by it, and `clientAuthentication` says by which of the two methods. The private
 //! key may be in the vault instead (`grantry auth set --private-key-file`), where the client authenticates by the certificate.
+//! A service that stands in the vault has the same by `grantry auth set`: `--dpop`, or `--tls-certificate-file client.pem
+//! --private-key-file client.key --auth-method tls_client_auth`, and `--certificate-bound` where tokens are bound to it.
 //! Whoever presents bound tokens asks the source what to be built with:
 //!
 //! ```

@@ -32,6 +32,9 @@
 //! What is not named stays as it was; `--unset FIELD` forgets something. A secret on the command line is taken too, with a
 //! warning: every user of the machine can see it while the command runs.
 //!
+//! `--dpop` binds tokens to a key that the vault keeps, `--tls-certificate-file` has connections present a certificate, whose
+//! private key comes by `--private-key-file`: [`binding`](super::binding).
+//!
 //! For a provider name it instead of URLs. What it needs is said, and so is what nobody could verify:
 //!
 //! ```console
@@ -88,6 +91,7 @@
 //! |---|---|
 //! | have a token in a variable | `TOKEN=$(grantry auth token --service crm)` |
 //! | run a program with it | `grantry run --service crm -- ./nightly-report`, and `--env NAME` for another variable than `GRANTRY_TOKEN` |
+//! | exchange a token that came for one of a service of the flow `token_exchange` | `grantry auth token --service orders --subject-token-stdin < came.txt` |
 //! | answer kubectl | `grantry credential-process --service crm --format kubernetes` |
 //! | answer a program that wants an object | `grantry credential-process --service crm` |
 //! | renew now | `grantry auth refresh --service crm` |
@@ -107,7 +111,8 @@
 //! renewed crm (default): it is valid for 59 min
 //! ```
 //!
-//! A terminal gets no token unless `--show` asks for it: it would stay in the scroll-back. Tokens are kept in the vault, so two
+//! A terminal gets no token unless `--show` asks for it: it would stay in the scroll-back. A bound token is printed with a
+//! warning: APIs take it with proofs of the vault's key, or over the certificate's connections, and not by itself. Tokens are kept in the vault, so two
 //! scripts at once make one request.
 //!
 //! # How it stands

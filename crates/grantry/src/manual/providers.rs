@@ -57,6 +57,7 @@
 //! |---|---|
 //! | send where the grant's owner is | `StoredSource::further_parameters`, which needs `token.use` |
 //! | see what is kept of many grants | `TenantPantry::grants`, or `Custody::health`: `GrantHealth::further`, which needs `grant.read` |
+//! | see it in a shell | `grantry auth status`, and `auth diagnose`; with `--json` it is the object `further` |
 //! | read it without custody | `GrantView::further` of the vault |
 //!
 //! It is at most 8 KiB for each grant, in 16 parameters of 2 KiB at most; what is longer is passed over. The values are no
