@@ -1,4 +1,5 @@
 //! From a configuration to a resource: certificates and keys that tokens are bound to, as a certified server judges them.
+#![allow(clippy::unwrap_used, reason = "a test may")]
 
 use grantry::config::{Config, Source, SystemSurroundings};
 use grantry::custody::Revocation;

@@ -9,7 +9,7 @@ use grantry::custody::FolderLifeboat;
 use grantry::pantry::{Grantry, TenantPantry};
 use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
 use grantry::vault::audit::JsonLines;
-use grantry::vault::{PrincipalVault, SealedVault, Vault, VaultKeys};
+use grantry::vault::{PrincipalVault, RotationPolicy, SealedVault, Vault, VaultKeys};
 use grantry_config::{Config, ServerConfig, ServiceConfig};
 
 use crate::escaped::escaped;
@@ -108,6 +108,12 @@ impl Session {
     }
 
     /// The services that the tenant has by the configuration.
+    /// How old keys may become: as the configuration says, or as is usual.
+    pub(crate) fn rotation(&self) -> RotationPolicy {
+        let keys = self.config.as_ref().and_then(Config::keys);
+        keys.and_then(|keys| keys.rotation.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<ServiceConfig>> {
         self.config.iter().flat_map(|config| services_of(config, &self.tenant))
     }

@@ -46,6 +46,8 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
     for seed in [337, 1015, 49_789] {
         assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
+    // A process died with the successor in its lifeboat, and those after it had no keys to open the vault.
+    assert!(run(Plan::of(14_729), false).unwrap().broken.is_empty());
     // An owner slept with the successor in its hands, and the other was cut off until the window was over.
     assert!(run(Plan::with_grants_alone(64_525), false).unwrap().broken.is_empty());
 }

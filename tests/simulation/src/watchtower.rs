@@ -1,8 +1,9 @@
 //! Who sees every refresh token that was ever issued, and what became of it.
 
 mod promises;
+mod reasons;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use grantry_endpoint::{Answer, Request};
 use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
-use crate::network::TIMEOUT;
 use promises::Noted;
 
 /// The secret of the client.
@@ -77,6 +77,8 @@ struct Seen {
     used_again: u64,
     troubles: BTreeMap<GrantKey, Vec<Instant>>,
     withdrawn: BTreeMap<GrantKey, Withdrawn>,
+    /// Processes that are no more.
+    dead: BTreeSet<u64>,
     /// Who announced a request for a grant last, and has brought nothing home since.
     announced: BTreeMap<GrantKey, u64>,
     /// The refresh token that a record was last seen with.
@@ -286,6 +288,7 @@ impl Watchtower {
     pub(crate) fn died(&self, life: u64) {
         let now = self.clock.now();
         let mut seen = self.lock();
+        seen.dead.insert(life);
         let mut troubled = Vec::new();
         for token in seen.tokens.values_mut() {
             if let Some(died) = token.received_by.get_mut(&life).filter(|_| !token.boarded) {
@@ -336,42 +339,6 @@ impl Watchtower {
             let now = self.clock.now();
             seen.broken.push(format!("I4: a token was handed out before it was kept: at {now:?} {token:?}"));
         }
-    }
-
-    /// Why a grant that is lost at the end was lost, if there is a reason.
-    pub(crate) fn reason(&self, key: &GrantKey, window: Option<Duration>) -> Option<String> {
-        let seen = self.lock();
-        let leaves = seen.tokens.values().filter(|token| token.key == *key && token.first_used.is_none());
-        for leaf in leaves {
-            // A server that forgives: the request may have left a while before it was handled.
-            let first_used = leaf.parent.as_ref().and_then(|parent| seen.tokens.get(parent)?.first_used);
-            let until = window.zip(first_used).map(|(window, first_used)| first_used.after(window));
-            let why = match leaf.lost {
-                "" if leaf.received_by.is_empty() => "nobody was there to receive it",
-                "" if leaf.received_by.values().all(|died| *died) && !leaf.boarded => {
-                    "its receiver died before it was kept"
-                }
-                "" if until.is_some_and(|until| leaf.kept.is_none_or(|kept| kept > until)) => {
-                    "its receiver stood still for longer than the window"
-                }
-                "" => continue,
-                lost => lost,
-            };
-            if window.is_none() {
-                return Some(why.to_owned());
-            }
-            // One fault is not enough.
-            let (first_used, until) = (first_used?, until?);
-            let troubles = seen.troubles.get(key).map_or(0, |times| {
-                times.iter().filter(|time| first_used.since(**time) <= TIMEOUT && **time <= until).count()
-            });
-            let outages =
-                seen.outages.iter().filter(|(from, to)| *from <= until && *to >= first_used).count();
-            if troubles + outages >= 2 {
-                return Some(format!("{why}, with {troubles} faults and {outages} outages in the window"));
-            }
-        }
-        None
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use grantry::TenantId;
-use grantry::vault::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress};
+use grantry::vault::{KeyAge, KeyAgeState, RotationPhase, RotationProgress};
 use serde_json::{Value, json};
 
 use super::After;
@@ -43,7 +43,7 @@ pub(super) async fn init(console: &Console, session: &Session) -> Result<After, 
 pub(super) async fn status(console: &Console, session: &Session) -> Result<After, Failed> {
     let vault = session.vault().await?;
     let names = tenants(&vault).await?;
-    let policy = RotationPolicy::default();
+    let policy = session.rotation();
     let mut ages: Vec<KeyAge> = Vec::new();
     let mut after: Option<TenantId> = None;
     loop {
@@ -64,6 +64,7 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
             "keychain_entry": place.key.entry(),
             "tenants": names.iter().map(|name| name.as_str()).collect::<Vec<_>>(),
             "keys": ages.iter().map(age_object).collect::<Vec<_>>(),
+            "due_soon_after_days": policy.warn_at().as_secs() / 86_400,
         }))?;
         return Ok(After::DONE);
     }
@@ -125,7 +126,7 @@ pub(super) async fn rotate_keys(
     rotate: &RotateKeys,
 ) -> Result<After, Failed> {
     let vault = session.vault().await?;
-    let policy = RotationPolicy::default().records_per_second(u32::MAX);
+    let policy = session.rotation().records_per_second(u32::MAX);
     let policy = if rotate.due { policy } else { policy.every(Duration::ZERO) };
     let shows = !console.json && std::io::stderr().is_terminal();
     let report = vault

@@ -41,6 +41,21 @@ async fn keys_are_rotated_and_everything_still_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_become_as_old_as_the_configuration_says() {
+    let home = Home::new();
+    home.run(&["vault", "init"]).await.ends(0);
+    let usual = home.run(&["vault", "status", "--json"]).await.ends(0).json();
+    assert_eq!(usual["due_soon_after_days"], 85);
+    let text = r#"{ "keys": { "type": "file", "path": ".local/share/grantry/grantry.key", "rotation": { "every": 30, "warnBefore": 10 } } }"#;
+    std::fs::write(home.folder.path().join("grantry.json"), text).unwrap();
+    let with = |arguments: &[&'static str]| [&["--config", "grantry.json"], arguments].concat();
+    let status = home.run(&with(&["vault", "status", "--json"])).await.ends(0).json();
+    assert_eq!(status["due_soon_after_days"], 20, "{status}");
+    home.run(&with(&["vault", "rotate-keys", "--due"])).await.ends(0);
+    home.run(&with(&["doctor", "--offline"])).await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_is_erased_only_when_that_is_said_and_then_for_good() {
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);

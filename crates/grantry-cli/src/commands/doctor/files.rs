@@ -100,13 +100,12 @@ fn is_kept_from_others(
 }
 
 /// How old the keys of the vault are.
-pub(super) async fn of_keys(vault: &PrincipalVault, findings: &mut Findings) {
+pub(super) async fn of_keys(vault: &PrincipalVault, policy: &RotationPolicy, findings: &mut Findings) {
     const PAGE: usize = 256;
-    let policy = RotationPolicy::default();
     let mut after = None;
     let mut overdue = (0_usize, std::time::Duration::ZERO);
     loop {
-        let ages = match vault.key_ages(&policy, after.as_ref(), PAGE).await {
+        let ages = match vault.key_ages(policy, after.as_ref(), PAGE).await {
             Ok(ages) => ages,
             Err(error) => return findings.add(Finding::failed("the keys", "key_age", &Failed::from(error))),
         };

@@ -35,7 +35,7 @@ pub(super) async fn run(console: &Console, session: &Session, doctor: &Doctor) -
         None
     };
     if let Some(vault) = &vault {
-        files::of_keys(vault, &mut findings).await;
+        files::of_keys(vault, &session.rotation(), &mut findings).await;
     }
     let examined = services::collected(session, vault.as_ref(), &mut findings).await;
     services::each(&examined, &mut findings);

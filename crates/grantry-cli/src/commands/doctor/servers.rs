@@ -86,12 +86,12 @@ async fn reach(
 
 fn skew(host: &str, theirs: Timestamp, ours: Timestamp, findings: &mut Findings) {
     let (skew, which) =
-        if ours > theirs { (ours.since(theirs), "ahead") } else { (theirs.since(ours), "behind") };
+        if ours > theirs { (ours.since(theirs), "ahead of") } else { (theirs.since(ours), "behind") };
     if skew <= SKEW {
         return;
     }
     let severity = if skew >= TOO_MUCH { Severity::Broken } else { Severity::Warning };
-    let what = format!("the clock of this machine is {} {which} of {host}", length(skew));
+    let what = format!("the clock of this machine is {} {which} {host}", length(skew));
     let remedy = "synchronize the clock (NTP): expiries, assertions and proofs are judged by it";
     findings.add(Finding::new(severity, "clock", "this machine", what).remedy(remedy));
 }
@@ -102,17 +102,21 @@ async fn discovered(
     transport: &Arc<dyn Transport>,
     findings: &mut Findings,
 ) -> Option<AuthorizationServer> {
+    let severity = if service.is_discovered { Severity::Broken } else { Severity::Note };
     let found = match Discovery::new(issuer, Arc::clone(transport)) {
         Ok(discovery) => match tokio::time::timeout(PATIENCE, discovery.discover()).await {
             Ok(found) => found,
-            Err(_) => return None,
+            Err(_) => {
+                let what = format!("the issuer does not answer within {}", length(PATIENCE));
+                findings.add(Finding::new(severity, "metadata", &service.place, what));
+                return None;
+            }
         },
         Err(error) => Err(error),
     };
     match found {
         Ok(found) => Some(found.server().clone()),
         Err(error) => {
-            let severity = if service.is_discovered { Severity::Broken } else { Severity::Note };
             let what = format!(
                 "the issuer publishes no metadata that can be used: {}",
                 crate::failed::chain(&error)
@@ -140,6 +144,12 @@ fn compare(
             configured.device_authorization_endpoint(),
             published.device_authorization_endpoint(),
         ),
+        (
+            "pushed authorization request",
+            configured.pushed_authorization_request_endpoint(),
+            published.pushed_authorization_request_endpoint(),
+        ),
+        ("JWK Set", configured.jwks_uri(), published.jwks_uri()),
     ];
     for (name, ours, theirs) in pairs {
         let (severity, what) = match (ours, theirs) {
@@ -200,7 +210,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_off_is_told_with_its_direction() {
         assert_eq!(found(3), "Findings([])");
-        assert!(found(30).contains("30 s behind of as.example.com") && found(30).contains("Warning"));
+        assert!(found(30).contains("30 s behind as.example.com") && found(30).contains("Warning"));
         assert!(found(-300).contains("5 min ahead of as.example.com") && found(-300).contains("Broken"));
     }
 }
