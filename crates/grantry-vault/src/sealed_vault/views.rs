@@ -97,12 +97,19 @@ pub struct AccessTokenView {
     pub token: AccessToken,
     /// What was granted.
     pub granted: Scope,
+    /// When its request was sent, on the store's clock.
+    pub obtained: StoreTime,
     /// When it expires, on the store's clock; `None` if the server did not say.
     pub expires: Option<StoreTime>,
 }
 
 impl AccessTokenView {
     pub(super) fn of(kept: &StoredAccessToken) -> Self {
-        Self { token: kept.token.clone(), granted: kept.granted.clone(), expires: kept.expires }
+        Self {
+            token: kept.token.clone(),
+            granted: kept.granted.clone(),
+            obtained: kept.obtained,
+            expires: kept.expires,
+        }
     }
 }

@@ -94,20 +94,20 @@ async fn of_grant(session: &Session, tenant: &TenantPantry, grant: &GrantStatus,
     }
 }
 
-/// What was asked for, what was granted, and how long the token lives on.
+/// What was asked for, what was granted, and how long the token lives.
 struct KeptToken {
     target: Target,
     granted: Scope,
-    left: Option<Duration>,
+    lives: Option<Duration>,
 }
 
 async fn tokens(vault: &TenantVault, service: &str, account: &str) -> Result<Vec<KeptToken>, Error> {
     let Some(grant) = vault.grant(service, account).await? else { return Ok(Vec::new()) };
     let mut kept = Vec::new();
-    for (target, expires) in &grant.value.access_tokens {
-        let left = expires.map(|expires| expires.since(grant.version.read_at()));
+    for (target, _) in &grant.value.access_tokens {
         if let Some(token) = vault.access_token(service, account, target).await? {
-            kept.push(KeptToken { target: target.clone(), granted: token.value.granted.clone(), left });
+            let lives = token.value.expires.map(|expires| expires.since(token.value.obtained));
+            kept.push(KeptToken { target: target.clone(), granted: token.value.granted.clone(), lives });
         }
     }
     Ok(kept)
@@ -136,11 +136,11 @@ fn of_token(kept: &KeptToken, place: &str, findings: &mut Findings) {
             "lower what the client may have at the server: tokens should not be able to do more than they are for",
         );
     }
-    match kept.left {
-        Some(left) if left > LONG => add(
+    match kept.lives {
+        Some(lives) if lives > LONG => add(
             Severity::Warning,
             "lifetime",
-            format!("its access token lives for another {}", length(left)),
+            format!("its access tokens live for {}", length(lives)),
             "have the server issue shorter ones: they are renewed by themselves",
         ),
         None => add(
