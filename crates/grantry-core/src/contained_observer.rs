@@ -15,14 +15,14 @@ use crate::{Event, Observer};
 /// use grantry_core::{ContainedObserver, Event, Observer};
 ///
 /// #[derive(Debug)]
-/// struct Unfinished;
-/// impl Observer for Unfinished {
+/// struct Faulty;
+/// impl Observer for Faulty {
 ///     fn on(&self, event: &Event) {
-///         unimplemented!("{}", event.name());
+///         panic!("{} is one too many", event.name());
 ///     }
 /// }
 ///
-/// let observer = ContainedObserver::new(Arc::new(Unfinished));
+/// let observer = ContainedObserver::new(Arc::new(Faulty));
 /// observer.on(&Event::key_due(None, std::time::Duration::ZERO, false));
 /// // It goes on.
 /// ```

@@ -10,6 +10,9 @@
 //!   renewed after 5 s.
 //! * **The server's wish.** A `refresh_in` in the answer counts where it names an earlier moment, but no renewal
 //!   comes before a tenth of the life.
+//! * **The server's limit.** Where the server refuses renewals as too early
+//!   ([`earliest_renewal`](crate::RefreshPolicy::earliest_renewal), which presets name), neither buffer nor spread leads to a
+//!   sooner one.
 //! * **Spread.** The moment is drawn from the last twentieth of the time between the request and the buffer. Where
 //!   many renewals are booked around it already (more than a fifth over the mean, counted in blocks of 6.4 s, and
 //!   at least 16), it is the emptier of two draws from all the time between the first tenth of the life and the

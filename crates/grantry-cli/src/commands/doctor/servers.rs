@@ -208,6 +208,36 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_that_is_another_one_than_the_published_is_found() {
+        let service = Examined {
+            name: "crm".to_owned(),
+            place: "crm".to_owned(),
+            issuer: Some("https://as.example.com".to_owned()),
+            ..Examined::default()
+        };
+        let server = |host: &str| {
+            AuthorizationServer::builder("https://as.example.com/token")
+                .pushed_authorization_request_endpoint(format!("https://{host}/par"))
+                .jwks_uri(format!("https://{host}/jwks"))
+                .build()
+                .unwrap()
+        };
+        let compared = |host: &str| {
+            let mut findings = Findings::default();
+            compare(&service, &server(host), &server("as.example.com"), &mut findings);
+            format!("{findings:?}")
+        };
+        assert_eq!(compared("as.example.com"), "Findings([])");
+        let found = compared("elsewhere.example.com");
+        for (name, url) in [("pushed authorization request", "par"), ("JWK Set", "jwks")] {
+            let what = format!(
+                "its {name} endpoint is another one than the metadata's: https://as.example.com/{url}"
+            );
+            assert!(found.contains(&what), "{found}");
+        }
+    }
+
+    #[test]
     fn a_clock_that_is_off_is_told_with_its_direction() {
         assert_eq!(found(3), "Findings([])");
         assert!(found(30).contains("30 s behind as.example.com") && found(30).contains("Warning"));

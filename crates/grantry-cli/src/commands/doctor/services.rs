@@ -14,7 +14,7 @@ use crate::failed::Failed;
 use crate::session::{Session, tenants};
 
 /// A service, wherever it is described.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Examined {
     pub(super) name: String,
     pub(super) place: String,
