@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use grantry_core::{Error, GrantKey, Pkce, Scope, Target};
-use grantry_endpoint::{TokenEndpoint, check_resource};
+use grantry_core::{Error, GrantKey, Pkce};
+use grantry_endpoint::{TokenEndpoint, check_parameter_value, checked_target};
 use zeroize::Zeroizing;
 
 use crate::id_tokens::Wishes;
@@ -31,6 +31,7 @@ pub struct AuthorizationCodeBuilder {
     nonce: bool,
     pushed: bool,
     announced_pkce: bool,
+    without_pkce: bool,
     lifetime: Duration,
     key: Option<GrantKey>,
     pub(crate) id_tokens: Wishes,
@@ -50,6 +51,7 @@ impl AuthorizationCodeBuilder {
             nonce: false,
             pushed: false,
             announced_pkce: false,
+            without_pkce: false,
             lifetime: LIFETIME,
             key: None,
             id_tokens: Wishes::default(),
@@ -124,6 +126,14 @@ impl AuthorizationCodeBuilder {
         self
     }
 
+    /// Leaves PKCE out where the server's facts say that it [does without](Pkce::does_without): that it takes no notice of a
+    /// challenge, or that it refuses the verifier. Everywhere else nothing changes. What ties the response to its request
+    /// is as ever: the state, the user agent, and the nonce where there is one.
+    pub fn without_pkce(mut self) -> Self {
+        self.without_pkce = true;
+        self
+    }
+
     /// How long a person may take, from 1 s to 24 h; 10 minutes if left out.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
@@ -141,7 +151,8 @@ impl AuthorizationCodeBuilder {
     /// # Errors
     /// [`Configuration`](grantry_core::ErrorKind::Configuration), with what to change: a server without an
     /// authorization endpoint, without a pushed authorization request endpoint where one is needed, without PKCE by
-    /// S256, or that names itself in its responses while nobody said who it is; an ID token that is asked for, and that nobody could
+    /// S256, or that names itself in its responses while nobody said who it is; a client that does not authenticate, and
+    /// would go without PKCE; an ID token that is asked for, and that nobody could
     /// check; a redirect URI, scope, resource, parameter or lifetime
     /// that is not usable.
     pub fn build(mut self) -> Result<AuthorizationCode, Error> {
@@ -176,6 +187,13 @@ impl AuthorizationCodeBuilder {
                 ));
             }
         }
+        let without_pkce = self.without_pkce && server.pkce().does_without();
+        if without_pkce && !self.endpoint.client().is_confidential() {
+            return Err(Error::configuration(
+                "the client does not authenticate, so that without PKCE a code would be all that a stranger needs: leave \
+                 PKCE on",
+            ));
+        }
         if self.lifetime < Duration::from_secs(1) || self.lifetime > LONGEST_LIFETIME {
             return Err(Error::configuration(
                 "the time that a person may take is not between 1 s and 24 h: 10 minutes are enough for most",
@@ -184,7 +202,7 @@ impl AuthorizationCodeBuilder {
         parameters::check(&self.extra)?;
         self.id_tokens.take_max_age(&mut self.extra)?;
         parameters::check_of_server(server.authorization_parameters())?;
-        let target = self.target()?;
+        let target = checked_target(server, &self.scopes, &self.resources)?;
         let nonce = self.id_tokens.want(self.nonce || target.scope.contains("openid"));
         let max_age = self.id_tokens.max_age;
         let id_tokens = self.id_tokens.at(&self.endpoint, nonce)?;
@@ -194,7 +212,7 @@ impl AuthorizationCodeBuilder {
         }
         for (name, value) in [("prompt", self.prompt), ("login_hint", self.login_hint)] {
             if let Some(value) = value {
-                parameters::check_value(name, &value)?;
+                check_parameter_value(name, &value)?;
                 fixed.push((name.to_owned(), Zeroizing::new(value)));
             }
         }
@@ -214,29 +232,11 @@ impl AuthorizationCodeBuilder {
             max_age: max_age.filter(|_| nonce),
             id_tokens,
             pushed,
+            without_pkce,
             lifetime: self.lifetime,
             key: self.key,
         }
         .with_beginning())
-    }
-
-    fn target(&self) -> Result<Target, Error> {
-        let separator = self.endpoint.server().scope_separator();
-        if separator != ' ' && self.scopes.iter().any(|scope| scope.contains(separator)) {
-            return Err(Error::configuration(format!(
-                "a scope holds {separator:?}, which this server puts between scopes: name each scope by itself"
-            )));
-        }
-        let scope = Scope::from_tokens(self.scopes.iter().map(String::as_str))
-            .map_err(|e| Error::configuration("a scope is not usable").with_source(e))?;
-        let mut target = Target::new(scope);
-        for resource in &self.resources {
-            check_resource(resource)?;
-        }
-        target.resources.clone_from(&self.resources);
-        target.resources.sort_unstable();
-        target.resources.dedup();
-        Ok(target)
     }
 }
 

@@ -17,16 +17,28 @@ const LONGEST_NOTE: usize = 512;
 /// The flows of a web application by name, with the store of what they began: any replica that has the same flows
 /// and store can finish.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use std::sync::Arc;
 /// # use grantry_authorization_code::*;
-/// # async fn example(
-/// #     crm: AuthorizationCode,
-/// #     mail: AuthorizationCode,
-/// #     clock: Arc<dyn grantry_core::Clock>,
-/// #     cookie: Option<&str>,
-/// #     query: &str,
-/// # ) -> Result<(), grantry_core::Error> {
+/// # use grantry_core::SystemClock;
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+/// # use grantry_testkit::{RegisteredClient, TestServer};
+/// # let clock = Arc::new(SystemClock::new());
+/// # let callback = "https://app.example.com/callback";
+/// # let server = |name: &str| {
+/// #     let registered = RegisteredClient::with_secret("app", "s3cret").redirect_uri(callback);
+/// #     TestServer::builder().client(registered).issuer_path(name).build()
+/// # };
+/// # let flow = |test: &TestServer, scope: &str| {
+/// #     let client = Client::new("app", ClientAuthentication::secret_basic("s3cret"))?;
+/// #     let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+/// #     AuthorizationCode::builder(endpoint, callback).scope(scope).build()
+/// # };
+/// # let (crm_server, mail_server) = (server("crm"), server("mail"));
+/// # let (crm, mail) = (flow(&crm_server, "contacts.read")?, flow(&mail_server, "mail.send")?);
+/// # let cookie: Option<&str> = None;
 /// let store = Arc::new(PendingInMemory::new(clock));
 /// let codes = AuthorizationCodes::new(store, [("crm", crm), ("mail", mail)])?;
 ///
@@ -35,9 +47,11 @@ const LONGEST_NOTE: usize = 512;
 ///     .and_then(UserAgentBinding::from_cookie)
 ///     .unwrap_or_else(|| UserAgentBinding::new(&grantry_core::SystemEntropy));
 /// let location = codes.begin("crm", &user_agent).await?.into_location()?;
+/// # let back = crm_server.visit(&location).await.ok_or("nobody came back")?;
+/// # let query = back.split_once('?').ok_or("no query")?.1;
 /// // .. later, in a request to the redirect URI ..
 /// let (name, granted) = codes.finish(&user_agent, &Callback::from_query(query)?).await?;
-/// # let _ = (location, name, granted);
+/// assert_eq!((name, granted.scope().as_str()), ("crm", "contacts.read"));
 /// # Ok(())
 /// # }
 /// ```
@@ -133,13 +147,35 @@ impl AuthorizationCodes {
     ///
     /// How often is counted for each user agent, as [`StepUps`] has it, so that nobody is sent in circles.
     ///
-    /// ```no_run
-    /// # use grantry_authorization_code::{AuthorizationCodes, UserAgentBinding};
-    /// # use grantry_core::{Error, Scope};
-    /// # async fn example(codes: AuthorizationCodes, user_agent: UserAgentBinding, refusal: Error, held: Scope) -> Result<(), Error> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::sync::Arc;
+    /// # use grantry_authorization_code::*;
+    /// # use grantry_core::presenting::Challenges;
+    /// # use grantry_core::{Error, ErrorKind, Scope, Stage, SystemClock};
+    /// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+    /// # let callback = "https://app.example.com/callback";
+    /// # let registered = grantry_testkit::RegisteredClient::with_secret("app", "s3cret").redirect_uri(callback);
+    /// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+    /// # let client = Client::new("app", ClientAuthentication::secret_basic("s3cret"))?;
+    /// # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+    /// # let crm = AuthorizationCode::builder(endpoint, callback).scope("contacts.read").build()?;
+    /// # let challenges = Challenges::parse([r#"Bearer error="insufficient_scope", scope="contacts.write""#]);
+    /// # let challenge = challenges.iter().next().ok_or("no challenge")?.clone();
+    /// # let refusal = Error::new(ErrorKind::InsufficientScope, Stage::Present, "it needs more").with_challenge(challenge);
+    /// # let held = Scope::parse("contacts.read")?;
+    /// # let user_agent = crm.user_agent();
+    /// # let store = Arc::new(PendingInMemory::new(Arc::new(SystemClock::new())));
+    /// # let codes = AuthorizationCodes::new(store, [("crm", crm)])?;
+    /// // A request was refused for want of `contacts.write`:
     /// let redirect = codes.step_up("crm", &user_agent, &refusal, &held).await?;
     /// let location = redirect.into_location()?;
-    /// # let _ = location;
+    /// # let back = test.visit(&location).await.ok_or("nobody came back")?;
+    /// # let query = back.split_once('?').ok_or("no query")?.1;
+    /// // .. later, in a request to the redirect URI ..
+    /// let (_, granted) = codes.finish(&user_agent, &Callback::from_query(query)?).await?;
+    /// assert_eq!(granted.scope().as_str(), "contacts.read contacts.write");
     /// # Ok(())
     /// # }
     /// ```

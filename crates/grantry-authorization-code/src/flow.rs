@@ -22,17 +22,22 @@ use crate::{AuthorizationCodeBuilder, PendingAuthorization, RedirectUrl, UserAge
 /// Each authorization has a verifier, a state and (where asked for) a nonce of its own, of 256 random bits each.
 /// PKCE is always part of it, by S256. Clones are the same flow. **Concurrency**: authorizations are independent.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use std::sync::Arc;
 /// # use grantry_authorization_code::{AuthorizationCode, Callback, UserAgentBinding};
 /// # use grantry_core::AuthorizationServer;
-/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint, Transport};
-/// # async fn example(transport: Arc<dyn Transport>, query: &str) -> Result<(), grantry_core::Error> {
-/// let server = AuthorizationServer::builder("https://as.example.com/token")
-///     .authorization_endpoint("https://as.example.com/authorize")
-///     .issuer("https://as.example.com")
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+/// # let callback = "https://app.example.com/callback";
+/// # let registered = grantry_testkit::RegisteredClient::with_secret("calendar", "s3cret").redirect_uri(callback);
+/// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+/// # let (issuer, transport) = (test.issuer(), Arc::new(test.transport()));
+/// let server = AuthorizationServer::builder(format!("{issuer}/token"))
+///     .authorization_endpoint(format!("{issuer}/authorize"))
+///     .issuer(issuer)
 ///     .build()?;
-/// let client = Client::new("calendar", ClientAuthentication::secret_basic("a client secret"))?;
+/// let client = Client::new("calendar", ClientAuthentication::secret_basic("s3cret"))?;
 /// let endpoint = TokenEndpoint::new(server, client, transport)?;
 /// let flow = AuthorizationCode::builder(endpoint, "https://app.example.com/callback")
 ///     .scope("calendar.read")
@@ -42,13 +47,15 @@ use crate::{AuthorizationCodeBuilder, PendingAuthorization, RedirectUrl, UserAge
 /// let user_agent = flow.user_agent();
 /// let (redirect, pending) = flow.begin(&user_agent).await?;
 /// let location = redirect.into_location()?;
-/// # let _ = location;
+/// # let back = test.visit(&location).await.ok_or("nobody came back")?;
+/// # let query = back.split_once('?').ok_or("no query")?.1;
 ///
 /// // The browser comes back to /callback, with the cookie:
 /// let granted = pending.finish(&flow, &user_agent, &Callback::from_query(query)?).await?;
 /// if !granted.missing_scope().is_empty() {
 ///     // The person, or the server, granted less than was asked for.
 /// }
+/// # assert_eq!(granted.scope().as_str(), "calendar.read");
 /// # Ok(())
 /// # }
 /// ```
@@ -68,6 +75,8 @@ pub struct AuthorizationCode {
     pub(crate) max_age: Option<Duration>,
     pub(crate) id_tokens: IdTokens,
     pub(crate) pushed: bool,
+    /// Whether nothing proves to the token endpoint that the code is ours.
+    pub(crate) without_pkce: bool,
     pub(crate) lifetime: Duration,
     pub(crate) key: Option<GrantKey>,
 }
@@ -151,6 +160,8 @@ impl AuthorizationCode {
             && pending.token_endpoint == server.token_endpoint().as_str()
             && pending.client == *self.endpoint.client().id()
             && pending.redirect_uri == *self.redirect_uri
+            // Whoever can change what is kept takes no protection away.
+            && (pending.verifier.is_some() || self.without_pkce)
     }
 
     /// Whether the response comes as a form ([`form_post`](AuthorizationCodeBuilder::form_post)).
@@ -163,7 +174,7 @@ impl AuthorizationCode {
         let clock = self.endpoint.clock();
         PendingAuthorization {
             state: Random::new(entropy),
-            verifier: Verifier::new(entropy),
+            verifier: (!self.without_pkce).then(|| Verifier::new(entropy)),
             nonce: self.nonce.then(|| Random::new(entropy)),
             dpop_key,
             user_agent: user_agent.hash(),
@@ -199,7 +210,9 @@ impl AuthorizationCode {
             all.push(plain("scope", &scope));
         }
         all.extend(self.target.resources.iter().map(|resource| plain("resource", resource)));
-        all.push(plain("code_challenge_method", pkce::METHOD));
+        if !self.without_pkce {
+            all.push(plain("code_challenge_method", pkce::METHOD));
+        }
         all.extend(self.fixed.iter().cloned());
         all
     }
@@ -208,10 +221,11 @@ impl AuthorizationCode {
 /// What is new in each request.
 fn new_in(pending: &PendingAuthorization) -> impl Iterator<Item = (&'static str, Zeroizing<String>)> {
     let nonce = pending.nonce.as_ref().map(|nonce| ("nonce", nonce.text()));
-    let challenge = Zeroizing::new(pending.verifier.challenge());
+    let challenge =
+        pending.verifier.as_ref().map(|verifier| ("code_challenge", Zeroizing::new(verifier.challenge())));
     // So that the code is worth nothing without the key either (RFC 9449 section 10).
     let key = pending.dpop_key.as_ref().map(|key| ("dpop_jkt", Zeroizing::new(key.thumbprint().to_owned())));
-    [("state", pending.state.text()), ("code_challenge", challenge)].into_iter().chain(nonce).chain(key)
+    [("state", pending.state.text())].into_iter().chain(challenge).chain(nonce).chain(key)
 }
 
 /// No source tries this again: whoever began does.

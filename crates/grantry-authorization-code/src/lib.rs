@@ -59,7 +59,8 @@
 //!
 //! # Invariants
 //!
-//! * There is no request without a code challenge by S256, no implicit grant and no password grant.
+//! * There is no implicit grant and no password grant, and no request without a code challenge by S256 but where three agree: the
+//!   application left it out, the server's facts say that it ignores or refuses one, and the client authenticates.
 //! * Verifier, state and nonce are 256 random bits each, new for every authorization, and hold nothing else.
 //! * A pending authorization is finished once: by value in memory, and taken out of its store before its code is
 //!   looked at. It comes back only if nothing was spent.
@@ -118,6 +119,7 @@ pub use pending::PendingAuthorization;
 pub use pending_in_memory::PendingInMemory;
 pub use pending_key::PendingKey;
 pub use pending_store::{PendingAuthorizations, PendingStoreError};
+pub use redirect_uri::check as check_redirect_uri;
 pub use redirect_url::RedirectUrl;
 pub use step_up::StepUps;
 pub use unfinished::Unfinished;

@@ -1,6 +1,7 @@
 //! The parameters of an authorization request (RFC 6749 section 4.1.1), and who sets which.
 
 use grantry_core::Error;
+use grantry_endpoint::{check_parameter_value, check_parameters};
 use url::{Url, form_urlencoded};
 use zeroize::Zeroizing;
 
@@ -32,24 +33,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Checks the extra parameters: none is the flow's own, empty, or there twice.
 pub(crate) fn check(extra: &[(String, Zeroizing<String>)]) -> Result<(), Error> {
-    for (nth, (name, value)) in extra.iter().enumerate() {
-        if name.is_empty() {
-            return Err(Error::configuration("a parameter has an empty name: give it one, or leave it out"));
-        }
-        if let Some((name, place)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
-            return Err(Error::configuration(format!(
-                "the parameter {name} cannot be set as an extra one: {place}"
-            )));
-        }
-        if extra.iter().take(nth).any(|(other, _)| other == name) {
-            return Err(Error::configuration(format!(
-                "the parameter {} is set twice: parameters must not be repeated (RFC 6749 section 3.1)",
-                name.escape_debug()
-            )));
-        }
-        check_value(name, value)?;
-    }
-    Ok(())
+    check_parameters(extra, ELSEWHERE)
 }
 
 /// Those of the others that may be facts of a server: they say the same in every request.
@@ -64,7 +48,7 @@ pub(crate) fn check_of_server(parameters: &[(String, String)]) -> Result<(), Err
     for name in OF_SERVER {
         let mut those = parameters.iter().filter(|(other, _)| other == name);
         if let Some((_, value)) = those.next() {
-            check_value(name, value)?;
+            check_parameter_value(name, value)?;
         }
         if those.next().is_some() {
             return Err(Error::configuration(format!(
@@ -89,17 +73,6 @@ pub(crate) fn add_of_server(to: &mut Parameters, parameters: &[(String, String)]
             to.push((name.clone(), Zeroizing::new(value.clone())));
         }
     }
-}
-
-/// An empty parameter counts as left out (RFC 6749 section 3.1), which is hardly what was meant.
-pub(crate) fn check_value(name: &str, value: &str) -> Result<(), Error> {
-    if value.is_empty() {
-        return Err(Error::configuration(format!(
-            "the parameter {} is empty: give it a value, or leave it out",
-            name.escape_debug()
-        )));
-    }
-    Ok(())
 }
 
 /// Checks that the query which the authorization endpoint's own URL has says nothing that the request says too.

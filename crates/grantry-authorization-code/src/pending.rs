@@ -36,7 +36,8 @@ use crate::{AuthorizationCode, Callback, Granted, Unfinished, UserAgentBinding, 
 /// [`to_bytes`](Self::to_bytes).
 pub struct PendingAuthorization {
     pub(crate) state: Random,
-    pub(crate) verifier: Verifier,
+    /// None where PKCE was left out.
+    pub(crate) verifier: Option<Verifier>,
     pub(crate) nonce: Option<Random>,
     /// What the tokens will be bound to (RFC 9449), if they will be.
     pub(crate) dpop_key: Option<DpopKey>,

@@ -23,8 +23,13 @@ const NO_APPLICATION: &[&str] = &[
     "wss",
 ];
 
-/// Checks it. It is sent as it stands, so nothing is normalised: servers compare it by the character.
-pub(crate) fn check(uri: &str) -> Result<(), Error> {
+/// Checks a redirect URI as [`AuthorizationCodeBuilder::build`](crate::AuthorizationCodeBuilder::build) does: absolute, without
+/// a fragment, and either https, this machine's own, or of an application's scheme. It is sent as it stands, so nothing is
+/// normalised: servers compare it by the character.
+///
+/// # Errors
+/// [`Configuration`](grantry_core::ErrorKind::Configuration) says which rule it breaks.
+pub fn check(uri: &str) -> Result<(), Error> {
     let refuse = |why: &str| {
         Err(Error::configuration(format!(
             "the redirect URI is not usable: {why}. Expected the one that is registered at the server, such as \

@@ -126,9 +126,11 @@ fn read(
         (Some(_), Some(_)) => contradiction("the response holds a code and an error at once"),
         (None, None) => contradiction("the response holds neither a code nor an error"),
         (None, Some(code)) => {
-            let (state, challenge) = (pending.state.text(), pending.verifier.challenge());
+            let state = pending.state.text();
+            let challenge = pending.verifier.as_ref().map(|verifier| Zeroizing::new(verifier.challenge()));
             let nonce = pending.nonce.as_ref().map(|nonce| nonce.text());
-            let mut secrets: Vec<&str> = vec![&state, &challenge];
+            let mut secrets: Vec<&str> = vec![&state];
+            secrets.extend(challenge.as_ref().map(|challenge| challenge.as_str()));
             secrets.extend(nonce.as_ref().map(|nonce| nonce.as_str()));
             // What the application added may be a secret, and the server may say it back.
             secrets.extend(flow.added());

@@ -66,15 +66,38 @@ impl AuthorizationCode {
 /// all, in a quarter of an hour; [`same`](Self::same), [`all`](Self::all) and [`within`](Self::within) say otherwise. It
 /// lives in memory, for 10,000 names at most.
 ///
-/// ```no_run
-/// # use grantry_authorization_code::{AuthorizationCode, RedirectUrl, PendingAuthorization, StepUps, UserAgentBinding};
-/// # use grantry_core::{Error, Scope};
-/// # async fn example(steps: &StepUps, flow: &AuthorizationCode, error: &Error, held: &Scope, user_agent: &UserAgentBinding)
-/// # -> Result<(RedirectUrl, PendingAuthorization), Error> {
-/// // `error` is what a request was refused with, `held` the scope of the token that it carried.
-/// let more = steps.flow("ada at crm", flow, error, held)?;
-/// let (redirect, pending) = more.begin(user_agent).await?;
-/// # Ok((redirect, pending))
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::sync::Arc;
+/// # use grantry_authorization_code::{AuthorizationCode, Callback};
+/// # use grantry_core::presenting::Challenges;
+/// # use grantry_core::{Error, ErrorKind, Scope, Stage};
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+/// # let callback = "https://app.example.com/callback";
+/// # let registered = grantry_testkit::RegisteredClient::with_secret("app", "s3cret").redirect_uri(callback);
+/// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+/// # let client = Client::new("app", ClientAuthentication::secret_basic("s3cret"))?;
+/// # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+/// # let flow = AuthorizationCode::builder(endpoint, callback).scope("contacts.read").build()?;
+/// # let challenges = Challenges::parse([r#"Bearer error="insufficient_scope", scope="contacts.write""#]);
+/// # let challenge = challenges.iter().next().ok_or("no challenge")?.clone();
+/// # let refusal = Error::new(ErrorKind::InsufficientScope, Stage::Present, "it needs more").with_challenge(challenge);
+/// # let held = Scope::parse("contacts.read")?;
+/// # let user_agent = flow.user_agent();
+/// use grantry_authorization_code::StepUps;
+///
+/// // One for the process: it counts.
+/// let steps = StepUps::new();
+///
+/// // `refusal` is what a request was refused with, for `contacts.write`; `held` is the scope of the token that it carried.
+/// let more = steps.flow("ada at crm", &flow, &refusal, &held)?;
+/// let (redirect, pending) = more.begin(&user_agent).await?;
+/// # let back = test.visit(&redirect.into_location()?).await.ok_or("nobody came back")?;
+/// // The person consents, and comes back:
+/// let granted = pending.finish(&more, &user_agent, &Callback::from_url(&back)?).await?;
+/// assert_eq!(granted.scope().as_str(), "contacts.read contacts.write");
+/// # Ok(())
 /// # }
 /// ```
 pub struct StepUps {

@@ -2,23 +2,14 @@
 
 use std::fmt;
 
-use grantry_core::{ClientAuthenticationMethod, Error, GrantKey, Scope, Target};
-use grantry_endpoint::{TokenEndpoint, check_resource};
+use grantry_core::{ClientAuthenticationMethod, Error, GrantKey};
+use grantry_endpoint::{TokenEndpoint, check_parameter_value, check_parameters, checked_target};
 use zeroize::Zeroizing;
 
 use crate::ClientCredentials;
 
-/// Parameters that have another place, and where that is.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("grant_type", "the flow sets it itself"),
-    ("scope", "use scope()"),
-    ("audience", "use audience()"),
-    ("resource", "use resource()"),
-    ("client_id", "the endpoint's client sets it"),
-    ("client_secret", "the endpoint's client sets it"),
-    ("client_assertion", "the endpoint's client sets it"),
-    ("client_assertion_type", "the endpoint's client sets it"),
-];
+/// A parameter that has another place here.
+const ELSEWHERE: &[(&str, &str)] = &[("audience", "use audience()")];
 
 /// Builds [`ClientCredentials`].
 #[must_use]
@@ -89,38 +80,14 @@ impl ClientCredentialsBuilder {
     /// is not usable.
     pub fn build(self) -> Result<ClientCredentials, Error> {
         check_client(&self.endpoint)?;
-        let target = self.target()?;
+        let target = checked_target(self.endpoint.server(), &self.scopes, &self.resources)?;
         let mut parameters = self.parameters;
-        for (nth, (name, value)) in parameters.iter().enumerate() {
-            let before = parameters.iter().take(nth).any(|(other, _)| other == name);
-            check_parameter(name, value, before)?;
-        }
+        check_parameters(&parameters, ELSEWHERE)?;
         if let Some(audience) = self.audience {
-            check_value("audience", &audience)?;
+            check_parameter_value("audience", &audience)?;
             parameters.insert(0, ("audience".into(), Zeroizing::new(audience)));
         }
         Ok(ClientCredentials { endpoint: self.endpoint, target, parameters, key: self.key })
-    }
-
-    fn target(&self) -> Result<Target, Error> {
-        let separator = self.endpoint.server().scope_separator();
-        if separator != ' ' && self.scopes.iter().any(|scope| scope.contains(separator)) {
-            return Err(Error::configuration(format!(
-                "a scope holds {separator:?}, which this server puts between scopes: name each scope by itself"
-            )));
-        }
-        let scope = Scope::from_tokens(self.scopes.iter().map(String::as_str))
-            .map_err(|e| Error::configuration("a scope is not usable").with_source(e))?;
-        let mut resources = Vec::with_capacity(self.resources.len());
-        for resource in &self.resources {
-            check_resource(resource)?;
-            resources.push(resource.clone());
-        }
-        resources.sort_unstable();
-        resources.dedup();
-        let mut target = Target::new(scope);
-        target.resources = resources;
-        Ok(target)
     }
 }
 
@@ -157,35 +124,6 @@ fn remedy(method: ClientAuthenticationMethod) -> String {
         _ => return method.as_str().to_owned(),
     };
     format!("{} (ClientAuthentication::{setter})", method.as_str())
-}
-
-fn check_parameter(name: &str, value: &str, before: bool) -> Result<(), Error> {
-    if name.is_empty() {
-        return Err(Error::configuration("a parameter has an empty name: give it one, or leave it out"));
-    }
-    if let Some((name, place)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
-        return Err(Error::configuration(format!(
-            "the parameter {name} cannot be set as an extra one: {place}"
-        )));
-    }
-    if before {
-        return Err(Error::configuration(format!(
-            "the parameter {} is set twice: parameters must not be repeated (RFC 6749 section 3.2)",
-            name.escape_debug()
-        )));
-    }
-    check_value(name, value)
-}
-
-/// An empty parameter counts as left out (RFC 6749 section 3.2), which is hardly what was meant.
-fn check_value(name: &str, value: &str) -> Result<(), Error> {
-    if value.is_empty() {
-        return Err(Error::configuration(format!(
-            "the parameter {} is empty: give it a value, or leave it out",
-            name.escape_debug()
-        )));
-    }
-    Ok(())
 }
 
 impl fmt::Debug for ClientCredentialsBuilder {

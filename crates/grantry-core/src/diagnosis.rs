@@ -26,6 +26,21 @@ pub enum Party {
     Library,
 }
 
+impl Party {
+    /// In lower-case words joined by `_`: for logs, metrics and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::AuthorizationServer => "authorization_server",
+            Self::ResourceServer => "resource_server",
+            Self::Network => "network",
+            Self::ResourceOwner => "resource_owner",
+            Self::Store => "store",
+            Self::Library => "library",
+        }
+    }
+}
+
 /// Whether and when trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]

@@ -141,7 +141,7 @@ pub enum Event {
         tenant: Option<TenantId>,
         /// How old it is.
         age: Duration,
-        /// Whether its time is over.
+        /// Whether its time is over; so it is where the key was made at a time that has not come yet.
         overdue: bool,
     },
 }

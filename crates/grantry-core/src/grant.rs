@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -66,6 +67,7 @@ pub struct Attempt<'a> {
     redeeming: Option<&'a RefreshToken>,
     proof_key: Option<&'a PrivateKey>,
     send_before: Option<Instant>,
+    answered_within: Option<Duration>,
 }
 
 impl<'a> Attempt<'a> {
@@ -102,6 +104,14 @@ impl<'a> Attempt<'a> {
         Self { send_before: Some(deadline), ..self }
     }
 
+    /// The same, but a request that has no whole answer this long after it was sent is given up, and counts as one whose
+    /// answer was lost. Whoever keeps the grant reckons with it: a request that lasts longer could be on its way while
+    /// another process redeems the same refresh token.
+    #[must_use]
+    pub fn answered_within(self, limit: Duration) -> Self {
+        Self { answered_within: Some(limit), ..self }
+    }
+
     /// What the new token set takes the place of.
     pub fn replacing(&self) -> Option<&'a TokenSet> {
         self.replacing
@@ -120,6 +130,11 @@ impl<'a> Attempt<'a> {
     /// When the request must have left, on the boot clock; after that nothing may be sent.
     pub fn deadline(&self) -> Option<Instant> {
         self.send_before
+    }
+
+    /// How long a request may take, from the first byte to the last of its answer.
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.answered_within
     }
 }
 

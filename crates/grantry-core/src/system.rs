@@ -1,5 +1,7 @@
 //! The machine's own clocks and randomness: the one file of this crate that asks the operating system.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::{Clock, CoarseReading, Entropy, Instant, Timestamp};
 
 /// The machine's clocks.
@@ -59,9 +61,6 @@ mod read {
     pub(super) fn monotonic_coarse() -> u64 {
         unsigned(clock_gettime(ids::COARSE))
     }
-    pub(super) fn wall() -> i64 {
-        signed(clock_gettime(ClockId::Realtime))
-    }
     #[inline]
     pub(super) fn wall_coarse() -> i64 {
         signed(clock_gettime(ids::WALL_COARSE))
@@ -72,7 +71,7 @@ mod read {
 #[allow(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
 mod read {
     use std::sync::OnceLock;
-    use std::time::{Instant, SystemTime, UNIX_EPOCH};
+    use std::time::Instant;
 
     static START: OnceLock<Instant> = OnceLock::new();
 
@@ -84,14 +83,18 @@ mod read {
     pub(super) fn monotonic_coarse() -> u64 {
         boot()
     }
-    pub(super) fn wall() -> i64 {
-        match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-            Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
-        }
-    }
     pub(super) fn wall_coarse() -> i64 {
-        wall()
+        super::wall()
+    }
+}
+
+/// Nanoseconds since 1970, asked for as the rest of the process asks, TLS among it: through the C library where there is
+/// one. Whoever shows a process another time (libfaketime) stands there, and shows it to all of it.
+#[allow(clippy::disallowed_methods, reason = "this is the clock that everyone else is handed")]
+fn wall() -> i64 {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |n| -n),
     }
 }
 
@@ -101,7 +104,7 @@ impl Clock for SystemClock {
     }
 
     fn wall(&self) -> Timestamp {
-        Timestamp::from_unix_nanos(read::wall())
+        Timestamp::from_unix_nanos(wall())
     }
 
     #[inline]

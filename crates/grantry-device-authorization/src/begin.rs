@@ -12,26 +12,35 @@ use crate::{DeviceAuthorizationBuilder, PendingDevice};
 ///
 /// Clones are the same flow. **Concurrency**: authorizations are independent.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use std::sync::Arc;
 /// # use grantry_core::AuthorizationServer;
 /// # use grantry_device_authorization::{DeviceAuthorization, DeviceEnding};
-/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint, Transport};
-/// # async fn example(transport: Arc<dyn Transport>) -> Result<(), grantry_core::Error> {
-/// let server = AuthorizationServer::builder("https://as.example.com/token")
-///     .device_authorization_endpoint("https://as.example.com/device_authorization")
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+/// # let clock = Arc::new(grantry_testkit::ManualClock::following_tokio());
+/// # let registered = grantry_testkit::RegisteredClient::public("tv");
+/// # let test = grantry_testkit::TestServer::builder().client(registered).clock(clock.clone()).build();
+/// # let (issuer, transport) = (test.issuer(), Arc::new(test.transport()));
+/// let server = AuthorizationServer::builder(format!("{issuer}/token"))
+///     .device_authorization_endpoint(format!("{issuer}/device_authorization"))
 ///     .build()?;
-/// let endpoint = TokenEndpoint::new(server, Client::new("tv", ClientAuthentication::none())?, transport)?;
+/// let client = Client::new("tv", ClientAuthentication::none())?;
+/// let endpoint = TokenEndpoint::builder(server, client, transport).clock(clock).build()?;
 /// let flow = DeviceAuthorization::builder(endpoint).scope("films.read offline_access").build()?;
 ///
 /// let pending = flow.begin().await?;
 /// eprintln!("Open {} and type {}", pending.verification_uri(), pending.user_code());
+/// # assert!(test.approve(pending.user_code()));
 /// match pending.finish().await {
 ///     Ok(granted) => eprintln!("Connected, for {}.", granted.scope()),
 ///     Err(over) if over.ending == DeviceEnding::Denied => eprintln!("You declined."),
 ///     Err(over) if over.ending == DeviceEnding::Expired => eprintln!("That took too long: begin again."),
-///     Err(over) => return Err(over.error),
+///     Err(over) => return Err(over.error.into()),
 /// }
+/// # let last = test.ledger().last(grantry_testkit::Endpoint::Token).ok_or("nobody polled")?;
+/// # assert!(matches!(last.outcome, grantry_testkit::Outcome::Answered { status, .. } if status == 200));
 /// # Ok(())
 /// # }
 /// ```

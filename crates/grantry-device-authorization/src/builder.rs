@@ -2,22 +2,16 @@
 
 use std::fmt;
 
-use grantry_core::{Error, GrantKey, Scope, Target};
-use grantry_endpoint::{DeviceAuthorizationRequest, TokenEndpoint, check_resource};
+use grantry_core::{Error, GrantKey};
+use grantry_endpoint::{DeviceAuthorizationRequest, TokenEndpoint, check_parameters, checked_target};
 use zeroize::Zeroizing;
 
 use crate::DeviceAuthorization;
 
-/// Parameters that have another place, and where that is.
+/// Parameters that have another place here, and where that is.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("grant_type", "it is for the token endpoint alone"),
     ("device_code", "it is for the token endpoint alone"),
-    ("scope", "use scope()"),
-    ("resource", "use resource()"),
-    ("client_id", "the endpoint's client sets it"),
-    ("client_secret", "the endpoint's client sets it"),
-    ("client_assertion", "the endpoint's client sets it"),
-    ("client_assertion_type", "the endpoint's client sets it"),
 ];
 
 /// Builds [`DeviceAuthorization`].
@@ -77,11 +71,8 @@ impl DeviceAuthorizationBuilder {
     pub fn build(self) -> Result<DeviceAuthorization, Error> {
         // It knows what to say where there is none.
         let _ = DeviceAuthorizationRequest::to(&self.endpoint)?;
-        for (nth, (name, value)) in self.parameters.iter().enumerate() {
-            let before = self.parameters.iter().take(nth).any(|(other, _)| other == name);
-            check_parameter(name, value, before)?;
-        }
-        let target = self.target()?;
+        check_parameters(&self.parameters, ELSEWHERE)?;
+        let target = checked_target(self.endpoint.server(), &self.scopes, &self.resources)?;
         Ok(DeviceAuthorization {
             endpoint: self.endpoint,
             target,
@@ -89,50 +80,6 @@ impl DeviceAuthorizationBuilder {
             key: self.key,
         })
     }
-
-    fn target(&self) -> Result<Target, Error> {
-        let separator = self.endpoint.server().scope_separator();
-        if separator != ' ' && self.scopes.iter().any(|scope| scope.contains(separator)) {
-            return Err(Error::configuration(format!(
-                "a scope holds {separator:?}, which this server puts between scopes: name each scope by itself"
-            )));
-        }
-        let scope = Scope::from_tokens(self.scopes.iter().map(String::as_str))
-            .map_err(|e| Error::configuration("a scope is not usable").with_source(e))?;
-        let mut target = Target::new(scope);
-        for resource in &self.resources {
-            check_resource(resource)?;
-        }
-        target.resources.clone_from(&self.resources);
-        target.resources.sort_unstable();
-        target.resources.dedup();
-        Ok(target)
-    }
-}
-
-fn check_parameter(name: &str, value: &str, before: bool) -> Result<(), Error> {
-    if name.is_empty() {
-        return Err(Error::configuration("a parameter has an empty name: give it one, or leave it out"));
-    }
-    if let Some((name, place)) = ELSEWHERE.iter().find(|(other, _)| *other == name) {
-        return Err(Error::configuration(format!(
-            "the parameter {name} cannot be set as an extra one: {place}"
-        )));
-    }
-    if before {
-        return Err(Error::configuration(format!(
-            "the parameter {} is set twice: parameters must not be repeated (RFC 8628 section 3.1)",
-            name.escape_debug()
-        )));
-    }
-    // An empty parameter counts as left out (RFC 8628 section 3.1), which is hardly what was meant.
-    if value.is_empty() {
-        return Err(Error::configuration(format!(
-            "the parameter {} is empty: give it a value, or leave it out",
-            name.escape_debug()
-        )));
-    }
-    Ok(())
 }
 
 impl fmt::Debug for DeviceAuthorizationBuilder {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use grantry_core::presenting::proof_nonce;
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, Clock, ContainedObserver, Diagnosis, Entropy, Error, ErrorKind,
-    Event, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
+    AssertionAudience, Attempt, AuthorizationServer, Clock, ContainedObserver, Diagnosis, Entropy, Error,
+    ErrorKind, Event, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -17,9 +17,10 @@ use crate::answer::{Refusal, may_be_told, names_error, retry_after};
 use crate::assertion::Assertion;
 use crate::dpop::proof_header;
 use crate::form::Form;
-use crate::quiet::{inside, quietly};
 use crate::server_clock::{Changed, ServerClock};
-use crate::{Answer, Client, Dpop, DpopKey, DpopProvers, Request, ServerKeys, Transport, TransportFailure};
+use crate::{
+    Answer, Client, Dpop, DpopKey, DpopProvers, Request, ServerKeys, Transport, TransportFailure, traced,
+};
 
 /// What token, revocation and introspection requests have in common.
 #[derive(Debug)]
@@ -41,6 +42,19 @@ pub(crate) struct Channel {
     pub(crate) server_keys: OnceLock<ServerKeys>,
 }
 
+/// When a request has to leave, and how long it may take.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Bounds {
+    send_before: Option<Instant>,
+    time_limit: Option<Duration>,
+}
+
+impl Bounds {
+    pub(crate) fn of(attempt: Attempt<'_>) -> Self {
+        Self { send_before: attempt.deadline(), time_limit: attempt.time_limit() }
+    }
+}
+
 /// A request that left, and what came of it.
 pub(crate) struct Exchange {
     pub(crate) sent: Instant,
@@ -57,39 +71,34 @@ impl Channel {
     /// Authenticates the client and posts the form, once.
     ///
     /// # Errors
-    /// Where nothing was sent: the client's key did not sign, or it is past `deadline`. Both are `Unreachable`, the
-    /// kind of what was not sent and may be tried again, with a diagnosis of their own.
-    pub(crate) async fn post(
-        &self,
-        stage: Stage,
-        url: &Url,
-        form: Form,
-        deadline: Option<Instant>,
-    ) -> Result<Exchange, Error> {
-        self.post_once(stage, url, form, deadline, None).await
+    /// Where nothing was sent, since the client's key did not sign: `Unreachable`, the kind of what was not sent and may be
+    /// tried again, with a diagnosis of its own.
+    pub(crate) async fn post(&self, stage: Stage, url: &Url, form: Form) -> Result<Exchange, Error> {
+        self.post_once(stage, url, form, Bounds::default(), None).await
     }
 
     /// The same with a proof of possession, if there is a key to prove. Where the server answers that it wants a nonce in
     /// it, which says that it did nothing else (RFC 9449 section 8), the form is posted once more, with the nonce.
     ///
     /// # Errors
-    /// As [`post`](Self::post): what the server refused before it got the nonce is as good as not sent.
+    /// As [`post`](Self::post), and where it is too late to send: what the server refused before it got the nonce is as good
+    /// as not sent.
     pub(crate) async fn post_proving(
         &self,
         stage: Stage,
         url: &Url,
         form: Form,
-        deadline: Option<Instant>,
+        bounds: Bounds,
         key: Option<&DpopKey>,
     ) -> Result<Exchange, Error> {
         let Some(key) = key else {
-            return self.post_once(stage, url, form, deadline, None).await;
+            return self.post_once(stage, url, form, bounds, None).await;
         };
-        let first = self.post_once(stage, url, form.clone(), deadline, Some(key)).await?;
+        let first = self.post_once(stage, url, form.clone(), bounds, Some(key)).await?;
         if !first.result.as_ref().is_ok_and(wants_nonce) {
             return Ok(first);
         }
-        let second = self.post_once(stage, url, form, deadline, Some(key)).await?;
+        let second = self.post_once(stage, url, form, bounds, Some(key)).await?;
         Ok(Exchange { skew: second.skew.or(first.skew), ..second })
     }
 
@@ -98,7 +107,7 @@ impl Channel {
         stage: Stage,
         url: &Url,
         mut form: Form,
-        deadline: Option<Instant>,
+        bounds: Bounds,
         key: Option<&DpopKey>,
     ) -> Result<Exchange, Error> {
         let origin = key.map(|_| Origin::of(url)).transpose()?;
@@ -126,35 +135,19 @@ impl Channel {
         if self.server.is_learned(url) {
             request = request.learned();
         }
+        if let Some(limit) = bounds.time_limit {
+            request = request.within(limit);
+        }
         let sent = self.clock.now();
-        if deadline.is_some_and(|deadline| sent >= deadline) {
+        if bounds.send_before.is_some_and(|deadline| sent >= deadline) {
             let error = Error::new(ErrorKind::Unreachable, stage, "it was too late to send the request");
             return Err(error.with_diagnosis(too_late()));
         }
-        let span = tracing::debug_span!(
-            "oauth.request",
-            otel.kind = "client",
-            http.request.method = "POST",
-            server.address = url.host_str(),
-            server.port = url.port_or_known_default(),
-            url.full = without_query(url).as_str(),
-            http.response.status_code = tracing::field::Empty,
-            error.type = tracing::field::Empty,
-        );
-        let result = inside(&span, self.transport.send(request)).await;
+        let result = traced::send(&*self.transport, request).await;
         let head = match &result {
             Ok(answer) => Some(answer),
             Err(failure) => failure.partial(),
         };
-        quietly(|| {
-            if let Err(failure) = &result {
-                span.record("error.type", tracing::field::debug(failure.cause()));
-            }
-            if let Some(head) = head {
-                span.record("http.response.status_code", head.status().as_u16());
-            }
-        });
-        quietly(|| drop(span));
         if let (Some(origin), Some(head)) = (&origin, head) {
             self.provers.saw_answer(origin, head.headers());
         }
@@ -340,12 +333,4 @@ fn too_late() -> Diagnosis {
         Retry::After(Duration::from_secs(1)),
     )
     .cause("too many renewals wait for one another, or the client's key takes long to sign")
-}
-
-/// A URL as it may stand in a trace.
-pub(crate) fn without_query(url: &Url) -> Url {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    url
 }

@@ -18,13 +18,33 @@ const OURS: [&str; 5] = ["client_id", "client_secret", "client_assertion", "clie
 
 /// Asks the server for a code that a person types in on another device (RFC 8628 section 3.1).
 ///
-/// ```no_run
-/// # use grantry_core::Scope;
-/// # use grantry_endpoint::{DeviceAuthorizationRequest, TokenEndpoint};
-/// # async fn example(endpoint: &TokenEndpoint) -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # use grantry_core::{AuthorizationServer, Scope};
+/// # use grantry_endpoint::{
+/// #     Answer, Client, ClientAuthentication, DeviceAuthorizationRequest, Request, TokenEndpoint, Transport,
+/// #     TransportFailure,
+/// # };
+/// # #[derive(Debug)]
+/// # struct Pretended;
+/// # #[async_trait::async_trait]
+/// # impl Transport for Pretended {
+/// #     async fn send(&self, _: Request) -> Result<Answer, TransportFailure> {
+/// #         let body = r#"{"device_code":"d","user_code":"WDJB-MJHT","verification_uri":"https://as.example.com/go",
+/// #             "expires_in":600}"#;
+/// #         Ok(Answer::new(http::StatusCode::OK).with_body(body))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let server = AuthorizationServer::builder("https://as.example.com/token")
+/// #     .device_authorization_endpoint("https://as.example.com/device")
+/// #     .build()?;
+/// # let client = Client::new("films", ClientAuthentication::none())?;
+/// # let endpoint = &TokenEndpoint::builder(server, client, std::sync::Arc::new(Pretended)).build()?;
 /// let request = DeviceAuthorizationRequest::to(endpoint)?.scope(Scope::parse("calendar.read")?);
 /// let device = request.send().await?;
 /// println!("Open {} and type {}", device.verification_uri(), device.user_code());
+/// # assert_eq!(device.user_code(), "WDJB-MJHT");
 /// # Ok(())
 /// # }
 /// ```
@@ -89,7 +109,7 @@ impl DeviceAuthorizationRequest {
             }
             form.add(name, value);
         }
-        let exchange = channel.post(STAGE, &url, form, None).await?;
+        let exchange = channel.post(STAGE, &url, form).await?;
         channel.tell(Channel::news(&exchange, &url));
         let answer = match &exchange.result {
             Ok(answer) => answer,

@@ -16,13 +16,26 @@ use crate::{Answer, Client, TokenEndpoint, TokenEndpointBuilder, Transport};
 /// Connect with the path before it (as OpenID Connect Discovery has it). The first document that there is
 /// counts, and its `issuer` has to be the very string that was asked for; otherwise nothing of it is used.
 ///
-/// ```no_run
+/// ```
 /// # use std::sync::Arc;
-/// # use grantry_endpoint::{Client, ClientAuthentication, Discovery, HttpTransport};
-/// # async fn example() -> Result<(), grantry_core::Error> {
-/// let transport = Arc::new(HttpTransport::new()?);
+/// # use grantry_endpoint::{Answer, Client, ClientAuthentication, Discovery, Request, Transport, TransportFailure};
+/// # #[derive(Debug)]
+/// # struct Pretended;
+/// # #[async_trait::async_trait]
+/// # impl Transport for Pretended {
+/// #     async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+/// #         assert_eq!(request.url().path(), "/.well-known/oauth-authorization-server/tenant");
+/// #         let document = r#"{"issuer":"https://as.example.com/tenant","token_endpoint":"https://as.example.com/t"}"#;
+/// #         Ok(Answer::new(http::StatusCode::OK).with_body(document))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), grantry_core::Error> {
+/// # let transport = Arc::new(Pretended);
+/// // `transport` is an `Arc<HttpTransport>`, say.
 /// let client = Client::new("orders", ClientAuthentication::secret_basic("a client secret"))?;
 /// let discovered = Discovery::new("https://as.example.com/tenant", transport)?.discover().await?;
+/// assert_eq!(discovered.server().token_endpoint().as_str(), "https://as.example.com/t");
 /// let endpoint = discovered.endpoint(client).build()?;
 /// # Ok(())
 /// # }

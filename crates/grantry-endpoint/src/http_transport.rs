@@ -9,6 +9,7 @@ mod resolve;
 mod tls;
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -48,6 +49,7 @@ pub struct HttpTransport {
     guarded: reqwest::Client,
     allow_private: bool,
     has_proxy: bool,
+    total_timeout: Duration,
     certificate: Option<grantry_core::Thumbprint>,
 }
 
@@ -103,9 +105,11 @@ impl Transport for HttpTransport {
         let client = if request.is_learned() { &self.guarded } else { &self.configured };
         let url: Url = request.url().clone();
         let via_proxy = self.has_proxy && !builder::is_loopback(&url);
+        let limit = request.time_limit().map_or(self.total_timeout, |limit| limit.min(self.total_timeout));
         let sending = client
             .request(request.method().clone(), url)
             .headers(request.headers().clone())
+            .timeout(limit)
             .body(Bytes::from_owner(Body(request)))
             .send();
         let mut response = sending.await.map_err(|e| classify::before_the_head(&e, via_proxy))?;

@@ -142,7 +142,7 @@ impl IntrospectionEndpoint {
         let mut form = Form::default();
         form.add("token", token.expose());
         form.add("token_type_hint", "access_token");
-        let exchange = self.channel.post(Stage::Introspect, &self.url, form, None).await?;
+        let exchange = self.channel.post(Stage::Introspect, &self.url, form).await?;
         self.channel.tell(Channel::news(&exchange, &self.url));
         match &exchange.result {
             Ok(answer) if answer.status().is_success() => self.read(answer, &exchange),

@@ -70,6 +70,7 @@
 
 mod address_guard;
 mod answer;
+mod asked;
 mod assertion;
 mod channel;
 mod client;
@@ -97,12 +98,14 @@ mod server_clock;
 mod server_keys;
 mod token_endpoint;
 mod token_request;
+mod traced;
 mod transport;
 mod user_info;
 mod well_known;
 mod zeroized;
 
 pub use address_guard::{AddressClass, is_public};
+pub use asked::{check_parameter_value, check_parameters, checked_target};
 pub use client::Client;
 pub use client_authentication::ClientAuthentication;
 pub use device_authorization_request::DeviceAuthorizationRequest;

@@ -23,9 +23,28 @@ const LONGEST_LIFETIME: u64 = 24 * 3600;
 /// An authorization request that is handed to the server itself, by an authenticated client, so that the person's
 /// browser carries no more than a reference to it.
 ///
-/// ```no_run
-/// # use grantry_endpoint::{PushedAuthorizationRequest, TokenEndpoint};
-/// # async fn example(endpoint: &TokenEndpoint) -> Result<(), grantry_core::Error> {
+/// ```
+/// # use grantry_core::AuthorizationServer;
+/// # use grantry_endpoint::{
+/// #     Answer, Client, ClientAuthentication, PushedAuthorizationRequest, Request, TokenEndpoint, Transport,
+/// #     TransportFailure,
+/// # };
+/// # #[derive(Debug)]
+/// # struct Pretended;
+/// # #[async_trait::async_trait]
+/// # impl Transport for Pretended {
+/// #     async fn send(&self, _: Request) -> Result<Answer, TransportFailure> {
+/// #         let body = r#"{"request_uri":"urn:example:6esc_11ACC5bwc014ltc14eY22c","expires_in":60}"#;
+/// #         Ok(Answer::new(http::StatusCode::CREATED).with_body(body))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), grantry_core::Error> {
+/// # let server = AuthorizationServer::builder("https://as.example.com/token")
+/// #     .pushed_authorization_request_endpoint("https://as.example.com/par")
+/// #     .build()?;
+/// # let client = Client::new("orders", ClientAuthentication::secret_basic("a client secret"))?;
+/// # let endpoint = &TokenEndpoint::builder(server, client, std::sync::Arc::new(Pretended)).build()?;
 /// let pushed = PushedAuthorizationRequest::to(endpoint)?
 ///     .parameter("response_type", "code")
 ///     .parameter("redirect_uri", "https://app.example.com/callback")
@@ -33,7 +52,7 @@ const LONGEST_LIFETIME: u64 = 24 * 3600;
 ///     .await?;
 /// // To the authorization endpoint now, with `client_id` and this alone:
 /// let request_uri = pushed.expose();
-/// # let _ = request_uri;
+/// assert!(request_uri.starts_with("urn:example:"));
 /// # Ok(())
 /// # }
 /// ```
@@ -95,7 +114,7 @@ impl PushedAuthorizationRequest {
             }
             form.add(name, value);
         }
-        let exchange = channel.post(STAGE, &url, form, None).await?;
+        let exchange = channel.post(STAGE, &url, form).await?;
         channel.tell(Channel::news(&exchange, &url));
         match &exchange.result {
             Ok(answer) => read(&channel, answer, &exchange).ok_or_else(|| {

@@ -23,13 +23,32 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// that was asked for; otherwise nothing of it is used, or a resource could have the tokens of another sent to itself
 /// (RFC 9728 section 7.3).
 ///
-/// ```no_run
+/// ```
 /// # use std::sync::Arc;
-/// # use grantry_endpoint::{Client, ClientAuthentication, HttpTransport, ResourceDiscovery};
-/// # async fn example() -> Result<(), grantry_core::Error> {
-/// let transport = Arc::new(HttpTransport::new()?);
+/// # use grantry_endpoint::{
+/// #     Answer, Client, ClientAuthentication, Request, ResourceDiscovery, Transport, TransportFailure,
+/// # };
+/// # #[derive(Debug)]
+/// # struct Pretended;
+/// # #[async_trait::async_trait]
+/// # impl Transport for Pretended {
+/// #     async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+/// #         let document = match request.url().path() {
+/// #             "/.well-known/oauth-protected-resource/orders" => {
+/// #                 r#"{"resource":"https://api.example.com/orders","authorization_servers":["https://as.example.com"]}"#
+/// #             }
+/// #             _ => r#"{"issuer":"https://as.example.com","token_endpoint":"https://as.example.com/token"}"#,
+/// #         };
+/// #         Ok(Answer::new(http::StatusCode::OK).with_body(document))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), grantry_core::Error> {
+/// # let transport = Arc::new(Pretended);
+/// // `transport` is an `Arc<HttpTransport>`, say.
 /// let found = ResourceDiscovery::new("https://api.example.com/orders", transport)?.discover().await?;
 /// let server = found.authorization_server().await?;
+/// assert_eq!(server.server().token_endpoint().as_str(), "https://as.example.com/token");
 /// let client = Client::new("billing", ClientAuthentication::secret_basic("a client secret"))?;
 /// let endpoint = server.endpoint(client).build()?;
 /// # let _ = endpoint;

@@ -52,7 +52,7 @@ impl RevocationEndpoint {
         let mut form = Form::default();
         form.add("token", token);
         form.add("token_type_hint", hint);
-        let exchange = self.channel.post(Stage::Revoke, &self.url, form, None).await?;
+        let exchange = self.channel.post(Stage::Revoke, &self.url, form).await?;
         self.channel.tell(Channel::news(&exchange, &self.url));
         match &exchange.result {
             // The body means nothing (RFC 7009 section 2.2).

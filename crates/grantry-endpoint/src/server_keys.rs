@@ -13,7 +13,7 @@ use http::{HeaderValue, Method};
 use tokio::sync::MutexGuard;
 use url::Url;
 
-use crate::{Request, TokenEndpoint, Transport, answer, failure};
+use crate::{Request, TokenEndpoint, Transport, answer, failure, traced};
 
 /// Between two requests for the keys, once there are any: whoever sends tokens with made-up key ids causes no more.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -198,7 +198,7 @@ impl Inner {
         if self.learned {
             request = request.learned();
         }
-        let sent = self.transport.send(request).await;
+        let sent = traced::send(&*self.transport, request).await;
         let answer = sent.map_err(|failed| failure::error(&failed, Stage::Keys))?;
         let status = answer.status();
         if !status.is_success() {

@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 pub use builder::TokenEndpointBuilder;
 
 use crate::answer::{self, Granted, Refusal, Wanted};
-use crate::channel::{Channel, Exchange};
+use crate::channel::{Bounds, Channel, Exchange};
 use crate::form::Form;
 use crate::quiet::quietly;
 use crate::{
@@ -230,7 +230,7 @@ impl TokenEndpoint {
         let channel = &*self.0;
         let (form, url) = (self.form(request), channel.server.token_endpoint());
         let key = self.key_of(request);
-        let exchange = match channel.post_proving(Stage::Token, url, form, attempt.deadline(), key).await {
+        let exchange = match channel.post_proving(Stage::Token, url, form, Bounds::of(attempt), key).await {
             Ok(exchange) => exchange,
             Err(error) => return unsent(error),
         };

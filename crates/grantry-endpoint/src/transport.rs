@@ -1,6 +1,7 @@
 //! One request to an authorization server, and what became of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::Thumbprint;
@@ -11,7 +12,9 @@ use zeroize::Zeroizing;
 /// Sends single requests to an authorization server.
 ///
 /// The protocol code above it is the same over reqwest (`HttpTransport`) and in memory
-/// (the testkit). A transport sends a request **at most once**: no redirects, no retries, no replay of a body.
+/// (the testkit). A transport sends a request **at most once**: no redirects, no retries, no replay of a body. It gives up
+/// after [`Request::time_limit`], with what had come of the answer: whoever spends a refresh token reckons with it that no
+/// request is on its way any more after that.
 ///
 /// **Cancel-safety**: dropping the future may leave a request that the server has received; who must know
 /// runs it to the end. **Concurrency**: calls are independent.
@@ -53,12 +56,14 @@ pub struct Request {
     headers: HeaderMap,
     body: Zeroizing<Vec<u8>>,
     learned: bool,
+    time_limit: Option<Duration>,
 }
 
 impl Request {
     /// A request without headers or body.
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: HeaderMap::new(), body: Zeroizing::default(), learned: false }
+        let (headers, body) = (HeaderMap::new(), Zeroizing::default());
+        Self { method, url, headers, body, learned: false, time_limit: None }
     }
 
     /// Sets the body.
@@ -79,6 +84,13 @@ impl Request {
     #[must_use]
     pub fn learned(self) -> Self {
         Self { learned: true, ..self }
+    }
+
+    /// Says how long it may take at most, from the first byte to the last of the answer. A transport that has a shorter
+    /// limit of its own keeps to that.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { time_limit: Some(limit), ..self }
     }
 
     /// The method.
@@ -104,6 +116,11 @@ impl Request {
     /// Whether the URL was learned at run time.
     pub fn is_learned(&self) -> bool {
         self.learned
+    }
+
+    /// How long it may take at most, where whoever sends it says so.
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
     }
 }
 

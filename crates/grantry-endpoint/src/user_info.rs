@@ -15,7 +15,7 @@ use url::Url;
 use crate::channel::Channel;
 use crate::dpop::proof_header;
 use crate::id_token::{is_verified, text};
-use crate::{Answer, IdTokenClaims, Request, TokenEndpoint, answer, failure};
+use crate::{Answer, IdTokenClaims, Request, TokenEndpoint, answer, failure, traced};
 
 /// Asks the authorization server for more about the person who logged in, with their access token.
 #[derive(Debug, Clone)]
@@ -83,7 +83,7 @@ impl UserInfoEndpoint {
         if self.channel.server.is_learned(&self.url) {
             request = request.learned();
         }
-        let sent = self.channel.transport.send(request).await;
+        let sent = traced::send(&*self.channel.transport, request).await;
         let answer = sent.map_err(|failed| failure::error(&failed, Stage::UserInfo))?;
         remember_answer(token, &self.origin, answer.headers());
         Ok(answer)

@@ -7,7 +7,7 @@ use http::header::ACCEPT;
 use http::{HeaderValue, Method};
 use url::Url;
 
-use crate::{Answer, Request, Transport, answer, failure};
+use crate::{Answer, Request, Transport, answer, failure, traced};
 
 /// Where a document may be.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) async fn first(
         let json = HeaderValue::from_static("application/json");
         let request = Request::new(Method::GET, url).with_header(ACCEPT, json);
         let request = if learned { request.learned() } else { request };
-        let sent = transport.send(request).await;
+        let sent = traced::send(&**transport, request).await;
         let answer = sent.map_err(|failed| failure::error(&failed, Stage::Discover))?;
         let status = answer.status();
         if status.is_success() && is_object(&answer) {

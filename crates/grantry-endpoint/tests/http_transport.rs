@@ -204,8 +204,8 @@ async fn floods_of_interim_answers_and_headers_end() {
     assert!(!failure(&server.url()).await.is_unsent());
 }
 
-#[tokio::test]
-async fn one_byte_at_a_time_ends_at_the_total_timeout() {
+/// The URL of a server whose answer never ends, and never rests for long.
+async fn dripping() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -216,11 +216,23 @@ async fn one_byte_at_a_time_ends_at_the_total_timeout() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    let limit = Duration::from_millis(400);
-    let builder = HttpTransport::builder().total_timeout(limit);
-    let failed = builder.build().unwrap().send(post(&url)).await.unwrap_err();
-    assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::TimedOut, false));
-    assert!(!failed.partial().unwrap().expose_body().is_empty());
+    url
+}
+
+#[tokio::test]
+async fn one_byte_at_a_time_ends_at_the_total_timeout_or_at_the_limit_of_the_request() {
+    let (short, long) = (Duration::from_millis(400), Duration::from_secs(3600));
+    for (total, of_the_request) in [(short, None), (short, Some(long)), (long, Some(short))] {
+        let url = dripping().await;
+        let transport = HttpTransport::builder().total_timeout(total).build().unwrap();
+        let request = match of_the_request {
+            Some(limit) => post(&url).within(limit),
+            None => post(&url),
+        };
+        let failed = transport.send(request).await.unwrap_err();
+        assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::TimedOut, false));
+        assert!(!failed.partial().unwrap().expose_body().is_empty());
+    }
 }
 
 #[tokio::test]

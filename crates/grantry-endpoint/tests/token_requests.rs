@@ -290,6 +290,17 @@ async fn secrets_are_tried_in_order_one_for_each_request_and_the_one_that_works_
 }
 
 #[tokio::test]
+async fn the_transport_is_told_how_long_a_request_may_take() {
+    let script = Script::new([Ok(answer(200, OK)), Ok(answer(200, OK))]);
+    let endpoint = endpoint(server(), &script);
+    let limit = Duration::from_secs(4);
+    endpoint.request(request(), Attempt::first().answered_within(limit)).await.unwrap();
+    endpoint.request(request(), Attempt::first()).await.unwrap();
+    let told: Vec<_> = script.left().iter().map(|left| left.time_limit).collect();
+    assert_eq!(told, [Some(limit), None]);
+}
+
+#[tokio::test]
 async fn nothing_is_sent_when_it_is_too_late() {
     let script = Script::new([Ok(answer(200, OK))]);
     let endpoint = endpoint(server(), &script);

@@ -87,6 +87,32 @@ impl AwsKms {
         AwsKmsBuilder::new(region.into(), credentials, key.into())
     }
 
+    /// The same, with the credentials that AWS gives the process: environment variables, the user's files, the role of the
+    /// container or of the machine, in the order of AWS's own tools. They are asked for when a key is needed first, over TLS as
+    /// here, and again before they expire.
+    ///
+    /// # Errors
+    /// [`KeyError::Configuration`] where AWS's libraries look nowhere on this machine.
+    #[cfg(feature = "surroundings")]
+    pub async fn from_surroundings(
+        region: impl Into<String>,
+        key: impl Into<String>,
+    ) -> Result<AwsKmsBuilder, KeyError> {
+        let region = region.into();
+        let found = aws_config::defaults(aws_sdk_kms::config::BehaviorVersion::latest())
+            .region(aws_sdk_kms::config::Region::new(region.clone()))
+            .http_client(crate::http_client())
+            .load()
+            .await;
+        let credentials = found.credentials_provider();
+        let credentials = credentials.ok_or_else(|| {
+            KeyError::configuration(
+                "AWS gives this process no credentials: set AWS_ACCESS_KEY_ID, or give it a role",
+            )
+        })?;
+        Ok(Self::builder(region, credentials, key))
+    }
+
     /// How long a call may take in all; 10 seconds where nothing is said.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {

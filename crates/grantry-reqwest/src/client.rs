@@ -16,15 +16,32 @@ use crate::{AuthorizedRequestBuilder, Error};
 ///
 /// Its methods are those of [`reqwest::Client`]; clones share one connection pool and one source.
 ///
-/// ```no_run
-/// # async fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>)
-/// # -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # use grantry_core::{AccessToken, Clock as _, Error, SystemClock, Token, TokenSet, TokenSource};
+/// # #[derive(Debug)]
+/// # struct Held(Token);
+/// # #[async_trait::async_trait]
+/// # impl TokenSource for Held {
+/// #     fn ready(&self) -> Option<Token> { Some(self.0.clone()) }
+/// #     async fn token(&self) -> Result<Token, Error> { Ok(self.0.clone()) }
+/// #     fn reject(&self, _: &Token) {}
+/// # }
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
+/// # let set = TokenSet::builder(AccessToken::new("t0ken"), SystemClock::new().now()).build()?;
+/// # let source = Held(set.token().clone());
+/// # let server = grantry_testkit::RawServer::start(grantry_testkit::RawAnswer::json("[]")).await?;
+/// # let api_url = server.origin();
 /// use grantry_reqwest::AuthorizedClient;
 ///
-/// let api = AuthorizedClient::new(reqwest::Client::new(), source, ["https://api.acme.com"])?;
-/// let orders = api.get("https://api.acme.com/orders").query(&[("open", "yes")]).send().await?;
-/// # Ok(())
-/// # }
+/// let api = AuthorizedClient::new(reqwest::Client::new(), source, [&api_url])?;
+/// let orders = api.get(format!("{api_url}/orders")).query(&[("open", "yes")]).send().await?;
+/// assert_eq!(orders.status(), 200);
+/// # let seen = String::from_utf8_lossy(server.exchanges()[0].expose_request()).to_lowercase();
+/// # assert!(seen.contains("authorization: bearer t0ken"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// **Cancel-safety**: dropping a future of `send` or `execute` drops the request, as with reqwest; a renewal

@@ -17,16 +17,34 @@ use crate::redirect::Redirects;
 /// and one answer. So tracing and retries after outages belong before it. The errors of this crate arrive as
 /// `reqwest_middleware::Error::Middleware` and downcast to [`grantry_core::Error`].
 ///
-/// ```no_run
-/// # fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>)
-/// # -> Result<(), Box<dyn std::error::Error>> {
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # use grantry_core::{AccessToken, Clock as _, Error, SystemClock, Token, TokenSet, TokenSource};
+/// # #[derive(Debug)]
+/// # struct Held(Token);
+/// # #[async_trait::async_trait]
+/// # impl TokenSource for Held {
+/// #     fn ready(&self) -> Option<Token> { Some(self.0.clone()) }
+/// #     async fn token(&self) -> Result<Token, Error> { Ok(self.0.clone()) }
+/// #     fn reject(&self, _: &Token) {}
+/// # }
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
+/// # let set = TokenSet::builder(AccessToken::new("t0ken"), SystemClock::new().now()).build()?;
+/// # let source = Held(set.token().clone());
+/// # let server = grantry_testkit::RawServer::start(grantry_testkit::RawAnswer::json("[]")).await?;
+/// # let api_url = server.origin();
 /// use grantry_reqwest::AuthorizeMiddleware;
 ///
 /// let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
-///     .with(AuthorizeMiddleware::new(source, ["https://api.acme.com"])?)
+///     .with(AuthorizeMiddleware::new(source, [&api_url])?)
 ///     .build();
-/// # Ok(())
-/// # }
+/// let orders = client.get(format!("{api_url}/orders")).send().await?;
+/// assert_eq!(orders.status(), 200);
+/// # let seen = String::from_utf8_lossy(server.exchanges()[0].expose_request()).to_lowercase();
+/// # assert!(seen.contains("authorization: bearer t0ken"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct AuthorizeMiddleware {

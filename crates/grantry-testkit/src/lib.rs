@@ -38,6 +38,7 @@
 //! | sign people in, with right and wrong ID tokens | [`Settings::id_token`], [`IdTokenStyle`], [`Authority::rotate_signing_keys`] |
 //! | ask for proofs of possession, with nonces | [`Settings::proofs`], [`ProofPolicy`] |
 //! | check what carries which token | [`ProtectedResource`] |
+//! | do without a server, where only a source is needed | [`TestSource`] |
 //! | move time, repeat chance | [`ManualClock`], [`SeededEntropy`] |
 //!
 //! # Time
@@ -72,6 +73,7 @@ mod raw;
 mod request;
 mod resource;
 mod server;
+mod source;
 mod stage;
 mod wire;
 
@@ -92,3 +94,4 @@ pub use raw::{RawAnswer, RawExchange, RawServer};
 pub use request::ReceivedRequest;
 pub use resource::ProtectedResource;
 pub use server::{TestServer, TestServerBuilder};
+pub use source::TestSource;

@@ -16,7 +16,7 @@ use crate::stage::{Reaction, Stage};
 ///
 /// Faults on the wire come out as a real transport reports them: an answer that was cut inside its body is
 /// [`TransportCause::Truncated`] with what had come, a reset is [`TransportCause::Broken`]. A URL of another
-/// origin is a host that does not resolve. Without latency and delay nothing here waits or needs a runtime.
+/// origin is a host that does not resolve. Without latency, delay and time limit nothing here waits or needs a runtime.
 ///
 /// **Cancel-safety**: a request that was handed over is served to its end even if the future is dropped.
 ///
@@ -56,6 +56,14 @@ impl InMemoryTransport {
 #[async_trait]
 impl Transport for InMemoryTransport {
     async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+        let Some(limit) = request.time_limit() else { return self.hand_over(request).await };
+        let late = |_| Err(TransportFailure::unknown(TransportCause::TimedOut));
+        tokio::time::timeout(limit, self.hand_over(request)).await.unwrap_or_else(late)
+    }
+}
+
+impl InMemoryTransport {
+    async fn hand_over(&self, request: Request) -> Result<Answer, TransportFailure> {
         if request.url().origin().ascii_serialization() != self.origin {
             return Err(TransportFailure::unsent(TransportCause::NameNotFound));
         }

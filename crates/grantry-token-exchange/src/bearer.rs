@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantry_core::{Attempt, Failure, Grant, GrantKey, Target, TokenSet};
-use grantry_endpoint::{TokenEndpoint, TokenRequest};
+use grantry_endpoint::{TokenEndpoint, TokenRequest, check_parameter_value};
 
 use crate::parameters::{self, Parameters};
 use crate::{Assertions, JwtBearerBuilder, explained};
@@ -79,7 +79,7 @@ impl JwtBearer {
     async fn request(&self) -> Result<TokenRequest, Failure> {
         let assertion = self.assertions.assertion(self.endpoint.server_time()).await;
         let assertion = assertion.map_err(Failure::unsent)?;
-        parameters::check_value("assertion", assertion.expose()).map_err(Failure::unsent)?;
+        check_parameter_value("assertion", assertion.expose()).map_err(Failure::unsent)?;
         let mut request = TokenRequest::new(GRANT_TYPE)
             .parameter("assertion", assertion.expose())
             .scope(self.target.scope.clone());

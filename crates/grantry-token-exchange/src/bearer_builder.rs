@@ -4,14 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use grantry_core::{Error, GrantKey};
-use grantry_endpoint::TokenEndpoint;
+use grantry_endpoint::{TokenEndpoint, check_parameters, checked_target};
 use zeroize::Zeroizing;
 
 use crate::parameters::{self, Parameters};
 use crate::{Assertions, JwtBearer};
 
-/// Parameters that have another place.
-const OURS: &[(&str, &str)] = &[("assertion", "it is made for each attempt")];
+/// A parameter that has another place here.
+const ELSEWHERE: &[(&str, &str)] = &[("assertion", "it is made for each attempt")];
 
 /// Builds [`JwtBearer`].
 #[derive(Clone)]
@@ -69,8 +69,8 @@ impl JwtBearerBuilder {
     /// [`Configuration`](grantry_core::ErrorKind::Configuration), with what to change: a scope, resource or parameter
     /// that is not usable.
     pub fn build(self) -> Result<JwtBearer, Error> {
-        parameters::check(&self.parameters, OURS)?;
-        let target = parameters::target(&self.endpoint, &self.scopes, &self.resources)?;
+        check_parameters(&self.parameters, ELSEWHERE)?;
+        let target = checked_target(self.endpoint.server(), &self.scopes, &self.resources)?;
         Ok(JwtBearer {
             endpoint: self.endpoint,
             assertions: self.assertions,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantry_core::{Attempt, Failure, Grant, GrantKey, Target, TokenSet};
-use grantry_endpoint::{Redeemed, TokenEndpoint, TokenRequest};
+use grantry_endpoint::{Redeemed, TokenEndpoint, TokenRequest, check_parameter_value};
 
 use crate::parameters::{self, Parameters};
 use crate::{SubjectTokens, TokenExchangeBuilder, TokenType, explained};
@@ -28,19 +28,38 @@ pub(crate) struct Shown {
 /// **Cancel-safety**: dropping `obtain` may lose a token that the server has issued, and nothing else.
 /// **Concurrency**: calls are independent.
 ///
-/// ```no_run
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use std::sync::Arc;
-/// # use grantry_core::{Error, TokenSource};
-/// # use grantry_endpoint::TokenEndpoint;
-/// # use grantry_token_exchange::{FromSource, TokenExchange, TokenType};
-/// # fn example(endpoint: TokenEndpoint, people: Arc<dyn TokenSource>, own: Arc<dyn TokenSource>) -> Result<(), Error> {
+/// # use grantry_core::{Attempt, Error, Grant, Token, TokenSource};
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint, TokenRequest};
+/// # let registered = grantry_testkit::RegisteredClient::with_secret("gateway", "s3cret");
+/// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+/// # let client = Client::new("gateway", ClientAuthentication::secret_basic("s3cret"))?;
+/// # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+/// # let first = endpoint.request(TokenRequest::new("client_credentials"), Attempt::first()).await;
+/// # let first = first.map_err(|failure| failure.error)?;
+/// # #[derive(Debug)]
+/// # struct Held(Token);
+/// # #[async_trait::async_trait]
+/// # impl TokenSource for Held {
+/// #     fn ready(&self) -> Option<Token> { Some(self.0.clone()) }
+/// #     async fn token(&self) -> Result<Token, Error> { Ok(self.0.clone()) }
+/// #     fn reject(&self, _: &Token) {}
+/// # }
+/// # let people = Arc::new(Held(first.token().clone()));
+/// # let own = people.clone();
+/// use grantry_token_exchange::{FromSource, TokenExchange, TokenType};
+///
 /// // This service acts for a person, and the token says so.
 /// let exchange = TokenExchange::builder(endpoint, FromSource::new(people), TokenType::ACCESS_TOKEN)
 ///     .actor(FromSource::new(own), TokenType::ACCESS_TOKEN)
 ///     .resource("https://orders.example.com")
 ///     .scope("orders.read")
 ///     .build()?;
-/// # let _ = exchange;
+/// let set = exchange.obtain(Attempt::first()).await.map_err(|failure| failure.error)?;
+/// assert_eq!(set.token().scope().as_str(), "orders.read");
 /// # Ok(())
 /// # }
 /// ```
@@ -103,7 +122,7 @@ impl TokenExchange {
         for (name, shown) in shown.into_iter().flatten() {
             let token = shown.tokens.token().await.map_err(Failure::unsent)?;
             // Left out, it would be a request that means something else.
-            parameters::check_value(name, token.expose()).map_err(Failure::unsent)?;
+            check_parameter_value(name, token.expose()).map_err(Failure::unsent)?;
             request = request
                 .parameter(name, token.expose())
                 .parameter(format!("{name}_type"), shown.token_type.as_str());

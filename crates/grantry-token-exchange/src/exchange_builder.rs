@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use grantry_core::{Error, GrantKey};
-use grantry_endpoint::TokenEndpoint;
+use grantry_endpoint::{TokenEndpoint, check_parameter_value, check_parameters, checked_target};
 use zeroize::Zeroizing;
 
 use crate::exchange::Shown;
@@ -12,7 +12,7 @@ use crate::parameters::{self, Parameters};
 use crate::{SubjectTokens, TokenExchange, TokenIssue, TokenType};
 
 /// Parameters of RFC 8693 section 2.1, and where they are set.
-const OURS: &[(&str, &str)] = &[
+const ELSEWHERE: &[(&str, &str)] = &[
     ("audience", "use audience()"),
     ("subject_token", "the builder takes it"),
     ("subject_token_type", "the builder takes it"),
@@ -130,15 +130,15 @@ impl TokenExchangeBuilder {
     }
 
     fn checked(self) -> Result<TokenExchange, Error> {
-        parameters::check(&self.parameters, OURS)?;
+        check_parameters(&self.parameters, ELSEWHERE)?;
         let mut audiences: Vec<String> = Vec::new();
         for audience in self.audiences {
-            parameters::check_value("audience", &audience)?;
+            check_parameter_value("audience", &audience)?;
             if !audiences.contains(&audience) {
                 audiences.push(audience);
             }
         }
-        let target = parameters::target(&self.endpoint, &self.scopes, &self.resources)?;
+        let target = checked_target(self.endpoint.server(), &self.scopes, &self.resources)?;
         Ok(TokenExchange {
             endpoint: self.endpoint,
             subject: self.subject,

@@ -12,11 +12,20 @@ use crate::{TokenExchange, explained};
 /// **Cancel-safety**: dropping `issue` may lose a token that the server has issued, and nothing else.
 /// **Concurrency**: calls are independent.
 ///
-/// ```no_run
-/// # use grantry_core::Error;
-/// # use grantry_endpoint::TokenEndpoint;
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::sync::Arc;
+/// # use grantry_core::Attempt;
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint, TokenRequest};
 /// # use grantry_token_exchange::{SubjectToken, TokenExchange, TokenType};
-/// # async fn example(endpoint: TokenEndpoint, came: SubjectToken) -> Result<(), Error> {
+/// # let registered = grantry_testkit::RegisteredClient::with_secret("gateway", "s3cret");
+/// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+/// # let client = Client::new("gateway", ClientAuthentication::secret_basic("s3cret"))?;
+/// # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+/// # let first = endpoint.request(TokenRequest::new("client_credentials"), Attempt::first()).await;
+/// # let first = first.map_err(|failure| failure.error)?;
+/// # let came = SubjectToken::new(first.token().expose());
 /// let issue = TokenExchange::builder(endpoint, came, TokenType::ACCESS_TOKEN)
 ///     .requested_token_type(TokenType::SAML2)
 ///     .audience("urn:example:payroll")

@@ -22,6 +22,39 @@
 //! # }
 //! ```
 //!
+//! # tonic's channel
+//!
+//! A generated client takes the wrapped channel in the channel's place. A message that is on its way cannot be read
+//! again, so a call whose token a gateway refused with HTTP 401 ends as `Unauthenticated`, and the next one has
+//! another token. Where unary calls should be tried again at once, read their message before it is sent:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use grantry_tower::{AuthorizeLayer, BoxError, ClonedBodies};
+//! use http::Request;
+//! use http_body_util::{BodyExt, Full};
+//! use tonic::body::Body;
+//!
+//! # fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>) -> Result<(), BoxError> {
+//! let channel = tonic::transport::Endpoint::from_static("https://api.acme.com").connect_lazy();
+//! let layer = AuthorizeLayer::fixed(source, "https://api.acme.com")?;
+//! let api = tower::ServiceBuilder::new()
+//!     .filter_async(|request: Request<Body>| async move {
+//!         let (head, body) = request.into_parts();
+//!         let message = body.collect().await?.to_bytes();
+//!         Ok::<_, BoxError>(Request::from_parts(head, Full::new(message)))
+//!     })
+//!     .layer(layer.replaying(ClonedBodies))
+//!     .map_request(|request: Request<Full<Bytes>>| request.map(Body::new))
+//!     .service(channel);
+//! // In its place: the `new` of a generated client.
+//! let client = tonic::client::Grpc::new(api);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where there is no token the call ends with a status whose `source` is this crate's [`Error`].
+//!
 //! # Where a request goes
 //!
 //! A layer from [`AuthorizeLayer::new`] believes the absolute URI of a request and nothing else: a request in

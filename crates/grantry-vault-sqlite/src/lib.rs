@@ -1,11 +1,16 @@
 //! The vault in a SQLite file: the embedded default, for several processes on one machine.
 //!
-//! ```no_run
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let temporary = tempfile::tempdir()?;
+//! # let folder = temporary.path();
 //! use grantry_vault_sqlite::SqliteVault;
-//! # async fn example() -> Result<(), grantry_vault::VaultError> {
-//! let vault = SqliteVault::open("/var/lib/acme/grantry.db").await?;
+//!
+//! let vault = SqliteVault::open(folder.join("grantry.db")).await?;
 //! // ... hand it to whatever keeps credentials ...
 //! vault.close().await;
+//! # assert!(folder.join("grantry.db").is_file());
 //! # Ok(())
 //! # }
 //! ```

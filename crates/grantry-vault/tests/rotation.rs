@@ -384,3 +384,20 @@ async fn a_tombstone_goes_after_its_time_and_not_before() {
     assert!(again.number() > version.number(), "a version never comes back");
     assert!(clock.now() > grantry_core::Instant::ZERO);
 }
+
+#[tokio::test]
+async fn progress_says_of_how_many_records_where_that_is_asked_for() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), HandClock::new());
+    let keys = folder.path().join("vault.key");
+    let store = populated(&clock, &keys).await;
+    let vault = open(store, &keys, &clock).await.unwrap();
+    for counts in [false, true] {
+        let told = std::sync::Mutex::new(Vec::new());
+        let policy = policy().every(Duration::ZERO).counts_first(counts);
+        let report =
+            rotator(&vault).rotate(&policy, |progress| told.lock().unwrap().push(progress)).await.unwrap();
+        let told = told.into_inner().unwrap();
+        let last = told.iter().rfind(|told| told.phase == RotationPhase::Records).unwrap();
+        assert_eq!((last.seen, last.of), (report.seen, counts.then_some(report.seen)));
+    }
+}

@@ -21,8 +21,10 @@ impl AuthorizationCode {
         let mut request = TokenRequest::new("authorization_code")
             .parameter("code", code.0.as_str())
             .parameter("redirect_uri", &pending.redirect_uri)
-            .parameter("code_verifier", pending.verifier.text().as_str())
             .assumed_scope(pending.scope.clone());
+        if let Some(verifier) = &pending.verifier {
+            request = request.parameter("code_verifier", verifier.text().as_str());
+        }
         for resource in &pending.resources {
             request = request.resource(resource);
         }

@@ -24,8 +24,27 @@ pub use browser::open_browser;
 ///
 /// Listen first, for the port is part of the redirect URI; then build the flow, and have the person log in:
 ///
-/// ```no_run
-/// # async fn example(endpoint: grantry_endpoint::TokenEndpoint) -> Result<(), grantry_core::Error> {
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::sync::Arc;
+/// # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+/// # use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+/// # let registered = grantry_testkit::RegisteredClient::public("desktop").redirect_uri("http://127.0.0.1/callback");
+/// # let test = Arc::new(grantry_testkit::TestServer::builder().client(registered).build());
+/// # let client = Client::new("desktop", ClientAuthentication::none())?;
+/// # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+/// # let open_browser = |url: &str| {
+/// #     let (person, url) = (Arc::clone(&test), url.to_owned());
+/// #     tokio::spawn(async move {
+/// #         let back = person.visit(&url).await.unwrap();
+/// #         let (host, target) = back.strip_prefix("http://").unwrap().split_once('/').unwrap();
+/// #         let mut browser = tokio::net::TcpStream::connect(host).await.unwrap();
+/// #         let request = format!("GET /{target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+/// #         browser.write_all(request.as_bytes()).await.unwrap();
+/// #         browser.read_to_end(&mut Vec::new()).await.unwrap();
+/// #     })
+/// # };
 /// use grantry_authorization_code::{AuthorizationCode, Loopback};
 ///
 /// let loopback = Loopback::listen().await?;
@@ -33,10 +52,10 @@ pub use browser::open_browser;
 /// let granted = loopback
 ///     .login(&flow, |url| {
 ///         println!("To log in, open\n\n  {url}\n");
-///         // With the feature `browser`: let _ = grantry_authorization_code::open_browser(url);
+///         let _ = open_browser(url); // Of the feature `browser`. Where it fails, the person opens it.
 ///     })
 ///     .await?;
-/// # let _ = granted;
+/// assert_eq!(granted.scope().as_str(), "calendar.read");
 /// # Ok(())
 /// # }
 /// ```

@@ -31,9 +31,10 @@ impl PendingAuthorization {
         let (expires, lifetime) = (self.expires_wall.as_unix_nanos(), self.lifetime.as_secs());
         let (expires, lifetime) = (expires.to_be_bytes(), lifetime.to_be_bytes());
         let nonce: &[u8] = self.nonce.as_ref().map_or(&[], |nonce| nonce.octets());
+        let verifier: &[u8] = self.verifier.as_ref().map_or(&[], |verifier| verifier.0.octets());
         let mut fields: Vec<&[u8]> = vec![
             self.state.octets(),
-            self.verifier.0.octets(),
+            verifier,
             nonce,
             &self.user_agent.0,
             &expires,
@@ -90,7 +91,10 @@ impl PendingAuthorization {
         }
         let mut fields = Fields(rest);
         let state = Random::from_octets(fields.next()?)?;
-        let verifier = Verifier(Random::from_octets(fields.next()?)?);
+        let verifier = match fields.next()? {
+            [] => None,
+            octets => Some(Verifier(Random::from_octets(octets)?)),
+        };
         let nonce = match fields.next()? {
             [] => None,
             octets => Some(Random::from_octets(octets)?),

@@ -31,3 +31,5 @@ mod step_up;
 mod store;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod without_pkce;

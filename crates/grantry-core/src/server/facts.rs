@@ -114,7 +114,8 @@ pub struct ErrorAlias {
     pub means: &'static str,
 }
 
-/// What the server makes of a code challenge (RFC 7636). The authorization code flow always sends one.
+/// What the server makes of a code challenge (RFC 7636). The authorization code flow sends one, unless it is told to leave
+/// it out and the server [does without](Self::does_without).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Pkce {
@@ -127,8 +128,18 @@ pub enum Pkce {
     Supported,
     /// It takes no notice of the challenge: a stolen code is worth as much as without one.
     Ignored,
+    /// It refuses a code that is redeemed with a verifier, by a client that authenticates.
+    Refused,
     /// It says which methods it knows, and S256 is not among them (RFC 8414 section 2).
     WithoutS256,
+}
+
+impl Pkce {
+    /// Whether it is known that a challenge protects nothing there, or that nobody gets in with one. `false` where it is
+    /// only not known that one protects.
+    pub const fn does_without(self) -> bool {
+        matches!(self, Self::Ignored | Self::Refused)
+    }
 }
 
 /// What one of the server's own error codes means, for the person who reads the diagnosis. Nothing is decided by it.

@@ -15,7 +15,7 @@ use super::{HttpTransport, resolve, tls};
 #[derive(Clone)]
 #[must_use]
 pub struct HttpTransportBuilder {
-    total_timeout: Duration,
+    total_timeout: Option<Duration>,
     connect_timeout: Option<Duration>,
     read_timeout: Option<Duration>,
     proxy: Option<String>,
@@ -29,7 +29,7 @@ pub struct HttpTransportBuilder {
 impl Default for HttpTransportBuilder {
     fn default() -> Self {
         Self {
-            total_timeout: Duration::from_secs(15),
+            total_timeout: None,
             connect_timeout: None,
             read_timeout: None,
             proxy: None,
@@ -43,21 +43,23 @@ impl Default for HttpTransportBuilder {
 }
 
 impl HttpTransportBuilder {
-    /// The longest a request may take, from the first look-up to the last byte; 15 s if left out.
+    /// The longest a request may take, from the first look-up to the last byte; if left out 15 s, or 30 s for
+    /// [single-use credentials](Self::for_single_use_credentials).
     pub fn total_timeout(mut self, limit: Duration) -> Self {
-        self.total_timeout = limit;
+        self.total_timeout = Some(limit);
         self
     }
 
-    /// The longest that name look-up, connection and TLS handshake may take together; if left out 5 s, or half the
-    /// read timeout where that is less. What takes longer is provably unsent.
+    /// The longest that name look-up, connection and TLS handshake may take together; if left out 5 s, 2.5 s for
+    /// [single-use credentials](Self::for_single_use_credentials), or half the read timeout where that is less. What takes
+    /// longer is provably unsent.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(limit);
         self
     }
 
-    /// The longest silence of the server; if left out 10 s, or the total where that is less. It runs while
-    /// connecting as well, so it has to be longer than the connect timeout.
+    /// The longest silence of the server; if left out 10 s, or the total where that is less and for single-use credentials. It
+    /// runs while connecting as well, so it has to be longer than the connect timeout.
     pub fn read_timeout(mut self, limit: Duration) -> Self {
         self.read_timeout = Some(limit);
         self
@@ -93,7 +95,9 @@ impl HttpTransportBuilder {
     }
 
     /// For credentials that can be spent only once: HTTP/1.1 and a new connection for every request, so that
-    /// no request ever waits in a shared connection or meets one that the server is just closing.
+    /// no request ever waits in a shared connection or meets one that the server is just closing. The connection has to be
+    /// there in 2.5 s, while the request is provably unsent: where a server accepts a used token for a while, custody has 4 s for
+    /// the whole of it. Where it does not, a slow answer is waited for: it is the only one.
     pub fn for_single_use_credentials(mut self) -> Self {
         self.single_use = true;
         self
@@ -144,14 +148,17 @@ impl HttpTransportBuilder {
             guarded: client(Rule::Guarded { allow_private: self.allow_private, proxy_host })?,
             allow_private: self.allow_private,
             has_proxy: proxy.is_some(),
+            total_timeout: timeouts.total,
             certificate,
         })
     }
 
     fn timeouts(&self) -> Result<Timeouts, Error> {
-        let total = self.total_timeout;
-        let read = self.read_timeout.unwrap_or(Duration::from_secs(10).min(total));
-        let connect = self.connect_timeout.unwrap_or(Duration::from_secs(5).min(read / 2));
+        let total = self.total_timeout.unwrap_or(Duration::from_secs(if self.single_use { 30 } else { 15 }));
+        let usual = if self.single_use { total } else { Duration::from_secs(10) };
+        let read = self.read_timeout.unwrap_or(usual.min(total));
+        let usual = Duration::from_millis(if self.single_use { 2_500 } else { 5_000 });
+        let connect = self.connect_timeout.unwrap_or(usual.min(read / 2));
         let refuse = |fact: &str| Err(Error::configuration(fact));
         if total.is_zero() || read.is_zero() || connect.is_zero() {
             return refuse("a timeout of zero would fail every request: set it above zero");

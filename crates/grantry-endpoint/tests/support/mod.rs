@@ -25,6 +25,7 @@ pub(crate) struct Left {
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
     pub(crate) learned: bool,
+    pub(crate) time_limit: Option<Duration>,
 }
 
 impl Left {
@@ -63,6 +64,7 @@ impl Transport for Script {
             headers: request.headers().clone(),
             body: String::from_utf8(request.expose_body().to_vec()).unwrap(),
             learned: request.is_learned(),
+            time_limit: request.time_limit(),
         });
         self.answers.lock().unwrap().pop_front().expect("one more request than the test has answers for")
     }

@@ -93,7 +93,7 @@ async fn req_e34_each_course_of_events_has_its_exact_count_of_requests() {
         let body = if can_replay { "text".into() } else { reqwest::Body::wrap_stream(body) };
         let _ = request.body(body).send().await;
         assert_eq!((server.seen().len(), source.renewals()), (sent, renewals), "{refused} {can_replay}");
-        assert_eq!(source.rejections(), refused.min(1), "{refused} {can_replay}");
+        assert_eq!(source.rejections(), u64::from(refused > 0), "{refused} {can_replay}");
     }
 }
 

@@ -37,7 +37,7 @@ pub(super) fn answer(
         return Err(invalid("redirect_uri is not registered"));
     }
     let mut response = Response::new(authority, &parameters);
-    match check(&parameters) {
+    match check(&parameters, authority.settings.refuses_pkce) {
         Err(error) => response.add("error", error),
         Ok((challenge, scope)) => {
             let (thumbprint, nonce) = (parameters.value("dpop_jkt"), parameters.value("nonce"));
@@ -49,15 +49,21 @@ pub(super) fn answer(
 }
 
 /// What the request says, or the error code for what is wrong with it. The same is checked of pushed requests.
-pub(super) fn check(parameters: &Form) -> Result<(&str, Scope), &'static str> {
+pub(super) fn check(
+    parameters: &Form,
+    may_be_without_pkce: bool,
+) -> Result<(Option<&str>, Scope), &'static str> {
     if parameters.repeated().is_some() {
         return Err("invalid_request");
     }
     if parameters.value("response_type") != Some("code") {
         return Err("unsupported_response_type");
     }
-    let challenge = parameters.value("code_challenge").filter(|c| c.len() == 43).ok_or("invalid_request")?;
-    if parameters.value("code_challenge_method") != Some("S256") {
+    let challenge = parameters.value("code_challenge");
+    let is_right = challenge.is_some_and(|challenge| challenge.len() == 43)
+        && parameters.value("code_challenge_method") == Some("S256");
+    let is_left_out = may_be_without_pkce && challenge.is_none();
+    if !(is_right || is_left_out) {
         return Err("invalid_request");
     }
     let scope = Scope::parse(parameters.value("scope").unwrap_or_default()).map_err(|_| "invalid_scope")?;
@@ -67,7 +73,7 @@ pub(super) fn check(parameters: &Form) -> Result<(&str, Scope), &'static str> {
 struct Asked<'a> {
     client: &'a Arc<RegisteredClient>,
     redirect_uri: &'a str,
-    challenge: &'a str,
+    challenge: Option<&'a str>,
     /// The key that the code is bound to (RFC 9449 section 10).
     thumbprint: Option<&'a str>,
     nonce: Option<&'a str>,
@@ -99,7 +105,7 @@ fn decide(authority: &mut Authority, asked: Asked<'_>, response: &mut Response, 
         subject: subject.into(),
         scope,
         redirect_uri: asked.redirect_uri.to_owned(),
-        challenge: asked.challenge.to_owned(),
+        challenge: asked.challenge.map(str::to_owned),
         nonce: asked.nonce.map(str::to_owned),
         authenticated: at.wall,
         expires: at.now.after(authority.settings.code_lifetime),

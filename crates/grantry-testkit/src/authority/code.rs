@@ -20,7 +20,15 @@ pub(super) fn exchange(
     let form = request.form();
     let code = form.value("code").ok_or(Refusal::new("invalid_request", "code is missing"))?;
     let verifier = form.value("code_verifier");
-    let verifier = verifier.ok_or(Refusal::new("invalid_request", "code_verifier is missing"))?;
+    match verifier {
+        None if !authority.settings.refuses_pkce => {
+            return Err(Refusal::new("invalid_request", "code_verifier is missing"));
+        }
+        Some(_) if authority.settings.refuses_pkce => {
+            return Err(Refusal::new("invalid_client", "client authentication failed"));
+        }
+        _ => {}
+    }
     let stored = authority.store.codes.get(code).ok_or(NOT_VALID)?.clone();
     if stored.client != *client.id() {
         return Err(NOT_VALID);
@@ -30,7 +38,7 @@ pub(super) fn exchange(
         authority.store.revoke_grant(grant);
         return Err(NOT_VALID);
     }
-    let proves = base64url::encode(sha256(verifier)) == stored.challenge;
+    let proves = verifier.map(|verifier| base64url::encode(sha256(verifier))) == stored.challenge;
     let in_time = at.now < stored.expires;
     if !proves || !in_time || form.value("redirect_uri") != Some(stored.redirect_uri.as_str()) {
         // One guess is all there is.

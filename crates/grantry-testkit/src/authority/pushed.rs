@@ -37,7 +37,8 @@ pub(super) fn answer(
     if !parameters.value("redirect_uri").is_some_and(|uri| client.may_redirect_to(uri)) {
         return Err(invalid("redirect_uri is not registered"));
     }
-    check(parameters).map_err(|error| Refusal::new(error, "the authorization request is not usable"))?;
+    check(parameters, authority.settings.refuses_pkce)
+        .map_err(|error| Refusal::new(error, "the authorization request is not usable"))?;
     let lifetime = authority.settings.request_uri_lifetime;
     let request_uri = format!("{PREFIX}:{}", authority.store.opaque("par"));
     let stored = StoredRequest {

@@ -157,6 +157,9 @@ pub struct Settings {
     pub request_uri_lifetime: Duration,
     /// Whether authorization requests have to be pushed; no if not set.
     pub requires_pushed_requests: bool,
+    /// Whether requests may come without a code challenge, and a verifier at the token endpoint is refused, as LinkedIn does;
+    /// no if not set.
+    pub refuses_pkce: bool,
     /// What is made of proofs of possession (RFC 9449): they are taken, and not asked for, if not set.
     pub proofs: ProofPolicy,
     /// How ID tokens are made, which the answer to a code has where the scope holds `openid`: as OpenID Connect has them,
@@ -188,6 +191,7 @@ impl Default for Settings {
             code_lifetime: Duration::from_secs(60),
             request_uri_lifetime: Duration::from_secs(60),
             requires_pushed_requests: false,
+            refuses_pkce: false,
             proofs: ProofPolicy::default(),
             id_token: IdTokenStyle::default(),
             user_info_subject: None,

@@ -53,7 +53,7 @@ pub(crate) struct StoredCode {
     pub(crate) subject: Arc<str>,
     pub(crate) scope: Scope,
     pub(crate) redirect_uri: String,
-    pub(crate) challenge: String,
+    pub(crate) challenge: Option<String>,
     pub(crate) nonce: Option<String>,
     /// When the person logged in.
     pub(crate) authenticated: Timestamp,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use grantry_testkit::TestSource;
 use grantry_tower::{AuthorizeLayer, ClonedBodies, EmptyBodies, NoBodies, Replay};
 use http::Request;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -10,7 +11,6 @@ use http_body_util::{BodyExt, Empty, Full};
 use tower::ServiceExt;
 use tower_layer::Layer;
 
-use crate::source::TestSource;
 use crate::upstream::Upstream;
 
 /// What a tonic or axum body is inside: boxed, and not to be cloned.

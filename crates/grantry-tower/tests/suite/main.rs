@@ -3,8 +3,9 @@
 
 mod bodies;
 mod clients;
+mod grpc;
 mod proofs;
 mod refusals;
 mod requests;
-mod source;
+mod server;
 mod upstream;

@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use grantry_core::{Binding, Error, ErrorKind, Origin, PrivateKey, ProofRequest, Prover, Thumbprint};
+use grantry_testkit::TestSource;
 use grantry_tower::AuthorizeLayer;
 use http::{HeaderValue, Request};
 use http_body_util::Empty;
 use tower::ServiceExt;
 use tower_layer::Layer;
 
-use crate::source::TestSource;
 use crate::upstream::{Answer, Seen, Upstream, answer, challenge};
 
 /// Proofs that say what they are for: `number method target nonce`.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use grantry_core::{Binding, ErrorKind, Stage, Thumbprint};
+use grantry_testkit::TestSource;
 use grantry_tower::{AuthorizeLayer, Error};
 use http::Request;
 use http_body_util::Empty;
@@ -11,7 +12,6 @@ use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::source::TestSource;
 use crate::upstream::{Upstream, answer};
 
 const ORIGINS: [&str; 2] = ["https://api.example.com", "http://127.0.0.1:8080"];

@@ -1,5 +1,6 @@
 //! How the tables come into a database, and what is refused.
 
+use grantry_tests::postgres::password;
 use grantry_vault::{Precondition, SealedRecord, Vault, VaultError};
 use grantry_vault_postgres::PostgresVault;
 
@@ -86,6 +87,8 @@ async fn a_wrong_login_or_database_or_name_is_refused_without_its_password() {
     let error = PostgresVault::connect(&wrong).await.unwrap_err();
     assert!(!format!("{error} {error:?} {:?}", PostgresVault::builder(&wrong)).contains("sesame"));
     refused_with(Err::<(), _>(error), "login");
+    let vault = database.open().await;
+    assert!(!format!("{vault:?}").contains(&password(LOGIN)));
     refused_with(PostgresVault::connect(&server().url(LOGIN, "nowhere")).await, "database");
     refused_with(PostgresVault::connect("sesame:open").await, "URL");
     refused_with(PostgresVault::connect("postgresql://u:sesame@db.example/x").await, "TLS");

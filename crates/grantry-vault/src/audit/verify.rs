@@ -26,20 +26,35 @@ const LONGEST: u64 = 65_536;
 ///
 /// [`JsonLines::files`]: super::JsonLines::files
 ///
-/// ```no_run
-/// use std::{fs::File, io::BufReader, path::Path};
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use std::sync::Arc;
+/// # use grantry_core::{SystemClock, SystemEntropy};
+/// # use grantry_vault::audit::{AuditLog, Intent, Outcome};
+/// # let key = AuditKey::generate(&SystemEntropy);
+/// # let its_key = AuditKey::from_slice(key.expose()).ok_or("not 32 bytes")?;
+/// # let temporary = tempfile::tempdir()?;
+/// # let folder = temporary.path().join("audit");
+/// # let log = AuditLog::builder(its_key, Arc::new(SystemClock::new()), Arc::new(SystemEntropy))
+/// #     .sink(JsonLines::new(&folder))
+/// #     .build()?;
+/// # let attempt = log.intent(Intent::new("workload:billing", "token.use").allowed("role_binding")).await?;
+/// # log.outcome(attempt, Outcome::ok());
+/// # log.close().await?;
+/// use std::{fs::File, io::BufReader};
 /// use grantry_vault::audit::{AuditKey, JsonLines, Verifier};
 ///
-/// # fn main() -> std::io::Result<()> {
-/// # let key = AuditKey::from_slice(&[0; 32]).unwrap();
 /// let mut verifier = Verifier::new(key);
-/// for path in JsonLines::files(Path::new("/var/log/grantry"))? {
+/// for path in JsonLines::files(&folder)? {
 ///     verifier.read(&path.display().to_string(), BufReader::new(File::open(&path)?))?;
 /// }
 /// let report = verifier.finish();
 /// if let Some(first) = report.first_break() {
 ///     eprintln!("{first}");
 /// }
+/// assert!(report.is_intact());
+/// # assert_eq!(report.writers().map(|(_, writer)| writer.allowed).sum::<u64>(), 1);
 /// # Ok(())
 /// # }
 /// ```

@@ -17,7 +17,7 @@ pub struct KeyAge {
     pub provider_key: Option<KeyId>,
     /// When it was made.
     pub created: Timestamp,
-    /// How old it is.
+    /// How old it is; zero where it was made at a time that has not come yet.
     pub age: Duration,
     /// What follows.
     pub state: KeyAgeState,
@@ -33,7 +33,13 @@ pub enum KeyAgeState {
     DueSoon,
     /// It should have been exchanged: from day 90 on, by default.
     Overdue,
+    /// It was made at a time that has not come yet, by more than a day: the clock was wrong then, or is now. Nothing exchanges it
+    /// by itself before that time: a machine whose clock begins in 1970 would exchange every key whenever it starts.
+    Unknown,
 }
+
+/// Machines of one vault may be that far apart.
+const LEEWAY: Duration = Duration::from_secs(24 * 3600);
 
 impl RotationPolicy {
     /// What follows from an age.
@@ -56,7 +62,9 @@ impl KeyAge {
         policy: &RotationPolicy,
     ) -> Self {
         let age = now.since(created);
-        Self { tenant, provider_key: None, created, age, state: policy.judge(age) }
+        let is_to_come = created.since(now) > LEEWAY;
+        let state = if is_to_come { KeyAgeState::Unknown } else { policy.judge(age) };
+        Self { tenant, provider_key: None, created, age, state }
     }
 
     pub(crate) fn of_provider(
@@ -80,5 +88,23 @@ mod tests {
         assert_eq!((judge(0), judge(84)), (KeyAgeState::Fresh, KeyAgeState::Fresh));
         assert_eq!((judge(85), judge(89)), (KeyAgeState::DueSoon, KeyAgeState::DueSoon));
         assert_eq!((judge(90), judge(1_000)), (KeyAgeState::Overdue, KeyAgeState::Overdue));
+    }
+
+    #[test]
+    fn of_a_key_from_the_future_nobody_knows_how_old_it_is() {
+        const DAY: i64 = 24 * 3600;
+        let now = Timestamp::from_unix_seconds(20_000 * DAY);
+        let made = |created: i64| {
+            let created = Timestamp::from_unix_seconds(created);
+            let age = KeyAge::of_tenant(None, created, now, &RotationPolicy::default());
+            (age.state, age.age)
+        };
+        for soon in [20_000 * DAY, 20_000 * DAY + 5, 20_001 * DAY] {
+            assert_eq!(made(soon), (KeyAgeState::Fresh, Duration::ZERO));
+        }
+        for later in [20_001 * DAY + 1, 40_000 * DAY, i64::MAX] {
+            assert_eq!(made(later), (KeyAgeState::Unknown, Duration::ZERO));
+        }
+        assert_eq!(made(1).0, KeyAgeState::Overdue);
     }
 }

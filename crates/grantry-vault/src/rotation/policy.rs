@@ -22,6 +22,7 @@ pub struct RotationPolicy {
     pub(super) hold: Duration,
     pub(super) lease: Duration,
     pub(super) records_per_second: u32,
+    pub(super) counts_first: bool,
 }
 
 impl Default for RotationPolicy {
@@ -34,6 +35,7 @@ impl Default for RotationPolicy {
             hold: DAY * 7,
             lease: Duration::from_secs(60),
             records_per_second: 1_000,
+            counts_first: false,
         }
     }
 }
@@ -70,6 +72,13 @@ impl RotationPolicy {
     #[must_use]
     pub fn records_per_second(self, records_per_second: u32) -> Self {
         Self { records_per_second: records_per_second.max(1), ..self }
+    }
+
+    /// Whether records are counted before the sweep, so that its progress can say of how many. That reads all of them
+    /// once more.
+    #[must_use]
+    pub fn counts_first(self, counts_first: bool) -> Self {
+        Self { counts_first, ..self }
     }
 
     /// How long the lease of the process that rotates holds without being renewed: a minute by default. So long does

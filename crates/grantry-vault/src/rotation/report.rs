@@ -28,6 +28,9 @@ pub struct RotationProgress {
     pub phase: RotationPhase,
     /// How many tenants or records were looked at in this step, by this run.
     pub seen: u64,
+    /// How many this run will have looked at in this step, roughly: others write meanwhile. Only of records, and only
+    /// where [`counts_first`](super::RotationPolicy::counts_first) asks for it.
+    pub of: Option<u64>,
     /// How many of them were changed.
     pub changed: u64,
 }

@@ -62,7 +62,7 @@ impl<'a> Rotator<'a> {
     }
 
     pub(super) fn tell(&self, phase: RotationPhase, seen: u64, changed: u64) {
-        (self.on_progress)(RotationProgress { phase, seen, changed });
+        (self.on_progress)(RotationProgress { phase, seen, of: None, changed });
     }
 
     /// Renews the lease if it is time to.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use grantry_core::{Instant, TenantId};
 
-use super::RotationPhase;
 use super::rotator::{PAGE, Rotator, Run};
+use super::{RotationPhase, RotationProgress};
 use crate::backend::{NOBODY, RecordKey, RecordKind, RecordPrefix, StoredRecord, VaultError};
 use crate::keyring::{TenantKeys, keys_record};
 use crate::records::{Kept, PendingRecord, tombstone};
@@ -38,6 +38,7 @@ impl<'a> Rotator<'a> {
     /// Goes through all records, from where an earlier run was cut off.
     pub(super) async fn sweep(&self, run: &mut Run<'a>) -> Result<(), StoreError> {
         let mut after = run.lease.notes.cursor.as_deref().and_then(|cursor| RecordKey::parse(cursor).ok());
+        let of = if self.policy.counts_first { Some(self.count(run, after.clone()).await?) } else { None };
         loop {
             let began = self.keyring.clock.now();
             let page =
@@ -60,7 +61,12 @@ impl<'a> Rotator<'a> {
                     Done::Refused(why) => run.report.refuse(&key, why),
                 }
             }
-            self.tell(RotationPhase::Records, run.report.seen, run.report.resealed + run.report.removed);
+            (self.on_progress)(RotationProgress {
+                phase: RotationPhase::Records,
+                seen: run.report.seen,
+                of,
+                changed: run.report.resealed + run.report.removed,
+            });
             after = last.filter(|_| more);
             run.lease.notes.cursor = after.as_ref().map(|key| key.as_str().to_owned());
             // How far it got is noted after each page that changed something: a run that is killed repeats one page.
@@ -74,6 +80,21 @@ impl<'a> Rotator<'a> {
                 return Ok(());
             }
             self.pace(began, changed).await;
+        }
+    }
+
+    /// How many records come after `after`.
+    async fn count(&self, run: &mut Run<'a>, mut after: Option<RecordKey>) -> Result<u64, StoreError> {
+        let mut count = 0;
+        loop {
+            let page =
+                self.keyring.store.backend.list(&RecordPrefix::everything(), after.as_ref(), PAGE).await?;
+            count += page.records.len() as u64;
+            after = page.records.into_iter().next_back().map(|(key, _)| key).filter(|_| page.more);
+            if after.is_none() {
+                return Ok(count);
+            }
+            self.keep_lease(run).await?;
         }
     }
 

@@ -95,7 +95,7 @@ async fn tell_ages(vault: &SealedVault, own: &PrincipalVault, policy: &RotationP
 }
 
 fn tell(vault: &SealedVault, age: &KeyAge) {
-    let is_overdue = age.state == KeyAgeState::Overdue;
+    let is_overdue = matches!(age.state, KeyAgeState::Overdue | KeyAgeState::Unknown);
     let days = age.age.as_secs() / (24 * 3600);
     let tenant = age.tenant.as_ref().map(TenantId::as_str);
     tracing::warn!(tenant, days, is_overdue, "a key is to be rotated");

@@ -1,10 +1,11 @@
 //! A resource server on a loopback port that keeps what it was sent, and a source that counts.
 
+mod prover;
 mod server;
-mod source;
 
+pub(crate) use grantry_testkit::TestSource;
+pub(crate) use prover::CountingProver;
 pub(crate) use server::{Reply, Seen, Server};
-pub(crate) use source::{CountingProver, TestSource};
 
 /// A reqwest builder that any feature set can build: with rustls compiled in, reqwest wants a provider.
 pub(crate) fn client_builder() -> reqwest::ClientBuilder {

@@ -1,0 +1,61 @@
+//! A request in a span of its own, named as the conventions of OpenTelemetry have it.
+
+use url::Url;
+
+use crate::quiet::{inside, quietly};
+use crate::{Answer, Request, Transport, TransportFailure};
+
+/// Sends the request. The span shows where it went, without what stands in the query, and what came of it.
+///
+/// # Errors
+/// Those of the transport.
+pub(crate) async fn send(transport: &dyn Transport, request: Request) -> Result<Answer, TransportFailure> {
+    let url = shown(request.url());
+    let span = tracing::debug_span!(
+        "oauth.request",
+        otel.kind = "client",
+        http.request.method = request.method().as_str(),
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default(),
+        url.full = url.as_str(),
+        http.response.status_code = tracing::field::Empty,
+        error.type = tracing::field::Empty,
+    );
+    let result = inside(&span, transport.send(request)).await;
+    let head = match &result {
+        Ok(answer) => Some(answer),
+        Err(failure) => failure.partial(),
+    };
+    quietly(|| {
+        if let Err(failure) = &result {
+            span.record("error.type", tracing::field::debug(failure.cause()));
+        }
+        if let Some(head) = head {
+            span.record("http.response.status_code", head.status().as_u16());
+        }
+    });
+    quietly(|| drop(span));
+    result
+}
+
+/// A URL as it may stand in a trace.
+fn shown(url: &Url) -> Url {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Neither fails for a URL with a host, and no other has them.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_secret_in_a_url_does_not_stand_in_a_trace() {
+        let url = Url::parse("https://ada:canary@as.example.com:8443/token?code=canary#canary").unwrap();
+        assert_eq!(shown(&url).as_str(), "https://as.example.com:8443/token");
+    }
+}
