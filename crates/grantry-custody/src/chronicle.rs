@@ -56,8 +56,12 @@ impl Stopped {
 }
 
 impl Chronicle {
-    /// Adds what happened. Of too many the oldest goes, but for the last one with which tokens came.
+    /// Adds what happened. Of too many the oldest goes, but for the last one with which tokens came; of attempts that spent
+    /// nothing there is one, so that no outage pushes out what explains the grant's end.
     pub(crate) fn add(&mut self, entry: HistoryEntry) {
+        if entry.is_not_renewed() {
+            self.history.retain(|earlier| !earlier.is_not_renewed());
+        }
         self.history.push(entry);
         while self.history.len() > MOST_ENTRIES {
             let last_success = self.history.iter().rposition(HistoryEntry::is_success);
@@ -98,8 +102,10 @@ impl Chronicle {
 
 #[cfg(test)]
 mod tests {
+    use grantry_core::ErrorKind;
+
     use super::*;
-    use crate::history::Happened;
+    use crate::history::{Happened, Refusal};
 
     fn entry(second: i64, what: Happened) -> HistoryEntry {
         HistoryEntry::new(Timestamp::from_unix_seconds(second), ProcessName::new("a"), what)
@@ -115,6 +121,20 @@ mod tests {
         }
         let times: Vec<_> = chronicle.history.iter().map(|entry| entry.at.as_unix_seconds()).collect();
         assert_eq!(times, [2, 23, 24, 25, 26, 27, 28, 29]);
+    }
+
+    #[test]
+    fn an_outage_is_one_entry() {
+        let mut chronicle = Chronicle::default();
+        chronicle.add(entry(1, Happened::Renewed));
+        chronicle.add(entry(2, Happened::InDoubt));
+        for second in 3..30 {
+            let kind = if second % 2 == 0 { ErrorKind::Unavailable } else { ErrorKind::Unreachable };
+            let refusal = Refusal { kind, provider_code: None, secret_added: None };
+            chronicle.add(entry(second, Happened::NotRenewed(refusal)));
+        }
+        let times: Vec<_> = chronicle.history.iter().map(|entry| entry.at.as_unix_seconds()).collect();
+        assert_eq!(times, [1, 2, 29]);
     }
 
     #[test]

@@ -13,10 +13,12 @@ use grantry_endpoint::DpopProvers;
 use grantry_vault::access::Principal;
 use grantry_vault::{PrincipalVault, SealedVault};
 
+use crate::afloat::Afloat;
 use crate::counting;
 use crate::grant::{CustodyGrantBuilder, Inner};
 use crate::history::ProcessName;
 use crate::lifeboat::Lifeboat;
+use crate::looking::Looking;
 use crate::protocol::AttemptId;
 use crate::revocation::Queue;
 use crate::services::Services;
@@ -55,9 +57,11 @@ pub(crate) struct Shared {
     /// Revocations that are not finished.
     pub(crate) queue: Queue,
     pub(crate) tasks: Tasks,
+    /// What is being redeemed here.
+    pub(crate) afloat: Afloat,
     grants: Mutex<HashMap<GrantKey, Weak<Inner>>>,
     /// How often lifeboats and open intents are looked at.
-    pub(crate) look_every: Duration,
+    pub(crate) looking: Looking,
     /// The store's clock, as far as it is believed.
     pub(crate) store_clock: StoreClock,
     /// What servers told, for the proofs of tokens that come from the store.
@@ -76,7 +80,7 @@ pub struct CustodyBuilder {
     observer: Arc<dyn Observer>,
     release: Release,
     process: Option<ProcessName>,
-    look_every: Duration,
+    look_every: Option<Duration>,
 }
 
 impl Custody {
@@ -90,7 +94,7 @@ impl Custody {
             observer: Arc::new(NoObserver),
             release: Release::default(),
             process: None,
-            look_every: Duration::from_secs(60),
+            look_every: None,
         }
     }
 
@@ -117,12 +121,13 @@ impl CustodyBuilder {
         Self { process: Some(ProcessName::new(name)), ..self }
     }
 
-    /// How often it looks for what dead processes left: their lifeboats, and intents that nobody finishes. A minute if
-    /// left out; a process that starts looks at once. Where processes are not started again soon after they died, choose
-    /// less than a third of the shortest window in which a server repeats a lost answer. Each look reads all records of the
-    /// tenants whose grants are open here.
+    /// How often it looks for what dead processes left: their lifeboats, and intents that nobody finishes. If left out, a
+    /// minute, or a third of the shortest window in which the server of an open grant repeats a lost answer; a process that
+    /// starts looks at once. Each look reads all records of the tenants whose grants are open here, so that with many of them
+    /// and a short window you may want to look less often: then a grant whose owner dies in the midst of a renewal is lost
+    /// unless somebody asks for it inside the window. At least a second.
     pub fn look_every(self, look_every: Duration) -> Self {
-        Self { look_every: look_every.max(Duration::from_secs(1)), ..self }
+        Self { look_every: Some(look_every), ..self }
     }
 
     /// The clock of this process.
@@ -157,9 +162,10 @@ impl CustodyBuilder {
             process,
             services: Services::default(),
             queue: Queue::default(),
-            look_every: self.look_every,
+            looking: Looking::every(self.look_every),
             store_clock: StoreClock::default(),
             tasks: Tasks::default(),
+            afloat: Afloat::default(),
             grants: Mutex::default(),
             provers,
             adopting: tokio::sync::Mutex::default(),

@@ -124,6 +124,7 @@ impl CustodyGrantBuilder {
         let inner = self.build_unregistered()?;
         let service = Service { revoker: inner.revoker.clone(), lifetimes: inner.lifetimes };
         custody.services.note(&inner.key, service);
+        custody.looking.note(inner.terms.rotation);
         custody.register(&inner);
         Ok(CustodyGrant(inner))
     }

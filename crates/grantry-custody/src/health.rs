@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use grantry_core::{Error, ErrorKind, FurtherParameters, GrantKey, StoreTime, Timestamp};
+use grantry_core::{
+    Diagnosis, Error, ErrorKind, FurtherParameters, GrantKey, Party, Retry, Stage, StoreTime, Timestamp,
+};
 use grantry_vault::{GrantState, GrantView, Stored, TenantVault};
 
 use crate::custody::Shared;
@@ -33,7 +35,7 @@ pub struct GrantHealth {
     /// When the first of the stored access tokens expires, which is when the next renewal is due at the latest; `None`
     /// without one, or where the server did not say.
     pub next_renewal: Option<Timestamp>,
-    /// What went wrong since the last renewal, if something did.
+    /// What went wrong last since the last renewal, if something did.
     pub last_error: Option<LastError>,
     /// When the refresh token ends unless it is used before, by what is known of the provider.
     pub idle_limit: Option<Timestamp>,
@@ -106,6 +108,17 @@ pub struct LastError {
     pub provider_code: Option<String>,
     /// Why the server refused the grant, the likeliest cause first. None while it is in doubt.
     pub causes: Vec<Cause>,
+}
+
+impl LastError {
+    /// Whose move it is and what to do, with the likely causes.
+    pub fn diagnosis(&self) -> Diagnosis {
+        let Some(first) = self.causes.first() else {
+            return Error::new(self.kind, Stage::Token, "the last attempt failed").diagnosis();
+        };
+        let diagnosis = Diagnosis::new(Party::ResourceOwner, first.remedy.clone(), Retry::Never);
+        self.causes.iter().fold(diagnosis, |diagnosis, cause| diagnosis.cause(cause.evidence.clone()))
+    }
 }
 
 impl GrantHealth {
@@ -237,9 +250,14 @@ fn state(view: &Stored<GrantView>, standing: &Standing) -> HealthState {
 
 fn last_error(evidence: &Evidence<'_>, state: HealthState) -> Option<LastError> {
     let since = evidence.history.iter().rposition(HistoryEntry::is_success).map_or(0, |at| at + 1);
-    let last = evidence.history.get(since..)?.last()?;
+    let entries = evidence.history.get(since..)?;
+    // Why a person is needed says the refusal, and not an outage that came after it.
+    let ended = entries.iter().rfind(|entry| matches!(entry.what, Happened::Refused(_)));
+    let last = ended.filter(|_| state == HealthState::PersonNeeded).or(entries.last())?;
     let (kind, provider_code) = match &last.what {
-        Happened::Refused(refusal) => (refusal.kind, refusal.provider_code.clone()),
+        Happened::Refused(refusal) | Happened::NotRenewed(refusal) => {
+            (refusal.kind, refusal.provider_code.clone())
+        }
         _ => (ErrorKind::InDoubt, None),
     };
     let causes = if state == HealthState::PersonNeeded { evidence.causes() } else { Vec::new() };

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use grantry_core::{Entropy, ErrorKind, Timestamp};
 use grantry_vault::{FieldReader, FieldWriter};
 
+/// The entry that earlier versions of the library do not know.
+const NOT_RENEWED: u8 = 6;
 /// The longest name of a process, in bytes.
 const NAME_MAX: usize = 64;
 
@@ -80,13 +82,16 @@ pub enum Happened {
     InDoubt,
     /// The server refused a refresh token.
     Refused(Refusal),
+    /// An attempt brought nothing and spent nothing: the server was not reached, was busy, or refused the client or what
+    /// was asked for. A history holds the last of these only, however long an outage is.
+    NotRenewed(Refusal),
     /// Tokens came after a person had seemed to be needed.
     Revived,
     /// Tokens came out of the lifeboat of a process that had died.
     BroughtHome,
 }
 
-/// How the server refused a refresh token.
+/// How an attempt was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -112,6 +117,10 @@ impl HistoryEntry {
         matches!(self.what, Happened::Renewed | Happened::Revived | Happened::BroughtHome)
     }
 
+    pub(crate) fn is_not_renewed(&self) -> bool {
+        matches!(self.what, Happened::NotRenewed(_))
+    }
+
     pub(crate) fn write(&self, to: &mut FieldWriter) {
         to.time(self.at);
         to.text(self.by.as_str());
@@ -121,12 +130,14 @@ impl HistoryEntry {
             Happened::InDoubt => to.byte(2),
             Happened::Refused(refusal) => {
                 to.byte(3);
-                to.text(refusal.kind.as_str());
-                to.option(refusal.provider_code.as_deref(), FieldWriter::text);
-                to.option(refusal.secret_added, FieldWriter::time);
+                refusal.write(to);
             }
             Happened::Revived => to.byte(4),
             Happened::BroughtHome => to.byte(5),
+            Happened::NotRenewed(refusal) => {
+                to.byte(NOT_RENEWED);
+                refusal.write(to);
+            }
         }
     }
 
@@ -135,17 +146,30 @@ impl HistoryEntry {
         let what = match from.byte()? {
             1 => Happened::Renewed,
             2 => Happened::InDoubt,
-            3 => Happened::Refused(Refusal {
-                // A kind that this version does not know was a refusal all the same.
-                kind: ErrorKind::from_name(from.text()?).unwrap_or(ErrorKind::InvalidGrant),
-                provider_code: from.option(|from| from.text().map(str::to_owned))?,
-                secret_added: from.option(FieldReader::time)?,
-            }),
+            // A kind that this version does not know was a refusal all the same.
+            3 => Happened::Refused(Refusal::read(from, ErrorKind::InvalidGrant)?),
             4 => Happened::Revived,
             5 => Happened::BroughtHome,
+            NOT_RENEWED => Happened::NotRenewed(Refusal::read(from, ErrorKind::Refused)?),
             _ => return None,
         };
         Some(Self { at, by, what, rotated })
+    }
+}
+
+impl Refusal {
+    fn write(&self, to: &mut FieldWriter) {
+        to.text(self.kind.as_str());
+        to.option(self.provider_code.as_deref(), FieldWriter::text);
+        to.option(self.secret_added, FieldWriter::time);
+    }
+
+    fn read(from: &mut FieldReader<'_>, otherwise: ErrorKind) -> Option<Self> {
+        Some(Self {
+            kind: ErrorKind::from_name(from.text()?).unwrap_or(otherwise),
+            provider_code: from.option(|from| from.text().map(str::to_owned))?,
+            secret_added: from.option(FieldReader::time)?,
+        })
     }
 }
 

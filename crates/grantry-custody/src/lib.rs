@@ -5,20 +5,46 @@
 //! [`CustodyGrant`] wraps the grant that redeems such tokens, and keeps them in a vault so that none of this happens where
 //! it can be avoided.
 //!
-//! ```no_run
-//! # async fn example(vault: grantry_vault::SealedVault, endpoint: grantry_endpoint::TokenEndpoint)
-//! # -> Result<(), Box<dyn std::error::Error>> {
-//! use grantry_core::{GrantKey, Rotation};
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use std::sync::Arc;
+//! # use grantry_core::{Clock as _, Scope, SystemClock};
+//! # use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
+//! # use grantry_vault::access::{AccessPolicy, Principal};
+//! # use grantry_vault::{GrantRecord, LocalKey, MemoryVault, SealedVault};
+//! # let temporary = tempfile::tempdir()?;
+//! # let folder = temporary.path();
+//! # let registered = grantry_testkit::RegisteredClient::with_secret("crm", "s3cret");
+//! # let rotation = Rotation::Strict { revokes_family: true };
+//! # let test = grantry_testkit::TestServer::builder().client(registered).rotation(rotation).build();
+//! # let consented = test.seed_grant(grantry_testkit::SeededGrant::new("crm", Scope::parse("contacts.read")?));
+//! # let me = Principal::workload("billing")?;
+//! # let key = LocalKey::generate(folder.join("grantry.key"))?;
+//! # let vault = SealedVault::builder(MemoryVault::new(), key, AccessPolicy::sole(&me)).open().await?;
+//! # let mine = vault.as_principal(me);
+//! # mine.create_tenant("acme").await?;
+//! # let now = SystemClock::new().wall();
+//! # let record = GrantRecord::new(now).with_refresh_token(consented, now);
+//! # mine.tenant("acme")?.create_grant("crm", "user-17", record).await?;
+//! # let client = Client::new("crm", ClientAuthentication::secret_basic("s3cret"))?;
+//! # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+//! use grantry_core::{Attempt, Grant, GrantKey, Rotation};
 //! use grantry_custody::{Custody, FolderLifeboat};
 //! use grantry_endpoint::RefreshTokenRedemption;
 //!
-//! let lifeboat = FolderLifeboat::open("/var/lib/billing/lifeboats")?;
+//! let lifeboat = FolderLifeboat::open(folder.join("lifeboats"))?;
 //! let custody = Custody::builder(&vault, lifeboat).open().await?;
 //! let grant = custody
 //!     .grant(GrantKey::new("acme", "crm", "user-17")?, RefreshTokenRedemption::new(endpoint))
 //!     .rotation(Rotation::Strict { revokes_family: true })
 //!     .build()?;
-//! // `grant` is a `Grant`: a managed source renews by it, in as many processes as there are.
+//!
+//! // It is a `Grant`: a managed source renews by it, in as many processes as there are.
+//! let set = grant.obtain(Attempt::first()).await.map_err(|failure| failure.error)?;
+//! assert_eq!(set.token().scope().as_str(), "contacts.read");
+//! # custody.close().await;
+//! # vault.close().await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -36,6 +62,7 @@
 //! * No caller sees a token before the record or a lifeboat holds what came with it.
 //! * A refresh token is never replaced by an ancestor, nor by one of another line of descent.
 //! * A successor that was received is not given up while its parent is current, whether its answer could be used or not.
+//! * One process redeems a refresh token once at a time, however long it stood still in between.
 //! * A store that lost a successor gets it again from every process that has seen it, before anything is sent.
 //! * A grant that was removed or revoked is not brought back.
 //! * A grant that was moved to another vault is not renewed, revoked or changed here.
@@ -46,6 +73,7 @@
 //! * What custody revokes by itself, orphans and tokens of an old secret, takes no living grant along.
 //! * What a record tells of a grant's history and use is written only with writes that happen anyway.
 
+mod afloat;
 mod attention;
 mod brought;
 mod chronicle;
@@ -58,6 +86,7 @@ mod history;
 mod keepsake;
 mod lifeboat;
 mod lifetimes;
+mod looking;
 pub mod protocol;
 mod reap;
 mod recovery;

@@ -73,7 +73,7 @@ impl Shared {
             biased;
             // What was only salvaged is in doubt, wherever it is.
             ended = landed => matches!(ended.end, End::Fresh | End::Gone | End::InDoubt(_)) && !ended.stays_aboard,
-            () = tokio::time::sleep(self.look_every / 6) => false,
+            () = tokio::time::sleep(self.looking.pause() / 6) => false,
         }
     }
 
@@ -86,18 +86,24 @@ impl Shared {
 
     /// Looks after lifeboats and open intents, soon and then each minute or so, until custody is closed or dropped.
     pub(crate) fn look_after_what_is_left(self: &Arc<Self>) {
-        let (me, tasks) = (Arc::downgrade(self), self.tasks.clone());
+        let (me, tasks, sooner) = (Arc::downgrade(self), self.tasks.clone(), self.looking.sooner());
         self.tasks.spawn(async move {
             // The first look is soon: those who open grants do so now.
             let mut pause = FIRST_PAUSE;
             loop {
-                tokio::select! {
+                let is_time = tokio::select! {
                     biased;
                     () = tasks.closing() => return,
-                    () = tokio::time::sleep(pause) => {}
-                }
+                    () = tokio::time::sleep(pause) => true,
+                    () = sooner.notified() => false,
+                };
                 let Some(shared) = me.upgrade() else { return };
-                pause = shared.jitter(shared.look_every);
+                let next = shared.jitter(shared.looking.pause());
+                if !is_time {
+                    pause = pause.min(next);
+                    continue;
+                }
+                pause = next;
                 shared.adopt().await;
                 shared.finish_what_nobody_finishes().await;
             }

@@ -4,9 +4,13 @@ use grantry_vault::{FieldReader, FieldWriter, Fingerprint};
 use zeroize::Zeroizing;
 
 use crate::chronicle::Chronicle;
+use crate::history::HistoryEntry;
 use crate::protocol::{Candidate, Doubt, Intent, Outstanding, Standing, Verdict};
 
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
+/// The history has no attempt that spent nothing. It is still written where that is so: an earlier version of the library
+/// reads it.
+const WITHOUT_FAILURES: u8 = 2;
 /// Nothing was told beside the standing.
 const WITHOUT_CHRONICLE: u8 = 1;
 
@@ -23,7 +27,8 @@ pub(crate) enum UnreadableStanding {
 
 pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec<u8>> {
     let mut to = FieldWriter::with_room(1024);
-    to.byte(FORMAT);
+    let has_failures = chronicle.history.iter().any(HistoryEntry::is_not_renewed);
+    to.byte(if has_failures { FORMAT } else { WITHOUT_FAILURES });
     match standing.verdict {
         None => to.byte(0),
         Some(Verdict::NeedsPerson { since, after_doubt }) => {
@@ -69,7 +74,7 @@ fn write_candidate(to: &mut FieldWriter, candidate: Candidate) {
 pub(crate) fn read(bytes: &[u8]) -> Result<(Standing, Chronicle), UnreadableStanding> {
     let mut from = FieldReader::new(bytes);
     let format = match from.byte() {
-        Some(format @ (WITHOUT_CHRONICLE | FORMAT)) => format,
+        Some(format @ (WITHOUT_CHRONICLE | WITHOUT_FAILURES | FORMAT)) => format,
         Some(newer) if newer > FORMAT => return Err(UnreadableStanding::Newer(newer)),
         _ => return Err(UnreadableStanding::Unreadable),
     };
@@ -152,9 +157,9 @@ mod tests {
             stopped: Some(Stopped::new(StoreTime::from_nanos(5)).failed(StoreTime::from_nanos(6))),
             ..Chronicle::default()
         };
-        let refused = Happened::Refused(refusal);
-        for what in [Happened::Renewed, Happened::InDoubt, refused, Happened::Revived, Happened::BroughtHome]
-        {
+        let (refused, failed) = (Happened::Refused(refusal.clone()), Happened::NotRenewed(refusal));
+        let successes = [Happened::Renewed, Happened::Revived, Happened::BroughtHome];
+        for what in successes.into_iter().chain([Happened::InDoubt, refused, failed]) {
             chronicle.add(HistoryEntry::new(wall, by.clone(), what));
         }
         chronicle
@@ -198,8 +203,12 @@ mod tests {
         for length in 0..bytes.len() {
             assert_eq!(read(&bytes[..length]), Err(UnreadableStanding::Unreadable), "{length}");
         }
-        bytes[0] = 3;
-        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(3)));
+        assert_eq!(bytes[0], 3);
+        bytes[0] = 4;
+        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(4)));
+        let mut without = chronicle();
+        without.history.pop();
+        assert_eq!(write(&Standing::default(), &without)[0], 2, "an earlier version of the library reads it");
         let nothing = (Standing::default(), Chronicle::default());
         assert_eq!(read(&write(&nothing.0, &nothing.1)), Ok(nothing));
     }

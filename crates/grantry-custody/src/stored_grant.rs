@@ -36,7 +36,8 @@ impl StoredGrant {
     ///
     /// # Errors
     /// `Damaged` for a state that a newer version wrote, which is left as it is.
-    pub(crate) fn snapshot(&self, target: &Target) -> Result<Snapshot, Error> {
+    pub(crate) fn snapshot(&self, target: &Target, replacing: Option<&TokenSet>) -> Result<Snapshot, Error> {
+        let kept = self.stored.access_token(target);
         Ok(Snapshot {
             standing: standing(&self.stored)?,
             lineage: self.stored.version.lineage(),
@@ -44,7 +45,10 @@ impl StoredGrant {
             now: self.believed.now,
             reachable_since: self.believed.reachable_since,
             stamp: self.stored.version.read_at(),
-            access_expires: self.stored.access_token(target).map(|kept| kept.expires),
+            access_expires: kept.map(|kept| kept.expires),
+            holds_another: kept
+                .zip(replacing)
+                .is_some_and(|(kept, replaced)| kept.token.expose() != replaced.token().expose()),
         })
     }
 

@@ -1,19 +1,25 @@
 //! Sources by key.
 
 use std::hash::BuildHasher;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use grantry_core::{GrantKeyRef, Token, TokenSource};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::ManagedSource;
+use crate::near::Near;
 
 /// How many parts the directory is split in, so that writers stop few readers.
 const PARTS: usize = 64;
 
+/// How many sources a part holds before keys come near: a smaller directory fits into the processor's caches whole.
+const FEW: usize = 4;
+
 /// Finds a source by tenant, service and account, among a million as among ten.
 ///
-/// A look-up hashes the three names, takes one shared lock for its part of the table, and allocates nothing.
+/// A look-up hashes the three names, takes one shared lock for its part of the table, and allocates nothing. In a
+/// directory of many sources the keys that are asked for most come near: [`ready`](Self::ready) finds those without
+/// a lock, and with what it reads in one place.
 ///
 /// ```
 /// # fn example(source: std::sync::Arc<grantry_refresh::ManagedSource>) {
@@ -33,6 +39,8 @@ pub struct Directory {
     /// Seeded anew in every process, so that nobody can prepare names that collide.
     hasher: DefaultHashBuilder,
     parts: Box<[Part]>,
+    /// Present once there are many sources.
+    near: OnceLock<Arc<Near>>,
 }
 
 /// Each in cache lines of its own, because even a reader writes into its lock.
@@ -49,7 +57,8 @@ impl Default for Directory {
 impl Directory {
     /// An empty directory.
     pub fn new() -> Self {
-        Self { hasher: DefaultHashBuilder::default(), parts: (0..PARTS).map(|_| Part::default()).collect() }
+        let parts = (0..PARTS).map(|_| Part::default()).collect();
+        Self { hasher: DefaultHashBuilder::default(), parts, near: OnceLock::new() }
     }
 
     /// Puts a source in under its own key, and returns the one that was there.
@@ -58,23 +67,53 @@ impl Directory {
         let mut part = self.part(hash)?.0.write().unwrap_or_else(PoisonError::into_inner);
         let there = part.find_mut(hash, |there| there.key() == source.key());
         match there {
-            Some(there) => Some(std::mem::replace(there, source)),
+            Some(there) => {
+                self.turn_out(hash, there);
+                Some(std::mem::replace(there, source))
+            }
             None => {
                 part.insert_unique(hash, source, |source| self.hasher.hash_one(source.key().as_key_ref()));
+                if part.len() > FEW {
+                    self.near.get_or_init(Near::new);
+                }
                 None
             }
         }
     }
 
-    /// The source of this key.
+    /// The source of this key. A key that was asked for often through [`ready`](Self::ready) comes near here.
     pub fn find(&self, key: GrantKeyRef<'_>) -> Option<Arc<ManagedSource>> {
-        self.with(key, Arc::clone)
+        let hash = self.hasher.hash_one(key);
+        self.with(hash, key, |source| {
+            if let Some(near) = self.near.get().filter(|near| near.wants(hash)) {
+                source.come_near(near, hash);
+            }
+            Arc::clone(source)
+        })
     }
 
     /// A token of this key's source, if one is at hand: like `find` and then `ready`, without counting a
     /// reference to the source.
+    ///
+    /// `None` sends the caller to [`find`](Self::find) and the source's `token`. Once in a while it does so with a
+    /// token at hand, where the key is asked for so often that it should come near, because that allocates.
     pub fn ready(&self, key: GrantKeyRef<'_>) -> Option<Token> {
-        self.with(key, |source| source.ready())?
+        let hash = self.hasher.hash_one(key);
+        let near = self.near.get();
+        let place = near.and_then(|near| near.find(hash, key));
+        if let Some(nearby) = place.as_deref().and_then(Option::as_ref)
+            && let Some(token) = nearby.ready()
+        {
+            return Some(token.clone());
+        }
+        let far = near.filter(|_| place.is_none());
+        self.with(hash, key, |source| {
+            // What threads share stays in its source, which has a copy for each.
+            if far.is_some_and(|near| !source.is_shared() && near.count(hash)) {
+                return None;
+            }
+            source.ready()
+        })?
     }
 
     /// Takes a source out.
@@ -82,6 +121,7 @@ impl Directory {
         let hash = self.hasher.hash_one(key);
         let mut part = self.part(hash)?.0.write().unwrap_or_else(PoisonError::into_inner);
         let found = part.find_entry(hash, |source| key.matches(source.key())).ok()?;
+        self.turn_out(hash, found.get());
         Some(found.remove().0)
     }
 
@@ -105,8 +145,19 @@ impl Directory {
         all
     }
 
-    fn with<T>(&self, key: GrantKeyRef<'_>, look: impl FnOnce(&Arc<ManagedSource>) -> T) -> Option<T> {
-        let hash = self.hasher.hash_one(key);
+    /// Under the lock of the source's part, so that no source comes near after it was taken out.
+    fn turn_out(&self, hash: u64, source: &Arc<ManagedSource>) {
+        if let Some(near) = self.near.get() {
+            near.turn_out(hash, source);
+        }
+    }
+
+    fn with<T>(
+        &self,
+        hash: u64,
+        key: GrantKeyRef<'_>,
+        look: impl FnOnce(&Arc<ManagedSource>) -> T,
+    ) -> Option<T> {
         let part = self.part(hash)?.0.read().unwrap_or_else(PoisonError::into_inner);
         part.find(hash, |source| key.matches(source.key())).map(look)
     }

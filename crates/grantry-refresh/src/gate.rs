@@ -66,6 +66,12 @@ impl Gate {
         self.look.store(look & !CLAIMED, Ordering::Release);
     }
 
+    /// Opens or shuts the gate as `other` is now. What opens `other` has to be kept away meanwhile.
+    pub(crate) fn follow(&self, other: &Self) {
+        self.wall.store(other.wall.load(Ordering::Relaxed), Ordering::Relaxed);
+        self.look.store(other.look.load(Ordering::Acquire), Ordering::Release);
+    }
+
     /// Shuts the gate: nothing is handed out before it is opened again.
     pub(crate) fn shut(&self) {
         self.look.store(0, Ordering::Release);

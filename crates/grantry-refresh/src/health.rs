@@ -18,6 +18,18 @@ pub enum Condition {
     Expired,
 }
 
+impl Condition {
+    /// In lower-case words: for logs, metrics and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Fresh => "fresh",
+            Self::Due => "due",
+            Self::Expired => "expired",
+        }
+    }
+}
+
 /// A snapshot of a source, without anything secret.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

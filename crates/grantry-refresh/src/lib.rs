@@ -27,6 +27,7 @@ mod flight;
 mod gate;
 mod health;
 mod lane;
+mod near;
 mod policy;
 mod profile;
 mod registration;

@@ -204,7 +204,7 @@ impl Lifeboat for FolderLifeboat {
         if bytes.len() > self.boat.seat_bytes {
             return Err(too_large());
         }
-        self.boat.writes.write(self.boat.at(seat.number), bytes).await
+        self.boat.writes.write(self.boat.at(seat.number), &bytes).await
     }
 
     fn leave(&self, seat: Seat) {

@@ -8,8 +8,9 @@ use tokio::sync::oneshot;
 
 use super::LifeboatError;
 
-/// Writes what many tasks bring, in the order in which they came: what comes while a sync runs goes together with the next,
-/// and one thread does it for all of them.
+/// Writes what many tasks bring. Each writes for itself and at once, so that its process may die from there on: the kernel
+/// has it. What machines need to die is a sync; one thread does it for all of them, and what is written while one runs waits
+/// for the next.
 pub(super) struct GroupWrite {
     file: File,
     state: Mutex<State>,
@@ -17,20 +18,15 @@ pub(super) struct GroupWrite {
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Piece>,
+    /// Whoever has written, and waits for a sync that begins after that.
+    waiting: Vec<oneshot::Sender<Result<(), LifeboatError>>>,
     is_at_work: bool,
     /// What the disk said when a sync failed. What was written before it may be gone, though a later sync succeeds; so
     /// there is none.
     failed: Option<String>,
 }
 
-struct Piece {
-    at: u64,
-    bytes: Vec<u8>,
-    done: oneshot::Sender<Result<(), LifeboatError>>,
-}
-
-/// The duty to write what waits. Where it is dropped before that is done, nobody is left waiting.
+/// The duty to sync for those who wait. Where it is dropped before that is done, nobody is left waiting.
 struct Duty {
     group: Arc<GroupWrite>,
     is_done: bool,
@@ -47,15 +43,18 @@ impl GroupWrite {
         &self.file
     }
 
-    /// Returns when these bytes are on the disk. Dropping the future does not keep them from being written.
-    pub(super) async fn write(self: &Arc<Self>, at: u64, bytes: Vec<u8>) -> Result<(), LifeboatError> {
+    /// Returns when these bytes are on the disk. They are written when the future is first polled, whatever becomes of it then.
+    pub(super) async fn write(self: &Arc<Self>, at: u64, bytes: &[u8]) -> Result<(), LifeboatError> {
+        if let Some(failed) = self.failed() {
+            return Err(LifeboatError::Failed(failed));
+        }
+        // Here, and not by a thread that may wait for a core or for the sync before: this is the only copy of a refresh token.
+        // It goes to pages of a file that has its full length, which takes microseconds.
+        self.file.write_all_at(bytes, at)?;
         let (done, written) = oneshot::channel();
         let begins = {
             let mut state = self.lock();
-            if let Some(failed) = &state.failed {
-                return Err(LifeboatError::Failed(failed.clone()));
-            }
-            state.waiting.push(Piece { at, bytes, done });
+            state.waiting.push(done);
             !std::mem::replace(&mut state.is_at_work, true)
         };
         if begins {
@@ -70,8 +69,8 @@ impl GroupWrite {
         self.lock().failed.clone()
     }
 
-    /// What waits; with nothing, the work is over.
-    fn take(&self) -> Vec<Piece> {
+    /// Whoever waits; with nobody, the work is over.
+    fn take(&self) -> Vec<oneshot::Sender<Result<(), LifeboatError>>> {
         let mut state = self.lock();
         state.is_at_work = !state.waiting.is_empty();
         std::mem::take(&mut state.waiting)
@@ -84,28 +83,23 @@ impl GroupWrite {
 }
 
 impl Duty {
-    /// Writes until nothing waits. Blocks.
+    /// Syncs until nobody waits. Blocks.
     fn work(mut self, sync: impl Fn(&File) -> std::io::Result<()>) {
         let group = Arc::clone(&self.group);
         loop {
-            let pieces = group.take();
-            if pieces.is_empty() {
+            let waiting = group.take();
+            if waiting.is_empty() {
                 self.is_done = true;
                 return;
             }
-            let write = |piece: &Piece| group.file.write_all_at(&piece.bytes, piece.at);
-            let written: Vec<_> = pieces.iter().map(write).collect();
             let failed = match group.failed() {
                 Some(failed) => Some(failed),
                 None => sync(&group.file).err().map(|error| error.to_string()),
             };
             group.lock().failed.clone_from(&failed);
-            for (piece, written) in pieces.into_iter().zip(written) {
-                let done = match &failed {
-                    Some(failed) => Err(LifeboatError::Failed(failed.clone())),
-                    None => written.map_err(LifeboatError::from),
-                };
-                let _ = piece.done.send(done);
+            let durable = failed.map_or(Ok(()), |failed| Err(LifeboatError::Failed(failed)));
+            for done in waiting {
+                let _ = done.send(durable.clone());
             }
         }
     }
@@ -134,10 +128,10 @@ mod tests {
         Arc::new(GroupWrite::new(tempfile::tempfile().unwrap()))
     }
 
-    fn push(group: &GroupWrite, at: u64) -> Answer {
-        let (done, written) = oneshot::channel();
-        group.lock().waiting.push(Piece { at, bytes: vec![7], done });
-        written
+    fn push(group: &GroupWrite) -> Answer {
+        let (done, synced) = oneshot::channel();
+        group.lock().waiting.push(done);
+        synced
     }
 
     fn duty(group: &Arc<GroupWrite>) -> Duty {
@@ -147,44 +141,52 @@ mod tests {
     #[test]
     fn what_comes_during_a_sync_shares_the_next_one() {
         let (group, syncs, late) = (group(), Cell::new(0), Cell::default());
-        let mut early = [push(&group, 0), push(&group, 1)];
-        duty(&group).work(|file| {
+        let mut early = [push(&group), push(&group)];
+        duty(&group).work(|_| {
             if syncs.replace(syncs.get() + 1) == 0 {
-                assert_eq!(file.metadata().unwrap().len(), 2, "written before it is synced");
-                late.set((2..10).map(|at| push(&group, at)).collect::<Vec<_>>());
+                late.set((2..10).map(|_| push(&group)).collect::<Vec<_>>());
             }
             Ok(())
         });
         assert_eq!(syncs.get(), 2);
         let mut late = late.take();
         assert!(early.iter_mut().chain(&mut late).all(|answer| answer.try_recv().unwrap().is_ok()));
-        assert_eq!(group.file().metadata().unwrap().len(), 10);
         assert!(!group.lock().is_at_work);
+    }
+
+    #[tokio::test]
+    async fn what_is_brought_is_written_at_once_while_a_sync_of_others_runs() {
+        let group = group();
+        group.lock().is_at_work = true;
+        let mut write = Box::pin(group.write(3, &[7]));
+        assert!(futures_util::poll!(&mut write).is_pending());
+        drop(write);
+        assert_eq!(group.file().metadata().unwrap().len(), 4);
     }
 
     #[tokio::test]
     async fn after_a_sync_that_failed_nothing_is_called_durable_any_more() {
         let (group, syncs, late) = (group(), Cell::new(0), Cell::default());
-        let mut early = push(&group, 0);
+        let mut early = push(&group);
         duty(&group).work(|_| {
             syncs.set(syncs.get() + 1);
-            late.set(Some(push(&group, 1)));
+            late.set(Some(push(&group)));
             Err(std::io::Error::other("the disk is gone"))
         });
         let failed = |answer: &mut Answer| answer.try_recv().unwrap().unwrap_err().to_string();
         assert!(failed(&mut early).contains("the disk is gone"));
         assert!(failed(&mut late.take().unwrap()).contains("the disk is gone"));
         assert_eq!(syncs.get(), 1);
-        assert!(group.write(2, vec![7]).await.is_err());
+        assert!(group.write(2, &[7]).await.is_err());
     }
 
     #[tokio::test]
     async fn nobody_waits_for_a_duty_that_was_dropped() {
         let group = group();
         group.lock().is_at_work = true;
-        let answer = push(&group, 0);
+        let answer = push(&group);
         drop(duty(&group));
         assert!(answer.await.is_err());
-        group.write(1, vec![7]).await.unwrap();
+        group.write(1, &[7]).await.unwrap();
     }
 }

@@ -50,13 +50,21 @@ pub struct Claim {
 }
 
 impl Snapshot {
+    /// Whether what the record holds is fit, and is not what is to be replaced.
+    pub(super) fn serves(&self, asked: &Asked) -> bool {
+        // After a failover two tokens may bear the same number.
+        let is_another = asked.replacing.is_none_or(|replaced| {
+            replaced < self.generation || (replaced == self.generation && self.holds_another)
+        });
+        is_another && self.holds_fit_access_token()
+    }
+
     /// Decides what an attempt may do.
     pub fn decide(&self, asked: &Asked, terms: &Terms) -> Decision {
         if let Some(verdict @ (Verdict::Revoking | Verdict::Revoked)) = self.standing.verdict {
             return Decision::Refuse(verdict);
         }
-        let newer = asked.replacing.is_none_or(|replaced| replaced < self.generation);
-        if !asked.resolves && newer && self.holds_fit_access_token() {
+        if !asked.resolves && self.serves(asked) {
             return Decision::UseStored;
         }
         if let Some(verdict) = self.standing.verdict {

@@ -108,6 +108,14 @@ impl Snapshot {
 }
 
 impl Standing {
+    /// Whether it holds what an attempt brought. Where there are no refresh tokens, the newest answer is all there is.
+    pub(super) fn keeps(&self, proceeds: &Proceeds) -> bool {
+        match proceeds.parent {
+            Some(parent) => self.held(proceeds.successor.unwrap_or(parent)).is_some(),
+            None => self.access_epoch == proceeds.epoch,
+        }
+    }
+
     /// Gives a successor its place. Returns whether it has one.
     fn place(&mut self, parent: Fingerprint, proceeds: &Proceeds) -> bool {
         let successor = proceeds.successor.unwrap_or(parent);
@@ -122,8 +130,9 @@ impl Standing {
         if self.held(parent).is_some() {
             self.current = Some(Candidate::proven(successor, proceeds.epoch));
             self.parent = Some(parent);
-            // What was salvaged from a later answer the server has seen last.
-            self.others.retain(|other| !other.proven && other.epoch > proceeds.epoch);
+            // What was salvaged from a later answer the server has seen last. It may have been the same token again.
+            self.others
+                .retain(|other| !other.proven && other.epoch > proceeds.epoch && other.token != successor);
             return true;
         }
         if let Some(held) = self.held_mut(successor) {

@@ -29,7 +29,7 @@ pub enum Settled {
     AnotherIsLeft(Standing),
     /// The refusal is not final before then: somebody may still come back with the successor.
     NotFinal(Standing, StoreTime),
-    /// A person has to consent again.
+    /// A person has to consent again, unless it was withdrawn meanwhile.
     NeedsPerson(Standing),
     /// Somebody else has brought the grant on: the attempt's end means nothing.
     Overtaken(Option<Standing>),
@@ -55,6 +55,10 @@ impl Snapshot {
     }
 
     fn refused(&self, mut standing: Standing, token: Fingerprint) -> Settled {
+        // Whoever withdrew it meanwhile has the last word: the server refuses what was just revoked there.
+        if matches!(standing.verdict, Some(Verdict::Revoking | Verdict::Revoked)) {
+            return Settled::NeedsPerson(standing);
+        }
         let Some(refused) = standing.current.filter(|current| current.token == token) else {
             standing.others.retain(|other| other.token != token);
             return Settled::AnotherIsLeft(standing);

@@ -94,6 +94,8 @@ pub struct Snapshot {
     pub reachable_since: StoreTime,
     /// When the stored access token expires: `None` without one, `Some(None)` where the server did not say.
     pub access_expires: Option<Option<StoreTime>>,
+    /// Whether there is one that is certainly another than the one that is to be replaced.
+    pub holds_another: bool,
 }
 
 impl Standing {

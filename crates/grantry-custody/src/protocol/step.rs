@@ -140,6 +140,8 @@ struct Cargo {
     aboard: bool,
     /// Whether callers have it.
     released: bool,
+    /// Whether the record has it once it is written. It has not where others brought the grant on meanwhile.
+    kept: bool,
 }
 
 impl Redemption {
@@ -151,7 +153,7 @@ impl Redemption {
     /// Brings home what a lifeboat holds. The first thing to do is to read the record.
     pub fn adopt(proceeds: Proceeds, terms: Terms) -> (Self, Vec<Effect>) {
         let asked = Asked { attempt: proceeds.attempt, replacing: None, resolves: true };
-        let landing = Cargo { proceeds, aboard: true, released: true };
+        let landing = Cargo { proceeds, aboard: true, released: true, kept: false };
         let stage = Stage::Landing { landing, snapshot: None };
         (Self { asked, terms, release_aboard: false, stage }, vec![Effect::Read])
     }
@@ -245,7 +247,7 @@ impl Redemption {
     fn sending(&mut self, claim: Claim, snapshot: Snapshot, event: Event) -> Vec<Effect> {
         match event {
             Event::Brought(proceeds) => {
-                let landing = Cargo { proceeds, aboard: false, released: false };
+                let landing = Cargo { proceeds, aboard: false, released: false, kept: false };
                 self.go(Stage::Boarding { landing, snapshot }, vec![Effect::Board])
             }
             Event::Failed(outcome) => self.settle(claim.intent, outcome, &snapshot),
@@ -257,21 +259,32 @@ impl Redemption {
     fn land(&mut self, mut landing: Cargo, snapshot: Snapshot) -> Vec<Effect> {
         match snapshot.land(&landing.proceeds, &self.terms) {
             Landing::Write { standing, access } => {
-                let change = Change { standing, lands: landing.proceeds.usable, access };
+                landing.kept = access || standing.keeps(&landing.proceeds);
+                let lands = landing.proceeds.usable && landing.kept;
+                let change = Change { standing, lands, access };
                 let stage = Stage::Landing { landing, snapshot: Some(snapshot) };
                 self.go(stage, vec![Effect::Write(Box::new(change))])
             }
-            Landing::Done => self.landed(&mut landing),
+            Landing::Done => {
+                landing.kept = snapshot.standing.keeps(&landing.proceeds);
+                self.landed(landing, Some(&snapshot))
+            }
             Landing::Orphan => vec![Effect::Revoke, Effect::Unboard, Effect::Finish(End::Gone)],
         }
     }
 
-    fn landed(&mut self, landing: &mut Cargo) -> Vec<Effect> {
+    fn landed(&mut self, landing: Cargo, snapshot: Option<&Snapshot>) -> Vec<Effect> {
         if !landing.proceeds.usable {
             return vec![Effect::Unboard, Effect::Finish(End::InDoubt(None))];
         }
         let mut effects = Vec::new();
-        if !std::mem::replace(&mut landing.released, true) {
+        if !landing.released {
+            // Others have brought the grant on, and nothing keeps what came too late: callers get what the record holds.
+            if !landing.kept {
+                let serves = snapshot.is_some_and(|snapshot| snapshot.serves(&self.asked));
+                let end = if serves { End::Stored } else { End::Again };
+                return vec![Effect::Unboard, Effect::Finish(end)];
+            }
             effects.push(Effect::Release);
         }
         effects.extend([Effect::Unboard, Effect::Finish(End::Fresh)]);
@@ -280,7 +293,7 @@ impl Redemption {
 
     fn landing(&mut self, mut landing: Cargo, snapshot: Option<Snapshot>, event: Event) -> Vec<Effect> {
         match event {
-            Event::Written => self.landed(&mut landing),
+            Event::Written => self.landed(landing, snapshot.as_ref()),
             Event::Read(snapshot) => self.land(landing, snapshot),
             Event::Gone => vec![Effect::Revoke, Effect::Unboard, Effect::Finish(End::Gone)],
             Event::Conflict | Event::Woken => {

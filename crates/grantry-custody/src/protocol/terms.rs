@@ -15,7 +15,8 @@ pub struct Terms {
     pub rotation: Rotation,
     /// How long an attempt owns the record.
     pub lease: Duration,
-    /// How long a token request takes at most, from the first byte to the last of the answer.
+    /// How long a token request takes at most, from the first byte to the last of the answer, where a window has to be met; how
+    /// long it is reckoned to take elsewhere, where an answer is [waited for](Self::answer_within) longer.
     pub http_timeout: Duration,
     /// For the difference between two clocks, and whatever stands still for a moment.
     pub margin: Duration,
@@ -24,6 +25,9 @@ pub struct Terms {
     /// How long a doubt may stand on a strict server before the last chance is taken, while an access token is still fit.
     pub doubt_limit: Duration,
 }
+
+/// How long an answer is waited for where no window has to be met.
+const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
 /// Terms under which a grant could be lost without any fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -92,6 +96,18 @@ impl Terms {
                 Err(InvalidTerms::WindowTooShort { window, needed: self.retry_within() })
             }
             _ => Ok(()),
+        }
+    }
+
+    /// For how long an answer is waited for.
+    ///
+    /// Where the server takes a used token for a while, no longer than leaves room for another attempt. Where it takes none,
+    /// whoever stops waiting gives the only successor away, and a server that is slow has not lost anything; where it takes any,
+    /// there is no hurry. The lease goes on for as long as its owner waits.
+    pub fn answer_within(&self) -> Duration {
+        match self.rotation {
+            Rotation::Grace { .. } => self.http_timeout,
+            _ => self.http_timeout.max(LONGEST_ANSWER),
         }
     }
 

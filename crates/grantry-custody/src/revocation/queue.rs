@@ -93,7 +93,7 @@ impl Shared {
                     () = tokio::time::sleep(pause) => {}
                 }
                 let Some(shared) = me.upgrade() else { return };
-                pause = shared.jitter(shared.look_every);
+                pause = shared.jitter(shared.looking.unhurried());
                 shared.go_on_with_revocations(look).await;
             }
         });

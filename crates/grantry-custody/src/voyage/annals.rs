@@ -1,6 +1,6 @@
 //! What an attempt has to tell of itself, in the writes that it makes anyway.
 
-use grantry_core::Timestamp;
+use grantry_core::{Consumed, Timestamp};
 
 use super::Voyage;
 use crate::chronicle::Chronicle;
@@ -52,16 +52,15 @@ impl Voyage {
 
     fn failing(&self, after: &Standing) -> Option<Happened> {
         let failure = self.failure.as_ref()?;
+        let refusal = || Refusal {
+            kind: failure.error.kind(),
+            provider_code: failure.error.provider_code().map(str::to_owned),
+            secret_added: self.secret_added,
+        };
         match failure.consumed {
-            grantry_core::Consumed::No if self.brought.is_none() => None,
-            grantry_core::Consumed::Refused if self.brought.is_none() => {
-                // A refusal that does not end the grant is worth an entry too: it names the token's end.
-                Some(Happened::Refused(Refusal {
-                    kind: failure.error.kind(),
-                    provider_code: failure.error.provider_code().map(str::to_owned),
-                    secret_added: self.secret_added,
-                }))
-            }
+            Consumed::No if self.brought.is_none() => Some(Happened::NotRenewed(refusal())),
+            // A refusal that does not end the grant is worth an entry too: it names the token's end.
+            Consumed::Refused if self.brought.is_none() => Some(Happened::Refused(refusal())),
             _ => after.current.is_some().then_some(Happened::InDoubt),
         }
     }

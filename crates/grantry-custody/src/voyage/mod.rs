@@ -20,6 +20,7 @@ use grantry_vault::audit::Outcome as Audited;
 use grantry_vault::{Fingerprint, Renewing};
 use tokio::sync::oneshot;
 
+use crate::afloat::Launched;
 use crate::brought::{Brought, BroughtAccess};
 use crate::grant::Inner;
 use crate::lifeboat::{Cargo, Seat};
@@ -45,6 +46,8 @@ pub(crate) struct Voyage {
     pub(crate) grant: Arc<Inner>,
     renewing: Option<Renewing>,
     seat: Option<Seat>,
+    /// Keeps others of this process from its token while it has a request under way, or something in its hands.
+    afloat: Option<Launched>,
     /// Whether the lifeboat holds what sits in the seat.
     aboard: bool,
     /// Whether the record has it.
@@ -103,6 +106,7 @@ impl Voyage {
         Ok(Self {
             renewing: Some(renewing),
             seat: Some(seat),
+            afloat: None,
             aboard: false,
             landed: false,
             stored: None,
@@ -131,6 +135,7 @@ impl Voyage {
         Self {
             renewing: Some(renewing),
             seat: None,
+            afloat: None,
             aboard: true,
             landed: false,
             stored: None,
@@ -247,9 +252,13 @@ impl Voyage {
                 Some(Failure::unsent(Error::internal("the refresh token to be redeemed is not at hand")));
             return Event::Failed(Outcome::NotSpent);
         }
-        let mut attempt =
-            Attempt::replace_if_any(self.replacing.as_ref()).send_before(self.claimed_at.after(within));
         let proof_key = stored.stored.proof_key().cloned();
+        if token.is_some_and(|token| !self.launch(token, redemption)) {
+            return Event::Failed(Outcome::NotSpent);
+        }
+        let mut attempt = Attempt::replace_if_any(self.replacing.as_ref())
+            .send_before(self.claimed_at.after(within))
+            .answered_within(self.grant.terms.answer_within());
         if let Some(refresh_token) = &refresh_token {
             attempt = attempt.redeem(refresh_token);
         }
@@ -269,10 +278,14 @@ impl Voyage {
         };
         let panicked =
             || Failure::unknown(Error::new(ErrorKind::Internal, Stage::Token, "the grant panicked"));
-        match answered.unwrap_or_else(|_| Err(panicked())) {
+        let event = match answered.unwrap_or_else(|_| Err(panicked())) {
             Ok(set) => self.brought(redemption, set),
             Err(failure) => self.failed(redemption, failure).await,
+        };
+        if self.brought.is_none() {
+            self.afloat = None;
         }
+        event
     }
 
     fn brought(&mut self, redemption: &Redemption, set: TokenSet) -> Event {

@@ -6,22 +6,37 @@ use grantry_core::{
     AccessToken, Diagnosis, Error, ErrorKind, Event as News, Failure, Instant, Party, Retry, Stage,
     StoreTime, TokenSet,
 };
+use grantry_vault::Fingerprint;
 use grantry_vault::audit::Outcome as Audited;
 
 use super::Voyage;
-use crate::protocol::{End, Verdict};
-use crate::stored_grant::Provers;
+use crate::protocol::{End, Redemption, Verdict};
+use crate::stored_grant::{Provers, standing};
 
 impl Voyage {
     /// Lets whoever asked have the token: the record has it, or a lifeboat.
     pub(super) fn release(&mut self) {
         let generation = self.stored.as_ref().map_or(0, |stored| stored.stored.version.generation());
-        // What is not in the record yet will be its next generation.
-        let generation = generation + u64::from(!self.landed);
+        // What is not in the record yet will be its next generation. A write that nobody confirmed may have put it there.
+        let generation = generation + u64::from(!self.landed && !self.is_in_record());
         let Some(fresh) = self.fresh.take() else { return };
         if let Some(set) = public(&fresh, generation) {
             self.answer(Ok(set));
         }
+    }
+
+    /// Keeps others of this process from a token. Where one of them is at it already, its successor may be here, too.
+    pub(super) fn launch(&mut self, token: Fingerprint, redemption: &Redemption) -> bool {
+        self.afloat = self.grant.custody.afloat.launch(token, redemption.attempt());
+        if self.afloat.is_none() {
+            self.failure = Some(Failure::unsent(in_doubt(None, None, None)));
+        }
+        self.afloat.is_some()
+    }
+
+    fn is_in_record(&self) -> bool {
+        let (Some(stored), Some(brought)) = (&self.stored, &self.brought) else { return false };
+        standing(&stored.stored).is_ok_and(|standing| standing.access_epoch >= brought.proceeds.epoch)
     }
 
     pub(super) fn finish(&mut self, end: End) {

@@ -4,7 +4,7 @@ use grantry_core::{Clock, Error, Rotation};
 use grantry_vault::Renewing;
 
 use super::Voyage;
-use crate::protocol::{Event, Redemption};
+use crate::protocol::{Event, Redemption, Snapshot};
 use crate::stored_grant::StoredGrant;
 
 impl Voyage {
@@ -38,11 +38,14 @@ impl Voyage {
                 let read_at = stored.version.read_at();
                 let mut believed = self.grant.custody.store_clock.believe(read_at, asked, answered);
                 let pause = self.grant.terms.lease + self.grant.terms.allowance;
-                let looked_since = self.grant.attention.look(answered, believed.now, pause);
+                let looked_since =
+                    self.grant.attention.look(answered, believed.now.after(answered.since(asked)), pause);
                 believed.reachable_since = believed.reachable_since.max(looked_since);
                 let stored = StoredGrant { stored, asked, answered, believed };
                 self.is_gone = false;
-                let snapshot = stored.snapshot(&self.grant.target);
+                let snapshot = stored
+                    .snapshot(&self.grant.target, self.replacing.as_ref())
+                    .map(|read| self.with_living_owner(read));
                 self.stored = Some(stored);
                 match snapshot {
                     Ok(snapshot) => Event::Read(snapshot),
@@ -58,6 +61,19 @@ impl Voyage {
                 self.not_read(error)
             }
         }
+    }
+
+    /// An owner that lives in this process has its lease, however long it could not extend it.
+    fn with_living_owner(&self, mut snapshot: Snapshot) -> Snapshot {
+        let owner = snapshot.standing.intent.filter(|intent| {
+            intent.token.is_some_and(|token| self.grant.custody.afloat.carries(token, &intent.attempt))
+        });
+        let extended = owner
+            .and_then(|owner| snapshot.standing.extended(&owner.attempt, snapshot.stamp, &self.grant.terms));
+        if let Some(extended) = extended {
+            snapshot.standing = extended;
+        }
+        snapshot
     }
 
     /// The store went back: what it has lost, and this process remembers, is written again on top of what is there.

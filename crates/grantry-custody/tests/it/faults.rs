@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Stage, TokenSet};
-use grantry_custody::{FolderLifeboat, Lifeboat, Release};
+use grantry_core::{Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Rotation, Stage, TokenSet};
+use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::access::Principal;
 use grantry_vault::{Precondition, RecordKey, Vault};
@@ -26,6 +26,41 @@ async fn a_lost_answer_is_asked_for_again_inside_the_window_whatever_the_caller_
     let set = replica.grant.obtain(Attempt::first()).await.unwrap();
     assert_eq!((set.generation(), world.requests()), (1, 2), "the stored one is used");
     assert_eq!(replica.events.taken(), ["rotation_in_doubt", "rotated"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stays_away_is_given_up_in_time_for_another_inside_the_window() {
+    for seconds in [10, 30, 60] {
+        let window = Duration::from_secs(seconds);
+        let world = World::new(Rotation::Grace { window, same: false }).await;
+        let replica = world.replica().await;
+        let sent = world.clock.now();
+        world.server.inject(Endpoint::Token, Fault::slow(1, Duration::from_secs(60)));
+        assert_eq!(kind(replica.grant.obtain(Attempt::first()).await), ErrorKind::InDoubt);
+        let took = world.clock.now().since(sent);
+        assert!(took < window / 3, "{took:?} of a window of {window:?}");
+        world.pass(window - took).await;
+        assert!(world.is_alive().await, "{window:?}");
+        assert_eq!(world.requests(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_a_used_token_is_refused_a_slow_answer_is_waited_for_and_nobody_else_sends_the_token() {
+    for rotation in [STRICT, Rotation::Strict { revokes_family: false }, Rotation::KeepOld, Rotation::None] {
+        let world = World::new(rotation).await;
+        let (replica, other) = (world.replica().await, world.replica().await);
+        world.server.inject(Endpoint::Token, Fault::slow(100, Duration::from_secs(5)));
+        let elsewhere = tokio::spawn(async move { other.grant.obtain(Attempt::first()).await });
+        let began = world.clock.now();
+        let set = replica.grant.obtain(Attempt::first()).await.unwrap();
+        assert!(world.clock.now().since(began) > Duration::from_secs(10), "{rotation:?}");
+        assert_eq!((set.generation(), world.requests()), (1, 1), "{rotation:?}");
+        let theirs = elsewhere.await.unwrap();
+        assert!(theirs.is_err() || theirs.unwrap().generation() == 1, "{rotation:?}");
+        assert_eq!(world.requests(), 1);
+        assert!(world.is_alive().await, "{rotation:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,6 +201,56 @@ async fn with_the_store_down_nothing_is_sent() {
     let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
     assert!(!failure.sent, "{failure:?}");
     assert_eq!(world.requests(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_refuses_the_renewal_before_anything_is_sent_and_the_next_one_finds_the_token_unspent() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    world.store.set_full(true);
+    let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
+    assert!(!failure.sent && failure.error.kind() == ErrorKind::Storage, "{failure:?}");
+    assert!(failure.error.diagnosis().remedy().contains("room"), "{}", failure.error.diagnosis());
+    assert_eq!(world.requests(), 0);
+    world.store.set_full(false);
+    replica.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(world.requests(), 1);
+    assert!(world.is_alive().await);
+}
+
+/// A lifeboat on a disk that is full.
+#[derive(Debug)]
+struct FullBoat;
+
+#[async_trait]
+impl Lifeboat for FullBoat {
+    async fn reserve(&self) -> Result<Seat, LifeboatError> {
+        Err(LifeboatError::NoRoom("no space is left on the disk".to_owned()))
+    }
+    async fn board(&self, _seat: &Seat, _cargo: &Cargo) -> Result<(), LifeboatError> {
+        Err(LifeboatError::NoRoom("no space is left on the disk".to_owned()))
+    }
+    fn leave(&self, _seat: Seat) {}
+    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+        Ok(Vec::new())
+    }
+    async fn bring_home(&self, _id: &AdoptedId) -> Result<(), LifeboatError> {
+        Ok(())
+    }
+    fn is_durable(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_room_in_the_lifeboat_nothing_is_sent() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica_in(FullBoat, world.redemption(), Release::default()).await;
+    let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
+    assert!(!failure.sent && failure.error.kind() == ErrorKind::Storage, "{failure:?}");
+    assert_eq!(world.requests(), 0);
+    world.replica().await.grant.obtain(Attempt::first()).await.unwrap();
+    assert!(world.is_alive().await);
 }
 
 /// Brings its answer after ten seconds: longer than the lease.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use grantry_core::{
     Clock, Error, ErrorKind, Event, Grant, GrantKey, Observer, RefreshToken, Rotation, Scope, StoreTime,
 };
-use grantry_custody::{Custody, CustodyGrant, FolderLifeboat, Release};
+use grantry_custody::{Custody, CustodyGrant, FolderLifeboat, Lifeboat, Release};
 use grantry_endpoint::{Client, ClientAuthentication, RefreshTokenRedemption, TokenEndpoint};
 use grantry_testkit::{Endpoint, ManualClock, Moment, RegisteredClient, SeededGrant, TestServer};
 use grantry_vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
@@ -44,12 +44,18 @@ pub(crate) struct Replica {
 pub(crate) struct ShakyVault {
     inner: MemoryVault,
     is_down: Mutex<bool>,
+    is_full: Mutex<bool>,
     hangs: Mutex<bool>,
 }
 
 impl ShakyVault {
     pub(crate) fn set_down(&self, is_down: bool) {
         *self.is_down.lock().unwrap() = is_down;
+    }
+
+    /// Whether there is no room for grants; the audit trail, which has its own way to say so, still finds some.
+    pub(crate) fn set_full(&self, is_full: bool) {
+        *self.is_full.lock().unwrap() = is_full;
     }
 
     /// Whether reading a record never ends.
@@ -83,6 +89,9 @@ impl Vault for ShakyVault {
         when: Precondition,
     ) -> Result<Revision, VaultError> {
         self.check()?;
+        if *self.is_full.lock().unwrap() && key.to_string().contains("/grant/") {
+            return Err(VaultError::full("no space is left on the disk"));
+        }
         self.inner.store(key, record, when).await
     }
     async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
@@ -139,6 +148,7 @@ impl World {
         let store = Arc::new(ShakyVault {
             inner: MemoryVault::with_clock(clock.clone()),
             is_down: Mutex::new(false),
+            is_full: Mutex::new(false),
             hangs: Mutex::new(false),
         });
         let world = Self { server, clock, store, folder: tempfile::tempdir().unwrap(), rotation };
@@ -180,9 +190,18 @@ impl World {
     }
 
     pub(crate) async fn replica_with(&self, inner: Arc<dyn Grant>, release: Release) -> Replica {
+        let lifeboat = FolderLifeboat::builder(self.lifeboats()).seats(4).open().unwrap();
+        self.replica_in(lifeboat, inner, release).await
+    }
+
+    pub(crate) async fn replica_in(
+        &self,
+        lifeboat: impl Lifeboat,
+        inner: Arc<dyn Grant>,
+        release: Release,
+    ) -> Replica {
         let vault = self.vault().await;
         let events = Arc::new(Names::default());
-        let lifeboat = FolderLifeboat::builder(self.lifeboats()).seats(4).open().unwrap();
         let custody = Custody::builder(&vault, lifeboat)
             .clock(self.clock.clone())
             .observer(Arc::clone(&events))

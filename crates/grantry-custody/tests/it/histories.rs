@@ -91,6 +91,36 @@ async fn a_process_that_vanishes_with_the_only_answer_is_named_as_the_cause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_spends_nothing_is_the_last_error_until_a_renewal_comes() {
+    let world = World::new(STRICT).await;
+    let replica = world.process("one").await;
+    let before = replica.grant.health().await.unwrap().unwrap();
+    assert!(before.last_error.is_none());
+    let faults = [
+        (Fault::status(503), ErrorKind::Unavailable),
+        (Fault::status(401).with_body(r#"{"error":"invalid_client"}"#), ErrorKind::InvalidClient),
+        (Fault::status(400).with_body(r#"{"error":"invalid_scope"}"#), ErrorKind::InvalidScope),
+        (Fault::refuse_connection(), ErrorKind::Unreachable),
+    ];
+    for (fault, kind) in faults {
+        world.server.inject(Endpoint::Token, fault);
+        let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
+        assert_eq!(failure.error.kind(), kind);
+        let health = replica.grant.health().await.unwrap().unwrap();
+        let last = health.last_error.unwrap();
+        assert_eq!((health.state, last.kind), (HealthState::Active, kind));
+        let (told, expected) = (last.diagnosis(), failure.error.diagnosis());
+        assert_eq!(told.party(), expected.party());
+        assert!(!told.remedy().is_empty());
+        assert_eq!(health.history.len(), 1, "{:?}", health.history);
+    }
+    replica.grant.obtain(Attempt::first()).await.unwrap();
+    let health = replica.grant.health().await.unwrap().unwrap();
+    assert!(health.last_error.is_none());
+    assert_eq!(health.history.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_process_had_received_is_in_the_history_as_brought_home() {
     let world = World::new(STRICT).await;
     let first = world.process("first").await;

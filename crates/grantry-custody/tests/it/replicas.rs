@@ -5,12 +5,13 @@ use std::time::Duration;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Clock, Failure, Grant, GrantKey, Scope, TokenSet};
+use grantry_core::{Attempt, Clock, Failure, Grant, GrantKey, Rotation, Scope, TokenSet};
 use grantry_custody::{Custody, FolderLifeboat, Release};
 use grantry_testkit::SeededGrant;
 use grantry_vault::GrantRecord;
 
 use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, admin, key};
+use crate::process::Start;
 
 #[tokio::test(start_paused = true)]
 async fn the_first_token_is_obtained_and_the_rotated_refresh_token_is_stored() {
@@ -125,4 +126,38 @@ async fn whoever_waits_for_another_process_keeps_no_seat_in_the_lifeboat_from_th
     assert!(took < Duration::from_secs(1), "the only seat was taken by one that waits: {took:?}");
     hangs.abort();
     waits.abort();
+}
+
+/// Sends, and is never heard of again.
+#[derive(Debug)]
+struct Vanishing(Arc<dyn Grant>);
+
+#[async_trait]
+impl Grant for Vanishing {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        drop(self.0.obtain(attempt).await);
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_dead_owner_had_sent_is_asked_for_again_inside_a_short_window_though_nobody_wants_a_token() {
+    for seconds in [30, 20, 15] {
+        let world = World::new(Rotation::Grace { window: Duration::from_secs(seconds), same: false }).await;
+        let redemption: Arc<dyn Grant> = Arc::new(Vanishing(world.redemption()));
+        let start = Start { redemption: Some(redemption), ..Start::default() };
+        let owner = world.process_with("owner", start).await;
+        let survivor = world.process("survivor").await;
+        // The look that every process begins with lies behind it.
+        world.pass(Duration::from_millis(500)).await;
+        tokio::select! {
+            _ = owner.grant.obtain(Attempt::first()) => panic!("it is never heard of again"),
+            () = tokio::time::sleep(Duration::from_secs(1)) => owner.link.cut(),
+        }
+        assert_eq!(world.requests(), 1);
+        world.pass(Duration::from_secs(seconds)).await;
+        survivor.custody.close().await;
+        assert!(world.is_alive().await, "{seconds} s");
+        assert_eq!(world.requests(), 2);
+    }
 }

@@ -487,7 +487,7 @@ impl World {
                     let stored = successor.is_some_and(|token| self.record.standing.held(token).is_some());
                     let aboard =
                         self.replicas[me].boat.iter().any(|proceeds| proceeds.successor == successor);
-                    if !stored && !aboard && !self.is_moved_on() {
+                    if !stored && !aboard {
                         self.broken = Some("a token was shown before it was kept");
                     }
                     continue;
@@ -504,11 +504,6 @@ impl World {
             };
             self.attempt(me).pending = pending;
         }
-    }
-
-    /// Whether the record holds a later generation than anything that is shown now.
-    fn is_moved_on(&self) -> bool {
-        self.record.generation > 1
     }
 
     fn finish(&mut self, me: usize, end: End) {
@@ -602,6 +597,7 @@ impl World {
             stamp: at(self.now),
             reachable_since: at(0),
             access_expires: Some(Some(at(self.record.access_expires))),
+            holds_another: false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The managed source: a grant whose token is kept fresh.
 
 mod landing;
+mod near;
 mod outcome;
 mod reading;
 mod renewal;

@@ -56,10 +56,11 @@ impl ManagedSource {
         if let Some(shards) = self.shards.get() {
             shards.fill(Some(token));
         }
+        self.nearby_follows(&mut state, Some(token));
         self.schedule(&mut state, set);
         let expires = token.expires().unwrap_or(Instant::MAX);
         let look = if self.profile.policy.enabled() { state.renew_at.min(expires) } else { expires };
-        self.gate.open(look, expires, &*self.profile.clock);
+        self.open_gate(&state, look, expires);
         self.count_renewal();
     }
 
@@ -144,7 +145,7 @@ impl ManagedSource {
         if let Some(token) = held.as_deref().filter(|token| token.is_fit(now)) {
             let expires = token.expires().unwrap_or(Instant::MAX);
             let look = if policy.enabled() { at.min(expires) } else { expires };
-            self.gate.open(look, expires, &*self.profile.clock);
+            self.open_gate(&state, look, expires);
         }
         (if ended { Next::Land } else { Next::TryAgain { at, at_once } }, told)
     }

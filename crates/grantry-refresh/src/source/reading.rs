@@ -25,7 +25,8 @@ impl ManagedSource {
         let failure = state.failure();
         let tallies = || {
             let shards = self.shards.get().into_iter().flat_map(|shards| shards.tallies());
-            std::iter::once(&self.tally).chain(shards)
+            let near = state.unusual().and_then(|u| u.near.as_ref()).map(|near| &*near.tally);
+            std::iter::once(&self.tally).chain(near).chain(shards)
         };
         let last = tallies().filter_map(|tally| tally.last()).max();
         Health {

@@ -222,6 +222,7 @@ impl ManagedSource {
         if let Some(shards) = self.shards.get() {
             shards.fill(None);
         }
+        self.nearby_follows(state, None);
         let set = state.replacing(Some(held));
         let unusual = state.unusual_mut();
         unusual.refused_at = Some(now);
@@ -240,7 +241,7 @@ impl ManagedSource {
             let due = if state.renew_at > now { state.renew_at } else { retry_at.max(now) };
             due.max(retry_at).min(expires)
         };
-        self.gate.open(look, expires, &*self.profile.clock);
+        self.open_gate(state, look, expires);
     }
 
     /// Counts a token that was handed out by the long way, and tells of an expired one.
@@ -259,7 +260,8 @@ impl ManagedSource {
 
     /// Under the lock, so that no copy of an older token is put in after a newer one was published.
     fn grow_shards(&self) {
-        let _state = self.lock();
+        let mut state = self.lock();
+        self.nearby_follows(&mut state, None);
         self.shards.get_or_init(|| Box::new(Shards::new(self.held.load_full().as_deref())));
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grantry_core::{Error, Instant, Token, TokenSet};
 
+use super::near::NearCopy;
 use crate::flight::Flight;
 use crate::{Failed, Held};
 
@@ -25,6 +26,8 @@ pub(super) struct Unusual {
     pub(super) set: Option<TokenSet>,
     /// When a resource server's refusal last led to a renewal.
     pub(super) refused_at: Option<Instant>,
+    /// Present once a directory had the source near.
+    pub(super) near: Option<NearCopy>,
 }
 
 /// The last attempt, which failed.
@@ -75,9 +78,10 @@ impl State {
 
     /// A renewal succeeded: forgets everything of the one before but what the next one needs.
     pub(super) fn renewed(&mut self, set: &TokenSet) {
-        let more = set.refresh_token().is_some();
-        let refused_at = self.unusual().and_then(|u| u.refused_at);
-        self.unusual = (more || refused_at.is_some())
-            .then(|| Box::new(Unusual { set: more.then(|| set.clone()), refused_at, ..Unusual::default() }));
+        let set = set.refresh_token().is_some().then(|| set.clone());
+        let before = self.unusual.take().map(|before| *before).unwrap_or_default();
+        let (refused_at, near) = (before.refused_at, before.near);
+        self.unusual = (set.is_some() || refused_at.is_some() || near.is_some())
+            .then(|| Box::new(Unusual { set, refused_at, near, ..Unusual::default() }));
     }
 }
