@@ -218,6 +218,7 @@ impl Course {
             families_revoked: revoked,
             token_requests: sums.requests,
             expiries: sums.expiries,
+            requests_at_expiries: sums.requests_at_expiries,
             requests_per_expiry: Report::ratio(sums.requests_at_expiries, sums.expiries),
             consumed_uses: sums.consumed_uses,
             refusals: sums.refusals,

@@ -55,6 +55,8 @@ pub struct Report {
     pub token_requests: u64,
     /// Times that a grant needed a token: its requests within half a lifetime of the first count as one.
     pub expiries: u64,
+    /// Token requests at all of those together.
+    pub requests_at_expiries: u64,
     /// Token requests for each of those; 1 is perfect.
     pub requests_per_expiry: f64,
     /// Requests with a refresh token that an earlier one had exchanged for another.

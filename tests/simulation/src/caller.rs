@@ -57,7 +57,8 @@ impl Caller {
     /// Pauses for a while. `false` in the evening: nobody wants anything any more.
     async fn pause(&self) -> bool {
         let fate = self.fate();
-        tokio::time::sleep(Duration::from_millis(500 + fate.dice.below(6_000))).await;
+        let most = u64::try_from(fate.plan.pause.as_millis()).unwrap_or(u64::MAX);
+        tokio::time::sleep(Duration::from_millis(500 + fate.dice.below(most))).await;
         if fate.is_evening.load(Ordering::Relaxed) {
             return false;
         }
@@ -84,7 +85,7 @@ impl Caller {
                 let asked = self.grant.obtain(Attempt::replace_if_any(held.as_ref()));
                 let answered = self.ask(async { asked.await.map_err(|failure| failure.error) }).await;
                 if let Some(set) = answered {
-                    fate.tower.handed_out(set.token().expose());
+                    fate.tower.handed_out(self.life.number, set.token().expose());
                     held = Some(set);
                 }
             }
@@ -112,7 +113,7 @@ impl Caller {
             }
             let wants = held.is_none() || fate.dice.below(2) == 0;
             if wants && let Some(token) = self.ask(source.token()).await {
-                fate.tower.handed_out(token.expose());
+                fate.tower.handed_out(self.life.number, token.expose());
                 held = Some(token);
             }
             if let Some(token) = &held {
@@ -151,6 +152,10 @@ impl Caller {
     fn look_for_lateness(&self, source: &ManagedSource) {
         let (fate, health) = (self.fate(), source.health());
         if fate.tower.calm_for() < SETTLED || health.renewing {
+            return;
+        }
+        // While its machine sleeps, a process renews nothing; only the caller here wakes.
+        if !self.life.is_steady(SETTLED) {
             return;
         }
         // After a failure there are retries, and then the next demand tries again: that is for L2.

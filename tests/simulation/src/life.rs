@@ -1,15 +1,17 @@
 //! The life of a process: whatever it does may be the last thing that it does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use grantry_core::{Clock, Instant};
 use grantry_testkit::ManualClock;
+use grantry_vault::RecordKey;
 use tokio::sync::Notify;
 
 use crate::dice::Dice;
 use crate::plan::Plan;
+use crate::records::Records;
 use crate::trace::Trace;
 use crate::watchtower::Watchtower;
 
@@ -32,12 +34,23 @@ pub(crate) struct Fate {
     pub(crate) is_evening: Arc<AtomicBool>,
     /// Whether the key provider is gone.
     pub(crate) keys_gone: Arc<AtomicBool>,
+    /// The records as they stand in the store, where somebody looks into them.
+    pub(crate) records: Arc<OnceLock<Records>>,
 }
 
 impl Fate {
     /// Whether something goes wrong that does so often in a thousand times, while things go wrong.
     pub(crate) fn strikes(&self, often: u64) -> bool {
         self.is_troubled.load(Ordering::Relaxed) && self.dice.per_mille(often)
+    }
+
+    /// A process has written a record: what is promised of it holds.
+    pub(crate) fn written(&self, life: u64, record: &RecordKey) {
+        let (Some(key), Some(records)) = (record.as_grant_key(), self.records.get()) else { return };
+        match records.read(&key) {
+            Ok(held) => self.tower.wrote(life, &key, held.as_ref(), records),
+            Err(error) => self.tower.broke(format!("the record of {key} cannot be looked at: {error:?}")),
+        }
     }
 
     /// Notes what happened.
@@ -57,6 +70,21 @@ pub(crate) struct Life {
     died: Notify,
     /// Until when it stands still, on the world's clock.
     stands_until: AtomicU64,
+    /// When the last answer came for which it had been kept waiting, on the world's clock.
+    waited_until: AtomicU64,
+}
+
+/// How far the numbers of the processes of one machine are apart.
+const APART: u64 = 100;
+
+/// The number of the first process of a machine, or of the one after another.
+pub(crate) fn number_after(machine: usize, before: Option<u64>) -> u64 {
+    before.unwrap_or(machine as u64) + APART
+}
+
+/// The machine that a process runs on.
+pub(crate) fn machine_of(life: u64) -> usize {
+    (life % APART) as usize
 }
 
 impl Life {
@@ -68,6 +96,7 @@ impl Life {
             is_dead: AtomicBool::new(false),
             died: Notify::new(),
             stands_until: AtomicU64::new(0),
+            waited_until: AtomicU64::new(0),
         })
     }
 
@@ -100,9 +129,16 @@ impl Life {
         self.stands_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
     }
 
-    /// Whether it has not stood still for so long.
+    /// Waits for something that keeps it waiting.
+    pub(crate) async fn be_kept_waiting(&self, lasts: Duration) {
+        let until = self.fate.clock.now().after(lasts);
+        self.waited_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
+        tokio::time::sleep(lasts).await;
+    }
+
+    /// Whether it has not stood still for so long, nor waited for what it read: it reckons from before that.
     pub(crate) fn is_steady(&self, span: Duration) -> bool {
-        let until = self.stands_until.load(Ordering::Relaxed);
+        let until = self.stands_until.load(Ordering::Relaxed).max(self.waited_until.load(Ordering::Relaxed));
         let went_on = Instant::ZERO.after(Duration::from_nanos(until));
         until == 0 || went_on.after(span) < self.fate.clock.now()
     }
@@ -115,7 +151,10 @@ impl Life {
         }
         if !self.is_over() && self.fate.strikes(self.fate.plan.stalls) {
             self.fate.trace.fault("stall");
-            self.stand_still(Duration::from_millis(500 + self.fate.dice.below(15_000)));
+            let (now, lasts) =
+                (self.fate.clock.now(), Duration::from_millis(500 + self.fate.dice.below(15_000)));
+            self.fate.tower.stalled(now, now.after(lasts));
+            self.stand_still(lasts);
         }
         loop {
             if self.is_over() {

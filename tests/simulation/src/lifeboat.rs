@@ -1,12 +1,14 @@
 //! The lifeboats of a machine: what survives the processes on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{Clock, Instant};
 use grantry_custody::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
+
+use tokio::task::Id;
 
 use crate::life::Life;
 
@@ -23,6 +25,8 @@ struct File {
     owner: Weak<Life>,
     seats: BTreeMap<usize, Bytes>,
     taken: BTreeSet<usize>,
+    /// Which task of the process reserved which seat: an attempt is one task from its beginning to its end.
+    reserved_by: HashMap<Id, usize>,
 }
 
 /// What stands in a seat.
@@ -56,6 +60,13 @@ impl Machine {
     /// How many entries wait for somebody to bring them home.
     pub(crate) fn entries(&self) -> usize {
         self.lock().values().map(|file| file.entries().count()).sum()
+    }
+
+    /// Whether the task that runs holds a seat in a process's lifeboat.
+    pub(crate) fn has_seat(&self, owner: u64) -> bool {
+        let reserves =
+            |file: &File| tokio::task::try_id().is_some_and(|id| file.reserved_by.contains_key(&id));
+        self.lock().get(&owner).is_some_and(reserves)
     }
 
     /// Whether its disk is full.
@@ -135,6 +146,7 @@ impl Lifeboat for Boat {
         // Seats are used again, as those of a file are.
         let free = (0..).find(|seat| !file.taken.contains(seat)).unwrap_or_default();
         file.taken.insert(free);
+        file.reserved_by.extend(tokio::task::try_id().map(|task| (task, free)));
         Ok(Seat::new(free))
     }
 
@@ -166,6 +178,7 @@ impl Lifeboat for Boat {
         }
         if let Some(file) = self.machine.lock().get_mut(&self.life.number) {
             file.taken.remove(&seat.number());
+            file.reserved_by.retain(|_, reserved| *reserved != seat.number());
             if let Some(there) = file.seats.get_mut(&seat.number()) {
                 there.left = Some(std::mem::take(&mut there.bytes));
             }

@@ -1,50 +1,51 @@
 //! What has to hold, looked at from outside: all the while, and when everything is over.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::GrantKey;
 use grantry_core::{Clock, Error, RefreshToken, Rotation, Timestamp};
 use grantry_custody::{Custody, HealthState, NoLifeboat};
-use grantry_testkit::{Moment, SeededEntropy};
+use grantry_testkit::Moment;
 use grantry_vault::{GrantRecord, GrantState, PrincipalVault};
 
 use crate::caller::earliest_renewal;
-use crate::keys::Keys;
-use crate::process::{admin, open_vault};
-use crate::store::Store;
+use crate::process::admin;
 use crate::watchtower::Withdrawn;
 use crate::world::World;
 
-/// How often the records are looked into.
-const INSPECTION: Duration = Duration::from_secs(5);
+/// In so many worlds the whole audit trail is verified each minute in one, and in the others at the end: that takes as long as
+/// the world itself. What is written is looked at each time.
+const TRAIL_IN: u64 = 16;
+
+/// How long a record may be in doubt once nothing goes wrong, beyond the life of the access token that is used meanwhile.
+const UNSETTLED: Duration = Duration::from_secs(60);
+
+/// How long a machine may still sleep that fell asleep before.
+const ASLEEP: Duration = Duration::from_secs(90);
 
 /// How long an intent in the trail may be without an outcome where nothing goes wrong.
 const OPEN: Duration = Duration::from_secs(60);
 
 impl World {
-    /// Looks into every record now and then, as long as the world lasts. It takes no chance from the others.
+    /// Looks at what is in doubt, and now and then at the whole audit trail, as long as the world lasts: L1 and I14. It takes no
+    /// chance from the others.
     pub(crate) fn inspect(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (fate, disk, keys) = (self.fate.clone(), Arc::clone(&self.disk), Arc::clone(&self.keys));
+        let fate = self.fate.clone();
+        let most =
+            fate.plan.token_lifetime + UNSETTLED + if fate.plan.sleeps { ASLEEP } else { Duration::ZERO };
         async move {
-            let entropy = SeededEntropy::new(fate.plan.seed ^ 0x1245_9ec7);
-            let provider = Keys::new(&Arc::default(), &fate.trace);
-            let opened = open_vault(Store::at_hand(&disk), provider, &fate.clock, entropy).await;
-            let (Ok(vault), Ok(admin)) = (opened, admin()) else {
-                return fate.tower.broke("the inspector could not open the vault".to_owned());
-            };
-            let mine = vault.as_principal(admin);
-            loop {
-                tokio::time::sleep(INSPECTION).await;
-                for key in keys.iter() {
-                    let Ok(tenant) = mine.tenant(key.tenant()) else { continue };
-                    // A store that went back is refused: that is for those who write to mend.
-                    let Ok(Some(grant)) = tenant.reveal_grant(key.service(), key.account()).await else {
-                        continue;
-                    };
-                    if let Some(token) = grant.refresh_token() {
-                        fate.tower.holds(key, token.expose(), fate.plan.failover);
+            for second in 1.. {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                fate.tower.look_at_doubts(most);
+                let is_time = fate.plan.seed % TRAIL_IN == 1 && second % 60 == 0;
+                let Some(records) = fate.records.get().filter(|_| is_time) else { continue };
+                match records.verify().await {
+                    Ok(report) if report.is_intact() || fate.plan.failover => {}
+                    Ok(report) => {
+                        let first = report.first_break();
+                        fate.tower.broke(format!("I14: the audit trail is broken: {first:?}"));
                     }
+                    Err(error) => fate.tower.broke(format!("I14: the audit trail cannot be read: {error:?}")),
                 }
             }
         }
@@ -73,7 +74,22 @@ impl World {
         Ok(())
     }
 
-    /// I8 and I14: each secret that was released has its intent, each intent its outcome, and the chain is whole.
+    /// The renewals that the audit trail tells of, by writer and number.
+    async fn renewals(&self) -> Result<Vec<(String, u64, GrantKey)>, Error> {
+        let (mut renewals, mut after) = (Vec::new(), None);
+        let Some(records) = self.fate.records.get() else { return Ok(renewals) };
+        loop {
+            let (lines, next) = records.lines(after.as_ref()).await?;
+            renewals.extend(lines.iter().filter_map(|line| renewal(line)));
+            match next {
+                Some(_) => after = next,
+                None => return Ok(renewals),
+            }
+        }
+    }
+
+    /// I8 and I14: each renewal had its intent, durable before anything left; each outcome has its intent, where nothing goes wrong each
+    /// intent its outcome; and the chain is whole. A store that lost commits has lost lines, too: nothing of it can be judged there.
     async fn look_at_the_trail(&self, mine: &PrincipalVault) -> Result<(), Error> {
         let (plan, tower) = (&self.fate.plan, &self.fate.tower);
         let now: Timestamp = self.fate.clock.wall();
@@ -87,6 +103,9 @@ impl World {
         let open = report.orphans().iter().filter(|orphan| orphan.time.after(OPEN) < now).count();
         if plan.is_calm() && open > 0 {
             tower.broke(format!("I8: {open} intents have no outcome"));
+        }
+        if self.fate.records.get().is_some() {
+            tower.look_at_intents(&self.renewals().await?);
         }
         Ok(())
     }
@@ -102,8 +121,9 @@ impl World {
             Some(state) if how_far == Withdrawn::Deleted => {
                 tower.broke(format!("I13: {key} was deleted, and is there again: {state:?}"));
             }
-            Some(GrantState::Active) if how_far == Withdrawn::Stopped => {
-                tower.broke(format!("I13: {key} was stopped, and goes on"));
+            // What waits for a person may be revived by a successor that comes late: that is not stopped either.
+            Some(state) if how_far == Withdrawn::Stopped && state != GrantState::Revoked => {
+                tower.broke(format!("I13: {key} was stopped, and goes on: {state:?}"));
             }
             Some(_) if plan.is_calm() => tower.broke(format!("L4: {key} was withdrawn, and is not gone")),
             _ => {}
@@ -191,4 +211,15 @@ impl World {
     fn accepts(&self, token: &RefreshToken) -> bool {
         self.server.with_authority(|authority, at: Moment| authority.is_live(token, at))
     }
+}
+
+/// The renewal that a line of the audit trail announces, if it is one. The names of this world have nothing in them that JSON
+/// writes in another way, and there are many lines: they are not read as JSON.
+fn renewal(line: &str) -> Option<(String, u64, GrantKey)> {
+    let (_, intent) = line.split_once(r#""action":"grant.renew""#)?;
+    let name = |of: &str, name: &str| Some(of.split_once(name)?.1.split_once('"')?.0.to_owned());
+    let (tenant, service) = (name(intent, r#""tenant":""#)?, name(intent, r#""service":""#)?);
+    let number = line.split_once(r#""seq":"#)?.1.split_once(',')?.0.parse().ok()?;
+    let key = GrantKey::new(tenant, service, name(intent, r#""account":""#)?).ok()?;
+    Some((name(line, r#""writer":""#)?, number, key))
 }

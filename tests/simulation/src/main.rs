@@ -11,11 +11,13 @@ mod ear;
 mod keys;
 mod life;
 mod lifeboat;
+mod link;
 mod lobby;
 mod look;
 mod network;
 mod plan;
 mod process;
+mod records;
 mod store;
 #[cfg(test)]
 mod tests;

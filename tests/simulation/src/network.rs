@@ -10,10 +10,16 @@ use grantry_endpoint::{Answer, Request, Transport, TransportCause, TransportFail
 use grantry_testkit::InMemoryTransport;
 
 use crate::life::Life;
+use crate::lifeboat::Machine;
+use crate::link::Link;
+use crate::process::Place;
 use crate::watchtower::form_value;
 
-/// How long a request takes at most, as the terms of the grants say.
+/// How long a request takes at most that says nothing of it, or that meets a window, as the terms of the grants say.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// How long a process may take from its last look at the clock until a request leaves.
+const MARGIN: Duration = Duration::from_secs(1);
 
 /// The network of one process.
 #[derive(Debug)]
@@ -21,20 +27,32 @@ pub(crate) struct Network {
     inner: InMemoryTransport,
     life: Arc<Life>,
     is_cut: Arc<AtomicBool>,
+    link: Arc<Link>,
+    machine: Arc<Machine>,
 }
 
 impl Network {
-    /// The network of a process; `is_cut` cuts it off.
-    pub(crate) fn of(inner: InMemoryTransport, life: &Arc<Life>, is_cut: &Arc<AtomicBool>) -> Self {
-        Self { inner, life: Arc::clone(life), is_cut: Arc::clone(is_cut) }
+    /// The network of a process in a place, which may be cut off: so that nothing leaves, or so that what leaves is lost.
+    pub(crate) fn of(inner: InMemoryTransport, life: &Arc<Life>, place: &Place) -> Self {
+        let (life, is_cut, link) = (Arc::clone(life), Arc::clone(&place.is_cut), Arc::clone(&place.link));
+        Self { inner, life, is_cut, link, machine: Arc::clone(&place.machine) }
+    }
+
+    /// Whether a message is lost that is under way at this moment.
+    fn is_swallowed(&self, kind: &'static str) -> bool {
+        let is_swallowed = self.link.loses_messages();
+        if is_swallowed {
+            self.fault(kind);
+        }
+        is_swallowed
     }
 
     fn fault(&self, kind: &'static str) {
         self.life.fate.trace.fault(kind);
     }
 
-    async fn silence(&self) -> TransportFailure {
-        tokio::time::sleep(TIMEOUT).await;
+    async fn silence(&self, limit: Duration) -> TransportFailure {
+        tokio::time::sleep(limit).await;
         TransportFailure::unknown(TransportCause::TimedOut)
     }
 }
@@ -50,6 +68,11 @@ impl Transport for Network {
             self.fault("network cut");
             return Err(TransportFailure::unsent(TransportCause::NotConnected));
         }
+        let decided = fate.clock.now();
+        if fate.plan.finer {
+            self.life.pass("leaves").await;
+        }
+        let was_held_up = fate.clock.now() > decided.after(MARGIN);
         let latency = || Duration::from_millis(1 + fate.dice.below(80));
         let grant_type = form_value(request.expose_body(), "grant_type");
         if grant_type != "refresh_token" {
@@ -58,13 +81,35 @@ impl Transport for Network {
             }
             return self.send_other(request, latency()).await;
         }
+        // Where a disk has no room, nothing leaves whose seat was not taken before.
+        if !self.machine.has_seat(self.life.number) {
+            let full = self.machine.is_full();
+            let life = self.life.number;
+            fate.tower.broke(format!(
+                "process {life} sends without a seat in its lifeboat; its disk is full: {full}"
+            ));
+        }
+        if let Some(records) = fate.records.get() {
+            let token = form_value(request.expose_body(), "refresh_token");
+            fate.tower.look_at_announcement(self.life.number, &token, records);
+        }
         let is_steady = !fate.plan.clock_leaps && self.life.is_steady(fate.plan.token_lifetime);
         let sent = fate.tower.sent(self.life.number, &request, is_steady);
+        let limit = request.time_limit().unwrap_or(TIMEOUT);
+        let left_into_nothing = self.link.loses_messages();
+        if was_held_up {
+            fate.tower.left_late(&sent);
+        }
         tokio::time::sleep(latency()).await;
+        if left_into_nothing || self.link.loses_messages() {
+            self.fault("request swallowed by a cut");
+            fate.tower.over(&sent);
+            return Err(self.silence(limit).await);
+        }
         if fate.strikes(fate.plan.lost) {
             self.fault("request lost");
             fate.tower.over(&sent);
-            return Err(self.silence().await);
+            return Err(self.silence(limit).await);
         }
         if fate.strikes(fate.plan.lost / 2) {
             self.fault("server busy");
@@ -78,6 +123,10 @@ impl Transport for Network {
         }
         let answer = self.inner.send(request).await;
         let expires = fate.clock.now().after(fate.plan.token_lifetime);
+        if let Some(lasts) = self.link.answers() {
+            let now = fate.clock.now();
+            fate.tower.outage(now, now.after(lasts));
+        }
         fate.note("answered", &fate.tower.describe(&sent, answer.as_ref().ok()));
         let lost = fate.strikes(fate.plan.lost);
         fate.tower.issued(&sent, answer.as_ref().ok(), if lost { "answer lost" } else { "" });
@@ -88,12 +137,16 @@ impl Transport for Network {
             tokio::time::sleep(Duration::from_millis(fate.dice.below(3_000))).await;
         }
         fate.tower.over(&sent);
+        if !lost && self.is_swallowed("answer swallowed by a cut") {
+            fate.tower.swallowed(&sent);
+            return Err(self.silence(limit).await);
+        }
         if lost {
             self.fault("answer lost");
             return Err(match fate.dice.below(3) {
                 0 => TransportFailure::unknown(TransportCause::Broken),
                 1 => TransportFailure::unknown(TransportCause::Truncated),
-                _ => self.silence().await,
+                _ => self.silence(limit).await,
             });
         }
         if self.life.is_over() {
@@ -103,12 +156,13 @@ impl Transport for Network {
         self.life.pass("received").await;
         if fate.strikes(fate.plan.mangled) {
             self.fault("answer mangled");
+            answer.iter().for_each(|answer| fate.tower.unusable(&sent, answer));
             return answer.map(|answer| self.mangle(&answer));
         }
         if let Ok(answer) = &answer {
             // Whoever stood still takes the token for older than it is.
             let is_steady = self.life.is_steady(fate.plan.token_lifetime);
-            fate.tower.usable(answer, if is_steady { expires } else { Instant::ZERO });
+            fate.tower.usable(&sent, answer, if is_steady { expires } else { Instant::ZERO });
         }
         answer
     }
@@ -117,10 +171,14 @@ impl Transport for Network {
 impl Network {
     /// A revocation, or a code: it may be lost, or its answer.
     async fn send_other(&self, request: Request, latency: Duration) -> Result<Answer, TransportFailure> {
+        let limit = request.time_limit().unwrap_or(TIMEOUT);
         tokio::time::sleep(latency).await;
+        if self.is_swallowed("other request swallowed by a cut") {
+            return Err(self.silence(limit).await);
+        }
         if self.life.fate.strikes(self.life.fate.plan.lost) {
             self.fault("other request lost");
-            return Err(self.silence().await);
+            return Err(self.silence(limit).await);
         }
         let answer = self.inner.send(request).await;
         self.life.pass("other answer").await;

@@ -63,11 +63,37 @@ pub(crate) struct Plan {
     pub(crate) visits: bool,
     /// Whether every log line is listened to.
     pub(crate) listens: bool,
+    /// Whether one machine alone is cut off from the store, or loses what it sends to the server, for a while now and then.
+    pub(crate) partitions: bool,
+    /// Whether processes die and stand still at the key provider too, and right before a request leaves.
+    pub(crate) finer: bool,
+    /// How long a caller pauses at most.
+    pub(crate) pause: Duration,
+    /// For how long nothing goes wrong any more in the end.
+    pub(crate) calm: Duration,
 }
 
 impl Plan {
-    /// The plan of a seed. One seed in eight has no fault at all.
+    /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
+    /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
+        let (plan, dice) = (Self::of_few(seed), Dice::new(seed ^ 0xc0_3d3d));
+        if dice.below(64) > 0 {
+            return plan;
+        }
+        let tenants = 10 + dice.index(11);
+        Self {
+            tenants,
+            grants: (100 + dice.index(201)).div_ceil(tenants),
+            token_lifetime: plan.token_lifetime + Duration::from_secs(40),
+            trouble: Duration::from_secs(90),
+            pause: Duration::from_secs(40),
+            calm: Duration::from_secs(120),
+            ..plan
+        }
+    }
+
+    fn of_few(seed: u64) -> Self {
         let dice = Dice::new(seed ^ 0x9a7e_11ed);
         let rotation = match dice.below(5) {
             0 => Rotation::KeepOld,
@@ -79,6 +105,7 @@ impl Plan {
         let calm = seed.is_multiple_of(8);
         // Dice of their own: what came later changes nothing about worlds that were kept for what happens in them.
         let more = Dice::new(seed ^ 0x0dd_ba11);
+        let newest = Dice::new(seed ^ 0x5e7_a4a7e);
         let also = |one_in: u64| !calm && more.below(one_in) == 0;
         let some = |most: u64| if calm || dice.below(3) == 0 { 0 } else { dice.below(most) + 1 };
         let maybe = |one_in: u64| !calm && dice.below(one_in) == 0;
@@ -110,13 +137,24 @@ impl Plan {
             managed: more.below(3) == 0,
             visits: more.below(3) == 0,
             listens: more.below(8) == 0,
+            partitions: !calm && newest.below(2) == 0,
+            finer: true,
+            pause: Duration::from_secs(6),
+            calm: Duration::from_secs(300),
         }
+    }
+
+    /// The plan of a seed, whose world was found before there were crowds, one machine alone could be cut off, and a process died
+    /// at the key provider.
+    #[cfg(test)]
+    pub(crate) fn with_few_faults(seed: u64) -> Self {
+        Self { partitions: false, finer: false, ..Self::of_few(seed) }
     }
 
     /// The plan of a seed, whose world was found before there were sources, logins and log lines in it.
     #[cfg(test)]
     pub(crate) fn with_grants_alone(seed: u64) -> Self {
-        Self { managed: false, visits: false, listens: false, ..Self::of(seed) }
+        Self { managed: false, visits: false, listens: false, ..Self::with_few_faults(seed) }
     }
 
     /// The plan of a seed, with the faults alone that there were when its world was found.
@@ -137,7 +175,7 @@ impl Plan {
     pub(crate) fn is_calm(&self) -> bool {
         self.lost + self.doubled + self.mangled + self.crashes + self.stalls + self.doubtful_writes == 0
             && !(self.outages || self.failover || self.clock_leaps || self.clock_jumps || self.full_disks)
-            && !(self.power_cuts || self.key_outages || self.audit_outages || self.sleeps)
+            && !(self.power_cuts || self.key_outages || self.audit_outages || self.sleeps || self.partitions)
     }
 
     /// Whether a process may stop in the midst of something, and go on later.

@@ -12,12 +12,13 @@ use grantry_endpoint::{
 };
 use grantry_testkit::{ManualClock, TestServer};
 use grantry_vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
-use grantry_vault::{PrincipalVault, SealedVault};
+use grantry_vault::{PrincipalVault, SealedVault, SealedVaultBuilder};
 
 use crate::caller::Caller;
 use crate::keys::Keys;
 use crate::life::Life;
 use crate::lifeboat::{Boat, Machine};
+use crate::link::Link;
 use crate::lobby::Lobby;
 use crate::network::Network;
 use crate::store::{Disk, Store};
@@ -34,6 +35,8 @@ pub(crate) struct Place {
     pub(crate) machine: Arc<Machine>,
     /// Whether it is cut off.
     pub(crate) is_cut: Arc<AtomicBool>,
+    /// What it reaches the store and the server by.
+    pub(crate) link: Arc<Link>,
     /// Its clock.
     pub(crate) clock: ManualClock,
     /// The process that lives there.
@@ -62,11 +65,21 @@ pub(crate) async fn open_vault(
     clock: &ManualClock,
     entropy: grantry_testkit::SeededEntropy,
 ) -> Result<SealedVault, Error> {
-    SealedVault::builder(store, keys, policy()?)
-        .clock(Arc::new(clock.clone()))
-        .entropy(Arc::new(entropy))
-        .open()
-        .await
+    vault_over(store, keys, clock, entropy)?.open().await
+}
+
+/// A vault over a store, before it is opened.
+///
+/// # Errors
+/// None in practice.
+pub(crate) fn vault_over(
+    store: Store,
+    keys: Keys,
+    clock: &ManualClock,
+    entropy: grantry_testkit::SeededEntropy,
+) -> Result<SealedVaultBuilder, Error> {
+    let vault = SealedVault::builder(store, keys, policy()?);
+    Ok(vault.clock(Arc::new(clock.clone())).entropy(Arc::new(entropy)))
 }
 
 /// Who may do everything.
@@ -155,8 +168,8 @@ fn people(
 
 async fn open(life: &Arc<Life>, place: &Place, around: &Surroundings) -> Result<Opened, Error> {
     let fate = &life.fate;
-    let provider = Keys::new(&fate.keys_gone, &fate.trace);
-    let store = Store::of(&around.disk, life);
+    let provider = Keys::of(life);
+    let store = Store::of(&around.disk, life, &place.link);
     let vault = open_vault(store, provider, &place.clock, fate.dice.entropy()).await?;
     let boat = Boat::of(&place.machine, life);
     let custody = Custody::builder(&vault, boat)
@@ -166,7 +179,7 @@ async fn open(life: &Arc<Life>, place: &Place, around: &Surroundings) -> Result<
         .open()
         .await?;
     let client = Client::new("crm", ClientAuthentication::secret_basic(SECRET))?;
-    let network = Network::of(around.server.transport(), life, &place.is_cut);
+    let network = Network::of(around.server.transport(), life, place);
     let endpoint = TokenEndpoint::builder(around.server.authorization_server()?, client, Arc::new(network))
         .clock(Arc::new(place.clock.clone()))
         .build()?;

@@ -10,13 +10,14 @@ use async_trait::async_trait;
 use grantry_core::{Clock, StoreTime};
 use grantry_testkit::ManualClock;
 use grantry_vault::{
-    ChangeHint, Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, Vault,
-    VaultError, Watch,
+    ChangeHint, Page, Precondition, RecordKey, RecordKind, RecordPrefix, Revision, SealedRecord,
+    StoredRecord, Vault, VaultError, Watch,
 };
 
 use tokio::sync::oneshot;
 
-use crate::life::Life;
+use crate::life::{Life, machine_of};
+use crate::link::{Cut, Link};
 
 type Records = BTreeMap<RecordKey, (SealedRecord, u64)>;
 
@@ -126,17 +127,45 @@ impl Watch for Hints {
 pub(crate) struct Store {
     disk: Arc<Disk>,
     life: Option<Arc<Life>>,
+    hints: HintsOver,
+}
+
+/// Hints as one machine hears them: those that are given while it is cut off are lost.
+#[derive(Debug)]
+struct HintsOver {
+    disk: Arc<Disk>,
+    link: Option<Arc<Link>>,
+}
+
+impl HintsOver {
+    fn cut(&self) -> Option<(Cut, Duration)> {
+        self.link.as_ref().and_then(|link| link.store())
+    }
+}
+
+impl Watch for HintsOver {
+    fn next_change(&self, key: &RecordKey) -> ChangeHint {
+        let (change, link) = (self.disk.hints.next_change(key), self.link.clone());
+        ChangeHint::new(async move {
+            change.await;
+            if link.is_some_and(|link| link.store().is_some()) {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
 }
 
 impl Store {
     /// The store of a process.
-    pub(crate) fn of(disk: &Arc<Disk>, life: &Arc<Life>) -> Self {
-        Self { disk: Arc::clone(disk), life: Some(Arc::clone(life)) }
+    pub(crate) fn of(disk: &Arc<Disk>, life: &Arc<Life>, link: &Arc<Link>) -> Self {
+        let hints = HintsOver { disk: Arc::clone(disk), link: Some(Arc::clone(link)) };
+        Self { disk: Arc::clone(disk), life: Some(Arc::clone(life)), hints }
     }
 
     /// The store without anything between.
     pub(crate) fn at_hand(disk: &Arc<Disk>) -> Self {
-        Self { disk: Arc::clone(disk), life: None }
+        let hints = HintsOver { disk: Arc::clone(disk), link: None };
+        Self { disk: Arc::clone(disk), life: None, hints }
     }
 
     async fn before(&self, what: &str) -> Result<(), VaultError> {
@@ -147,7 +176,31 @@ impl Store {
             life.fate.trace.fault("store unavailable");
             return Err(VaultError::unavailable("an outage"));
         }
+        if let Some((cut, lasts)) = self.hints.cut() {
+            life.fate.trace.fault("store out of one machine's reach");
+            if cut != Cut::Refuses {
+                life.be_kept_waiting(lasts).await;
+                life.pass(what).await;
+            }
+            if cut != Cut::Waits {
+                return Err(VaultError::unavailable("a cut"));
+            }
+        }
         Ok(())
+    }
+
+    /// A write is done. Whether its answer is lost, because the machine is cut off from now on.
+    async fn is_cut_by_write(&self) -> bool {
+        let Some(link) = self.hints.link.as_ref().filter(|link| link.is_cut_by_write()) else { return false };
+        let (Some(life), Some((cut, lasts))) = (&self.life, link.store()) else { return false };
+        life.fate.trace.fault("answer of a write lost in a cut");
+        let now = life.fate.clock.now();
+        life.fate.tower.outage(now, now.after(lasts));
+        life.fate.tower.cut_off(machine_of(life.number), now, now.after(lasts));
+        if cut != Cut::Refuses {
+            life.be_kept_waiting(lasts).await;
+        }
+        true
     }
 
     async fn after(&self, what: &str) {
@@ -201,9 +254,15 @@ impl Vault for Store {
         if let Some(life) = &self.life {
             life.fate.note("written", key.as_str());
             life.fate.tower.stored(life.number, key, !life.is_over());
+            life.fate.written(life.number, key);
+            if key.kind() == RecordKind::Audit {
+                let is_new = matches!(when, Precondition::Absent);
+                life.fate.tower.trail_written(life.number, key.account(), is_new);
+            }
         }
+        let cut = self.is_cut_by_write().await;
         self.after("stored").await;
-        if doubtful {
+        if doubtful || cut {
             self.count("answer of a write lost");
             return Err(VaultError::in_doubt("the answer was lost"));
         }
@@ -212,6 +271,9 @@ impl Vault for Store {
 
     async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
         self.before("remove").await?;
+        if let Some(life) = self.life.as_ref().filter(|_| key.kind() == RecordKind::Audit) {
+            life.fate.tower.broke(format!("I14: {} is taken out of the trail", key.as_str()));
+        }
         let mut state = self.disk.lock();
         if !holds(&Precondition::Matches(revision.clone()), state.records.get(key)) {
             return Err(VaultError::Conflict);
@@ -248,7 +310,7 @@ impl Vault for Store {
     }
 
     fn watch(&self) -> Option<&dyn Watch> {
-        Some(&self.disk.hints)
+        Some(&self.hints)
     }
 }
 

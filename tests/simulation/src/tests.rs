@@ -1,8 +1,14 @@
 //! Worlds in every test run.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+use std::time::Duration;
+
+use grantry_core::GrantKey;
+use grantry_testkit::ManualClock;
+
 use crate::plan::Plan;
-use crate::world::run;
+use crate::watchtower::Watchtower;
+use crate::world::{Outcome, run};
 use crate::{run_all, summary};
 
 #[test]
@@ -14,12 +20,56 @@ fn the_same_seed_gives_the_same_world() {
 }
 
 #[test]
+fn a_world_that_was_kept_is_the_world_that_it_was() {
+    let kept =
+        [(85_928, 0x59b1_9f5d_0840_d76b), (50_236, 0x16ab_1cdb_60da_9b5a), (14_729, 0xe793_4394_017b_e742)];
+    for (seed, hash) in kept {
+        assert_eq!(run(Plan::with_few_faults(seed), false).unwrap().hash, hash, "seed {seed}");
+    }
+}
+
+#[test]
+fn some_worlds_are_crowded() {
+    let crowds: Vec<Plan> = (0..2_000).map(Plan::of).filter(|plan| plan.tenants >= 10).collect();
+    assert!(crowds.len() >= 15, "{} of 2,000", crowds.len());
+    assert!(crowds.iter().all(|plan| (100..=330).contains(&(plan.tenants * plan.grants))));
+}
+
+/// What no world shows as long as nothing is wrong: that whoever looks would see it.
+#[test]
+fn a_batch_of_the_trail_behind_a_later_one_is_seen() {
+    let tower = Watchtower::new(ManualClock::new(), false, true, false, Duration::ZERO);
+    tower.trail_written(1, "writer/00", true);
+    tower.trail_written(1, "writer/04", true);
+    assert!(tower.broken().is_empty());
+    tower.trail_written(1, "writer/02", true);
+    tower.trail_written(1, "writer/05", false);
+    assert_eq!(tower.broken().len(), 2, "{:?}", tower.broken());
+}
+
+#[test]
+fn a_redemption_and_a_release_without_an_intent_are_seen() {
+    let tower = Watchtower::new(ManualClock::new(), false, true, false, Duration::ZERO);
+    let key = GrantKey::new("tenant", "crm", "user").unwrap();
+    tower.trail_written(1, "writer/00", true);
+    tower.sent_for(1, &key);
+    tower.look_at_intents(&[("writer".to_owned(), 1, key.clone())]);
+    assert!(tower.broken().is_empty(), "{:?}", tower.broken());
+    tower.sent_for(1, &key);
+    tower.look_at_intents(&[("writer".to_owned(), 1, key)]);
+    assert_eq!(tower.broken().len(), 1, "{:?}", tower.broken());
+}
+
+#[test]
 fn two_thousand_worlds_break_no_promise() {
     let outcomes = run_all(0, 2_000);
     summary(&outcomes);
     let broken: Vec<_> = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).collect();
     assert!(broken.is_empty(), "{:?}", broken.iter().map(|o| (o.seed, &o.broken)).collect::<Vec<_>>());
-    assert!(outcomes.iter().all(|outcome| outcome.requests > 0), "nobody asked for a token");
+    // The only grant of a world may be withdrawn before anybody asks for a token (1576).
+    let may_be_idle = |plan: Plan| plan.removals && plan.tenants * plan.grants == 1;
+    let asks = |outcome: &Outcome| outcome.requests > 0 || may_be_idle(Plan::of(outcome.seed));
+    assert!(outcomes.iter().all(asks), "nobody asked for a token");
     let calm = outcomes.iter().filter(|outcome| Plan::of(outcome.seed).is_calm());
     assert!(calm.count() >= 200, "worlds without any fault");
 }
@@ -47,7 +97,12 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
         assert!(run(Plan::as_found(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
     // A process died with the successor in its lifeboat, and those after it had no keys to open the vault.
-    assert!(run(Plan::of(14_729), false).unwrap().broken.is_empty());
+    assert!(run(Plan::with_few_faults(14_729), false).unwrap().broken.is_empty());
+    // One process was gone and the other stood still three times in a row; one slept with the successor in its lifeboat, and
+    // the other was cut off.
+    for seed in [53_041, 36_935] {
+        assert!(run(Plan::with_few_faults(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
     // An owner slept with the successor in its hands, and the other was cut off until the window was over.
     assert!(run(Plan::with_grants_alone(64_525), false).unwrap().broken.is_empty());
 }
@@ -65,4 +120,74 @@ fn what_a_crash_brings_back_into_a_lifeboat_takes_no_place_of_its_own() {
     for seed in [66_767, 71_857] {
         assert!(run(Plan::with_grants_alone(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
+}
+
+/// A process stood still with an answer in its hands. When it went on, another attempt in it found the lease over that the first
+/// could not extend, and sent the token again.
+#[test]
+fn a_process_does_not_take_what_lives_in_it_for_gone() {
+    for seed in [50_236, 70_164, 83_964] {
+        assert!(run(Plan::with_few_faults(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
+
+/// A grant was withdrawn while a renewal was under way, which the server refused for that, and the refusal made the record one
+/// that a person could bring back.
+#[test]
+fn a_late_refusal_does_not_undo_a_withdrawal() {
+    assert!(run(Plan::with_few_faults(85_928), false).unwrap().broken.is_empty());
+}
+
+/// A mangled answer brings a refresh token alone: whoever has it has to redeem it to learn whether the server goes on with it,
+/// though an access token that came before is still fit.
+#[test]
+fn what_was_salvaged_from_a_mangled_answer_may_be_redeemed_at_once() {
+    for seed in [38_635, 60_471, 61_637, 68_095, 74_599, 82_143] {
+        assert!(run(Plan::with_few_faults(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
+
+/// An owner came back after others had brought the grant on by another successor: nothing kept what it had received, and it gave
+/// that to its callers.
+#[test]
+fn callers_never_get_what_nothing_keeps() {
+    for seed in [30_962, 73_637] {
+        assert!(run(Plan::with_few_faults(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
+
+/// A token was taken for one of the next generation that was of this one already, or for the one of this generation where a store
+/// that failed over had given two tokens one number: so a token was renewed that was fit.
+#[test]
+fn nobody_renews_a_token_that_is_fit_because_of_a_wrong_number() {
+    for seed in [78_389, 58_907] {
+        assert!(run(Plan::with_few_faults(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
+
+/// An owner had the successor in its lifeboat and could not reach the store, for longer than the others wait; and what it brought
+/// home afterwards gave the grant back that a person had been asked for.
+#[test]
+fn what_becomes_of_an_owner_that_is_cut_off_is_explained() {
+    for seed in [6063, 7921, 45_385, 11_284, 12_125, 76_101] {
+        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
+
+/// Its machine slept, and a caller that did not looked whether it had renewed.
+#[test]
+fn nobody_expects_a_machine_that_sleeps_to_renew() {
+    assert!(run(Plan::of(43_727), false).unwrap().broken.is_empty());
+}
+
+/// An attempt was announced, cut off before it could send, and announced anew with the token that others had brought meanwhile.
+#[test]
+fn an_attempt_may_be_announced_again_with_another_token() {
+    assert!(run(Plan::of(50_466), false).unwrap().broken.is_empty());
+}
+
+/// A process had a token in its lifeboat alone, whole; another was given the same refresh token in an answer that could not be used.
+#[test]
+fn what_another_lifeboat_holds_is_no_use_to_who_salvaged_a_token() {
+    assert!(run(Plan::of(55_354), false).unwrap().broken.is_empty());
 }

@@ -1,7 +1,9 @@
 //! Who sees every refresh token that was ever issued, and what became of it.
 
+mod issued;
 mod promises;
 mod reasons;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +14,9 @@ use grantry_endpoint::{Answer, Request};
 use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
+use issued::Issued;
 use promises::Noted;
+use written::Written;
 
 /// The secret of the client.
 pub(crate) const SECRET: &str = "s3cret";
@@ -23,26 +27,6 @@ pub(crate) struct Sent {
     life: u64,
     refresh_token: String,
     number: u64,
-}
-
-/// A refresh token that was issued.
-#[derive(Debug, Clone)]
-struct Issued {
-    key: GrantKey,
-    parent: Option<String>,
-    first_used: Option<Instant>,
-    /// Who received it, each with whether it has died since without having kept it.
-    received_by: BTreeMap<u64, bool>,
-    /// Whether a lifeboat held it.
-    boarded: bool,
-    /// Whether something of its grant was stored after it had been received.
-    stored: bool,
-    /// When it was first kept, in one way or the other.
-    kept: Option<Instant>,
-    /// The requests that were answered with it.
-    answers: Vec<u64>,
-    /// Why nobody received it.
-    lost: &'static str,
 }
 
 /// How far it is known that a person's consent was withdrawn.
@@ -85,34 +69,41 @@ struct Seen {
     current: BTreeMap<GrantKey, String>,
     /// From when to when the store, the network or the server was gone for somebody.
     outages: Vec<(Instant, Instant)>,
+    /// Which machine could not reach the store, from when to when.
+    cut_off: Vec<(usize, Instant, Instant)>,
+    /// From when to when a process stood still of itself.
+    stalls: Vec<(Instant, Instant)>,
     /// Broken promises.
     broken: Vec<String>,
     /// Whether two requests with one token may be under way: only if somebody stood still.
     may_overlap: bool,
+    /// Whether the store may lose what it confirmed.
+    forgets: bool,
     /// Whether the server revokes the family of a token that comes back.
     is_strict: bool,
+    /// Requests that left after their sender had stood still, behind its last look at the clock: no client can help that.
+    left_late: BTreeSet<u64>,
+    /// Grants of which such a request brought a used token to the server, which refused it, and the family from then on.
+    late_uses: BTreeSet<GrantKey>,
     noted: Noted,
+    written: Written,
 }
 
 impl Watchtower {
     /// A tower over a world that goes by this clock, where nobody renews a token that is fit for longer than `early`.
-    pub(crate) fn new(clock: ManualClock, may_overlap: bool, is_strict: bool, early: Duration) -> Self {
-        Self { clock, early, seen: Mutex::new(Seen { may_overlap, is_strict, ..Seen::default() }) }
+    pub(crate) fn new(
+        clock: ManualClock,
+        may_overlap: bool,
+        is_strict: bool,
+        forgets: bool,
+        early: Duration,
+    ) -> Self {
+        Self { clock, early, seen: Mutex::new(Seen { may_overlap, is_strict, forgets, ..Seen::default() }) }
     }
 
     /// A person consented.
     pub(crate) fn consented(&self, key: &GrantKey, refresh_token: &str) {
-        let issued = Issued {
-            key: key.clone(),
-            parent: None,
-            first_used: None,
-            received_by: BTreeMap::new(),
-            boarded: true,
-            stored: true,
-            kept: Some(self.clock.now()),
-            answers: Vec::new(),
-            lost: "",
-        };
+        let issued = Issued::with_consent(key.clone(), self.clock.now());
         self.lock().tokens.insert(refresh_token.to_owned(), issued);
     }
 
@@ -134,26 +125,6 @@ impl Watchtower {
         seen.tokens.iter().filter(|(_, token)| token.key == *key).map(|(token, _)| token.clone()).collect()
     }
 
-    /// I2: what a record's refresh token is replaced by descends from the same consent, and is none of its ancestors.
-    pub(crate) fn holds(&self, key: &GrantKey, refresh_token: &str, may_go_back: bool) {
-        let mut seen = self.lock();
-        // What a mangled answer made up was never issued.
-        let Some(issued) = seen.tokens.get(refresh_token) else { return };
-        if issued.key != *key {
-            let broken = format!("I2: the record of {key} holds a token of {}", issued.key);
-            seen.broken.push(broken);
-        }
-        let before = seen.current.insert(key.clone(), refresh_token.to_owned());
-        let mut ancestor = before.and_then(|before| seen.tokens.get(&before)?.parent.clone());
-        while let Some(token) = ancestor {
-            if token == refresh_token && !may_go_back {
-                seen.broken.push(format!("I2: the record of {key} went back to an ancestor"));
-                return;
-            }
-            ancestor = seen.tokens.get(&token).and_then(|token| token.parent.clone());
-        }
-    }
-
     /// A promise was broken.
     pub(crate) fn broke(&self, what: String) {
         self.lock().broken.push(what);
@@ -167,6 +138,16 @@ impl Watchtower {
     /// Something was gone for a while.
     pub(crate) fn outage(&self, from: Instant, to: Instant) {
         self.lock().outages.push((from, to));
+    }
+
+    /// A machine cannot reach the store for a while.
+    pub(crate) fn cut_off(&self, machine: usize, from: Instant, to: Instant) {
+        self.lock().cut_off.push((machine, from, to));
+    }
+
+    /// A process stands still for a while.
+    pub(crate) fn stalled(&self, from: Instant, to: Instant) {
+        self.lock().stalls.push((from, to));
     }
 
     /// How many token requests were sent, and how many of them with a token that had been used.
@@ -193,6 +174,11 @@ impl Watchtower {
         sent
     }
 
+    /// A request leaves that was held up.
+    pub(crate) fn left_late(&self, sent: &Sent) {
+        self.lock().left_late.insert(sent.number);
+    }
+
     /// A request is over, one way or the other.
     pub(crate) fn over(&self, sent: &Sent) {
         self.lock().under_way.remove(&sent.number);
@@ -205,8 +191,18 @@ impl Watchtower {
         let Some(parent) = seen.tokens.get_mut(&sent.refresh_token) else { return };
         let key = parent.key.clone();
         let was_used = parent.first_used.is_some();
+        if was_used {
+            seen.look_at_second_use(&key, &sent.refresh_token);
+        }
+        let Some(parent) = seen.tokens.get_mut(&sent.refresh_token) else { return };
+        if was_used {
+            parent.used_again.get_or_insert(now);
+        }
         let Some((access_token, successor)) = answer.and_then(tokens_of) else {
             seen.used_again += u64::from(was_used);
+            if was_used && seen.left_late.contains(&sent.number) {
+                seen.late_uses.insert(key);
+            }
             return;
         };
         parent.first_used.get_or_insert(now);
@@ -216,22 +212,25 @@ impl Watchtower {
         }
         let Some(successor) = successor else { return };
         seen.by_access_token.insert(access_token, successor.clone());
-        let parent = Some(sent.refresh_token.clone());
-        let issued = Issued {
-            key,
-            parent,
-            first_used: None,
-            received_by: BTreeMap::new(),
-            boarded: false,
-            stored: false,
-            kept: None,
-            answers: Vec::new(),
-            lost,
-        };
+        let issued = Issued::after(sent.refresh_token.clone(), key, lost);
         let known = seen.tokens.entry(successor).or_insert(issued);
         if lost.is_empty() {
             known.lost = "";
             known.answers.push(sent.number);
+        }
+    }
+
+    /// An answer was lost on its way back.
+    pub(crate) fn swallowed(&self, sent: &Sent) {
+        let now = self.clock.now();
+        let mut seen = self.lock();
+        let Some(key) = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone()) else { return };
+        seen.troubles.entry(key).or_default().push(now);
+        for token in seen.tokens.values_mut().filter(|token| token.answers.contains(&sent.number)) {
+            token.answers.retain(|number| *number != sent.number);
+            if token.answers.is_empty() && token.received_by.is_empty() {
+                token.lost = "answer lost";
+            }
         }
     }
 
@@ -267,7 +266,11 @@ impl Watchtower {
             (false, false) => seen.troubles.entry(key.clone()).or_default().push(now),
         }
         drop(seen);
-        self.kept(life, record, |token| token.stored = true);
+        self.kept(life, record, |token| {
+            token.stored = true;
+            token.is_whole |= token.usable_for.contains(&life);
+            token.stored_at.get_or_insert(now);
+        });
     }
 
     fn kept(&self, life: u64, record: &RecordKey, keep: impl Fn(&mut Issued)) {
@@ -329,8 +332,9 @@ impl Watchtower {
     }
 
     /// A caller was given an access token.
-    pub(crate) fn handed_out(&self, access_token: &str) {
+    pub(crate) fn handed_out(&self, life: u64, access_token: &str) {
         let mut seen = self.lock();
+        seen.note_given(life, access_token, self.clock.now());
         Self::note_handed_out(&mut seen, access_token);
         let Some(successor) = seen.by_access_token.get(access_token) else { return };
         let kept = seen.tokens.get(successor).is_some_and(|token| token.boarded || token.stored);

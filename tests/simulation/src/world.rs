@@ -13,16 +13,15 @@ use crate::caller::earliest_renewal;
 use crate::dice::Dice;
 use crate::ear::Ear;
 use crate::keys::Keys;
-use crate::life::{Fate, Life};
+use crate::life::{Fate, Life, number_after};
+use crate::link::{Cut, Link};
 use crate::lobby::{Lobby, REDIRECT_URI};
 use crate::plan::Plan;
 use crate::process::{Place, Surroundings, admin, live, open_vault};
+use crate::records::Records;
 use crate::store::{Disk, Store};
 use crate::trace::Trace;
 use crate::watchtower::{SECRET, Watchtower};
-
-/// For how long nothing goes wrong any more before everything is looked at.
-const CALM: Duration = Duration::from_secs(300);
 
 /// For how long nobody asks for anything before everything is looked at: longer than a look at lifeboats takes to come.
 const EVENING: Duration = Duration::from_secs(90);
@@ -122,6 +121,7 @@ impl World {
             Arc::new(Place {
                 machine: Arc::default(),
                 is_cut: Arc::default(),
+                link: Arc::new(Link::new(clock.clone())),
                 clock: ManualClock::following_tokio(),
                 inhabitant: Mutex::default(),
             })
@@ -136,13 +136,14 @@ impl World {
             places: (0..plan.replicas).map(|_| place()).collect(),
             keys: keys.collect(),
             fate: Fate {
-                tower: Arc::new(Watchtower::new(clock.clone(), may_overlap, is_strict, early)),
+                tower: Arc::new(Watchtower::new(clock.clone(), may_overlap, is_strict, plan.failover, early)),
                 dice,
                 trace: Trace::default(),
                 clock,
                 is_troubled: Arc::default(),
                 is_evening: Arc::default(),
                 keys_gone: Arc::default(),
+                records: Arc::default(),
                 plan: Arc::new(plan),
             },
         }
@@ -150,6 +151,11 @@ impl World {
 
     async fn into_outcome(self) -> Result<Outcome, Error> {
         self.settle_people().await?;
+        if self.fate.plan.inspects {
+            let (clock, seed) = (&self.fate.clock, self.fate.plan.seed);
+            let records = Records::open(&self.disk, &self.server, &self.keys, clock, seed).await?;
+            let _ = self.fate.records.set(records);
+        }
         let lives: Vec<_> = (0..self.places.len()).map(|nth| tokio::spawn(self.inhabit(nth))).collect();
         let inspector = self.fate.plan.inspects.then(|| tokio::spawn(self.inspect()));
         self.fate.is_troubled.store(true, Ordering::Relaxed);
@@ -160,12 +166,13 @@ impl World {
         }
         for place in &self.places {
             place.is_cut.store(false, Ordering::Relaxed);
+            place.link.mend();
             if place.machine.is_full() {
                 self.turn_full(place);
             }
         }
         self.fate.tower.calm();
-        tokio::time::sleep(CALM).await;
+        tokio::time::sleep(self.fate.plan.calm).await;
         self.fate.is_evening.store(true, Ordering::Relaxed);
         tokio::time::sleep(EVENING).await;
         let unavoidable = self.look().await?;
@@ -221,9 +228,9 @@ impl World {
             lobby: Arc::clone(&self.lobby),
         };
         async move {
-            let mut number = nth as u64;
+            let mut last = None;
             loop {
-                number += 100;
+                let number = *last.insert(number_after(nth, last));
                 let life = Life::begin(number, fate.clone());
                 place.settle(&life);
                 live(Arc::clone(&life), Arc::clone(&place), around.clone()).await;
@@ -244,7 +251,8 @@ impl World {
         while fate.clock.now() < end {
             let pause = Duration::from_millis(200 + fate.dice.below(400));
             tokio::time::sleep(pause).await;
-            let place = &self.places[fate.dice.index(self.places.len())];
+            let machine = fate.dice.index(self.places.len());
+            let place = &self.places[machine];
             if plan.outages && fate.dice.below(60) == 0 {
                 self.outage(place);
             }
@@ -274,6 +282,9 @@ impl World {
             if plan.sleeps && fate.dice.below(120) == 0 {
                 self.sleep(place);
             }
+            if plan.partitions && fate.dice.below(60) == 0 {
+                self.partition(machine);
+            }
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
                 self.disk.fail_over();
@@ -298,6 +309,9 @@ impl World {
         fate.tower.outage(from, from.after(lasts));
         let (disk, is_cut) = (Arc::clone(&self.disk), Arc::clone(&place.is_cut));
         let of_the_store = fate.dice.below(2) == 0;
+        for machine in (0..self.places.len()).filter(|_| of_the_store) {
+            fate.tower.cut_off(machine, from, from.after(lasts));
+        }
         tokio::spawn(async move {
             let set = |is: bool| match of_the_store {
                 true => disk.is_down.store(is, Ordering::Relaxed),
@@ -307,6 +321,29 @@ impl World {
             tokio::time::sleep(lasts).await;
             set(false);
         });
+    }
+
+    /// One machine is cut off, from the store or from the server, and everybody else reaches both.
+    fn partition(&self, machine: usize) {
+        let (fate, place) = (&self.fate, &self.places[machine]);
+        let from = fate.clock.now();
+        let lasts = Duration::from_millis(1_000 + fate.dice.below(39_000));
+        let cut = [Cut::Refuses, Cut::Waits, Cut::WaitsAndFails][fate.dice.index(3)];
+        let how = fate.dice.below(4);
+        match how {
+            0 => place.link.cut_store(cut, lasts),
+            1 => place.link.cut_store_at_next_write(cut, lasts),
+            2 => place.link.lose_messages(lasts),
+            _ => place.link.lose_messages_at_next_answer(lasts),
+        }
+        if how.is_multiple_of(2) {
+            fate.tower.outage(from, from.after(lasts));
+        }
+        if how == 0 {
+            fate.tower.cut_off(machine, from, from.after(lasts));
+        }
+        fate.trace.fault("partition");
+        fate.note("partition", &format!("{cut:?} {lasts:?}"));
     }
 
     /// Something is gone for a while.

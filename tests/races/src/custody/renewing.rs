@@ -47,8 +47,7 @@ impl fmt::Debug for Source {
 /// A managed source of each grant, over custody.
 pub(super) fn sources(custody: &Custody, schedulers: &[Scheduler], terms: &Terms) -> Outcome<Sources> {
     let times = times(rotation(terms)?);
-    let transport =
-        HttpTransport::builder().for_single_use_credentials().total_timeout(times.http_timeout).build()?;
+    let transport = HttpTransport::builder().for_single_use_credentials().build()?;
     let server = AuthorizationServer::builder(&terms.token_endpoint).issuer(&terms.issuer).build()?;
     let secret = ClientAuthentication::secret_basic(terms.client_secret.as_str());
     let client = Client::new(terms.client_id.as_str(), secret)?;

@@ -16,6 +16,10 @@ const SLACK: Duration = Duration::from_secs(2);
 pub(super) struct Noted {
     /// With which access tokens a refresh token came, and until when each is fit.
     came_with: BTreeMap<String, Vec<(String, Instant)>>,
+    /// Refresh tokens that were found in an answer that could not be used, with no access token beside them.
+    salvaged: BTreeSet<String>,
+    /// Grants of which an answer could not be used.
+    unusable: BTreeSet<GrantKey>,
     /// Access tokens that were given to a caller.
     handed_out: BTreeSet<String>,
     /// Access tokens that a caller wanted to be replaced.
@@ -33,7 +37,15 @@ impl Seen {
     /// For how long the access token is fit that came with a refresh token, where that is longer than `early` and nobody wanted
     /// it to be replaced. What came of the same parent is of the same generation: whoever holds it holds nothing older.
     fn fresh_for(&self, refresh_token: &str, early: Duration, now: Instant) -> Option<Duration> {
-        let parent = &self.tokens.get(refresh_token)?.parent;
+        let token = self.tokens.get(refresh_token)?;
+        let parent = &token.parent;
+        // Nobody has what came with it, or knows whether it is the one that the server goes on with: that is found out by
+        // redeeming it, whatever a sibling brought (L1). One that a record held with its access token is in no doubt, unless it
+        // was lost; what another process has in its lifeboat alone is nothing to whoever found the refresh token by itself.
+        let is_held = !self.forgets && token.is_whole;
+        if self.noted.salvaged.contains(refresh_token) && !is_held {
+            return None;
+        }
         let siblings =
             self.tokens.iter().filter(|(_, token)| token.parent.is_some() && token.parent == *parent);
         let came_with = siblings.filter_map(|(sibling, _)| self.noted.came_with.get(sibling)).flatten();
@@ -48,6 +60,26 @@ impl Seen {
             }
         }
         least
+    }
+}
+
+impl Noted {
+    pub(super) const fn calm_since(&self) -> Option<Instant> {
+        self.calm_since
+    }
+}
+
+impl Seen {
+    /// I6: a token comes back that was used, to a server that revokes the family for it. There was a real loss before: an
+    /// answer that was lost, a process that died with one, or one that could not be read; or somebody stood still, or was cut off.
+    /// One is enough: a family is revoked once, and there is one of each grant.
+    pub(super) fn look_at_second_use(&mut self, key: &GrantKey, token: &str) {
+        let was_lost = self.troubles.contains_key(key) || self.noted.unusable.contains(key);
+        let was_late = self.may_overlap || !self.outages.is_empty() || !self.stalls.is_empty();
+        if self.is_strict && !was_lost && !was_late {
+            let short: String = token.chars().take(8).collect();
+            self.broken.push(format!("I6: {short} of {key} was used again, and nothing had been lost"));
+        }
     }
 }
 
@@ -106,9 +138,23 @@ impl Watchtower {
     }
 
     /// An answer is there that can be used: what came in it is held from now on.
-    pub(crate) fn usable(&self, answer: &Answer, expires: Instant) {
+    pub(crate) fn usable(&self, sent: &Sent, answer: &Answer, expires: Instant) {
         let Some((access_token, Some(refresh_token))) = tokens_of(answer) else { return };
-        self.lock().noted.came_with.entry(refresh_token).or_default().push((access_token, expires));
+        let mut seen = self.lock();
+        if let Some(token) = seen.tokens.get_mut(&refresh_token) {
+            token.usable_for.insert(sent.life);
+        }
+        seen.noted.came_with.entry(refresh_token).or_default().push((access_token, expires));
+    }
+
+    /// An answer is there that cannot be used: of what came in it, the refresh token alone is kept.
+    pub(crate) fn unusable(&self, sent: &Sent, answer: &Answer) {
+        let mut seen = self.lock();
+        let key = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone());
+        seen.noted.unusable.extend(key);
+        if let Some((_, Some(refresh_token))) = tokens_of(answer) {
+            seen.noted.salvaged.insert(refresh_token);
+        }
     }
 
     pub(super) fn note_handed_out(seen: &mut Seen, access_token: &str) {

@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
-use grantry_core::GrantKey;
+use grantry_core::{GrantKey, Instant};
 
 use super::{Issued, Seen, Watchtower};
+use crate::life::machine_of;
 use crate::network::TIMEOUT;
 
 /// For how long others wait at most before they do what cannot be undone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long an owner pauses between its attempts to write what it has.
+const PAUSE: Duration = Duration::from_secs(2);
+
 impl Watchtower {
     /// Why a grant that is lost at the end was lost, if there is a reason.
     pub(crate) fn reason(&self, key: &GrantKey, window: Option<Duration>) -> Option<String> {
         let seen = self.lock();
+        if seen.late_uses.contains(key) {
+            return Some("its owner stood still with a request about to leave".to_owned());
+        }
         let leaves = seen.tokens.values().filter(|token| token.key == *key && token.first_used.is_none());
         for leaf in leaves {
             // A server that forgives: the request may have left a while before it was handled.
@@ -30,6 +37,13 @@ impl Watchtower {
                 "" if seen.could_not_come_home(leaf) => {
                     "its receiver died, and an outage kept its lifeboat from coming home"
                 }
+                "" if window.is_none() && seen.was_out_of_reach_until_used_again(leaf) => {
+                    "its owner was cut off from the store, with it in its lifeboat, for longer than others wait"
+                }
+                // Others have no way to it: a lifeboat is of one machine.
+                "" if until.is_some_and(|until| leaf.stored_at.is_none_or(|stored| stored > until)) => {
+                    "it was in its receiver's lifeboat alone when the window ended"
+                }
                 "" => continue,
                 lost => lost,
             };
@@ -43,8 +57,11 @@ impl Watchtower {
             });
             let outages =
                 seen.outages.iter().filter(|(from, to)| *from <= until && *to >= first_used).count();
-            if troubles + outages >= 2 {
-                return Some(format!("{why}, with {troubles} faults and {outages} outages in the window"));
+            // Processes that stand still one after the other, for most of the time in which one had to act, are a fault, too.
+            let standing = usize::from(seen.standing(first_used, until) >= until.since(first_used) / 2);
+            if troubles + outages + standing >= 2 {
+                let faults = troubles + standing;
+                return Some(format!("{why}, with {faults} faults and {outages} outages in the window"));
             }
         }
         None
@@ -52,6 +69,33 @@ impl Watchtower {
 }
 
 impl Seen {
+    /// For how long processes stood still between two moments, all together.
+    fn standing(&self, from: Instant, to: Instant) -> Duration {
+        self.stalls.iter().map(|(began, ended)| (*ended).min(to).since((*began).max(from))).sum()
+    }
+
+    fn was_out_of_reach_until_used_again(&self, token: &Issued) -> bool {
+        let parent = token.parent.as_ref().and_then(|parent| self.tokens.get(parent));
+        parent.and_then(|parent| parent.used_again).is_some_and(|until| self.was_out_of_reach(token, until))
+    }
+
+    /// Whether a token was in the lifeboat of a machine that could not reach the store from when it came until then, so that
+    /// nobody could know of it.
+    pub(super) fn was_out_of_reach(&self, token: &Issued, until: Instant) -> bool {
+        let is_aboard_alone = token.boarded && token.stored_at.is_none_or(|stored| stored > until);
+        let Some(kept) = token.kept.filter(|_| is_aboard_alone) else { return false };
+        token.received_by.keys().any(|life| {
+            // Each time that it tried, the store was out of its reach, for one reason or the next.
+            let cuts = self.cut_off.iter().filter(|(machine, ..)| *machine == machine_of(*life));
+            let mut cuts: Vec<_> = cuts.map(|(_, from, to)| (*from, *to)).collect();
+            cuts.sort_unstable();
+            let reached = cuts
+                .into_iter()
+                .fold(kept, |gone, (from, to)| if from <= gone.after(PAUSE) { gone.max(to) } else { gone });
+            reached > kept && reached.after(PAUSE) >= until
+        })
+    }
+
     /// Whether a token is in the lifeboats of the dead alone, and whoever came after them could not open the vault.
     fn could_not_come_home(&self, token: &Issued) -> bool {
         let Some(kept) = token.kept.filter(|_| token.boarded && !token.stored) else { return false };

@@ -1,0 +1,234 @@
+//! What is promised of records, looked at whenever one is written, and of what was written before a secret leaves.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grantry_core::{Clock, GrantKey, Instant, RefreshToken};
+use grantry_vault::{Fingerprint, GrantState};
+
+use super::{Seen, Watchtower, Withdrawn};
+use crate::records::{Announced, Held, Records};
+
+/// What was seen of records for these promises alone.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// Who announced an attempt, with what it redeems: another token, where others brought the grant on before it was sent.
+    announced: BTreeMap<(GrantKey, [u8; 16], Option<Fingerprint>), u64>,
+    /// How often each process sent a token.
+    sends: BTreeMap<(u64, Fingerprint), usize>,
+    /// Since when a record is in doubt, or in somebody's hands.
+    unsettled: BTreeMap<GrantKey, Instant>,
+    /// The batches of the audit trail by writer: whose it is, and when each was written, by the number of its first line.
+    batches: BTreeMap<String, (u64, BTreeMap<u64, Instant>)>,
+    /// When a process sent a refresh token of a grant.
+    sent: BTreeMap<(u64, GrantKey), Vec<Instant>>,
+    /// When a process first gave out an access token of a grant.
+    given: BTreeMap<(u64, GrantKey), Instant>,
+}
+
+impl Watchtower {
+    /// A process has written the record of a grant: I2, I5 and I13 hold for what stands there now.
+    pub(crate) fn wrote(&self, life: u64, key: &GrantKey, held: Option<&Held>, records: &Records) {
+        let now = self.clock.now();
+        if let Some(current) = held.and_then(|held| held.refresh_tokens.first()) {
+            self.holds(key, current);
+        }
+        let mut seen = self.lock();
+        seen.look_at_withdrawal(key, held);
+        let Some(held) = held else {
+            seen.written.unsettled.remove(key);
+            return;
+        };
+        if held.state == GrantState::ReauthorizationNeeded {
+            seen.look_at_verdict(key, held, records, now);
+        }
+        if held.is_unsettled {
+            seen.written.unsettled.entry(key.clone()).or_insert(now);
+        } else {
+            seen.written.unsettled.remove(key);
+        }
+        if let Some(Announced { attempt, token }) = held.intent {
+            seen.written.announced.entry((key.clone(), attempt, token)).or_insert(life);
+        }
+    }
+
+    /// I8: a redemption leaves, and the store holds the announcement of it, which the process wrote before.
+    ///
+    /// Where a process may stand still between its last look and the sending, or where the store forgets, somebody else may own
+    /// the record by now. There the announcement was written at some time, one for each sending.
+    pub(crate) fn look_at_announcement(&self, life: u64, refresh_token: &str, records: &Records) {
+        let mut seen = self.lock();
+        // What a mangled answer made up belongs to no grant.
+        let Some(key) = seen.tokens.get(refresh_token).map(|token| token.key.clone()) else { return };
+        seen.written.sent.entry((life, key.clone())).or_default().push(self.clock.now());
+        let token = Fingerprint::of(&RefreshToken::new(refresh_token));
+        let sends = seen.written.sends.entry((life, token)).or_default();
+        *sends += 1;
+        let sends = *sends;
+        let announcements = seen
+            .written
+            .announced
+            .iter()
+            .filter(|((of, _, redeems), by)| *of == key && **by == life && *redeems == Some(token))
+            .count();
+        let owner = records.read(&key).ok().flatten().and_then(|held| held.intent);
+        let owns = owner.is_some_and(|owner| {
+            seen.written.announced.get(&(key.clone(), owner.attempt, Some(token))) == Some(&life)
+        });
+        if announcements < sends || (!owns && !seen.may_overlap) {
+            seen.broken.push(format!(
+                "I8: process {life} sends a token of {key} for the {sends}. time, with {announcements} announcements, owned: {owns}"
+            ));
+        }
+    }
+
+    /// A process sent a refresh token of a grant.
+    #[cfg(test)]
+    pub(crate) fn sent_for(&self, life: u64, key: &GrantKey) {
+        self.lock().written.sent.entry((life, key.clone())).or_default().push(self.clock.now());
+    }
+
+    /// L1: while nothing goes wrong, no record is in doubt or in somebody's hands for longer than `most`.
+    pub(crate) fn look_at_doubts(&self, most: Duration) {
+        let now = self.clock.now();
+        let mut seen = self.lock();
+        let Some(calm) = seen.noted.calm_since() else { return };
+        // What a store forgot was not written, and is not seen: that is for the look at the end.
+        if seen.forgets {
+            return;
+        }
+        let mut late = Vec::new();
+        seen.written.unsettled.retain(|key, since| {
+            let is_late = since.after(most).max(calm.after(most)) < now;
+            if is_late {
+                late.push(format!("L1: {key} is in doubt since {since:?}"));
+            }
+            !is_late
+        });
+        seen.broken.extend(late);
+    }
+
+    /// I14: a batch of the audit trail was written, and its writer goes on where it was.
+    pub(crate) fn trail_written(&self, life: u64, name: &str, is_new: bool) {
+        let Some((writer, first)) = name.split_once('/') else { return };
+        let now = self.clock.now();
+        let mut seen = self.lock();
+        let forgets = seen.forgets;
+        let Ok(first) = first.parse() else {
+            return seen.broken.push(format!("I14: a batch is called {name}"));
+        };
+        let (_, batches) = seen.written.batches.entry(writer.to_owned()).or_insert((life, BTreeMap::new()));
+        let goes_on = batches.last_key_value().is_none_or(|(last, _)| *last < first);
+        batches.insert(first, now);
+        if !is_new || (!goes_on && !forgets) {
+            seen.broken
+                .push(format!("I14: {name} was written where something stood, or behind what came later"));
+        }
+    }
+
+    /// I8: for each redemption that a process sent there was an intent of its own in the audit trail, durable before; and at
+    /// least one before the process gave out the first access token of a grant. `intents` are the renewals that the trail
+    /// tells of, by writer and number.
+    pub(crate) fn look_at_intents(&self, intents: &[(String, u64, GrantKey)]) {
+        let mut seen = self.lock();
+        let mut durable: BTreeMap<(u64, &GrantKey), Vec<Instant>> = BTreeMap::new();
+        for (writer, number, key) in intents {
+            let Some((life, batches)) = seen.written.batches.get(writer) else { continue };
+            let Some((_, when)) = batches.range(..=number).next_back() else { continue };
+            durable.entry((*life, key)).or_default().push(*when);
+        }
+        let before = |life: u64, key: &GrantKey, when: Instant| {
+            durable.get(&(life, key)).map_or(0, |times| times.iter().filter(|time| **time <= when).count())
+        };
+        let mut broken = Vec::new();
+        for ((life, key), times) in &seen.written.sent {
+            if times.iter().enumerate().any(|(nth, when)| before(*life, key, *when) <= nth) {
+                broken.push(format!(
+                    "I8: process {life} redeemed a token of {key} without an intent in the trail"
+                ));
+            }
+        }
+        for ((life, key), when) in &seen.written.given {
+            if before(*life, key, *when) == 0 {
+                broken.push(format!(
+                    "I8: process {life} gave out a token of {key} without an intent in the trail"
+                ));
+            }
+        }
+        seen.broken.extend(broken);
+    }
+
+    /// I2: what a record's refresh token is replaced by descends from the same consent, and is none of its ancestors.
+    fn holds(&self, key: &GrantKey, refresh_token: &str) {
+        let mut seen = self.lock();
+        // What a mangled answer made up was never issued.
+        let Some(issued) = seen.tokens.get(refresh_token) else { return };
+        if issued.key != *key {
+            let broken = format!("I2: the record of {key} holds a token of {}", issued.key);
+            seen.broken.push(broken);
+        }
+        let before = seen.current.insert(key.clone(), refresh_token.to_owned());
+        let mut ancestor = before.and_then(|before| seen.tokens.get(&before)?.parent.clone());
+        while let Some(token) = ancestor {
+            // A store that fails over goes back, and who writes then goes on from there.
+            if token == refresh_token && !seen.forgets {
+                seen.broken.push(format!("I2: the record of {key} went back to an ancestor"));
+                return;
+            }
+            ancestor = seen.tokens.get(&token).and_then(|token| token.parent.clone());
+        }
+    }
+}
+
+impl Seen {
+    pub(super) fn note_given(&mut self, life: u64, access_token: &str, now: Instant) {
+        let key = self.by_access_token.get(access_token).and_then(|token| self.tokens.get(token));
+        if let Some(key) = key.map(|token| token.key.clone()) {
+            self.written.given.entry((life, key)).or_insert(now);
+        }
+    }
+
+    /// I13: what was deleted does not come back, and what was stopped does not go on.
+    fn look_at_withdrawal(&mut self, key: &GrantKey, held: Option<&Held>) {
+        // A store that lost its last commits may have lost the withdrawal.
+        let (Some(held), false) = (held, self.forgets) else { return };
+        match self.withdrawn.get(key) {
+            Some(Withdrawn::Deleted) => {
+                self.broken.push(format!("I13: {key} was deleted, and is written again: {:?}", held.state));
+            }
+            Some(Withdrawn::Stopped) if held.state != GrantState::Revoked => {
+                self.broken.push(format!("I13: {key} was stopped, and is written as {:?}", held.state));
+            }
+            _ => {}
+        }
+    }
+
+    /// I5: a person is asked for only where nothing that lives is in the record, or in the hands of a process that lives.
+    ///
+    /// What waits in the lifeboat of a dead process is not judged here: where that is on another machine, or out of its
+    /// successor's reach, nobody can know of it, and it revives the grant when it comes home. So it is looked at in the end.
+    /// The same holds for what a process has in its hands that stood still, was cut off from the store all the while, or wrote into a
+    /// store that went back.
+    fn look_at_verdict(&mut self, key: &GrantKey, held: &Held, records: &Records, now: Instant) {
+        if let Some(token) = held.refresh_tokens.iter().find(|token| records.is_live(token)) {
+            let short: String = token.chars().take(8).collect();
+            self.broken.push(format!("I5: a person is asked for, and {short} of {key} lives in the record"));
+        }
+        if self.may_overlap {
+            return;
+        }
+        let in_hands = self.tokens.iter().find(|(name, token)| {
+            token.key == *key
+                && !token.stored
+                && token.received_by.keys().any(|life| !self.dead.contains(life))
+                && !self.was_out_of_reach(token, now)
+                && records.is_live(name)
+        });
+        if let Some((name, token)) = in_hands {
+            let short: String = name.chars().take(8).collect();
+            let broken =
+                format!("I5: a person is asked for, and {short} of {key} is in somebody's hands: {token:?}");
+            self.broken.push(broken);
+        }
+    }
+}
