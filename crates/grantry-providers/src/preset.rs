@@ -54,6 +54,8 @@ pub struct Preset {
     pub assertion_audience: AssertionAudience,
     /// What it does with used refresh tokens.
     pub rotation: Rotation,
+    /// Whose setting rotation is, where the customer has to switch it on.
+    pub rotation_setting_of: Option<&'static str>,
     /// How long a refresh token lives without being used.
     pub refresh_token_idle_limit: Option<Duration>,
     /// How long after the consent refresh tokens end.
@@ -109,6 +111,7 @@ impl Preset {
             client_credentials_methods: None,
             assertion_audience: AssertionAudience::Issuer,
             rotation: Rotation::UNKNOWN,
+            rotation_setting_of: None,
             refresh_token_idle_limit: None,
             refresh_token_absolute_limit: None,
             old_access_token_dies: false,

@@ -272,6 +272,8 @@ fn row(preset: &Preset) -> String {
     let pkce = match preset.pkce {
         Pkce::Required => "required",
         Pkce::Supported => "yes",
+        Pkce::Ignored => "ignored",
+        Pkce::Refused => "refused: say `\"pkce\": false`",
         _ => "sent",
     };
     let mut quirks: Vec<String> = Vec::new();

@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantry_authorization_code::{AuthorizationCode, Callback};
-use grantry_core::{Attempt, Error, RefreshToken, Scope, TokenSet};
+use grantry_core::{AssertionAudience, Attempt, Error, Lifetime, RefreshToken, Scope, TokenSet};
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, FurtherParameters, HttpTransport, Request, TokenEndpoint,
     TokenRequest, Transport, TransportFailure,
 };
-use grantry_providers::{Preset, catalogue, find};
+use grantry_jose::SigningKey;
+use grantry_providers::{DefaultFlow, Preset, catalogue, find};
 use grantry_testkit::{RawAnswer, RawServer};
 use serde::Deserialize;
 use serde_json::Value;
@@ -54,6 +55,12 @@ struct AsClient {
 struct Exchange {
     what: String,
     grant: String,
+    /// How the client authenticates here, where it is another method than the vector's.
+    #[serde(default)]
+    method: Option<String>,
+    /// What is asked for, where it is not what the vector asks for.
+    #[serde(default)]
+    scopes: Option<Vec<String>>,
     sent: Sent,
     answer: Answered,
     #[serde(default)]
@@ -67,7 +74,7 @@ struct Exchange {
 struct Sent {
     /// The Authorization header.
     authorization: Option<String>,
-    /// `{code_verifier}` stands for what is new in each request.
+    /// `{code_verifier}` and `{client_assertion}` stand for what is new in each request.
     body: String,
 }
 
@@ -146,12 +153,13 @@ impl Vector {
     }
 
     /// An endpoint whose requests go to the raw server.
-    fn endpoint(&self, raw: &RawServer, http: &Arc<HttpTransport>) -> TokenEndpoint {
+    fn endpoint(&self, exchange: &Exchange, raw: &RawServer, http: &Arc<HttpTransport>) -> TokenEndpoint {
         let values: Vec<(&str, &str)> = self.values.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let secret = self.client.secret.as_str();
-        let authentication = match self.client.method.as_str() {
+        let authentication = match exchange.method.as_ref().unwrap_or(&self.client.method).as_str() {
             "client_secret_basic" => ClientAuthentication::secret_basic(secret),
             "client_secret_post" => ClientAuthentication::secret_post(secret),
+            "private_key_jwt" => ClientAuthentication::private_key(SigningKey::generate_es256().unwrap()),
             other => panic!("{other} is no method of a vector"),
         };
         let transport = Detour {
@@ -164,7 +172,27 @@ impl Vector {
     }
 
     fn scope(&self) -> Scope {
-        Scope::from_tokens(self.scopes.iter().map(String::as_str)).unwrap()
+        scope(&self.scopes)
+    }
+
+    /// The assertion in a body, after a look at who signed it and for whom.
+    fn assertion(&self, body: &str) -> String {
+        let assertion = parameter(body, "client_assertion");
+        let parts: Vec<&str> = assertion.split('.').collect();
+        assert_eq!(parts.len(), 3, "header, claims and signature");
+        let claims: Value =
+            serde_json::from_slice(&grantry_jose::base64url::decode(parts[1]).unwrap()).unwrap();
+        let server = self.preset().assertion_audience;
+        assert_eq!(server, AssertionAudience::TokenEndpoint, "no vector has another one yet");
+        assert_eq!(
+            (&claims["iss"], &claims["sub"], &claims["aud"]),
+            (
+                &Value::from(self.client.id.as_str()),
+                &self.client.id.as_str().into(),
+                &self.token_url.as_str().into()
+            )
+        );
+        assertion
     }
 
     /// Walks to the provider and back, and redeems the code.
@@ -199,7 +227,7 @@ impl Vector {
                 .parameter("refresh_token", "fake-refresh-1")
                 .keeping_refresh_token(RefreshToken::new("fake-refresh-1"))
                 .assumed_scope(self.scope()),
-            other => TokenRequest::new(other).scope(self.scope()),
+            other => TokenRequest::new(other).scope(scope(exchange.scopes.as_ref().unwrap_or(&self.scopes))),
         };
         match endpoint.redeem(request, Attempt::first()).await {
             Ok(redeemed) => Ok((redeemed.token_set, redeemed.further)),
@@ -209,10 +237,10 @@ impl Vector {
 
     async fn run(&self, exchange: &Exchange, http: &Arc<HttpTransport>) {
         let raw = RawServer::start(exchange.answer.raw()).await.unwrap();
-        let result = self.ask(exchange, self.endpoint(&raw, http)).await;
+        let result = self.ask(exchange, self.endpoint(exchange, &raw, http)).await;
         let sent = raw.exchanges();
         assert_eq!(sent.len(), 1, "one request for one exchange");
-        exchange.sent.check(std::str::from_utf8(sent[0].expose_request()).unwrap());
+        exchange.sent.check(std::str::from_utf8(sent[0].expose_request()).unwrap(), self);
         match (result, &exchange.token, &exchange.error) {
             (Ok((set, further)), Some(expected), None) => assert_eq!(&Token::of(&set, &further), expected),
             (Err((error, consumed)), None, Some(expected)) => {
@@ -225,7 +253,7 @@ impl Vector {
 
 impl Sent {
     /// Compares with what came over the wire.
-    fn check(&self, request: &str) {
+    fn check(&self, request: &str, vector: &Vector) {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         let header = |name: &str| {
             let mut headers = head.lines().skip(1).filter_map(|line| line.split_once(": "));
@@ -240,7 +268,10 @@ impl Sent {
         } else {
             String::new()
         };
-        assert_eq!(body, self.body.replace("{code_verifier}", &verifier));
+        let assertion =
+            if self.body.contains("{client_assertion}") { vector.assertion(body) } else { String::new() };
+        let expected = self.body.replace("{code_verifier}", &verifier);
+        assert_eq!(body, expected.replace("{client_assertion}", &assertion));
     }
 }
 
@@ -252,6 +283,14 @@ impl Answered {
             _ => panic!("an answer is a form or JSON"),
         };
         RawAnswer::with_length(&format!("{} Whatever\r\nContent-Type: {kind}", self.status), body)
+    }
+
+    /// Whether a member or a field is this code.
+    fn says(&self, code: &str) -> bool {
+        let members = self.json.as_ref().and_then(Value::as_object).into_iter().flat_map(|o| o.values());
+        let fields = url::form_urlencoded::parse(self.form.as_deref().unwrap_or_default().as_bytes());
+        members.filter_map(Value::as_str).any(|member| member == code)
+            || fields.into_iter().any(|(_, field)| field == code)
     }
 }
 
@@ -280,6 +319,10 @@ impl Refused {
     }
 }
 
+fn scope(tokens: &[String]) -> Scope {
+    Scope::from_tokens(tokens.iter().map(String::as_str)).unwrap()
+}
+
 fn parameter(query: &str, name: &str) -> String {
     let mut pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.find(|(other, _)| other == name).map(|(_, value)| value.into_owned()).unwrap()
@@ -297,26 +340,116 @@ async fn every_vector_comes_out_as_it_says() {
     }
 }
 
+/// The flows that a preset offers, by their grants, and what it says of them.
+fn offered(preset: &Preset) -> Vec<&'static str> {
+    let code = preset.authorization_endpoint.map(|_| "authorization_code");
+    let has_none = preset.notes.iter().any(|note| note.ends_with("there are no refresh tokens"));
+    let refresh = (!has_none).then_some("refresh_token");
+    let of_the_client =
+        preset.default_flow != DefaultFlow::AuthorizationCode || preset.client_credentials_methods.is_some();
+    let client = of_the_client.then_some("client_credentials");
+    [code, refresh, client].into_iter().flatten().collect()
+}
+
 #[test]
-fn every_preset_has_a_vector_with_a_success_a_refresh_or_none_and_an_error() {
+fn every_preset_has_a_vector() {
     let vectors = Vector::read_all();
     let named: BTreeSet<&str> = vectors.iter().map(|(_, vector)| vector.preset().name).collect();
     let all: BTreeSet<&str> = catalogue().map(|preset| preset.name).collect();
     assert_eq!(named, all);
     for (file, vector) in &vectors {
-        let has = |grant: &str, good: bool| {
-            vector.exchanges.iter().any(|e| e.grant == grant && e.token.is_some() == good)
-        };
-        assert!(has("authorization_code", true), "{file}");
-        let refreshes = has("refresh_token", true);
-        let has_none = vector.exchanges.iter().all(|e| e.grant != "refresh_token");
-        assert!(refreshes || has_none, "{file}");
-        assert!(vector.exchanges.iter().any(|e| e.error.is_some()), "{file}");
         let fake = |text: &str| text.starts_with("fake-");
         assert!(fake(&vector.client.id) && fake(&vector.client.secret), "{file}");
-        assert!(
-            vector.exchanges.iter().filter_map(|e| e.token.as_ref()).all(|t| fake(&t.access_token)),
-            "{file}"
-        );
+        let mut tokens = vector.exchanges.iter().filter_map(|exchange| exchange.token.as_ref());
+        assert!(tokens.all(|token| fake(&token.access_token)), "{file}");
+    }
+}
+
+#[test]
+fn every_flow_that_a_preset_offers_is_in_its_vectors() {
+    /// A vector for an address at which a flow is not there, which its preset offers elsewhere.
+    const ELSEWHERE: &[(&str, &str, &str)] = &[(
+        "microsoft-common.json",
+        "client_credentials",
+        "client credentials need a tenant of their own: not common, organizations or consumers",
+    )];
+    for (file, vector) in Vector::read_all() {
+        let (preset, file) = (vector.preset(), file.rsplit('/').next().unwrap());
+        let succeeds = |grant: &str| vector.exchanges.iter().any(|e| e.grant == grant && e.token.is_some());
+        let offered = offered(preset);
+        for grant in &offered {
+            let elsewhere = ELSEWHERE.iter().find(|(name, other, _)| *name == file && other == grant);
+            match elsewhere {
+                None => assert!(succeeds(grant), "{file} has no {grant} that brings a token"),
+                Some((.., note)) => {
+                    assert!(!succeeds(grant) && preset.notes.contains(note), "{file}: {note}");
+                }
+            }
+        }
+        for exchange in &vector.exchanges {
+            let grant = exchange.grant.as_str();
+            // Salesforce's client credentials are at a My Domain alone, which is no preset of its own.
+            let is_at_my_domain = file == "salesforce-my-domain.json" && grant == "client_credentials";
+            assert!(offered.contains(&grant) || is_at_my_domain, "{file}: nobody offers {grant}");
+        }
+    }
+}
+
+#[test]
+fn every_flow_that_a_preset_offers_is_asked_for_as_the_preset_says() {
+    for (file, vector) in Vector::read_all() {
+        let preset = vector.preset();
+        for exchange in &vector.exchanges {
+            let method = exchange.method.as_ref().unwrap_or(&vector.client.method);
+            let accepted = match preset.client_credentials_methods {
+                Some(methods) if exchange.grant == "client_credentials" => methods,
+                _ => preset.client_authentication_methods,
+            };
+            assert!(accepted.iter().any(|other| other.as_str() == method), "{file}: {}", exchange.what);
+        }
+    }
+}
+
+#[test]
+fn what_a_preset_says_of_answers_is_in_its_vectors() {
+    /// A code that a preset has from another one, for a flow that it has not.
+    const NOWHERE: &[(&str, &str, &str)] =
+        &[("github-oauth-app", "bad_refresh_token", "tokens do not expire, and there are no refresh tokens")];
+    let vectors = Vector::read_all();
+    for preset in catalogue() {
+        let exchanges: Vec<&Exchange> = vectors
+            .iter()
+            .filter(|(_, vector)| vector.preset().name == preset.name)
+            .flat_map(|(_, vector)| &vector.exchanges)
+            .collect();
+        let refusals: Vec<(&Answered, &Refused)> =
+            exchanges.iter().filter_map(|e| Some((&e.answer, e.error.as_ref()?))).collect();
+        assert!(!refusals.is_empty(), "{} refuses nothing", preset.name);
+        for alias in preset.error_aliases {
+            if NOWHERE.iter().any(|(name, code, note)| {
+                *name == preset.name && *code == alias.code && preset.notes.contains(note)
+            }) {
+                continue;
+            }
+            let is_met = |(answer, refused): &(&Answered, &Refused)| {
+                answer.status == alias.status
+                    && answer.says(alias.code)
+                    && refused.oauth_code.as_deref() == Some(alias.means)
+            };
+            assert!(refusals.iter().any(is_met), "{}: no answer is {}", preset.name, alias.code);
+        }
+        if !preset.error_causes.is_empty() {
+            let causes: Vec<&str> = refusals.iter().filter_map(|(_, r)| r.cause.as_deref()).collect();
+            let is_met = preset.error_causes.iter().any(|known| causes.contains(&known.cause));
+            assert!(is_met, "{}: no answer is explained", preset.name);
+        }
+        for kept in preset.kept_parameters {
+            let mut tokens = exchanges.iter().filter_map(|exchange| exchange.token.as_ref());
+            let is_met = tokens.any(|token| token.further.contains_key(*kept));
+            assert!(is_met, "{}: no answer has {kept}", preset.name);
+        }
+        let never = exchanges.iter().filter_map(|e| e.token.as_ref()).any(|t| t.expires_in.is_none());
+        let says_never = preset.zero_means_never || preset.missing_expires_in == Lifetime::Never;
+        assert!(!says_never || never, "{}: no answer is of a token that does not expire", preset.name);
     }
 }

@@ -38,6 +38,7 @@ pub const AUTH0: Preset = Preset {
     revocation_endpoint: Some(Template::new("https://{host}/oauth/revoke")),
     client_authentication_methods: &[Method::ClientSecretPost],
     rotation: Rotation::Strict { revokes_family: true },
+    rotation_setting_of: Some("the application"),
     ..Preset::new("auth0", "Auth0", Template::new("https://{host}/oauth/token"))
 };
 

@@ -65,6 +65,7 @@ pub const OKTA: Preset = Preset {
     client_credentials_methods: Some(&[Method::PrivateKeyJwt]),
     assertion_audience: AssertionAudience::TokenEndpoint,
     rotation: Rotation::UNKNOWN,
+    rotation_setting_of: Some("the client"),
     ..Preset::new("okta", "Okta", Template::new("https://{host}/oauth2/v1/token"))
 };
 

@@ -33,6 +33,7 @@ pub const SALESFORCE: Preset = Preset {
     revocation_endpoint: Some(Template::new("https://{host}/services/oauth2/revoke")),
     client_authentication_methods: &[Method::ClientSecretPost],
     rotation: Rotation::Strict { revokes_family: true },
+    rotation_setting_of: Some("the application"),
     kept_parameters: &["instance_url", "id"],
     ..Preset::new("salesforce", "Salesforce", Template::new("https://{host}/services/oauth2/token"))
 };

@@ -9,6 +9,7 @@ use crate::{DefaultFlow, Form, Parameter, Preset, Template};
 pub const SERVICENOW: Preset = Preset {
     documentation: &[
         "https://www.servicenow.com/docs/r/platform-security/authentication/t_ManageTokens.html",
+        "https://www.servicenow.com/docs/r/zurich/platform-security/authentication/client-credentials.html",
     ],
     verified: "2026-11-25",
     unverified: &[
@@ -16,9 +17,15 @@ pub const SERVICENOW: Preset = Preset {
         "whether it checks the code challenge, though sending one is known to work",
         "what it does with used refresh tokens: taken for strict",
         "whether use extends the life of a refresh token: taken for no",
+        "what its errors look like where client credentials are not allowed",
     ],
-    notes: &["access tokens live for 30 minutes and refresh tokens for 100 days, if the instance says \
-         nothing else"],
+    notes: &[
+        "access tokens live for 30 minutes and refresh tokens for 100 days, if the instance says \
+         nothing else",
+        "client credentials need the instance's property \
+         glide.oauth.inbound.client.credential.grant_type.enabled, and a user for the client in its \
+         registration",
+    ],
     parameters: &[Parameter {
         name: "instance",
         hole: "host",

@@ -32,6 +32,7 @@ pub const SLACK: Preset = Preset {
     authorization_endpoint: Some(Template::new("https://slack.com/oauth/v2/authorize")),
     client_authentication_methods: &[Method::ClientSecretPost],
     rotation: Rotation::Strict { revokes_family: true },
+    rotation_setting_of: Some("the application"),
     missing_expires_in: Lifetime::Never,
     scope_separator: ',',
     bearer_aliases: &["bot", "user"],
