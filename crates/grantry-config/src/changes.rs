@@ -195,7 +195,8 @@ impl VaultSection {
             (Memory, Memory) => true,
             _ => false,
         };
-        same_store && self.deployment == other.deployment && self.lifeboats == other.lifeboats
+        let rest = |of: &Self| (of.deployment.clone(), of.lifeboats.clone(), of.reaper.clone());
+        same_store && rest(self) == rest(other)
     }
 }
 

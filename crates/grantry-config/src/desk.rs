@@ -1,6 +1,7 @@
 //! Where findings are collected while a configuration is read.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use crate::excerpt::{Excerpt, visible};
 use crate::finding::{Finding, FindingKind, Severity};
@@ -76,21 +77,51 @@ pub(crate) struct OnDesk {
     pub(crate) shown: Vec<u32>,
 }
 
+/// What makes a finding the same as another. The second place belongs to it: each of a thousand services that contradict
+/// one default has to be mended.
+#[derive(PartialEq, Eq, Hash)]
+struct Told {
+    severity: Severity,
+    at: Option<At>,
+    what: Cow<'static, str>,
+    also: Option<At>,
+}
+
 /// The sources, and what was found in them.
 #[derive(Default)]
 pub(crate) struct Desk {
     pub(crate) sources: Vec<OnDesk>,
     drafts: Vec<Draft>,
+    told: HashSet<Told>,
+    errors: usize,
+    /// Whether a source could not be read, so that nobody knows what is missing.
+    pub(crate) lacks_a_source: bool,
 }
 
 impl Desk {
+    /// Keeps a finding. What was said of the same place before, as of something that many services share, is not said
+    /// again.
     pub(crate) fn tell(&mut self, draft: Draft) {
-        self.drafts.push(draft);
+        if draft.severity == Severity::Error {
+            if draft.kind == FindingKind::Missing && self.lacks_a_source {
+                return;
+            }
+            self.errors += 1;
+        }
+        let told = Told {
+            severity: draft.severity,
+            at: draft.at,
+            what: draft.what.clone(),
+            also: draft.also.as_ref().map(|(_, at)| *at),
+        };
+        if self.told.insert(told) {
+            self.drafts.push(draft);
+        }
     }
 
-    /// Whether nothing refuses the configuration so far.
-    pub(crate) fn is_clean(&self) -> bool {
-        self.drafts.iter().all(|draft| draft.severity != Severity::Error)
+    /// How often a mistake was told so far; the same one counts each time.
+    pub(crate) fn errors(&self) -> usize {
+        self.errors
     }
 
     pub(crate) fn place(&self, at: At) -> Option<Place> {

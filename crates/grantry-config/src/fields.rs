@@ -36,6 +36,10 @@ pub(crate) enum Value {
     Section(Fields),
     Map(BTreeMap<String, Fields>),
     List(Vec<Fields>),
+    /// It stands there and was not understood, which was told.
+    Unread,
+    /// It stands there under a name that there is not, which was told: this key is the one that was probably meant.
+    Meant,
 }
 
 #[derive(Clone)]
@@ -44,6 +48,10 @@ pub(crate) struct Found {
     pub(crate) key_at: At,
     pub(crate) at: At,
     pub(crate) value: Value,
+    /// Whether nothing in it was refused while it was read.
+    pub(crate) sound: bool,
+    /// The object in which it stands; none for what holds for every service.
+    pub(crate) object: Option<At>,
 }
 
 /// The keys of one object.
@@ -52,6 +60,8 @@ pub(crate) struct Fields {
     /// Where the object stands, or its name.
     pub(crate) at: At,
     pub(crate) found: Vec<Found>,
+    /// Whether a layer has something here that is no object, which was told: nothing can be said to be missing.
+    pub(crate) lost: bool,
 }
 
 /// A text, and where it stands.
@@ -65,7 +75,23 @@ pub(crate) struct Line<'f> {
 
 impl Fields {
     pub(crate) fn new(at: At) -> Self {
-        Self { at, found: Vec::new() }
+        Self { at, found: Vec::new(), lost: false }
+    }
+
+    /// What stands for something that is no object.
+    pub(crate) fn lost(at: At) -> Self {
+        Self { lost: true, ..Self::new(at) }
+    }
+
+    /// The same, as what a service has without saying it itself.
+    pub(crate) fn for_every_service(mut self) -> Self {
+        self.found.iter_mut().for_each(|found| found.object = None);
+        self
+    }
+
+    /// Whether the key is there and was not understood, or not all of it.
+    pub(crate) fn is_spoilt(&self, name: &str) -> bool {
+        self.find(name).is_some_and(|found| !found.sound)
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<&Found> {

@@ -55,6 +55,8 @@ pub enum FindingKind {
     Exposed,
     /// A setting that is not followed, or does nothing.
     NoEffect,
+    /// PKCE that is said to be off, whether that is followed or not.
+    Pkce,
     /// What was chosen where nothing was said, and why.
     Chosen,
     /// A value that works and is probably not meant.

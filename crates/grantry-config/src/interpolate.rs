@@ -30,6 +30,9 @@ enum Piece<'t> {
     Broken { what: &'static str, expected: &'static str },
 }
 
+/// What a value may be read from.
+const A_FILE: &str = "the path of a file with a text, which this process may read";
+
 impl Resolver<'_> {
     /// Resolves a text. What cannot be resolved is told, all of it, and gives nothing.
     pub(crate) fn written(&self, desk: &mut Desk, text: &Text<'_>, at: At, hidden: bool) -> Option<Written> {
@@ -72,7 +75,8 @@ impl Resolver<'_> {
                 }
                 (Err(why), _) => {
                     let what = format!("the environment variable {name} cannot be used: {why}");
-                    desk.tell(Draft::error(FindingKind::Unresolved, at, what));
+                    let draft = Draft::error(FindingKind::Unresolved, at, what);
+                    desk.tell(draft.expected("a variable that holds a text"));
                     resolved.sound = false;
                 }
             },
@@ -98,7 +102,7 @@ impl Resolver<'_> {
         let full = self.folder.join(path);
         let refuse = |desk: &mut Desk, why: &Unreadable| {
             let what = format!("the file {} cannot be used: {why}", full.display());
-            desk.tell(Draft::error(FindingKind::Unresolved, at, what));
+            desk.tell(Draft::error(FindingKind::Unresolved, at, what).expected(A_FILE));
         };
         if path.contains("-----BEGIN") {
             let what = "a PEM text stands where a file is named";

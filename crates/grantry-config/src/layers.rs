@@ -13,6 +13,7 @@ impl Fields {
     /// Lays a newer layer over this one: objects are merged key by key, everything else is replaced.
     pub(crate) fn overlay(&mut self, newer: Self) {
         self.at = newer.at;
+        self.lost |= newer.lost;
         self.drop_replaced(&newer);
         for found in newer.found {
             match self.found.iter_mut().find(|old| old.key.name == found.key.name) {
@@ -41,6 +42,9 @@ impl Found {
     fn replace(&mut self, newer: Self) {
         self.key_at = newer.key_at;
         self.at = newer.at;
+        self.object = newer.object;
+        let merges = matches!(self.value, Value::Section(_) | Value::TextMap(_) | Value::Map(_));
+        self.sound = newer.sound && (self.sound || !merges);
         match (&mut self.value, newer.value) {
             (Value::Section(old), Value::Section(new)) => old.overlay(new),
             (Value::TextMap(old), Value::TextMap(new)) => old.extend(new),
@@ -54,6 +58,8 @@ impl Found {
                     }
                 }
             }
+            // What is wrong in the layers beneath is still to be found.
+            (Value::Section(_) | Value::TextMap(_) | Value::Map(_), Value::Unread | Value::Meant) => {}
             (old, new) => *old = new,
         }
     }

@@ -81,7 +81,8 @@
 //! # Invariants
 //!
 //! * All environment variables and files are read through [`Surroundings`]; nothing else is read, and nothing is written.
-//! * Every mistake of every source is told at once, at its line and column.
+//! * Every mistake of every source is told at once, at its line and column, with what was expected; each is told once, and
+//!   nothing that only follows from it.
 //! * No error, warning, note, excerpt or `Debug` holds the value of a secret, of a key that is not known, of a comment, or of
 //!   anything that was not understood.
 //! * Secrets go into types that are zeroized, and so are the texts that they came in.
@@ -122,7 +123,9 @@ pub use flow::{ChosenFlow, Flow};
 pub use place::Place;
 pub use registration::{Located, MutualTls, Registration, SecretText};
 pub use schema::json_schema;
-pub use sections::{AuditSection, KeyProviderSection, KeysSection, StoreSection, TokenSection, VaultSection};
+pub use sections::{
+    AuditSection, KeyProviderSection, KeysSection, ReaperSection, StoreSection, TokenSection, VaultSection,
+};
 pub use service::{Missing, Parameters, ServerConfig, ServiceConfig};
 pub use source::Source;
 pub use surroundings::{FileContent, FixedSurroundings, Surroundings, Unreadable};

@@ -38,7 +38,9 @@ pub(crate) fn load(
     for source in sources {
         let number = u32::try_from(desk.sources.len()).unwrap_or(u32::MAX);
         folders.push(source.folder().to_owned());
-        layers.extend(layer(&mut desk, &source, number, surroundings));
+        let read = layer(&mut desk, &source, number, surroundings);
+        desk.lacks_a_source |= read.is_none();
+        layers.extend(read);
     }
     let merged = merge(&mut desk, layers);
     let parts = understand(&mut desk, surroundings, &folders, merged, completeness);
@@ -60,7 +62,8 @@ fn layer(desk: &mut Desk, source: &Source, number: u32, surroundings: &dyn Surro
         Ok(read) => read,
         Err(why) => {
             let what = format!("the configuration {} cannot be used: {why}", name.escape_debug());
-            desk.tell(Draft::error(FindingKind::Unreadable, None, what));
+            let draft = Draft::error(FindingKind::Unreadable, None, what);
+            desk.tell(draft.expected("a file of JSON in UTF-8, which this process may read"));
             desk.sources.push(on_desk(&name, Arc::default(), false));
             return None;
         }
@@ -130,7 +133,8 @@ fn merge(desk: &mut Desk, layers: Vec<Fields>) -> Fields {
                 let fields = Fields { at: name_at, ..fields };
                 let services = Value::Map(BTreeMap::from([(name.clone(), fields)]));
                 if let Some(key) = ROOT.key("services") {
-                    layer.found.push(Found { key, key_at: auth.key_at, at: auth.at, value: services });
+                    let (key_at, at) = (auth.key_at, auth.at);
+                    layer.found.push(Found { key, key_at, at, value: services, sound: true, object: None });
                 }
             }
             if is_named || sole.is_none() {
@@ -138,7 +142,8 @@ fn merge(desk: &mut Desk, layers: Vec<Fields>) -> Fields {
             }
         } else if let Some(found) = name {
             let what = "service names the one service of auth, and there is no auth";
-            desk.tell(Draft::warning(FindingKind::NoEffect, found.key_at, what));
+            let draft = Draft::warning(FindingKind::NoEffect, found.key_at, what);
+            desk.tell(draft.expected("auth as well, or the name among the services"));
         }
         merged.overlay(layer);
     }
@@ -174,13 +179,19 @@ fn understand(
         Some(Value::Map(services)) => services,
         _ => BTreeMap::new(),
     };
-    let defaults = merged.section("defaults");
+    let for_all = merged.section("defaults").cloned().map(Fields::for_every_service);
+    let defaults = for_all.as_ref();
     // What tenants have in another way is laid over this once more.
     let of_tenants: BTreeSet<&str> = merged
         .map("tenants")
         .flat_map(|(_, tenant)| tenant.map("services"))
         .map(|(name, _)| name.as_str())
         .collect();
+    if let Some(defaults) = merged.section("defaults") {
+        let of_tenants = merged.map("tenants").flat_map(|(_, tenant)| tenant.map("services"));
+        let all: Vec<&Fields> = services.values().chain(of_tenants.map(|(_, own)| own)).collect();
+        resolving.defaults(defaults, &all);
+    }
     let mut shared = BTreeMap::new();
     for (name, own) in services {
         let fields = over(defaults, own);
@@ -192,13 +203,13 @@ fn understand(
         }
     }
     for (tenant, fields) in merged.map("tenants") {
-        let Some(tenant) = resolving.tenant_name(tenant, fields.at) else { continue };
+        let tenant = resolving.tenant_name(tenant, fields.at);
         let mut services = BTreeMap::new();
         for (name, own) in fields.map("services") {
             let fields = over(shared.get(name).or(defaults), own.clone());
             services.extend(resolving.checked(name, &fields, completeness));
         }
-        parts.tenants.insert(tenant, TenantConfig { services });
+        parts.tenants.extend(tenant.map(|tenant| (tenant, TenantConfig { services })));
     }
     parts.vault = merged.section("vault").and_then(|fields| resolving.vault(fields));
     parts.keys = merged.section("keys").and_then(|fields| resolving.keys(fields));
@@ -226,7 +237,12 @@ impl Resolving<'_> {
         fields: &Fields,
         completeness: Completeness,
     ) -> Option<(ServiceName, Arc<ServiceConfig>)> {
-        let name = self.service_name(name, fields.at)?;
+        let Some(name) = self.service_name(name, fields.at) else {
+            // What else is wrong with it is told as well.
+            let other = ServiceName::new("default").ok()?;
+            self.service(&other, fields);
+            return None;
+        };
         let service = self.service(&name, fields);
         let refused = match completeness {
             Completeness::Partial => false,

@@ -41,7 +41,7 @@ impl fmt::Display for Place {
 }
 
 /// A range of bytes in one source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
@@ -64,7 +64,7 @@ impl Span {
 }
 
 /// A range of bytes in one of several sources.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct At {
     /// The source's number.
     pub(crate) source: u32,

@@ -1,6 +1,5 @@
 //! What is known of providers, by their names.
 
-use grantry_core::Pkce;
 use grantry_providers::{Preset, catalogue};
 
 use crate::flow::Flow;
@@ -26,7 +25,7 @@ pub(crate) fn flow_for(
     Some((flow, chosen.because))
 }
 
-/// Whether the provider is known to make nothing of a code challenge.
-pub(crate) fn ignores_pkce(preset: &Preset) -> bool {
-    preset.pkce == Pkce::Ignored
+/// Whether the provider is known to make nothing of a code challenge, or to refuse who sends one.
+pub(crate) fn does_without_pkce(preset: &Preset) -> bool {
+    preset.pkce.does_without()
 }

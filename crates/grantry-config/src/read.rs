@@ -34,8 +34,15 @@ impl Reader<'_> {
         let members = self.object(section.name, node.value, span)?;
         let mut fields = Fields::new(self.at(at));
         fields.found.reserve_exact(members.len().min(section.keys.len()));
+        let mut meant = Vec::new();
         for member in members {
-            self.member(section, member, &mut fields);
+            meant.extend(self.member(section, member, &mut fields));
+        }
+        // Nobody is told that a key is missing whose name is misspelt.
+        for found in meant {
+            if fields.find(found.key.name).is_none() {
+                fields.found.push(found);
+            }
         }
         Some(fields)
     }
@@ -50,35 +57,44 @@ impl Reader<'_> {
         }
     }
 
-    fn member(&mut self, section: &'static Section, member: Member<'_>, fields: &mut Fields) {
+    /// Reads a member into the fields. What it gives back is a key that was probably meant by an unknown one.
+    fn member(
+        &mut self,
+        section: &'static Section,
+        member: Member<'_>,
+        fields: &mut Fields,
+    ) -> Option<Found> {
         let name = member.key.as_str();
+        let (key_at, at) = (self.at(member.key_span), self.at(member.value.span));
         let Some(key) = section.key(name) else {
             // What has no value may be one itself.
-            if !matches!(member.value.value, Json::Broken) {
-                self.unknown_key(section, name, member.key_span);
+            if matches!(member.value.value, Json::Broken) {
+                return None;
             }
-            return;
+            let key = self.unknown_key(section, name, member.key_span)?;
+            return Some(Found { key, key_at, at, value: Value::Meant, sound: false, object: None });
         };
         if let Some(first) = fields.find(key.name) {
             let first = first.key_at;
             let draft = self
                 .error(FindingKind::DuplicateKey, member.key_span, format!("the key {name:?} is there twice"))
                 .also("the first one is", first);
-            self.desk.tell(draft);
-            return;
+            self.desk.tell(draft.expected("it once"));
+            return None;
         }
-        let (key_at, at) = (self.at(member.key_span), self.at(member.value.span));
-        if let Some(value) = self.value(key, member.value, member.key_span) {
-            fields.found.push(Found { key, key_at, at, value });
-        }
+        let (errors, is_broken) = (self.desk.errors(), matches!(member.value.value, Json::Broken));
+        let value = self.value(key, member.value, member.key_span).unwrap_or(Value::Unread);
+        let sound = !is_broken && self.desk.errors() == errors;
+        fields.found.push(Found { key, key_at, at, value, sound, object: Some(fields.at) });
+        None
     }
 
-    fn unknown_key(&mut self, section: &'static Section, name: &str, span: Span) {
+    /// Tells a key that there is not, and finds the one that was probably meant.
+    fn unknown_key(&mut self, section: &'static Section, name: &str, span: Span) -> Option<&'static Key> {
         let known =
             || section.keys.iter().flat_map(|key| std::iter::once(key.name).chain(key.also.iter().copied()));
         let meant = nearest(name, known().collect::<Vec<_>>())
-            .and_then(|near| section.keys.iter().find(|key| key.name == near || key.also.contains(&near)))
-            .map(|key| key.name);
+            .and_then(|near| section.keys.iter().find(|key| key.name == near || key.also.contains(&near)));
         let mut what = format!("there is no key {} in {}", quoted(name), section.name);
         if let Some(odd) = look_alike(name) {
             what.push_str(&format!(
@@ -86,12 +102,13 @@ impl Reader<'_> {
                 u32::from(odd)
             ));
         }
-        let mut draft = self.error(FindingKind::UnknownKey, span, what).nearest(meant);
+        let mut draft = self.error(FindingKind::UnknownKey, span, what).nearest(meant.map(|key| key.name));
         if meant.is_none() {
             let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
             draft = draft.expected(format!("one of {}", names.join(", ")));
         }
         self.desk.tell(draft);
+        meant
     }
 
     fn value(&mut self, key: &'static Key, node: Node<'_>, name_at: Span) -> Option<Value> {
@@ -149,10 +166,11 @@ impl Reader<'_> {
     ) -> BTreeMap<String, Fields> {
         let mut map = BTreeMap::new();
         for member in members {
-            if matches!(member.value.value, Json::Broken) {
-                continue;
-            }
-            let Some(fields) = read(self, member.value, member.key_span) else { continue };
+            let lost = Fields::lost(self.at(member.key_span));
+            let fields = match member.value.value {
+                Json::Broken => lost,
+                _ => read(self, member.value, member.key_span).unwrap_or(lost),
+            };
             match map.entry(member.key.as_str().to_owned()) {
                 Entry::Vacant(free) => {
                     free.insert(fields);
@@ -161,7 +179,7 @@ impl Reader<'_> {
                     let what = format!("the name {} is there twice", quoted(first.key()));
                     let also = first.get().at;
                     let draft = Draft::error(FindingKind::DuplicateKey, fields.at, what);
-                    self.desk.tell(draft.also("the first one is", also));
+                    self.desk.tell(draft.also("the first one is", also).expected("it once"));
                 }
             }
         }
@@ -179,7 +197,7 @@ impl Reader<'_> {
                     at,
                     format!("the name {} is there twice", quoted(name)),
                 );
-                self.desk.tell(draft.also("the first one is", *first));
+                self.desk.tell(draft.also("the first one is", *first).expected("it once"));
                 continue;
             }
             match member.value.value {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use grantry_vault::RotationPolicy;
+use grantry_vault::access::Principal;
 
 use crate::registration::SecretText;
 
@@ -17,6 +18,18 @@ pub struct VaultSection {
     pub deployment: Option<String>,
     /// The folder for tokens that could not be written to the store at once.
     pub lifeboats: Option<PathBuf>,
+    /// Which grants are revoked because nobody uses them; `None` where none are.
+    pub reaper: Option<ReaperSection>,
+}
+
+/// The `reaper` of the `vault` section.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReaperSection {
+    /// For how long nobody used them.
+    pub unused_for: Duration,
+    /// As whom they are revoked.
+    pub by: Principal,
 }
 
 /// A kind of store, and what it needs.

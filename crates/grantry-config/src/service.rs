@@ -133,7 +133,7 @@ impl ServiceConfig {
     }
 
     /// Whether PKCE (RFC 7636) is used: always, but where the configuration says no and the provider is known to make
-    /// nothing of it.
+    /// nothing of it, or to refuse it.
     pub fn pkce(&self) -> bool {
         self.pkce
     }

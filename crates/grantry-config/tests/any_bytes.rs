@@ -31,7 +31,12 @@ fn shown(bytes: &[u8]) -> String {
             let reports: Vec<String> = findings.map(|finding| finding.report().to_string()).collect();
             format!("{loaded:?} {}", reports.join("\n"))
         }
-        Err(errors) => format!("{errors:?} {errors} {}", errors.report()),
+        Err(errors) => {
+            let mut told: Vec<String> = errors.errors().iter().map(ToString::to_string).collect();
+            told.sort_unstable();
+            assert!(told.windows(2).all(|two| two[0] != two[1]), "a mistake is told twice: {errors}");
+            format!("{errors:?} {errors} {}", errors.report())
+        }
     }
 }
 

@@ -44,6 +44,9 @@ fn refused(text: &str, kind: FindingKind, words: &str) {
     let Some(found) = found else { panic!("{text}: not {words:?} but {errors}") };
     assert_eq!(found.kind(), kind, "{text}: {found}");
     assert!(found.place().is_some(), "{text}: {found}");
+    for error in errors.errors() {
+        assert!(error.expected().or(error.nearest()).is_some(), "{text}: nothing is expected: {error}");
+    }
 }
 
 /// A mistake in the `auth` block.
@@ -68,7 +71,11 @@ fn keys_that_there_are_not_or_that_are_there_twice() {
     in_auth(r#""quux": 1"#, UnknownKey, "expected one of type, flow");
     in_auth(r#""": 1"#, UnknownKey, "there is no key \"\"");
     in_auth(r#""refreshToken": {"buffer": 1}"#, UnknownKey, r#"did you mean "bufferTime"?"#);
-    in_auth(r#""clientId": "a", "clientId": "b""#, DuplicateKey, "twice; the first one is at t:1:11");
+    in_auth(
+        r#""clientId": "a", "clientId": "b""#,
+        DuplicateKey,
+        "twice; expected it once; the first one is at t:1:11",
+    );
     in_auth(r#""clientId": "a", "client\u0049d": "b""#, DuplicateKey, "twice");
     refused(r#"{"services": {"crm": {}, "crm": {}}}"#, DuplicateKey, "the name \"crm\" is there twice");
     refused(
@@ -311,6 +318,68 @@ fn names_of_tenants_and_services_that_could_be_mistaken() {
         }
     }
     refused(r#"{"service": "Crm", "auth": {}}"#, FindingKind::InvalidValue, "is not usable");
+}
+
+#[test]
+fn words_that_mean_something_elsewhere_are_refused_or_are_names_like_others() {
+    // Patterns of policies, and members that other languages give every object.
+    for name in ["*", "__proto__", "_system", "system:renewal", "$ref", "%00", "."] {
+        for section in ["tenants", "services"] {
+            let text = format!(r#"{{"{section}": {{"{name}": {{}}}}}}"#);
+            refused(&text, FindingKind::InvalidValue, "is not usable");
+        }
+    }
+    let words =
+        ["default", "system", "null", "true", "constructor", "con", "nul", "tenants", "deployment", "0"];
+    let own: Vec<String> = words
+        .iter()
+        .map(|word| format!(r#""{word}": {{"services": {{"crm": {{"clientId": "of-{word}"}}}}}}"#))
+        .collect();
+    let loaded = accepted(&format!(r#"{{"tenants": {{{}}}}}"#, own.join(", ")));
+    assert_eq!(loaded.config.tenants().count(), words.len());
+    for (tenant, own) in loaded.config.tenants() {
+        let service = own.services().next().unwrap();
+        let id = service.registration().client_id().unwrap().value().as_str().to_owned();
+        assert_eq!(id, format!("of-{tenant}"), "each keeps its own");
+    }
+}
+
+#[test]
+fn what_the_library_decides_by_itself_has_no_key() {
+    // How retries are spread, how long leases hold, what else is read: nobody can set these wrongly.
+    for member in [r#""jitter": 1.5"#, r#""jitter": 2"#, r#""minDelay": 9"#, r#""lease": 1"#] {
+        in_auth(&format!(r#""refreshToken": {{{member}}}"#), FindingKind::UnknownKey, "there is no key");
+    }
+    for include in [r#""include": "t""#, r#""extends": ["t"]"#, r#""$include": "t""#] {
+        refused(&format!("{{{include}}}"), FindingKind::UnknownKey, "there is no key");
+    }
+}
+
+#[test]
+fn what_a_placeholder_brings_is_no_placeholder_again() {
+    let surroundings =
+        FixedSurroundings::new().with_file("loop", "${file:loop}").with_variable("AGAIN", "${AGAIN}");
+    let text = r#"{"auth": {"clientId": "${AGAIN}", "clientSecret": "${file:loop}"}}"#;
+    let loaded = Config::load([Source::text("t", text)], &surroundings).unwrap();
+    let service = loaded.config.service("default").unwrap().registration();
+    assert_eq!(service.client_id().unwrap().value().as_str(), "${AGAIN}");
+    assert_eq!(service.client_secret().unwrap().value().expose(), "${file:loop}");
+}
+
+#[test]
+fn a_key_that_is_named_in_two_ways_or_not_at_all() {
+    use FindingKind::{Contradiction, Missing, UnknownKey};
+    for (members, kind, words) in [
+        (r#""type": "aws-kms", "region": "eu-west-1""#, Missing, "needs key"),
+        (r#""type": "aws-kms", "key": "alias/k""#, Missing, "needs region"),
+        (r#""type": "transit", "address": "https://v.example.com""#, Missing, "needs key"),
+        (r#""type": "keychain""#, Missing, "needs entry"),
+        (r#""type": "environment""#, Missing, "needs variable"),
+        (r#""type": "file", "path": "k", "key": "alias/k""#, Contradiction, "belongs to the type"),
+        (r#""type": "aws-kms", "region": "eu-west-1", "keyId": "k""#, UnknownKey, r#"did you mean "key"?"#),
+    ] {
+        refused(&format!(r#"{{"keys": {{{members}}}}}"#), kind, words);
+    }
 }
 
 #[test]

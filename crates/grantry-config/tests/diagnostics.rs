@@ -38,6 +38,7 @@ fn a_key_that_is_there_twice() {
       |
     4 |     "clientSecret": [hidden]
       |     ^^^^^^^^^^^^^^
+      = expected it once
       = the first one is at grantry.json:3:5
 
     warning: clientSecret stands in the configuration itself
@@ -143,12 +144,14 @@ fn several_mistakes_at_once() {
        |
     10 |   "vault": { "type": "redis", "path": "grantry.db" }
        |                      ^^^^^^^
+       = expected url: how to reach the store
 
     error: path belongs to the type sqlite
        --> grantry.json:10:31
        |
     10 |   "vault": { "type": "redis", "path": "grantry.db" }
        |                               ^^^^^^
+       = expected a key of redis (url, namespace, waitForReplicas, acceptNoPersistence, acceptLosingRecentWrites, deployment, lifeboats, reaper)
        = the type is at grantry.json:10:22
 
     the configuration has 7 mistakes

@@ -206,7 +206,8 @@ fn the_fallback_words_have_their_patience_and_grace() {
 fn the_sections_of_the_deployment_are_plain_data() {
     let loaded = load([r#"{
         "$schema": "https://example.com/grantry/schema.json",
-        "vault": {"type": "sqlite", "path": "/var/lib/grantry.db", "deployment": "eu", "lifeboats": "/var/lib/boats"},
+        "vault": {"type": "sqlite", "path": "/var/lib/grantry.db", "deployment": "eu", "lifeboats": "/var/lib/boats",
+                  "reaper": {"unusedFor": 90}},
         "keys": {"type": "pkcs11", "module": "/usr/lib/softhsm.so", "tokenLabel": "grantry", "pin": "${SECRET}",
                  "rotation": {"every": 30}},
         "audit": {"folder": "/var/log/grantry", "patience": 500},
@@ -223,6 +224,8 @@ fn the_sections_of_the_deployment_are_plain_data() {
     let vault = config.vault().unwrap();
     assert!(matches!(&vault.store, StoreSection::Sqlite { path, .. } if path.ends_with("grantry.db")));
     assert_eq!(vault.deployment.as_deref(), Some("eu"));
+    let reaper = vault.reaper.as_ref().unwrap();
+    assert_eq!((reaper.by.as_str(), reaper.unused_for.as_secs()), ("workload:reaper", 90 * 24 * 3600));
     let keys = config.keys().unwrap();
     let KeyProviderSection::Pkcs11 { token, pin, .. } = &keys.provider else { panic!("{keys:?}") };
     assert_eq!(token, &TokenSection::Label("grantry".to_owned()));
@@ -284,7 +287,33 @@ fn another_type_in_a_later_layer_leaves_nothing_of_the_first() {
 fn pkce_is_not_switched_off_where_nothing_says_that_the_provider_does_without() {
     let loaded = load([r#"{"auth": {"flow": "authorization_code", "pkce": false}}"#]);
     assert!(loaded.config.service("default").unwrap().pkce());
-    assert_eq!(loaded.warnings[0].kind(), FindingKind::NoEffect);
+    assert_eq!(loaded.warnings[0].kind(), FindingKind::Pkce);
+    assert!(loaded.warnings[0].what().contains("PKCE stays on"), "{}", loaded.warnings[0]);
+    // Nor where the preset says that PKCE is checked, or says nothing of it.
+    for provider in ["google", "slack"] {
+        let text = format!(
+            r#"{{"auth": {{"flow": "authorization_code", "provider": "{provider}", "pkce": false}}}}"#
+        );
+        let loaded = load([text.as_str()]);
+        assert!(loaded.config.service("default").unwrap().pkce(), "{provider}");
+    }
+}
+
+#[test]
+fn pkce_is_off_where_it_is_said_so_and_the_provider_is_known_to_refuse_it() {
+    let of = |pkce: &str| {
+        load([
+            format!(r#"{{"auth": {{"flow": "authorization_code", "provider": "linkedin"{pkce}}}}}"#).as_str()
+        ])
+    };
+    let off = of(r#", "pkce": false"#);
+    assert!(!off.config.service("default").unwrap().pkce());
+    let warning = off.warnings.iter().find(|warning| warning.kind() == FindingKind::Pkce).unwrap();
+    assert!(warning.what().contains("as this provider needs it"), "{warning}");
+    for on in [of(""), of(r#", "pkce": true"#)] {
+        assert!(on.config.service("default").unwrap().pkce());
+        assert!(on.warnings.iter().all(|warning| warning.kind() != FindingKind::Pkce));
+    }
 }
 
 #[test]

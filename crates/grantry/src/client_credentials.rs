@@ -1,5 +1,6 @@
 //! From a client's credential to a source, in one line.
 
+use std::fmt;
 use std::sync::Arc;
 
 use grantry_client_credentials::ClientCredentials;
@@ -81,7 +82,6 @@ impl From<Discovered> for Server {
 }
 
 /// Builds a source of tokens by the client-credentials flow. See [`client_credentials`].
-#[derive(Debug)]
 #[must_use]
 pub struct ClientCredentialsSource {
     server: Server,
@@ -188,7 +188,9 @@ impl ClientCredentialsSource {
     /// Checks everything and builds the source. Nothing is sent before somebody asks for a token.
     ///
     /// # Errors
-    /// [`Configuration`](crate::ErrorKind::Configuration) says what to change.
+    /// [`Configuration`](crate::ErrorKind::Configuration) says what to change. A host that nobody knows is not found here,
+    /// since a build needs no network: it shows at the first request, as [`Unreachable`](crate::ErrorKind::Unreachable) with
+    /// a diagnosis.
     pub fn build(mut self) -> Result<Arc<ManagedSource>, Error> {
         let profile = match self.profile.take() {
             Some(profile) => profile,
@@ -229,6 +231,24 @@ impl ClientCredentialsSource {
             grant = grant.audience(audience);
         }
         Ok(ManagedSource::new(key, Arc::new(grant.build()?), &profile))
+    }
+}
+
+// A parameter's value may be a credential, and is not shown.
+impl fmt::Debug for ClientCredentialsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.parameters.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("ClientCredentialsSource")
+            .field("server", &self.server)
+            .field("client_id", &self.client_id)
+            .field("credential", &self.credential)
+            .field("scopes", &self.scopes)
+            .field("audience", &self.audience)
+            .field("resources", &self.resources)
+            .field("parameters", &names)
+            .field("key", &self.key)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 

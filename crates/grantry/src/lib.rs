@@ -46,7 +46,8 @@
 //! `tower`, `middleware`, `mutual-tls` add what they are named for, as do `authorization-code`, `device-authorization` and
 //! `token-exchange`; `loopback` adds the login of a program on the person's machine, and `browser` opens one; `vault` keeps
 //! credentials encrypted, `sqlite` in a file, `custody` renews what is kept there, `pantry` wires all of it to one object,
-//! `config` opens that from a JSON configuration,
+//! `config` opens that from a JSON configuration, with stores and keys that are features of their own: `postgres`, `redis`,
+//! `keychain`, `pkcs11`, `aws-kms`, `transit`;
 //! and `conformance` proves backends of your own; `metrics` counts renewals through the `metrics` crate.
 //!
 //! # Invariants
@@ -147,7 +148,7 @@ pub fn install_crypto_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The examples of the README, compiled with everything else.
+/// The example of the README, compiled with everything else; `tests/readme.rs` runs it.
 #[cfg(all(doctest, feature = "rustls", feature = "client-credentials", feature = "reqwest"))]
 #[doc = include_str!("../../../README.md")]
 mod readme {}

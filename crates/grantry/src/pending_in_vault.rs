@@ -12,18 +12,46 @@ use zeroize::Zeroizing;
 ///
 /// What nobody finishes is removed by the vault's rotation, or by [`TenantVault::sweep_pending`].
 ///
-/// ```no_run
-/// # async fn example(crm: grantry::authorization_code::AuthorizationCode, acme: grantry::vault::TenantVault)
-/// # -> Result<(), grantry::Error> {
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # use grantry::authorization_code::{AuthorizationCode, Callback};
+/// # use grantry::vault::access::{AccessPolicy, Principal};
+/// # use grantry::vault::{LocalKey, MemoryVault, SealedVault};
+/// # let callback = "https://app.example.com/callback";
+/// # let registered = grantry_testkit::RegisteredClient::with_secret("app", "s3cret").redirect_uri(callback);
+/// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+/// # let client = grantry::Client::new("app", grantry::ClientAuthentication::secret_basic("s3cret"))?;
+/// # let server = test.authorization_server()?;
+/// # let endpoint = grantry::TokenEndpoint::new(server, client, Arc::new(test.transport()))?;
+/// # let crm = AuthorizationCode::builder(endpoint, callback).scope("contacts.read").build()?;
+/// # let user_agent = crm.user_agent();
+/// # let folder = tempfile::tempdir()?;
+/// # let me = Principal::workload("app")?;
+/// # let key = LocalKey::generate(folder.path().join("grantry.key"))?;
+/// # let vault = SealedVault::builder(MemoryVault::new(), key, AccessPolicy::sole(&me)).open().await?;
+/// # let mine = vault.as_principal(me);
+/// # mine.create_tenant("acme").await?;
+/// # let acme = mine.tenant("acme")?;
 /// use std::sync::Arc;
 ///
 /// use grantry::PendingInVault;
 /// use grantry::authorization_code::AuthorizationCodes;
 ///
-/// let codes = AuthorizationCodes::new(Arc::new(PendingInVault::new(acme)), [("crm", crm)])?;
-/// # let _ = codes;
-/// # Ok(())
-/// # }
+/// let replica = || {
+///     let pending = PendingInVault::new(acme.clone());
+///     AuthorizationCodes::new(Arc::new(pending), [("crm", crm.clone())])
+/// };
+/// let (one, another) = (replica()?, replica()?);
+/// let location = one.begin("crm", &user_agent).await?.into_location()?;
+/// # let back = test.visit(&location).await.ok_or("nobody came back")?;
+///
+/// // The browser comes back, to any of them:
+/// let (name, granted) = another.finish(&user_agent, &Callback::from_url(&back)?).await?;
+/// assert_eq!((name, granted.scope().as_str()), ("crm", "contacts.read"));
+/// # vault.close().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct PendingInVault(TenantVault);

@@ -1,11 +1,11 @@
 //! The `access` section.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use grantry_core::Timestamp;
 use grantry_vault::access::{
-    AccessPolicy, AccountPattern, Binding, Permission, PolicyError, PrincipalPattern, Reach, Role,
-    ServicePattern, TenantPattern,
+    AccessPolicy, AccessPolicyBuilder, AccountPattern, Binding, Permission, PolicyError, PrincipalPattern,
+    Reach, Role, ServicePattern, TenantPattern,
 };
 
 use super::Resolving;
@@ -15,38 +15,65 @@ use crate::finding::FindingKind;
 use crate::nearest::nearest;
 use crate::place::At;
 
+const PRINCIPAL: &str = "such as workload:billing, person:ana@example.com, workload:* or *";
+const ROLE: &str = "the name of a role, such as service";
+const TENANT: &str = "a tenant's name, or * for all";
+const SERVICE: &str = "a service's name, the beginning of some (crm-*), or *";
+const ACCOUNT: &str = "an account's name, the beginning of some (user-*), or *";
+
+/// The names of roles.
+struct Roles {
+    /// All that may be named.
+    known: Vec<String>,
+    /// Those among them with a mistake, which was told.
+    refused: Vec<String>,
+}
+
+impl Roles {
+    fn ready_made() -> Self {
+        let known = Role::ready_made_roles().iter().map(|role| role.name().to_owned()).collect();
+        Self { known, refused: Vec::new() }
+    }
+}
+
 impl Resolving<'_> {
     pub(crate) fn access(&mut self, fields: &Fields) -> Option<AccessPolicy> {
+        let before = self.desk.errors();
         let mut policy = AccessPolicy::builder().epoch(fields.whole("epoch").map_or(1, |(epoch, _)| epoch));
-        let mut known: Vec<String> =
-            Role::ready_made_roles().iter().map(|role| role.name().to_owned()).collect();
+        let mut roles = Roles::ready_made();
         for (name, role) in fields.map("roles") {
-            known.push(name.clone());
-            if let Some(role) = self.role(name, role) {
-                policy = policy.role(role);
+            let read = self.role(name, role);
+            roles.known.push(name.clone());
+            if read.is_none() {
+                roles.refused.push(name.clone());
             }
+            policy = read.into_iter().fold(policy, AccessPolicyBuilder::role);
         }
-        let mut seen: BTreeMap<String, At> = BTreeMap::new();
+        // What the roles are called is told with the roles.
+        let may_have_others = fields.is_spoilt("roles") && fields.map("roles").next().is_none();
+        let mut seen: HashMap<Binding, At> = HashMap::new();
         for binding in fields.list("bindings") {
-            let Some(read) = self.binding(binding, &known) else { continue };
-            if let Some(first) = seen.insert(read.to_string(), binding.at) {
-                self.contradiction(
-                    binding.at,
-                    "this binding says the same as another one",
-                    "the first one is",
-                    first,
-                );
+            let Some(read) = self.binding(binding, &roles, may_have_others) else { continue };
+            if let Some(first) = seen.get(&read) {
+                let what = "this binding says the same as another one";
+                self.contradiction(binding.at, what, "it once", ("the first one is", *first));
                 continue;
             }
-            policy = policy.bind(read);
+            seen.insert(read.clone(), binding.at);
+            // A role that was refused is not one that is not defined.
+            if !roles.refused.iter().any(|name| name == read.role()) {
+                policy = policy.bind(read);
+            }
         }
-        if !self.desk.is_clean() {
-            return None;
-        }
-        policy.build().map_err(|why| self.refuse(FindingKind::InvalidValue, fields.at, why.to_string())).ok()
+        // With what is sound alone, so that nothing is told that follows from another mistake.
+        let built = policy.build();
+        let expected = "roles and bindings that go together";
+        let built = self.told(built, fields.at, expected);
+        built.filter(|_| self.desk.errors() == before)
     }
 
     fn role(&mut self, name: &str, fields: &Fields) -> Option<Role> {
+        let before = self.desk.errors();
         let mut permissions = Vec::new();
         for (at, written) in fields.texts("permissions").unwrap_or_default() {
             match Permission::parse(&written.text) {
@@ -63,37 +90,44 @@ impl Resolving<'_> {
                 }
             }
         }
+        let is_spoilt = fields.lost || fields.is_spoilt("permissions") || self.desk.errors() != before;
+        if permissions.is_empty() && is_spoilt {
+            // It had some; the name is looked at all the same.
+            permissions.push(Permission::TokenUse);
+        }
         let role = Role::custom(name, permissions);
-        self.told(role, fields.at)
+        let expected = "a name of one's own, from a-z, 0-9, '.', '_' and '-', and at least one permission";
+        self.told(role, fields.at, expected).filter(|_| !is_spoilt)
     }
 
-    fn binding(&mut self, fields: &Fields, roles: &[String]) -> Option<Binding> {
-        let principal = self.pattern(fields, "principal", PrincipalPattern::parse);
-        let tenant = self.pattern(fields, "tenant", TenantPattern::parse);
-        let service = self.pattern(fields, "service", ServicePattern::parse);
-        let account = self.pattern(fields, "account", AccountPattern::parse);
-        let mut sound = true;
-        for key in ["principal", "role", "tenant"] {
+    fn binding(&mut self, fields: &Fields, roles: &Roles, may_have_others: bool) -> Option<Binding> {
+        let principal = self.pattern(fields, "principal", PRINCIPAL, PrincipalPattern::parse);
+        let tenant = self.pattern(fields, "tenant", TENANT, TenantPattern::parse);
+        let service = self.pattern(fields, "service", SERVICE, ServicePattern::parse);
+        let account = self.pattern(fields, "account", ACCOUNT, AccountPattern::parse);
+        for (key, expected) in [("principal", PRINCIPAL), ("role", ROLE), ("tenant", TENANT)] {
             if fields.find(key).is_none() {
-                self.refuse(FindingKind::Missing, fields.at, format!("a binding needs {key}"));
-                sound = false;
+                self.missing(fields.at, format!("a binding needs {key}"), format!("{key}: {expected}"));
             }
         }
         let role = fields.text("role").filter(|line| {
-            let is_known = roles.iter().any(|known| known == line.text);
+            let is_known = may_have_others || roles.known.iter().any(|known| known == line.text);
             if !is_known {
                 let draft = Draft::error(FindingKind::InvalidValue, line.at, "there is no such role")
-                    .nearest(nearest(line.text, roles.iter().map(String::as_str)))
-                    .expected(format!("one of {}", roles.join(", ")));
+                    .nearest(nearest(line.text, roles.known.iter().map(String::as_str)))
+                    .expected(format!("one of {}", roles.known.join(", ")));
                 self.desk.tell(draft);
             }
-            is_known
+            is_known && !may_have_others
         });
         let until = self.until(fields);
         // What is there and was not understood must not pass for everything.
-        let wanted = |key: &str, understood: bool| understood || fields.find(key).is_none();
-        sound = sound && wanted("service", service.is_some()) && wanted("account", account.is_some());
-        if !sound || !wanted("until", until.is_some()) || !wanted("effect", fields.text("effect").is_some()) {
+        let understood = |key: &str, understood: bool| understood || fields.find(key).is_none();
+        let sound = understood("service", service.is_some())
+            && understood("account", account.is_some())
+            && understood("until", until.is_some())
+            && understood("effect", fields.text("effect").is_some());
+        if !sound {
             return None;
         }
         let mut reach = Reach::tenant(tenant?);
@@ -114,18 +148,19 @@ impl Resolving<'_> {
         })
     }
 
-    fn pattern<T>(
+    pub(super) fn pattern<T>(
         &mut self,
         fields: &Fields,
         key: &str,
+        expected: &'static str,
         parse: impl FnOnce(&str) -> Result<T, PolicyError>,
     ) -> Option<T> {
         let line = fields.text(key)?;
-        self.told(parse(line.text), line.at)
+        self.told(parse(line.text), line.at, expected)
     }
 
-    fn told<T>(&mut self, result: Result<T, PolicyError>, at: At) -> Option<T> {
-        result.map_err(|why| self.refuse(FindingKind::InvalidValue, at, why.to_string())).ok()
+    fn told<T>(&mut self, result: Result<T, PolicyError>, at: At, expected: &'static str) -> Option<T> {
+        result.map_err(|why| self.invalid(at, why.to_string(), expected)).ok()
     }
 
     fn until(&mut self, fields: &Fields) -> Option<Timestamp> {

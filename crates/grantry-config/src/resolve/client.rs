@@ -19,7 +19,7 @@ impl Resolving<'_> {
         fields: &Fields,
         server: Option<&AuthorizationServer>,
         flow: Option<Flow>,
-        needs: &mut Needs,
+        needs: &mut Needs<'_>,
     ) -> Registration {
         let authentication = fields.text("clientAuthentication").and_then(|line| {
             Some(Located::new(Method::from_name(line.text)?, self.place(line.at), line.provenance))
@@ -29,17 +29,7 @@ impl Resolving<'_> {
         let client_secret = self.secret(fields, "clientSecret", "clientSecretFile").map(|(secret, line)| {
             Located::new(ClientSecret::new(secret.as_str()), self.place(line.at), line.provenance)
         });
-        let private_key = self.secret(fields, "privateKey", "privateKeyFile").and_then(|(key, line)| {
-            if !key.starts_with("-----BEGIN ") && !key.trim_start().starts_with('{') {
-                self.invalid(
-                    line.at,
-                    "the private key is neither in PEM nor a JWK",
-                    "-----BEGIN PRIVATE KEY----- ...",
-                );
-                return None;
-            }
-            Some(Located::new(PrivateKey::new(key.as_str()), self.place(line.at), line.provenance))
-        });
+        let private_key = self.private_key(fields);
         let known = accepted(server, flow);
         let mutual_tls = self.mutual_tls(fields, server);
         let method = explicit.or_else(|| {
@@ -60,17 +50,36 @@ impl Resolving<'_> {
             authentication,
             method,
         };
-        registration.tell_needs(flow, needs);
+        // One that was refused may be none.
+        if !fields.is_spoilt("clientAuthentication") {
+            registration.tell_needs(flow, needs);
+        }
         MutualTls::tell_needs(fields, method, needs);
         registration
     }
 
-    fn client_id(&mut self, fields: &Fields, method: Option<Method>) -> Option<Located<ClientId>> {
+    pub(super) fn private_key(&mut self, fields: &Fields) -> Option<Located<PrivateKey>> {
+        let (key, line) = self.secret(fields, "privateKey", "privateKeyFile")?;
+        if !key.starts_with("-----BEGIN ") && !key.trim_start().starts_with('{') {
+            let what = "the private key is neither in PEM nor a JWK";
+            self.invalid(line.at, what, "-----BEGIN PRIVATE KEY----- ...");
+            return None;
+        }
+        Some(Located::new(PrivateKey::new(key.as_str()), self.place(line.at), line.provenance))
+    }
+
+    /// A client identifier that a server may have issued.
+    pub(super) fn issued<'f>(&mut self, fields: &'f Fields) -> Option<Line<'f>> {
         let line = self.some_text(fields, "clientId")?;
         if line.text.trim() != line.text {
             self.invalid(line.at, "clientId has white space around it", "it as the server issued it");
             return None;
         }
+        Some(line)
+    }
+
+    fn client_id(&mut self, fields: &Fields, method: Option<Method>) -> Option<Located<ClientId>> {
+        let line = self.issued(fields)?;
         if line.text.contains(':') && method.is_none_or(|method| method == Method::ClientSecretBasic) {
             let what =
                 "clientId holds a colon, which client_secret_basic sends as %3A (RFC 6749 section 2.3.1)";
@@ -91,7 +100,7 @@ impl Resolving<'_> {
         let (literal, file) = (fields.text(key), fields.text(file_key));
         if let (Some(line), Some(file)) = (literal, file) {
             let what = format!("{file_key} and {key} are both there: keep one of them");
-            self.contradiction(file.at, what, format!("{key} is"), line.at);
+            self.contradiction(file.at, what, "one of the two", (format!("{key} is"), line.at));
             return None;
         }
         let (secret, line) = match (literal, file) {
@@ -130,7 +139,7 @@ impl Resolving<'_> {
             .tell(draft.expected("${NAME} from the environment or ${file:path}, or the vault to have it"));
     }
 
-    fn certificate(&mut self, fields: &Fields) -> Option<String> {
+    pub(super) fn certificate(&mut self, fields: &Fields) -> Option<String> {
         let line = self.some_text(fields, "certificateFile")?;
         let text = self.file_of(line, false)?;
         if !text.contains("-----BEGIN CERTIFICATE-----") {
@@ -153,7 +162,8 @@ impl Resolving<'_> {
         for key in unused {
             if let Some(found) = fields.find(key) {
                 let what = format!("clientAuthentication is {}, which has no use for {key}", line.text);
-                self.contradiction(line.at, what, format!("{key} is"), found.key_at);
+                let expected = format!("{}, or {key} left out", fitting(key));
+                self.contradiction(line.at, what, expected, (format!("{key} is"), found.key_at));
             }
         }
     }
@@ -170,7 +180,7 @@ impl Resolving<'_> {
 }
 
 impl Registration {
-    fn tell_needs(&self, flow: Option<Flow>, needs: &mut Needs) {
+    fn tell_needs(&self, flow: Option<Flow>, needs: &mut Needs<'_>) {
         if self.client_id.is_none() {
             needs.add_unless_in_vault("clientId", "every request names the client");
         }
@@ -189,6 +199,14 @@ impl Registration {
             ),
             _ => {}
         }
+    }
+}
+
+/// How a client authenticates that has this.
+fn fitting(key: &str) -> &'static str {
+    match key {
+        "privateKey" | "privateKeyFile" => "private_key_jwt",
+        _ => "client_secret_basic, client_secret_post or client_secret_jwt",
     }
 }
 

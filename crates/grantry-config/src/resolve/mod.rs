@@ -2,9 +2,11 @@
 
 mod access;
 mod client;
+mod defaults;
 mod deployment;
 mod flow;
 mod keys;
+mod kind;
 mod missing;
 mod mutual_tls;
 mod names;
@@ -38,12 +40,22 @@ pub(crate) struct Resolving<'r> {
 }
 
 impl Resolving<'_> {
-    pub(crate) fn invalid(&mut self, at: At, what: impl Into<String>, expected: &'static str) {
+    pub(crate) fn invalid(
+        &mut self,
+        at: At,
+        what: impl Into<String>,
+        expected: impl Into<Cow<'static, str>>,
+    ) {
         self.desk.tell(Draft::error(FindingKind::InvalidValue, at, what.into()).expected(expected));
     }
 
-    pub(crate) fn refuse(&mut self, kind: FindingKind, at: At, what: impl Into<String>) {
-        self.desk.tell(Draft::error(kind, at, what.into()));
+    pub(crate) fn missing(
+        &mut self,
+        at: At,
+        what: impl Into<String>,
+        expected: impl Into<Cow<'static, str>>,
+    ) {
+        self.desk.tell(Draft::error(FindingKind::Missing, at, what.into()).expected(expected));
     }
 
     /// Two values that cannot both be meant.
@@ -51,10 +63,11 @@ impl Resolving<'_> {
         &mut self,
         at: At,
         what: impl Into<String>,
-        other: impl Into<Cow<'static, str>>,
-        other_at: At,
+        expected: impl Into<Cow<'static, str>>,
+        other: (impl Into<Cow<'static, str>>, At),
     ) {
-        self.desk.tell(Draft::error(FindingKind::Contradiction, at, what.into()).also(other, other_at));
+        let draft = Draft::error(FindingKind::Contradiction, at, what.into()).expected(expected);
+        self.desk.tell(draft.also(other.0, other.1));
     }
 
     fn place(&self, at: At) -> Place {

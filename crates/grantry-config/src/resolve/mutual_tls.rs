@@ -40,7 +40,7 @@ impl Resolving<'_> {
         let (text, line) = match (literal, file) {
             (Some(line), Some(file)) => {
                 let what = "certificateFile and certificate are both there: keep one of them";
-                self.contradiction(file.at, what, "certificate is", line.at);
+                self.contradiction(file.at, what, "one of the two", ("certificate is", line.at));
                 return None;
             }
             (Some(line), None) => (Zeroizing::new(line.text.to_owned()), line),
@@ -88,7 +88,7 @@ impl Resolving<'_> {
 
 impl MutualTls {
     /// What it lacks, for a client that authenticates by this method.
-    pub(super) fn tell_needs(fields: &Fields, method: Option<Method>, needs: &mut Needs) {
+    pub(super) fn tell_needs(fields: &Fields, method: Option<Method>, needs: &mut Needs<'_>) {
         let by_certificate = method.is_some_and(is_by_certificate);
         let Some(section) = fields.section("mutualTls") else {
             if by_certificate {

@@ -2,6 +2,7 @@
 
 use super::Resolving;
 use super::missing::Needs;
+use super::server::broken_instance;
 use crate::desk::Draft;
 use crate::fields::{Fields, Line};
 use crate::finding::FindingKind;
@@ -12,7 +13,12 @@ const KNOWN: &[&str] = &["tenantId", "instanceUrl", "domain"];
 
 impl Resolving<'_> {
     /// Puts the values in. `None` where one is missing or not usable.
-    pub(super) fn filled(&mut self, fields: &Fields, line: Line<'_>, needs: &mut Needs) -> Option<String> {
+    pub(super) fn filled(
+        &mut self,
+        fields: &Fields,
+        line: Line<'_>,
+        needs: &mut Needs<'_>,
+    ) -> Option<String> {
         if !line.text.contains(['{', '}']) {
             return Some(line.text.to_owned());
         }
@@ -53,11 +59,15 @@ impl Resolving<'_> {
         line: Line<'_>,
         name: &str,
         is_first: bool,
-        needs: &mut Needs,
+        needs: &mut Needs<'_>,
     ) -> Option<String> {
         let param = fields.text_map("providerParams").find(|(other, _)| *other == name);
         if let Some((_, (at, written))) = param {
             return self.segment(*at, name, &written.text);
+        }
+        if fields.is_spoilt("providerParams") {
+            // It may be what was not understood.
+            return None;
         }
         let Some(known) = KNOWN.iter().copied().find(|known| *known == name) else {
             let what = format!("there is no value for {{{}}} in {}", name.escape_debug(), line.key);
@@ -75,6 +85,10 @@ impl Resolving<'_> {
         };
         if known != "instanceUrl" {
             return self.segment(value.at, known, value.text);
+        }
+        if broken_instance(value.text).is_some() {
+            // It was told by itself.
+            return None;
         }
         if !is_first {
             let what = format!("{{instanceUrl}} stands within {}", line.key);

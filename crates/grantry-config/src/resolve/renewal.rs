@@ -23,45 +23,60 @@ impl Resolving<'_> {
         if let Some((retries, _)) = fields.whole("maxRetries") {
             policy = policy.max_retries(u32::try_from(retries).unwrap_or(u32::MAX));
         }
-        if let Some((milliseconds, at)) = fields.whole("retryDelay") {
-            if milliseconds == 0 && fields.whole("maxRetries").is_none_or(|(retries, _)| retries > 0) {
-                self.invalid(
-                    at,
-                    "retryDelay is 0, which would retry in a loop",
-                    "1 or more, or maxRetries 0",
-                );
-                return RefreshPolicy::default();
-            }
-            let delay = Duration::from_millis(milliseconds);
+        let delay = fields.whole("retryDelay").and_then(|given| self.retry_delay(fields, given));
+        if let Some(delay) = delay {
             let longest = RefreshPolicy::default().longest_delay();
             policy = policy.retry_delay(delay).longest_delay(longest.max(delay));
         }
-        let Some(fallback) = self.fallback(fields) else { return RefreshPolicy::default() };
-        match policy.fallback(fallback).build() {
+        if let Some(fallback) = self.fallback(fields) {
+            policy = policy.fallback(fallback);
+        }
+        match policy.build() {
             Ok(policy) => policy,
             Err(why) => {
-                self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
+                self.invalid(fields.at, why.to_string(), "times and counts that go together");
                 RefreshPolicy::default()
             }
         }
     }
 
+    /// Nothing where it was refused, so that the rest is looked at all the same.
+    fn retry_delay(&mut self, fields: &Fields, (milliseconds, at): (u64, At)) -> Option<Duration> {
+        let retries = fields.whole("maxRetries").is_none_or(|(retries, _)| retries > 0);
+        if milliseconds == 0 && retries {
+            if !fields.is_spoilt("maxRetries") {
+                let what = "retryDelay is 0, which would retry in a loop";
+                self.invalid(at, what, "1 or more, or maxRetries 0");
+            }
+            return None;
+        }
+        Some(Duration::from_millis(milliseconds))
+    }
+
+    /// Nothing where the usual one is meant, or what was said was refused.
     fn fallback(&mut self, fields: &Fields) -> Option<Fallback> {
-        let behaviour = fields.text("fallbackBehavior").map_or("queue", |line| line.text);
         let (patience, grace) = (fields.whole("queuePatience"), fields.whole("expiredGrace"));
+        if fields.is_spoilt("fallbackBehavior") {
+            // Whichever was meant, it has no use for nothing.
+            for (key, given) in [("queuePatience", patience), ("expiredGrace", grace)] {
+                given.and_then(|given| self.time(key, given));
+            }
+            return None;
+        }
+        let behaviour = fields.text("fallbackBehavior").map_or("queue", |line| line.text);
         match behaviour {
             "fail" => {
-                self.does_nothing("queuePatience", patience, "fallbackBehavior is fail");
-                self.does_nothing("expiredGrace", grace, "fallbackBehavior is fail");
+                self.does_nothing("queuePatience", patience, "fallbackBehavior is fail", "queue");
+                self.does_nothing("expiredGrace", grace, "fallbackBehavior is fail", "use-expired");
                 Some(Fallback::Fail)
             }
             "use-expired" => {
-                self.does_nothing("queuePatience", patience, "fallbackBehavior is use-expired");
+                self.does_nothing("queuePatience", patience, "fallbackBehavior is use-expired", "queue");
                 let Some(grace) = grace else { return Some(Fallback::USE_EXPIRED) };
                 Some(Fallback::UseExpired { grace: self.time("expiredGrace", grace)? })
             }
             _ => {
-                self.does_nothing("expiredGrace", grace, "fallbackBehavior is queue");
+                self.does_nothing("expiredGrace", grace, "fallbackBehavior is queue", "use-expired");
                 let Some(patience) = patience else { return Some(Fallback::QUEUE) };
                 Some(Fallback::Queue { patience: self.time("queuePatience", patience)? })
             }
@@ -76,10 +91,11 @@ impl Resolving<'_> {
         Some(Duration::from_secs(seconds))
     }
 
-    fn does_nothing(&mut self, key: &str, given: Option<(u64, At)>, because: &str) {
+    fn does_nothing(&mut self, key: &str, given: Option<(u64, At)>, because: &str, with: &str) {
         if let Some((_, at)) = given {
             let what = format!("{key} does nothing here: {because}");
-            self.desk.tell(Draft::warning(FindingKind::NoEffect, at, what));
+            let draft = Draft::warning(FindingKind::NoEffect, at, what);
+            self.desk.tell(draft.expected(format!("the key left out, or fallbackBehavior {with}")));
         }
     }
 }

@@ -5,6 +5,7 @@ use grantry_providers::Preset;
 
 use super::Resolving;
 use super::missing::Needs;
+use super::urls::check;
 use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
@@ -32,6 +33,13 @@ struct Urls {
     others: Vec<(&'static str, Setter, String)>,
 }
 
+/// Values for the URLs of a preset.
+pub(super) struct Values<'f> {
+    usable: Vec<(&'static str, &'f str)>,
+    /// Whether none was refused.
+    sound: bool,
+}
+
 impl Resolving<'_> {
     pub(super) fn preset(&mut self, fields: &Fields) -> Option<&'static Preset> {
         let line = self.some_text(fields, "provider")?;
@@ -50,7 +58,7 @@ impl Resolving<'_> {
         &mut self,
         fields: &Fields,
         preset: Option<&'static Preset>,
-        needs: &mut Needs,
+        needs: &mut Needs<'_>,
     ) -> ServerConfig {
         self.instance_url(fields);
         let urls = self.urls(fields, needs);
@@ -72,7 +80,7 @@ impl Resolving<'_> {
                 ServerConfig::Known(Box::new(server))
             }
             Err(why) => {
-                self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
+                self.invalid(fields.at, why.to_string(), "URLs of one server");
                 ServerConfig::Unknown
             }
         }
@@ -80,15 +88,21 @@ impl Resolving<'_> {
 
     /// The instance is checked by itself, so that a mistake in it is told at its place.
     fn instance_url(&mut self, fields: &Fields) {
-        if let Some(line) = self.some_text(fields, "instanceUrl")
-            && let Some(url) = self.url(line, line.text)
-            && (url.query().is_some() || !matches!(url.path(), "" | "/"))
+        let Some(line) = self.some_text(fields, "instanceUrl") else { return };
+        if self.url(line, line.text).is_some()
+            && let Some(what) = broken_instance(line.text)
         {
-            self.invalid(line.at, "instanceUrl has a path or a query", "scheme and host alone");
+            self.invalid(line.at, what, "scheme and host alone");
         }
     }
 
-    fn urls(&mut self, fields: &Fields, needs: &mut Needs) -> Urls {
+    /// What is wrong with the URLs alone, whatever else a service says.
+    pub(super) fn urls_alone(&mut self, fields: &Fields) {
+        self.instance_url(fields);
+        self.urls(fields, &mut Needs::of(fields));
+    }
+
+    fn urls(&mut self, fields: &Fields, needs: &mut Needs<'_>) -> Urls {
         let mut checked = |key: &str| {
             let line = self.some_text(fields, key)?;
             let filled = self.filled(fields, line, needs)?;
@@ -106,31 +120,21 @@ impl Resolving<'_> {
         fields: &Fields,
         preset: &'static Preset,
         urls: &Urls,
-        needs: &mut Needs,
+        needs: &mut Needs<'_>,
     ) -> Option<AuthorizationServerBuilder> {
         let has_token_url = fields.find("tokenUrl").is_some();
-        let mut values = Vec::new();
-        let mut sound = true;
-        for parameter in preset.parameters {
-            let Some((value, at)) = value_of(fields, parameter.name) else {
-                if parameter.default.is_none() && !has_token_url {
-                    needs.add(parameter.name, "the provider's URLs are made of it");
-                    sound = false;
-                }
-                continue;
-            };
-            match parameter.check(value) {
-                Ok(_) => values.push((parameter.name, value)),
-                Err(why) if has_token_url => {
-                    let what = format!("what the preset knows of other endpoints is left out: {why}");
-                    self.desk.tell(Draft::warning(FindingKind::Doubtful, at, what));
-                }
-                Err(why) => {
-                    self.refuse(FindingKind::InvalidValue, at, why.to_string());
-                    sound = false;
-                }
+        for parameter in preset.parameters.iter().filter(|parameter| parameter.default.is_none()) {
+            if value_of(fields, parameter.name).is_none() && !has_token_url {
+                needs.add(parameter.name, "the provider's URLs are made of it");
             }
         }
+        let is_whole = preset
+            .parameters
+            .iter()
+            .all(|parameter| parameter.default.is_some() || value_of(fields, parameter.name).is_some());
+        let values = self.values_of(fields, preset);
+        let sound = is_whole && values.sound;
+        let values = values.usable;
         self.unknown_params(fields, preset);
         let server = match &urls.token {
             Some(token) => preset.server_at(token, &values),
@@ -140,10 +144,37 @@ impl Resolving<'_> {
         match server {
             Ok(server) => Some(server.to_builder()),
             Err(why) => {
-                self.refuse(FindingKind::InvalidValue, fields.at, why.to_string());
+                self.invalid(fields.at, why.to_string(), "what the provider's URLs are made of");
                 None
             }
         }
+    }
+
+    /// What the provider's URLs are made of, as far as it is there and the preset takes it.
+    pub(super) fn values_of<'f>(&mut self, fields: &'f Fields, preset: &Preset) -> Values<'f> {
+        let mut values = Values { usable: Vec::new(), sound: true };
+        for parameter in preset.parameters {
+            let Some((value, at)) = value_of(fields, parameter.name) else { continue };
+            let Err(why) = parameter.check(value) else {
+                values.usable.push((parameter.name, value));
+                continue;
+            };
+            values.sound = false;
+            if parameter.name == "instanceUrl" && broken_instance(value).is_some() {
+                // It was told by itself.
+                continue;
+            }
+            let why = why.to_string();
+            let why = why.split(". Expected ").next().unwrap_or(&why);
+            if fields.find("tokenUrl").is_some() {
+                let what = format!("what the preset knows of other endpoints is left out: {why}");
+                let draft = Draft::warning(FindingKind::Doubtful, at, what);
+                self.desk.tell(draft.expected(parameter.expected));
+            } else {
+                self.invalid(at, why, parameter.expected);
+            }
+        }
+        values
     }
 
     /// Names in `providerParams` that neither the preset nor a URL of the configuration has.
@@ -175,7 +206,7 @@ impl Resolving<'_> {
         fields: &Fields,
         preset: Option<&'static Preset>,
         urls: &Urls,
-        needs: &mut Needs,
+        needs: &mut Needs<'_>,
     ) -> ServerConfig {
         let issuer =
             urls.others.iter().find(|(key, ..)| *key == "issuer").map(|(_, _, issuer)| issuer.clone());
@@ -186,7 +217,9 @@ impl Resolving<'_> {
         match issuer {
             Some(issuer) => {
                 let other = urls.others.iter().find(|(key, ..)| *key != "issuer");
-                if let Some(found) = other.and_then(|(key, ..)| fields.find(key)) {
+                // A preset of another name would have the token endpoint.
+                let may_be_known = preset.is_none() && fields.find("provider").is_some();
+                if let Some(found) = other.and_then(|(key, ..)| fields.find(key)).filter(|_| !may_be_known) {
                     let what = format!("{} is there and tokenUrl is not", found.key.name);
                     let draft = Draft::error(FindingKind::Contradiction, found.key_at, what);
                     self.desk.tell(
@@ -196,7 +229,7 @@ impl Resolving<'_> {
                 ServerConfig::Discover { issuer }
             }
             None => {
-                if preset.is_none() {
+                if preset.is_none() && fields.find("provider").is_none() {
                     needs.add(
                         "tokenUrl",
                         "nothing says where tokens come from; a provider or an issuer would do as well",
@@ -212,7 +245,7 @@ impl Resolving<'_> {
         flow: Option<Flow>,
         fields: &Fields,
         server: &ServerConfig,
-        needs: &mut Needs,
+        needs: &mut Needs<'_>,
     ) {
         let known = match server {
             ServerConfig::Known(server) => Some(server),
@@ -239,6 +272,17 @@ impl Resolving<'_> {
             }
             Some(Flow::ClientCredentials) | None => {}
         }
+    }
+}
+
+/// What is wrong with a customer's own host, which URLs begin with.
+pub(super) fn broken_instance(text: &str) -> Option<String> {
+    match check("instanceUrl", text) {
+        Ok(url) if url.query().is_some() || !matches!(url.path(), "" | "/") => {
+            Some("instanceUrl has a path or a query".to_owned())
+        }
+        Ok(_) => None,
+        Err(what) => Some(what),
     }
 }
 

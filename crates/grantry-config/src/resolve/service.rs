@@ -13,7 +13,7 @@ use crate::service::{ServerConfig, ServiceConfig};
 impl Resolving<'_> {
     /// Understands a service's fields, with what the defaults say laid under them.
     pub(crate) fn service(&mut self, name: &ServiceName, fields: &Fields) -> ServiceConfig {
-        let mut needs = Needs::default();
+        let mut needs = Needs::of(fields);
         let preset = self.preset(fields);
         let server = self.server(fields, preset, &mut needs);
         let scope = self.scope(fields);
@@ -25,15 +25,15 @@ impl Resolving<'_> {
         };
         Self::needs_of_flow(meant, fields, &server, &mut needs);
         let registration = self.registration(fields, known, meant, &mut needs);
-        let ignored = preset.is_some_and(presets::ignores_pkce);
+        let does_without = preset.is_some_and(presets::does_without_pkce);
         let service = ServiceConfig {
             name: name.clone(),
             place: self.place(fields.at),
             provider: preset.map(|preset| preset.name),
             redirect_uri: self.redirect_uri(fields),
             resources: self.resources(fields),
-            parameters: self.parameters(fields),
-            pkce: self.pkce(fields, ignored),
+            parameters: self.parameters(fields, meant),
+            pkce: self.pkce(fields, meant, does_without),
             dpop: fields.flag("dpop").is_some_and(|(dpop, _)| dpop),
             subject_token_type: self.token_type(fields, "subjectTokenType"),
             requested_token_type: self.token_type(fields, "requestedTokenType"),
@@ -48,7 +48,7 @@ impl Resolving<'_> {
     }
 
     /// A URI (RFC 8693 section 3).
-    fn token_type(&mut self, fields: &Fields, key: &str) -> Option<String> {
+    pub(super) fn token_type(&mut self, fields: &Fields, key: &str) -> Option<String> {
         let line = self.some_text(fields, key)?;
         let is_uri = line.text.bytes().all(|b| b.is_ascii_graphic()) && url::Url::parse(line.text).is_ok();
         if !is_uri {
@@ -67,11 +67,11 @@ impl Resolving<'_> {
         let parts: Vec<String> =
             service.missing.iter().map(|missing| format!("{} ({})", missing.key, missing.why)).collect();
         let what = format!("{} still lacks {}", crate::read::quoted(service.name.as_str()), parts.join(", "));
-        let draft = if refused {
-            Draft::error(FindingKind::Missing, fields.at, what)
+        if refused {
+            let keys: Vec<&str> = service.missing.iter().map(|missing| missing.key).collect();
+            self.missing(fields.at, what, keys.join(" and "));
         } else {
-            Draft::note(FindingKind::Missing, fields.at, what)
-        };
-        self.desk.tell(draft);
+            self.desk.tell(Draft::note(FindingKind::Missing, fields.at, what));
+        }
     }
 }

@@ -41,7 +41,7 @@ impl Resolving<'_> {
     }
 }
 
-fn check(key: &str, text: &str) -> Result<Url, String> {
+pub(super) fn check(key: &str, text: &str) -> Result<Url, String> {
     let refuse = |why: &str| Err(format!("{key} {why}"));
     if text.is_empty() {
         return refuse("is empty");

@@ -30,8 +30,8 @@ pub(crate) static AUTH: Section = Section {
             .also(&["preset"]),
         text("tenantId", "The tenant at the provider; it takes the place of {tenantId} in URLs.")
             .also(&["tenant", "directoryId"]),
-        text("instanceUrl", "The customer's own host at the provider; it takes the place of {instanceUrl} in URLs.")
-    ,        text("domain", "The customer's domain at the provider, such as acme or acme.okta.com."),
+        text("instanceUrl", "The customer's own host at the provider; it takes the place of {instanceUrl} in URLs."),
+        text("domain", "The customer's domain at the provider, such as acme or acme.okta.com."),
         key(
             "providerParams",
             Shape::TextMap,
@@ -121,7 +121,7 @@ pub(crate) static AUTH: Section = Section {
             )
         }
         .also(&["additionalParameters", "extraParams", "params"]),
-        flag("pkce", "PKCE (RFC 7636) is always used; false counts only where the provider is known to refuse it."),
+        flag("pkce", "PKCE (RFC 7636) is always used; false counts only where the provider is known to ignore or refuse it."),
         text("subjectTokenType", "What kind of token is exchanged (RFC 8693 section 3)."),
         text("requestedTokenType", "What kind of token is asked for in exchange (RFC 8693 section 3)."),
         key("refreshToken", Shape::Section(&REFRESH), "When and how tokens are renewed.")

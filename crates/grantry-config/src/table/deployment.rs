@@ -37,6 +37,20 @@ pub(super) static VAULT: Section = Section {
         text("deployment", "The name of the deployment, which everything is sealed for."),
         text("lifeboats", "The folder for tokens that could not be written to the store at once.")
             .also(&["lifeboat"]),
+        key(
+            "reaper",
+            Shape::Section(&REAPER),
+            "Has grants revoked that nobody uses. None are where nothing is said.",
+        ),
+    ],
+};
+
+static REAPER: Section = Section {
+    name: "reaper",
+    about: "Grants that are revoked because nobody uses them.",
+    keys: &[
+        whole("unusedFor", "days", 36_600, "For how long nobody used them.").also(&["after", "idle"]),
+        text("principal", "As whom they are revoked; workload:reaper where nothing is said."),
     ],
 };
 

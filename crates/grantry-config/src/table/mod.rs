@@ -20,6 +20,20 @@ impl Section {
     pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
+
+    /// The types of the section, where it has some.
+    pub(crate) fn types(&self) -> Vec<&'static str> {
+        match self.key("type").map(|key| key.shape) {
+            Some(Shape::OneOf(choices)) => choices.iter().map(|choice| choice.name).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The keys that go with a type, without `type` itself.
+    pub(crate) fn keys_of(&self, kind: &str) -> Vec<&'static str> {
+        let goes = |key: &&Key| key.name != "type" && (key.only.is_empty() || key.only.contains(&kind));
+        self.keys.iter().filter(goes).map(|key| key.name).collect()
+    }
 }
 
 /// One key.
@@ -91,6 +105,13 @@ const fn whole(name: &'static str, unit: &'static str, most: u64, about: &'stati
 }
 
 impl Key {
+    /// What it is, as a part of a sentence.
+    pub(crate) fn in_short(&self) -> String {
+        let first = self.about.split_once(". ").map_or(self.about, |(first, _)| first).trim_end_matches('.');
+        let mut letters = first.chars();
+        letters.next().map_or_else(String::new, |letter| letter.to_lowercase().chain(letters).collect())
+    }
+
     const fn also(self, also: &'static [&'static str]) -> Self {
         Self { also, ..self }
     }

@@ -117,7 +117,21 @@
 //!
 //! Lines are chained by keys that are erased as they are left behind, and signed checkpoints close each stretch. `audit verify`
 //! finds lines that were edited, deleted, inserted, exchanged or forked. What it cannot see by itself is an end that was cut
-//! off: for that keep checkpoints where whoever runs the vault cannot write, and name them with `--checkpoint`.
+//! off, or that the whole store was set back: for that keep checkpoints where whoever runs the vault cannot write, and name them with
+//! `--checkpoint`. `--write-checkpoint` writes the newest of each process, and only where nothing is broken, so that one
+//! command verifies up to what was kept the last time and keeps what is new:
+//!
+//! ```console
+//! $ grantry audit verify --write-checkpoint kept.jsonl
+//! intact: 34 lines of 4 processes
+//! wrote the checkpoints of 3 processes to kept.jsonl
+//! $ grantry audit verify --checkpoint kept.jsonl --write-checkpoint kept.jsonl
+//! intact: 38 lines of 5 processes
+//! wrote the checkpoints of 4 processes to kept.jsonl
+//! ```
+//!
+//! A process that runs still has the lines since its last checkpoint, and one that was killed those at its end, which no checkpoint
+//! holds yet.
 //!
 //! Beside the vault's own store any number of sinks take the trail: `JsonLines` writes files for a collector
 //! (`audit.folder`), an `AuditSink` of your own whatever you like. At least one has to be durable.

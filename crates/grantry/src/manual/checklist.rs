@@ -4,7 +4,7 @@
 //!
 //! | practice | how |
 //! |---|---|
-//! | PKCE for every client, with a secret or without | S256 goes with every authorization request; there is no request without |
+//! | PKCE for every client, with a secret or without | S256 goes with every authorization request, unless a client with a secret says `"pkce": false` to a provider that is known to do without |
 //! | no implicit flow, no passwords | neither exists here |
 //! | certificates verified | always; there is no switch |
 //! | tokens renewed before they expire | in the background, spread, one request for all callers |

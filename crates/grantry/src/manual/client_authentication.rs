@@ -123,7 +123,8 @@
 //! # What an assertion says
 //!
 //! `iss` and `sub` are the client id; `jti` is 128 random bits; `iat` and `nbf` are now and `exp` is 60 s later, by
-//! the server's clock as far as the `Date` of its answers tells (a difference of less than 10 s counts as none).
+//! the server's clock as far as the `Date` of its answers tells. A difference of less than 10 s counts as none, and one
+//! of more than a day is not believed, so that no answer has a client sign for another year.
 //! When a refusal is the first to show such a difference, the next request is made by the server's clock at once.
 //!
 //! The audience is the issuer, so a server that a client signs for has to have one: discover it, or name it. A server

@@ -13,8 +13,8 @@
 //! With `--keychain` the key is in the operating system's keychain instead: [`keys`](super::keys).
 //!
 //! `--vault` and `--key-file`, or `GRANTRY_VAULT` and `GRANTRY_KEY_FILE`, name another place. `--tenant` names whose credentials
-//! are meant, `default` where nothing is said. `--json` prints objects whose form stays, with a `version`. Errors go to stderr,
-//! with what to do.
+//! are meant, `default` where nothing is said. `--json` prints objects whose [form stays](#what-programs-read), with a `version`.
+//! Errors go to stderr, with what to do. Tables are as wide as the terminal: what does not fit is cut, and nothing is where no terminal is.
 //!
 //! # Storing credentials
 //!
@@ -29,8 +29,11 @@
 //! crm      billing    0 s old  https://as.example.com/token  client_credentials  0
 //! ```
 //!
-//! What is not named stays as it was; `--unset FIELD` forgets something. A secret on the command line is taken too, with a
-//! warning: every user of the machine can see it while the command runs.
+//! Whatever a [configuration](super::configuration) says of a service has a flag. A secret is read from stdin, an environment
+//! variable, a file, or asked for where somebody sits before a terminal; a client that has none is stored with `--public`. What is
+//! not named stays as it was; `--unset FIELD` forgets something. A secret on the command line is taken too, with a
+//! warning: every user of the machine can see it while the command runs. A file that everybody may read draws a warning as well,
+//! and one that everybody may write is refused, as where a configuration names it.
 //!
 //! `--dpop` binds tokens to a key that the vault keeps, `--tls-certificate-file` has connections present a certificate, whose
 //! private key comes by `--private-key-file`: [`binding`](super::binding).
@@ -83,7 +86,7 @@
 //! ```
 //!
 //! `--no-browser` only prints the address. On a machine without a browser `--device` shows a code to type elsewhere, where the
-//! server has that flow. What such a flow needs to be registered as is in [`logins`](super::logins).
+//! server has that flow; a service that was stored with `--flow device_authorization` needs no flag. What such a flow needs to be registered as is in [`logins`](super::logins).
 //!
 //! # Tokens for scripts
 //!
@@ -132,7 +135,8 @@
 //! ...
 //! ```
 //!
-//! With `--check` it ends with 4 where a person has to consent again: a line for monitoring. [`troubleshooting`](super::troubleshooting)
+//! `auth status --json` has the form of [`Status`](crate::pantry::Status), which a service's health endpoint shares:
+//! [`observing`](super::observing#health). With `--check` it ends with 4 where a person has to consent again: a line for monitoring. [`troubleshooting`](super::troubleshooting)
 //! has the rest.
 //!
 //! # Exchanging a secret
@@ -149,7 +153,8 @@
 //! ```
 //!
 //! The new one is stored beside the old one, tried, used for a renewal, and the old one is dropped at the end; a new secret that
-//! the server does not accept is taken out again. Without a new secret the service's data key and its tokens are made anew. See
+//! the server does not accept is taken out again. It comes by `--client-secret-stdin`, which asks where stdin is a terminal,
+//! `--client-secret-env` or `--client-secret-file`. Without a new secret the service's data key and its tokens are made anew. See
 //! [`rotation`](super::rotation).
 //!
 //! # What is broken, risky or unused
@@ -161,12 +166,43 @@
 //!                                                      -> register a client for each
 //! note     /home/ana/.local/share/grantry/grantry.key  the key lies beside the store: a copy of the folder opens everything
 //!                                                      -> keep it elsewhere with --key-file or GRANTRY_KEY_FILE
-//! ...
-//! 0 broken, 1 warnings, 2 notes
+//! 0 broken, 1 warning, 1 note
 //! ```
 //!
-//! It looks at files and their permissions, keys, registrations and grants, and without `--offline` asks the servers too.
-//! What it finds is a note, a warning, or broken, with what to do. It ends with 1 where something is broken.
+//! It looks at files and their permissions, keys, registrations and grants, and without `--offline` asks the servers too: each
+//! once, and an issuer for the endpoints of a service that names nothing else. What it finds is a note, a warning, or broken, with
+//! what to do. It ends with 1 where something is broken, and with 0 otherwise. The services and grants are those of `--tenant`; where there
+//! are other tenants it says so, and `--all-tenants` looks at all of them.
+//!
+//! With `--json` each finding has `severity` (`broken`, `warning`, `note`), `check`, `where`, `what` and `remedy`, all of them text;
+//! `broken`, `warnings` and `notes` beside `findings` count them, `tenants` names those that were looked at and
+//! `tenants_left_out` the others. `check` is one of these words, for programs:
+//!
+//! | check | what is found |
+//! |---|---|
+//! | `configuration` | mistakes and warnings of a configuration, secrets that stand in it, what is still missing, a service without a server |
+//! | `permissions` | files and folders of the vault, and configurations, that others can read or write |
+//! | `vault` | a vault that is not there, or cannot be opened |
+//! | `key_beside_store` | a key file in the folder of the store that it opens |
+//! | `key_in_keychain` | a key of which the keychain may have the only copy |
+//! | `key_age` | keys that should have been exchanged, or that a wrong clock made in the future |
+//! | `pkce` | PKCE that is off; `"pkce": false` that is not followed; a provider that refuses PKCE, and a server without S256 |
+//! | `redirect_uri` | no https, a fragment or a wildcard; `localhost` and fixed ports; another one in the vault than in the configuration |
+//! | `renewal` | tokens that are not renewed before they expire, or are used when they have |
+//! | `rotation` | refresh tokens that never change where they could be made to, or that do where nobody expects it |
+//! | `token_binding` | a server that binds tokens to keys or certificates, and a service that does not use it |
+//! | `shared_client` | one client for several services of a server |
+//! | `server` | a server or an issuer that cannot be reached, or does not answer within 15 s |
+//! | `clock` | a clock that is more than 5 s from a server's; from 60 s on it is broken |
+//! | `metadata` | metadata that cannot be used, or that names other endpoints than those in use |
+//! | `grants` | a grant that needs a person, cannot be read, or is in doubt |
+//! | `idle` | a grant that nobody has used for 60 days |
+//! | `unused` | a grant of which no use was counted, and a secret by which nobody got a token, in 30 days |
+//! | `scope` | what was asked for and not granted, granted without being asked for, or granted and asked for no more |
+//! | `lifetime` | access tokens that live for more than a day, or for nobody knows how long |
+//!
+//! Uses are counted where tokens are handed out, and written when a grant is renewed. Which of its scopes a token is used for
+//! is known to the resource server alone.
 //!
 //! # Another vault
 //!
@@ -215,6 +251,46 @@
 //! Both ask the server first. If it cannot be asked, what is needed to ask again stays in the vault, and the command says so;
 //! `--local-only` deletes without asking, and the tokens live on until they expire.
 //!
+//! # What programs read
+//!
+//! With `--json` each command prints one object, and `version` in it is 1 for as long as none of these names goes or changes its meaning; more
+//! may come. `a.b` is a name within another one, `a[]` each of a list; what ends with `?` is there only where it is known. What is
+//! known to be nothing is `null`. Moments are `2026-11-26T01:14:30Z`.
+//!
+//! | of | has `version`, and |
+//! |---|---|
+//! | `auth set` | `tenant` `service` `created` `vault_created` `flow` `because` `for_another_flow` |
+//! | `auth login` | `service` `account` `scope` `missing_scope` `expires_at` `renewable` |
+//! | the event `open_url` | on a line of stderr: `event` `url` `expires_in` |
+//! | the event `enter_code` | on a line of stderr: `event` `verification_uri` `user_code` `verification_uri_complete` `expires_in` |
+//! | the event `warning` | on a line of stderr: `event` `message` |
+//! | `auth list` | `services[].tenant` `services[].service` `services[].client_id` `services[].secrets_added[]` `services[].has_private_key` `services[].fields` `services[].described_in` `services[].flow` `services[].grants` `services[].grants_that_need_a_person` |
+//! | `auth token` | `access_token` `token_type` `expires_at` `expires_in` `scope` |
+//! | `credential-process` | `access_token` `token_type` `expires_at` `expires_in` `scope` |
+//! | `auth refresh` | `service` `account` `expires_at` `scope` |
+//! | `auth rotate` | `service` `secret_changed` `finished` `resealed` `renewed[]` `old_tokens_revoked` |
+//! | `auth rotate`, of a secret | `service` `secret_changed` `finished` `steps[].step` `steps[].revoked?` `steps[].unsupported?` `steps[].failed?` |
+//! | `auth status` | `at` `tenant` `grants[].tenant` `grants[].service` `grants[].account` `grants[].needs_person` `grants[].state` `grants[].consented_at` `grants[].generation` `grants[].last_renewal_at` `grants[].next_renewal_at` `grants[].person_needed_at` `grants[].idle_limit_at` `grants[].absolute_limit_at` `grants[].calls` `grants[].last_used_day` `grants[].last_error.at` `grants[].last_error.kind` `grants[].last_error.provider_code` `grants[].last_error.remedy` `grants[].last_error.causes[].evidence` `grants[].last_error.causes[].remedy` `grants[].further` `grants[].history[].at` `grants[].history[].by` `grants[].history[].what` `grants[].history[].rotated` `grants[].history[].kind?` `grants[].history[].provider_code?` |
+//! | `auth diagnose` | `tenant` `service` `account` `needs_person` `state` `consented_at` `generation` `last_renewal_at` `next_renewal_at` `person_needed_at` `idle_limit_at` `absolute_limit_at` `calls` `last_used_day` `last_error.at` `last_error.kind` `last_error.provider_code` `last_error.remedy` `last_error.causes[].evidence` `last_error.causes[].remedy` `further` `history[].at` `history[].by` `history[].what` `history[].rotated` `history[].kind?` `history[].provider_code?` `had_token` `how_to_authorize` `configuration_error` |
+//! | `auth remove` | `service` `removed` `grants[].service` `grants[].account` `grants[].deleted` `grants[].revoked_at_server` `grants[].queued` `grants[].steps[].part` `grants[].steps[].outcome` `grants[].steps[].error` `left[].account` `left[].kind` `left[].message` |
+//! | `auth revoke` | `service` `account` `deleted` `revoked_at_server` `queued` `steps[].part` `steps[].outcome` `steps[].error` |
+//! | `vault init` | `created` `folder` `store` `key_file` `keychain_entry` |
+//! | `vault status` | `folder` `store` `store_bytes` `key_file` `keychain_entry` `tenants[]` `keys[].of` `keys[].tenant` `keys[].made_at` `keys[].age_seconds` `keys[].state` `due_soon_after_days` |
+//! | `vault rotate-keys` | `provider_key_promoted` `sets_rewrapped` `new_epochs` `records_seen` `records_resealed` `records_removed` `epochs_retired` `provider_keys_retired` `provider_keys_waiting` `refused[].record` `refused[].why` `failed[].tenant` `failed[].why` |
+//! | `vault migrate` | `to` `dry_run` `registrations` `moved` `copied` `there_already` `obstacles[]` |
+//! | `vault shred-tenant` | `tenant` `erased` |
+//! | `audit show` | `entries[].at` `entries[].process` `entries[].line` `entries[].principal` `entries[].action` `entries[].object` `entries[].decision` `entries[].reason` `entries[].outcome` |
+//! | `audit verify` | `intact` `lines` `writers` `breaks[]` `places[].process` `places[].line` `places[].last_line` `places[].kind` `unlisted_breaks` `attempts_without_outcome` `checkpoints_written` |
+//! | `config check` | `errors[].source` `errors[].line` `errors[].column` `errors[].what` `errors[].expected` `errors[].nearest` `warnings[].source` `warnings[].line` `warnings[].column` `warnings[].what` `warnings[].expected` `warnings[].nearest` `notes[].source` `notes[].line` `notes[].column` `notes[].what` `notes[].expected` `notes[].nearest` `services[].tenant` `services[].service` `services[].flow` `services[].because` `services[].provider` `services[].token_endpoint` `services[].missing[]` |
+//! | `doctor` | `broken` `warnings` `notes` `tenants[]` `tenants_left_out[]` `findings[].severity` `findings[].check` `findings[].where` `findings[].what` `findings[].remedy` |
+//! | `providers list` | `providers[].name` `providers[].title` `providers[].aliases[]` `providers[].needs[]` `providers[].token_endpoint` `providers[].authorization_endpoint` `providers[].revocation_endpoint` `providers[].client_authentication_methods[]` `providers[].verified` `providers[].notes[]` `providers[].unverified[]` `providers[].documentation[]` |
+//! | `providers show` | `name` `title` `aliases[]` `needs[]` `token_endpoint` `authorization_endpoint` `revocation_endpoint` `client_authentication_methods[]` `verified` `notes[]` `unverified[]` `documentation[]` |
+//! | `man` | `folder` |
+//! | an error, on stderr | `error.kind` `error.exit_code` `error.message` `error.remedy` `error.causes[]` `error.details[]` |
+//!
+//! `config schema` is JSON Schema, `credential-process --format kubernetes` is an ExecCredential, `run` prints what its command does,
+//! and `completions` has no such form.
+//!
 //! # Exit codes
 //!
 //! | code | it means |
@@ -245,11 +321,15 @@
 //! $ grantry vault rotate-keys
 //! new keys for 2 sets, 119 of 122 records sealed anew, 0 old keys retired
 //! keys that were in use wait for 7 days before they are destroyed
-//! $ grantry audit verify
+//! $ grantry audit verify --write-checkpoint checkpoints.jsonl
 //! intact: 208 lines of 19 processes
+//! wrote the checkpoints of 18 processes to checkpoints.jsonl
+//! $ grantry audit verify --checkpoint checkpoints.jsonl
+//! intact: 212 lines of 20 processes
 //! ```
 //!
-//! See [`keys`](super::keys) and [`access`](super::access).
+//! Each run of the command is a process with a chain of its own. What is broken is said with its process and the lines there, and
+//! the command ends with 6. Why checkpoints are kept elsewhere: [access](super::access#what-verifying-proves). See [`keys`](super::keys) and [`access`](super::access).
 //!
 //! # Completions and manual pages
 //!

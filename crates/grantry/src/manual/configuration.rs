@@ -101,8 +101,50 @@
 //! ```
 //!
 //! The key file has to be there: nothing makes one by itself, since a vault whose key was made anew would be lost. Make it once,
-//! with `LocalKey::generate` or `grantry vault init`. A store or a key provider with a crate of its own is opened by the
-//! program, as that crate's first page shows, and handed in: `.vault(..)`, `.keys(..)`.
+//! with `LocalKey::generate` or `grantry vault init`.
+//!
+//! Each kind of store and of key is a feature, of `grantry` and of `grantry-cli` alike: `sqlite`, `postgres`, `redis`;
+//! `keychain`, `pkcs11`, `aws-kms`, `transit`. Key files, environment variables and passphrases need none. A kind whose feature is
+//! off is an error that names it, unless the program opened it itself and hands it in: `.vault(..)`, `.keys(..)`. KMS takes the
+//! credentials that AWS gives the process; a PIN or a token stands in the file as secrets do.
+//!
+//! # Who the process is
+//!
+//! Where nothing says who may do what, neither the file (`access`) nor the program (`.access(..)`), the process speaks for itself,
+//! as `workload:grantry`: it uses tokens, keeps consents and makes tenants. It sees no secret, changes no registration, and
+//! turns no key; nobody else may anything.
+//!
+//! ```
+//! # #[cfg(all(feature = "config", feature = "sqlite"))]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let test = grantry_testkit::TestServer::builder()
+//! #     .client(grantry_testkit::RegisteredClient::with_secret("billing", "s3cret"))
+//! #     .start()
+//! #     .await?;
+//! # grantry::vault::LocalKey::generate(folder.path().join("grantry.key"))?;
+//! # let path = folder.path().join("grantry.json");
+//! # std::fs::write(&path, format!(
+//! #     r#"{{ "services": {{ "crm": {{ "flow": "client_credentials", "tokenUrl": "{}", "clientId": "billing",
+//! #                                    "clientSecret": "s3cret" }} }},
+//! #           "vault": {{ "type": "sqlite", "path": "grantry.db" }},
+//! #           "keys": {{ "type": "file", "path": "grantry.key" }} }}"#,
+//! #     test.token_endpoint(),
+//! # ))?;
+//! use grantry::config::Config;
+//! use grantry::{Grantry, TokenSource};
+//!
+//! let pantry = Grantry::builder().config(Config::from_file(&path)?).open().await?;
+//! pantry.create_tenant("acme").await?;
+//! pantry.tenant("acme")?.source("crm").await?.token().await?;
+//! # pantry.shutdown().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Where there is a policy, `tenant` needs to know whom in it the process is: `.principal(Principal::workload("billing")?)` says it
+//! once, for a program that acts for one. A program that acts for several takes `as_principal` each time, and an error says so.
 //!
 //! # Where secrets come from
 //!

@@ -78,6 +78,10 @@
 //! | repeats a lost answer for a while ([`Rotation::Grace`](crate::Rotation)) | it is sent again at once, inside of the window, whatever the policy of the source says |
 //! | refuses a used token ([`Rotation::Strict`](crate::Rotation)) | the held access token serves until it is nearly useless; then the token is sent once more: if the request had never arrived, the grant is back |
 //!
+//! An answer counts as lost after 4 s where the server has such a window, so that there is room for another try in it, and after
+//! 30 s everywhere else: where a used token is refused, nothing else brings the successor, and a slow server has lost nothing.
+//! The others wait for the owner meanwhile. A transport of your own should allow for that.
+//!
 //! Tell custody the truth about the server: a preset does, and what is not known is taken for the strictest. A window that
 //! is shorter than two attempts is refused by `build()`.
 //!
@@ -91,5 +95,5 @@
 //!
 //! On a server that refuses a used token at once, a grant is lost with the only answer that has its successor, or with the
 //! process that had received it and not yet synced it; and where such a server revokes the family for it, also when an
-//! owner stands still for longer than its lease and the allowance. `docs/races.md` in the repository has the figures, ours
+//! owner stands still, or cannot reach the store, for longer than its lease and the allowance. `docs/races.md` in the repository has the figures, ours
 //! and those of others.

@@ -26,6 +26,12 @@
 //! [`GrantKey`](crate::GrantKey), so each look-up would build a key. The directory is 64 `hashbrown` tables behind
 //! a lock each; the key lies in the source, not beside it a second time.
 //!
+//! **Why does [`Directory::ready`](crate::Directory::ready) now and then say `None` with a token at hand?** A hit
+//! among a million sources reads from five pages of memory, and waits for most of them. A key that is asked for
+//! again and again comes near: it gets a place among others of its kind, with a copy of its token, and a hit is
+//! about half as long. The copy has to be allocated, which `ready` never does, so it sends one caller in many the
+//! way that any caller without a token goes.
+//!
 //! **Why does no thread-local hold a token?** It would be the fastest, and would outlive a refusal: threads that
 //! ask rarely would keep a revoked token for as long as they live. Copies belong to the source, which empties and
 //! refills them under its lock.

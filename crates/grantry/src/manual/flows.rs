@@ -129,7 +129,8 @@
 //! }
 //! ```
 //!
-//! A code challenge (S256) goes with every request, whether the client has a secret or not.
+//! A code challenge (S256) goes with every request, whether the client has a secret or not. It is left out only where the service
+//! says so (`"pkce": false`) and its provider is known to ignore or refuse it, as LinkedIn does.
 //!
 //! # A machine without a browser
 //!

@@ -68,7 +68,7 @@
 //! |---|---|---|
 //! | the store | SQLite: `VACUUM INTO`; PostgreSQL: as ever; Redis: its append-only file | anywhere: it is sealed |
 //! | the key | copy the key file, or the keychain's entry; an HSM and a KMS have ways of their own | apart from the store's backups, always |
-//! | checkpoints of the audit trail | `audit.folder` in the configuration, or a sink of your own | where whoever runs the vault cannot write |
+//! | checkpoints of the audit trail | `audit verify --write-checkpoint`, `audit.folder` in the configuration, or a sink of your own | where whoever runs the vault cannot write |
 //!
 //! How to restore is on each store's first page; processes are stopped or restarted for it. A store that was restored holds the
 //! refresh tokens of that day, and a server that rotates takes those that were used since for stolen: their people have to

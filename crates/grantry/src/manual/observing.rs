@@ -93,6 +93,72 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! A [`Grantry`](crate::Grantry) has a [`status`](crate::pantry::Status) of all that is open in it, whose serialised form is stable. It
+//! is what `grantry auth status --json` prints, so that one reader understands both:
+//!
+//! ```
+//! # #[cfg(all(feature = "config", feature = "sqlite"))]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let folder = tempfile::tempdir()?;
+//! # let test = grantry_testkit::TestServer::builder()
+//! #     .client(grantry_testkit::RegisteredClient::with_secret("billing", "s3cret"))
+//! #     .start()
+//! #     .await?;
+//! # grantry::vault::LocalKey::generate(folder.path().join("grantry.key"))?;
+//! # let path = folder.path().join("grantry.json");
+//! # std::fs::write(&path, format!(
+//! #     r#"{{ "services": {{ "crm": {{ "flow": "client_credentials", "tokenUrl": "{}", "clientId": "billing",
+//! #                                    "clientSecret": "s3cret" }} }},
+//! #           "vault": {{ "type": "sqlite", "path": "grantry.db" }},
+//! #           "keys": {{ "type": "file", "path": "grantry.key" }} }}"#,
+//! #     test.token_endpoint(),
+//! # ))?;
+//! # let pantry = grantry::Grantry::builder().config(grantry::config::Config::from_file(&path)?).open().await?;
+//! # pantry.create_tenant("acme").await?;
+//! # grantry::TokenSource::token(&*pantry.tenant("acme")?.source("crm").await?).await?;
+//! use axum::extract::State;
+//! use axum::response::IntoResponse;
+//! use axum::routing::get;
+//! use grantry::Grantry;
+//! use http::{StatusCode, header};
+//!
+//! /// From memory: a probe asks no store and no server.
+//! async fn health(State(pantry): State<Grantry>) -> impl IntoResponse {
+//!     let status = pantry.status();
+//!     let code = if status.is_well() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+//!     let json = serde_json::to_string(&status).unwrap_or_default();
+//!     (code, [(header::CONTENT_TYPE, "application/json")], json)
+//! }
+//!
+//! let app: axum::Router = axum::Router::new().route("/health", get(health)).with_state(pantry.clone());
+//! # use tower::ServiceExt;
+//! # let answer = app.clone().oneshot(http::Request::get("/health").body(axum::body::Body::empty())?).await?;
+//! # assert_eq!(answer.status(), StatusCode::OK);
+//!
+//! // What the vault tells besides, of one tenant: the history, the forecast, grants that are open nowhere.
+//! let acme = pantry.tenant("acme")?.status().await?;
+//! assert!(!acme.needs_person());
+//! # pantry.shutdown().await?;
+//! # let answer = app.oneshot(http::Request::get("/health").body(axum::body::Body::empty())?).await?;
+//! # assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | field | it says |
+//! |---|---|
+//! | `version`, `at`, `tenant` | the form, which is 1; when it was taken; whose grants these are, where they are one tenant's |
+//! | `process` | `closed`, `renewals_in_flight`, and `keys`: how the last rotation of keys ended. Not in what the command prints, which ends at once |
+//! | `grants` | by `tenant`, `service` and `account`, each with `needs_person` |
+//! | of a grant, where the vault was asked | `state`, `consented_at`, `generation`, `last_renewal_at`, `next_renewal_at`, `person_needed_at`, `idle_limit_at`, `absolute_limit_at`, `calls`, `last_used_day`, `last_error`, `further`, `history` |
+//! | of a grant, `open`, where it is open in the process | `condition`, `expires_at`, `next_renewal_at`, `renewing`, `waiting`, `hits`, `renewals`, `failures`, `trouble` |
+//!
+//! Times are in UTC as RFC 3339 has them. Fields are added without a new version.
+//!
+//! A person who has to consent again is no reason to take a process out of service: where one grant of many must not, answer 200 as
+//! long as `process` is not closed, and have the monitoring look at `needs_person`.
+//!
 //! # Traces
 //!
 //! Everything goes through `tracing`; names of fields follow OpenTelemetry where it has one. Nothing is logged on
@@ -100,7 +166,7 @@
 //!
 //! | level | what | fields |
 //! |---|---|---|
-//! | span, debug | `oauth.request`: one POST to the authorization server | `otel.kind`, `http.request.method`, `server.address`, `server.port`, `url.full` (without its query), `http.response.status_code`, `error.type` |
+//! | span, debug | `oauth.request`: one exchange with the authorization server, be it for tokens, metadata, keys or user info | `otel.kind`, `http.request.method`, `server.address`, `server.port`, `url.full` (without its query), `http.response.status_code`, `error.type` |
 //! | debug | token request failed | `server.address`, `oauth.grant_type`, `http.response.status_code`, `error.type` |
 //! | debug | token renewed | `service`, `lifetime_s`, `took_ms` |
 //! | warn | token renewal failed | `service`, `error.type`, `attempt`, `again_in_ms`, `salvaged`, `in_doubt` |

@@ -12,7 +12,7 @@
 //! | custody goes on with revocations that the server did not answer | each minute, each hour for those of others |
 //! | uses are told to custody, which writes them with the next renewal | each minute, and at the end |
 //! | the vault's keys are looked at, and exchanged after 90 days | each hour |
-//! | unused grants are revoked, if [that is wanted](crate::pantry::GrantryBuilder::reap_unused) | each day |
+//! | unused grants are revoked, if [that is wanted](crate::pantry::GrantryBuilder::reap_unused), or `reaper` in the configuration's `vault` says so | an hour after the start, then each day |
 //! | sources that no handle holds and nobody used for an hour are closed | each minute |
 //!
 //! [`shutdown`](crate::pantry::Grantry::shutdown) ends all of it, in an order in which nothing is lost: first whatever could
@@ -90,4 +90,6 @@
 //! # One vault, many programs
 //!
 //! All that open the same vault share grants: of all replicas one renews, and the others find what it brought. The command
-//! is one more of them: `grantry auth token` gives out what a service has renewed, and the other way round.
+//! is one more of them: `grantry auth token` gives out what a service has renewed, and the other way round. What it exchanges (a
+//! secret, keys) a running service uses from its next renewal on, and what it removes that service finds
+//! [`Removed`](crate::ErrorKind::Removed).

@@ -123,7 +123,7 @@
 //! | `google-testing` |  | stay | 182 days without use, 7 days in all | yes | `access_type=offline` `prompt=consent`; revokes |
 //! | `hubspot` |  | not verified: taken for strict |  | sent | 400 `BAD_REFRESH_TOKEN` is `invalid_grant`; keeps `hub_id`; keeps `user_id` |
 //! | `linear` |  | not verified: taken for strict |  | sent | `prompt=consent`; revokes; commas between scopes |
-//! | `linkedin` |  | not verified: taken for strict | 365 days in all | sent |  |
+//! | `linkedin` |  | not verified: taken for strict | 365 days in all | refused: say `"pkce": false` | 1 of its own codes explained |
 //! | `mailchimp` |  | none |  | sent | no `expires_in` means never; `expires_in` of 0 means never |
 //! | `microsoft` | `tenantId` | rotate, the old one stays valid | 90 days without use | yes | 23 of its own codes explained |
 //! | `miro` |  | rotate, the old one dies | 60 days without use | sent | a renewal ends the access token before it; no `expires_in` means never; keeps `team_id`; keeps `user_id` |

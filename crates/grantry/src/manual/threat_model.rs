@@ -37,7 +37,7 @@
 //!
 //! # In the person's browser
 //!
-//! **Holds.** State, verifier and nonce are 256 random bits each; PKCE S256 is always sent; a `__Host-` cookie ties the response
+//! **Holds.** State, verifier and nonce are 256 random bits each; PKCE S256 is sent, unless a client with a secret goes without at a provider that is known to ignore or refuse it; a `__Host-` cookie ties the response
 //! to the browser, and tenant and account to the person; a response is taken out of the store once, by compare-and-swap, and
 //! its code is never sent twice. An ID token is checked whole before any token is handed out. Pages load nothing, are not stored, and leak no referrer. The loopback listener answers one
 //! login on one interface and ignores all else.

@@ -40,6 +40,7 @@
 //! last error: invalid_grant, now
 //!   perhaps: [..]
 //!   to do: ask the person why, if that was not meant
+//! have the person authorize: grantry auth login --service crm --account ann
 //! history:
 //!   2026-11-26T01:14:37Z  refused: invalid_grant  by grantry command
 //! $ echo $?

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use grantry_core::{AccessToken, Attempt, ClientSecret, Error, Failure, Grant, GrantKey, Token, TokenSet};
+use grantry_core::{
+    AccessToken, Attempt, ClientSecret, Error, ErrorKind, Failure, Grant, GrantKey, Retry, Token, TokenSet,
+};
 use grantry_custody::{
     CustodyGrant, Revocation, RevocationReport, Revoked, SecretRotationReport, SecretStep,
 };
@@ -79,6 +81,13 @@ impl TenantPantry {
     async fn renew_and(&self, name: impl Into<GrantName>, revokes: bool) -> Result<Renewed, Error> {
         let key = self.key(&name.into())?;
         self.vault.use_grant(key.service(), key.account()).await?;
+        // Somebody may have stored another secret a moment ago: looked at before, so that no request shows the old one.
+        match self.house.refresh(key.tenant(), key.service()).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Removed | ErrorKind::NotFound) => {
+                return Err(error);
+            }
+            _ => {}
+        }
         let entry = self.house.open(&key).await?;
         let state = entry.state.load_full();
         let live = match &*state {
@@ -101,11 +110,11 @@ impl TenantPantry {
         let vault = self.house.renewal.tenant(key.tenant()).map_err(|error| Failure::unsent(named(error)))?;
         let stored = vault.grant_to_renew(key.service(), key.account()).await.map_err(Failure::unsent)?;
         let generation = stored.map_or(0, |stored| stored.version.generation());
-        let first = grant.obtain(Attempt::first()).await?;
+        let first = obtain(grant, Attempt::first).await?;
         if first.generation() > generation {
             return Ok((None, first));
         }
-        let second = grant.obtain(Attempt::replace(&first)).await?;
+        let second = obtain(grant, || Attempt::replace(&first)).await?;
         Ok((Some(first), second))
     }
 
@@ -237,6 +246,19 @@ impl TenantPantry {
         }
         Ok(SecretRotated { report })
     }
+}
+
+/// Obtains, and once more where the client was refused and has something else to try: its next secret, or an assertion by the
+/// server's clock. A source does the same; whoever is told to do it himself may be another process, which would begin anew.
+async fn obtain<'a>(grant: &CustodyGrant, attempt: impl Fn() -> Attempt<'a>) -> Result<TokenSet, Failure> {
+    match grant.obtain(attempt()).await {
+        Err(failure) if is_to_be_tried_at_once(&failure.error) => grant.obtain(attempt()).await,
+        other => other,
+    }
+}
+
+fn is_to_be_tried_at_once(error: &Error) -> bool {
+    error.kind() == ErrorKind::InvalidClient && error.diagnosis().retry() == Retry::Now
 }
 
 /// Revokes the access token before a renewal, where no refresh token can be harmed by it.

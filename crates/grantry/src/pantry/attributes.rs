@@ -6,6 +6,7 @@ use std::time::Duration;
 use grantry_core::{
     AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Error, Rotation,
 };
+use grantry_jose::Algorithm;
 use grantry_refresh::{Fallback, RefreshPolicy};
 use zeroize::Zeroizing;
 
@@ -17,21 +18,25 @@ use super::service::Flow;
 ///
 /// | name | value |
 /// |---|---|
-/// | `flow` | `client_credentials`, `authorization_code`, `token_exchange`; left out, what the preset means, else the first |
+/// | `flow` | `client_credentials`, `authorization_code`, `device_authorization`, `token_exchange`; left out, what the preset means, else the first |
 /// | `provider` | the name of a [preset](grantry_providers::find); what it needs is `provider.NAME`, such as `provider.tenantId` |
 /// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `jwks_uri`, `issuer` | endpoints, also in the place of a preset's |
 /// | `auth_method` | as registered for OAuth, such as `client_secret_post` |
 /// | `key_id` | the `kid` of a private key |
+/// | `signing_algorithm` | how assertions are signed, such as `PS256`; left out, as the key is |
+/// | `certificate` | the certificate of that private key in PEM, for servers that want its thumbprint in assertions |
 /// | `tls_certificate` | the certificate that connections present (RFC 8705), in PEM; its private key is the registration's |
 /// | `certificate_bound` | `true` where the server binds access tokens to that certificate |
 /// | `dpop` | `true` where tokens are bound to keys (RFC 9449) |
 /// | `rotation` | `none`, `keep-old`, `strict`, `grace:SECONDS` |
 /// | `redirect_uri` | where the browser comes back to |
+/// | `pkce` | `false` leaves PKCE out, where the preset says that the provider takes no notice of it or refuses it |
 /// | `subject_token_type`, `requested_token_type` | what is exchanged for what (RFC 8693), by its URI |
 /// | `scopes`, `resources` | with spaces between |
 /// | `audience` | the parameter of that name |
 /// | `param.NAME` | any other parameter |
 /// | `refresh.enabled`, `refresh.buffer_seconds`, `refresh.max_retries`, `refresh.retry_delay_ms`, `refresh.fallback` | the specification's `refreshToken` |
+/// | `refresh.queue_patience_seconds`, `refresh.expired_grace_seconds` | how long `queue` waits, and how long `use-expired` gives a token out |
 pub const ATTRIBUTES: &[&str] = &[
     "flow",
     "provider",
@@ -45,11 +50,14 @@ pub const ATTRIBUTES: &[&str] = &[
     "jwks_uri",
     "auth_method",
     "key_id",
+    "signing_algorithm",
+    "certificate",
     "tls_certificate",
     "certificate_bound",
     "dpop",
     "rotation",
     "redirect_uri",
+    "pkce",
     "subject_token_type",
     "requested_token_type",
     "scopes",
@@ -60,6 +68,8 @@ pub const ATTRIBUTES: &[&str] = &[
     "refresh.max_retries",
     "refresh.retry_delay_ms",
     "refresh.fallback",
+    "refresh.queue_patience_seconds",
+    "refresh.expired_grace_seconds",
 ];
 
 type Attributes = BTreeMap<String, String>;
@@ -86,7 +96,7 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     let value = |name: &str| attributes.get(name).map(String::as_str);
     let mut parts = Parts::new(server(attributes)?);
     if let Some(flow) = value("flow") {
-        let known = "client_credentials, authorization_code or token_exchange";
+        let known = "client_credentials, authorization_code, device_authorization or token_exchange";
         parts.flow = Flow::from_name(flow).ok_or_else(|| unknown("flow", known))?;
     } else if let Some(flow) = default_flow(attributes) {
         parts.flow = flow;
@@ -103,6 +113,12 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     parts.scopes = words("scopes");
     parts.resources = words("resources");
     parts.key_id = value("key_id").map(str::to_owned);
+    if let Some(name) = value("signing_algorithm") {
+        let known = "ES256, PS256, RS256 or EdDSA";
+        let algorithm = Algorithm::from_name(name).ok_or_else(|| unknown("signing_algorithm", known))?;
+        parts.signing_algorithm = Some(algorithm);
+    }
+    parts.certificate = value("certificate").map(str::to_owned);
     parts.audience = value("audience").map(str::to_owned);
     parts.redirect_uri = value("redirect_uri").map(str::to_owned);
     parts.subject_token_type = value("subject_token_type").map(str::to_owned);
@@ -112,6 +128,7 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     };
     parts.tls.certificate = value("tls_certificate").map(str::to_owned);
     parts.tls.bound_tokens = flag("certificate_bound")?;
+    parts.without_pkce = value("pkce").is_some() && !flag("pkce")?;
     parts.dpop = flag("dpop")?.then(|| dpop_for(&parts.server));
     check(&parts)?;
     for (name, value) in attributes {
@@ -126,13 +143,15 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
 /// What can be said of it without the key, which the attributes do not have.
 fn check(parts: &Parts) -> Result<(), Error> {
     let needs = parts.is_by_certificate() || parts.tls.bound_tokens;
+    let is_none = |pem: &String| grantry_jose::certificate_thumbprint(pem).is_err();
+    if parts.certificate.as_ref().is_some_and(is_none) {
+        return Err(unknown("certificate", "-----BEGIN CERTIFICATE----- ..."));
+    }
     match &parts.tls.certificate {
         None if needs => Err(Error::configuration(
             "nothing says which certificate is presented (RFC 8705): store one as the attribute tls_certificate",
         )),
-        Some(pem) if grantry_jose::certificate_thumbprint(pem).is_err() => {
-            Err(unknown("tls_certificate", "-----BEGIN CERTIFICATE----- ..."))
-        }
+        Some(pem) if is_none(pem) => Err(unknown("tls_certificate", "-----BEGIN CERTIFICATE----- ...")),
         _ => {
             #[cfg(feature = "token-exchange")]
             super::exchange::TokenTypes::of(parts)?;
@@ -235,6 +254,19 @@ fn policy(attributes: &Attributes) -> Result<RefreshPolicy, Error> {
             _ => return Err(unknown("refresh.fallback", "queue, fail or use-expired")),
         });
     }
+    let time = |name: &str| -> Result<Option<Duration>, Error> {
+        match number(name)? {
+            Some(0) => Err(unknown(&format!("refresh.{name}"), "1 or more, or the fallback fail")),
+            seconds => Ok(seconds.map(Duration::from_secs)),
+        }
+    };
+    // One that is not for the fallback in use waits for another one.
+    let (patience, grace) = (time("queue_patience_seconds")?, time("expired_grace_seconds")?);
+    match (value("fallback").unwrap_or("queue"), patience, grace) {
+        ("queue", Some(patience), _) => policy = policy.fallback(Fallback::Queue { patience }),
+        ("use-expired", _, Some(grace)) => policy = policy.fallback(Fallback::UseExpired { grace }),
+        _ => {}
+    }
     policy.build()
 }
 
@@ -277,6 +309,31 @@ mod tests {
     }
 
     #[test]
+    fn times_of_a_fallback_count_where_it_is_the_one_in_use() {
+        let fallback = |pairs: &[(&str, &str)]| {
+            let base = [("token_url", "https://as.example.com/token")];
+            parts_of(&attributes(&[&base, pairs].concat())).map(|parts| parts.policy.fallback())
+        };
+        let patience = ("refresh.queue_patience_seconds", "7");
+        let grace = ("refresh.expired_grace_seconds", "8");
+        let seconds = Duration::from_secs;
+        assert_eq!(fallback(&[patience, grace]).unwrap(), Fallback::Queue { patience: seconds(7) });
+        let by = |name| [("refresh.fallback", name), patience, grace];
+        assert_eq!(fallback(&by("queue")).unwrap(), Fallback::Queue { patience: seconds(7) });
+        assert_eq!(fallback(&by("use-expired")).unwrap(), Fallback::UseExpired { grace: seconds(8) });
+        assert_eq!(fallback(&by("fail")).unwrap(), Fallback::Fail);
+        assert!(fallback(&[("refresh.expired_grace_seconds", "0")]).is_err());
+    }
+
+    #[test]
+    fn how_assertions_are_signed_is_stored_beside_the_key() {
+        let base = [("token_url", "https://as.example.com/token"), ("signing_algorithm", "PS256")];
+        assert_eq!(parts_of(&attributes(&base)).unwrap().signing_algorithm, Some(Algorithm::Ps256));
+        let flow = [base[0], ("flow", "device_authorization")];
+        assert_eq!(parts_of(&attributes(&flow)).unwrap().flow, Flow::AuthorizationCode);
+    }
+
+    #[test]
     fn a_preset_is_filled_in_and_its_urls_can_be_replaced() {
         let okta = [("provider", "okta"), ("provider.domain", "acme")];
         let parts = parts_of(&attributes(&okta)).unwrap();
@@ -295,6 +352,9 @@ mod tests {
             (("flow", "s3cret"), "flow"),
             (("auth_method", "s3cret"), "auth_method"),
             (("rotation", "s3cret"), "rotation"),
+            (("signing_algorithm", "s3cret"), "signing_algorithm"),
+            (("certificate", "s3cret"), "certificate"),
+            (("refresh.queue_patience_seconds", "s3cret"), "refresh.queue_patience_seconds"),
             (("refresh.buffer_seconds", "s3cret"), "refresh.buffer_seconds"),
             (("refresh.fallback", "s3cret"), "refresh.fallback"),
             (("provider", "s3cret"), "provider"),

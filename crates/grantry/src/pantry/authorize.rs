@@ -50,17 +50,50 @@ pub struct NotKept {
 impl TenantPantry {
     /// Has a person consent to a grant: `("crm", "user-17")`. Needs `grant.create` and `grant.read`.
     ///
-    /// ```no_run
-    /// # async fn example(acme: grantry::pantry::TenantPantry, query: &str) -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let callback = "https://app.example.com/callback";
+    /// # let client = grantry_testkit::RegisteredClient::with_secret("app", "s3cret").redirect_uri(callback);
+    /// # let test = grantry_testkit::TestServer::builder().client(client).build();
+    /// # let crm = grantry::pantry::Service::builder("crm", test.authorization_server()?)
+    /// #     .flow(grantry::pantry::Flow::AuthorizationCode)
+    /// #     .client_id("app")
+    /// #     .secret("s3cret")
+    /// #     .redirect_uri(callback)
+    /// #     .scope("contacts.read")
+    /// #     .build()?;
+    /// # use grantry::vault::access::{AccessPolicy, Principal};
+    /// # use grantry::vault::{LocalKey, MemoryVault};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let me = Principal::workload("app")?;
+    /// # let pantry = grantry::Grantry::builder()
+    /// #     .vault(MemoryVault::new())
+    /// #     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+    /// #     .lifeboats(folder.path().join("lifeboats"))
+    /// #     .access(AccessPolicy::sole(&me))
+    /// #     .transport(std::sync::Arc::new(test.transport()))
+    /// #     .services([crm])
+    /// #     .open()
+    /// #     .await?;
+    /// # let mine = pantry.as_principal(me);
+    /// # mine.create_tenant("acme").await?;
+    /// # let acme = mine.tenant("acme")?;
+    /// use grantry::TokenSource;
     /// use grantry::authorization_code::{Callback, UserAgentBinding};
+    ///
     /// let user_agent = UserAgentBinding::new(&grantry::SystemEntropy); // a cookie of the browser
     /// let (redirect, pending) = acme.authorize(("crm", "user-17")).begin(&user_agent).await?;
     /// let location = redirect.into_location()?; // the browser goes there, and comes back with a query
+    /// # let back = test.visit(&location).await.ok_or("nobody came back")?;
+    /// # let query = back.split_once('?').ok_or("no query")?.1;
     /// let granted = pending.finish(&user_agent, Callback::from_query(query)?).await.map_err(|failed| failed.error)?;
-    /// let source = acme.source(("crm", "user-17")).await?;
-    /// # let _ = (location, granted, source);
-    /// # Ok(())
-    /// # }
+    ///
+    /// let token = acme.source(("crm", "user-17")).await?.token().await?;
+    /// assert_eq!(token.scope(), granted.scope());
+    /// # pantry.shutdown().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn authorize(&self, name: impl Into<GrantName>) -> Authorize {
         Authorize { tenant: self.clone(), name: name.into(), lifetime: None }
@@ -112,6 +145,9 @@ impl Authorize {
         });
         if let Some(lifetime) = self.lifetime {
             flow = flow.lifetime(lifetime);
+        }
+        if parts.without_pkce {
+            flow = flow.without_pkce();
         }
         if parts.server.require_pushed_authorization_requests() {
             flow = flow.pushed();

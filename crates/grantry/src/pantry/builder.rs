@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use grantry_core::{
@@ -31,6 +31,7 @@ pub struct GrantryBuilder {
     pub(super) vault: Option<Arc<dyn Vault>>,
     pub(super) keys: Option<VaultKeys>,
     pub(super) access: Option<AccessPolicy>,
+    pub(super) principal: Option<Principal>,
     pub(super) deployment: Option<String>,
     sinks: Vec<Arc<dyn AuditSink>>,
     pub(super) audit_elsewhere: bool,
@@ -43,7 +44,7 @@ pub struct GrantryBuilder {
     /// Whether the application said when keys are exchanged: then a configuration does not.
     #[cfg_attr(not(feature = "config"), allow(dead_code, reason = "only a configuration asks"))]
     pub(super) rotation_is_said: bool,
-    reaper: Option<Reaper>,
+    pub(super) reaper: Option<Reaper>,
     look_every: Option<Duration>,
     concurrent_renewals: usize,
     most_patience: Option<Duration>,
@@ -60,6 +61,7 @@ impl GrantryBuilder {
             vault: None,
             keys: None,
             access: None,
+            principal: None,
             deployment: None,
             sinks: Vec::new(),
             audit_elsewhere: false,
@@ -91,9 +93,18 @@ impl GrantryBuilder {
         Self { keys: Some(keys.into()), ..self }
     }
 
-    /// Who may do what. Needed; [`AccessPolicy::sole`] is for a program that is alone with its vault.
+    /// Who may do what. Needed, but where a configuration without a section `access` says the rest: then the process
+    /// itself may use and keep tokens of every tenant and make tenants, and nobody else may anything. It does not see a
+    /// secret, changes no registration, destroys nothing. [`AccessPolicy::sole`] is for a program that is alone with its vault
+    /// and does everything there.
     pub fn access(self, policy: AccessPolicy) -> Self {
         Self { access: Some(policy), ..self }
+    }
+
+    /// Whom the process itself speaks for, in [`Grantry::tenant`]. With a policy it may what the policy allows it. Do not
+    /// name anybody in a program that acts for several who may different things.
+    pub fn principal(self, principal: Principal) -> Self {
+        Self { principal: Some(principal), ..self }
     }
 
     /// The name of the deployment, `default` if left out. Every record is bound to it.
@@ -166,13 +177,14 @@ impl GrantryBuilder {
         Self { rotation: None, rotation_is_said: true, ..self }
     }
 
-    /// Revokes grants that nobody used for so long, once a day, in all tenants. It is done as that principal, which needs
+    /// Revokes grants that nobody used for so long, first an hour after the start, then once a day, in all tenants. It is done as that principal, which needs
     /// `grant.read` for everything and `grant.revoke`.
     pub fn reap_unused(self, unused_for: Duration, by: Principal) -> Self {
         Self { reaper: Some(Reaper { unused_for, by }), ..self }
     }
 
-    /// How often custody looks for what dead processes left; a minute if left out.
+    /// How often custody looks for what dead processes left; if left out, a minute, or less where a server's window makes it
+    /// necessary: see [`CustodyBuilder::look_every`](crate::custody::CustodyBuilder::look_every).
     pub fn look_every(self, look_every: Duration) -> Self {
         Self { look_every: Some(look_every), ..self }
     }
@@ -262,6 +274,7 @@ impl GrantryBuilder {
             .build();
         let rotation = self.rotation.map(|policy| vault.keep_rotating(policy)).transpose()?;
         let house = Arc::new(House {
+            itself: self.principal,
             renewal: vault.as_principal(Principal::system_renewal()),
             vault,
             custody,
@@ -277,9 +290,11 @@ impl GrantryBuilder {
             closed: AtomicBool::new(false),
             ending: tokio::sync::watch::Sender::new(false),
             consenting: Arc::default(),
+            chores: OnceLock::new(),
         });
-        let chores = Chores::begin(&house, self.reaper, rotation);
-        Ok(Grantry { house, chores: Arc::new(chores) })
+        let chores = Arc::new(Chores::begin(&house, self.reaper, rotation));
+        let _ = house.chores.set(Arc::downgrade(&chores));
+        Ok(Grantry { house, chores })
     }
 }
 

@@ -14,7 +14,9 @@ use super::house::House;
 
 /// How often uses are told to custody.
 const TELL_USES: Duration = Duration::from_secs(60);
-/// How often unused grants are looked for.
+/// When unused grants are looked for first, so that a process that is replaced each day looks, too.
+const FIRST_REAP: Duration = Duration::from_secs(3600);
+/// How often after that.
 const REAP: Duration = Duration::from_secs(24 * 3600);
 /// How long a source that no handle holds and nobody uses stays open.
 const IDLE: Duration = Duration::from_secs(3600);
@@ -76,9 +78,11 @@ async fn tell_uses(house: Weak<House>) {
 }
 
 async fn reap(house: Weak<House>, reaper: Reaper) {
+    // Not at once: sources that were opened just now have not told what they are used for.
+    let mut pause = FIRST_REAP;
     loop {
-        // Not at once: sources that were opened just now have not told what they are used for.
-        tokio::time::sleep(REAP).await;
+        tokio::time::sleep(pause).await;
+        pause = REAP;
         let Some(house) = house.upgrade() else { return };
         house.tell_uses();
         if let Err(error) = reap_all(&house, &reaper).await {

@@ -1,19 +1,16 @@
 //! A pantry as a configuration describes it.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use grantry_config::{
-    Config, Flow as ConfiguredFlow, KeyProviderSection, KeysSection, Located, Registration, ServerConfig,
-    ServiceConfig, StoreSection, VaultSection,
+    Config, Flow as ConfiguredFlow, KeysSection, Located, Registration, ServerConfig, ServiceConfig,
+    VaultSection,
 };
-use grantry_core::{
-    AuthorizationServer, ClientAuthenticationMethod, ClientSecret, Error, ErrorKind, PrivateKey, Stage,
-};
+use grantry_core::{AuthorizationServer, ClientAuthenticationMethod, ClientSecret, Error, PrivateKey};
 use grantry_endpoint::{Discovery, Transport};
 use grantry_jose::Algorithm;
+use grantry_vault::access::{AccessPolicy, Binding, Permission, PolicyError, Principal, Reach, Role};
 use grantry_vault::audit::JsonLines;
-use grantry_vault::{LocalKey, MemoryVault, VaultKeys};
 
 use super::Grantry;
 use super::builder::GrantryBuilder;
@@ -33,9 +30,10 @@ impl Metadata {
 
 impl GrantryBuilder {
     /// Everything that the configuration says and no other call of this builder says: services, vault, keys, access, audit,
-    /// lifeboats.
+    /// lifeboats, the reaper.
     ///
-    /// A store or a key provider in a crate of its own is opened by the application, and handed in by
+    /// Each kind of store, HSM and key service is a feature of this crate (`postgres`, `redis`, `keychain`, `pkcs11`, `aws-kms`,
+    /// `transit`); one whose feature is off is an error that names it, unless the application hands in what it opened by
     /// [`vault`](Self::vault) or [`keys`](Self::keys).
     pub fn config(mut self, config: impl Into<Config>) -> Self {
         self.config = Some(config.into());
@@ -53,10 +51,13 @@ impl GrantryBuilder {
             self = self.with_vault(section).await?;
         }
         if let Some(section) = config.keys() {
-            self = self.with_keys(section)?;
+            self = self.with_keys(section, config.vault()).await?;
         }
         if self.access.is_none() {
             self.access = config.access().cloned();
+        }
+        if self.access.is_none() {
+            self = self.with_itself_alone()?;
         }
         if let Some(audit) = config.audit() {
             self.audit_elsewhere |= !audit.in_vault;
@@ -69,6 +70,29 @@ impl GrantryBuilder {
         Ok(self)
     }
 
+    /// Nobody said who may do what, so that the process may use tokens, the reaper may revoke grants if there is one, and nobody
+    /// else may anything.
+    fn with_itself_alone(self) -> Result<Self, Error> {
+        let wrong = |error: PolicyError| Error::configuration(error.to_string());
+        let principal = match &self.principal {
+            Some(principal) => principal.clone(),
+            None => Principal::workload("grantry").map_err(wrong)?,
+        };
+        let makes_tenants = Role::custom("makes-tenants", [Permission::TenantCreate]).map_err(wrong)?;
+        let roles = [Role::service(), makes_tenants.clone()];
+        let policy = AccessPolicy::builder().role(makes_tenants);
+        let mut policy = roles
+            .iter()
+            .fold(policy, |policy, role| policy.bind(Binding::allow(&principal, role, Reach::everything())));
+        if let Some(reaper) = &self.reaper {
+            let reaps = [Permission::GrantRead, Permission::GrantRevoke];
+            let reaps = Role::custom("reaps", reaps).map_err(wrong)?;
+            let binding = Binding::allow(&reaper.by, &reaps, Reach::everything());
+            policy = policy.role(reaps).bind(binding);
+        }
+        Ok(self.access(policy.build().map_err(wrong)?).principal(principal))
+    }
+
     async fn with_vault(mut self, section: &VaultSection) -> Result<Self, Error> {
         if self.deployment.is_none() {
             self.deployment.clone_from(&section.deployment);
@@ -76,78 +100,25 @@ impl GrantryBuilder {
         if let Some(folder) = section.lifeboats.as_ref().filter(|_| self.lifeboat.is_none()) {
             self = self.lifeboats(folder);
         }
+        if let Some(reaper) = section.reaper.as_ref().filter(|_| self.reaper.is_none()) {
+            self = self.reap_unused(reaper.unused_for, reaper.by.clone());
+        }
         if self.vault.is_some() {
             return Ok(self);
         }
-        match &section.store {
-            StoreSection::Sqlite { path, .. } => self.with_sqlite(path).await,
-            StoreSection::Memory => Ok(self.vault(MemoryVault::new())),
-            StoreSection::Postgres { .. } => {
-                Err(elsewhere("vault", "postgres", "grantry-vault-postgres", ".vault(..)"))
-            }
-            StoreSection::Redis { .. } => {
-                Err(elsewhere("vault", "redis", "grantry-vault-redis", ".vault(..)"))
-            }
-            _ => {
-                Err(Error::configuration("the configured store is unknown here: hand it in with .vault(..)"))
-            }
-        }
+        self.vault = Some(super::stores::open_store(&section.store).await?);
+        Ok(self)
     }
 
-    #[cfg(feature = "sqlite")]
-    async fn with_sqlite(self, path: &Path) -> Result<Self, Error> {
-        let vault = grantry_vault_sqlite::SqliteVault::open(path).await.map_err(|error| {
-            let fact = format!("the vault {} cannot be opened", path.display());
-            Error::new(ErrorKind::Storage, Stage::Vault, fact).with_source(error)
-        })?;
-        Ok(self.vault(vault))
-    }
-
-    #[cfg(not(feature = "sqlite"))]
-    #[allow(clippy::unused_async, reason = "with the feature it opens a file")]
-    async fn with_sqlite(self, _path: &Path) -> Result<Self, Error> {
-        Err(Error::configuration("the configured store is sqlite: turn the feature `sqlite` of grantry on"))
-    }
-
-    fn with_keys(mut self, section: &KeysSection) -> Result<Self, Error> {
+    async fn with_keys(mut self, section: &KeysSection, vault: Option<&VaultSection>) -> Result<Self, Error> {
         if !self.rotation_is_said {
             self.rotation.clone_from(&section.rotation);
         }
         if self.keys.is_some() {
             return Ok(self);
         }
-        let key = match &section.provider {
-            // Only a file can hold more than one version of the key, so only its key is exchanged with the others.
-            KeyProviderSection::File { path, .. } => LocalKey::from_file(path).map(VaultKeys::rotating),
-            KeyProviderSection::Environment { variable, .. } => {
-                LocalKey::from_env(variable).map(VaultKeys::new)
-            }
-            KeyProviderSection::Passphrase { passphrase, salt, .. } => {
-                LocalKey::from_passphrase(passphrase.expose(), salt.as_bytes()).map(VaultKeys::new)
-            }
-            KeyProviderSection::Keychain { .. } => {
-                return Err(elsewhere("keys", "keychain", "grantry-keys-keychain", ".keys(..)"));
-            }
-            KeyProviderSection::Pkcs11 { .. } => {
-                return Err(elsewhere("keys", "pkcs11", "grantry-keys-pkcs11", ".keys(..)"));
-            }
-            KeyProviderSection::AwsKms { .. } => {
-                return Err(elsewhere("keys", "aws-kms", "grantry-keys-aws-kms", ".keys(..)"));
-            }
-            KeyProviderSection::Transit { .. } => {
-                return Err(elsewhere("keys", "transit", "grantry-keys-transit", ".keys(..)"));
-            }
-            _ => {
-                return Err(Error::configuration(
-                    "the configured keys are unknown here: hand them in with .keys(..)",
-                ));
-            }
-        };
-        let key = key.map_err(|error| {
-            let fact = "the configured key cannot be used";
-            Error::new(ErrorKind::KeyUnavailable, Stage::Vault, fact).with_source(error)
-        })?;
-        Ok(self.keys(key))
+        let keys = super::key_providers::open_keys(&section.provider, vault).await?;
+        Ok(self.keys(keys))
     }
 }
 
@@ -163,13 +134,6 @@ impl Grantry {
         let services = services(&config.into(), &metadata).await?;
         self.replace_services(services).await
     }
-}
-
-/// What is configured and comes from a crate of its own.
-fn elsewhere(section: &str, kind: &str, from: &str, by: &str) -> Error {
-    Error::configuration(format!(
-        "{section} is configured as {kind}, which is in the crate {from}: open it as its first page shows, and hand it in with {by}"
-    ))
 }
 
 /// The services of a configuration, for every tenant and for single ones.
@@ -252,6 +216,9 @@ fn service(
     }
     if let Some(uri) = configured.redirect_uri() {
         service = service.redirect_uri(uri);
+    }
+    if !configured.pkce() {
+        service = service.without_pkce();
     }
     if let Some(kind) = configured.subject_token_type() {
         service = service.subject_token_type(kind);

@@ -36,11 +36,45 @@ impl TenantPantry {
     /// Asks the server for the codes with which a person consents to a grant on another device: `("crm", "user-17")`. Needs
     /// `grant.create` and `grant.read`.
     ///
-    /// ```no_run
-    /// # async fn example(acme: grantry::pantry::TenantPantry) -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let clock = grantry_testkit::ManualClock::following_tokio();
+    /// # let client = grantry_testkit::RegisteredClient::public("tv");
+    /// # let test =
+    /// #     grantry_testkit::TestServer::builder().client(client).clock(std::sync::Arc::new(clock.clone())).build();
+    /// # let films = grantry::pantry::Service::builder("films", test.authorization_server()?)
+    /// #     .flow(grantry::pantry::Flow::AuthorizationCode)
+    /// #     .client_id("tv")
+    /// #     .scope("films.read")
+    /// #     .build()?;
+    /// # use grantry::vault::access::{AccessPolicy, Principal};
+    /// # use grantry::vault::{LocalKey, MemoryVault};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let me = Principal::workload("app")?;
+    /// # let pantry = grantry::Grantry::builder()
+    /// #     .vault(MemoryVault::with_clock(clock.clone()))
+    /// #     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+    /// #     .lifeboats(folder.path().join("lifeboats"))
+    /// #     .access(AccessPolicy::sole(&me))
+    /// #     .transport(std::sync::Arc::new(test.transport()))
+    /// #     .clock(std::sync::Arc::new(clock))
+    /// #     .services([films])
+    /// #     .open()
+    /// #     .await?;
+    /// # let mine = pantry.as_principal(me);
+    /// # mine.create_tenant("acme").await?;
+    /// # let acme = mine.tenant("acme")?;
+    /// use grantry::TokenSource;
+    ///
     /// let pending = acme.authorize_on_device(("films", "ana")).await?;
     /// println!("Open {} and type {}", pending.verification_uri(), pending.user_code());
+    /// # assert!(test.approve(pending.user_code()));
     /// pending.finish(|waiting| println!("{waiting}")).await.map_err(|failed| failed.error)?;
+    ///
+    /// let token = acme.source(("films", "ana")).await?.token().await?;
+    /// assert_eq!(token.scope().as_str(), "films.read");
+    /// # pantry.shutdown().await?;
     /// # Ok(())
     /// # }
     /// ```

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use grantry_core::{
@@ -12,8 +12,10 @@ use grantry_core::{
 use grantry_custody::{Custody, CustodyGrant};
 use grantry_endpoint::TokenEndpoint;
 use grantry_refresh::Scheduler;
+use grantry_vault::access::Principal;
 use grantry_vault::{PrincipalVault, SealedVault};
 
+use super::chores::Chores;
 use super::entry::{Entry, State, closed};
 use super::registration::{Name, Ready, Registration};
 use super::resolved::Resolved;
@@ -23,6 +25,8 @@ use super::transports::Reach;
 /// What everything of one pantry shares.
 pub(super) struct House {
     pub(super) vault: SealedVault,
+    /// Whom the process itself speaks for, where that is said.
+    pub(super) itself: Option<Principal>,
     /// The vault as `system:renewal`.
     pub(super) renewal: PrincipalVault,
     pub(super) custody: Custody,
@@ -40,6 +44,8 @@ pub(super) struct House {
     pub(super) ending: tokio::sync::watch::Sender<bool>,
     /// Held shared while a consent is on its way into the vault.
     pub(super) consenting: Arc<tokio::sync::RwLock<()>>,
+    /// What goes on in the background, as long as somebody holds the pantry.
+    pub(super) chores: OnceLock<Weak<Chores>>,
 }
 
 /// The services that are described, not those of the vault.

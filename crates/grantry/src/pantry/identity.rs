@@ -11,17 +11,48 @@ use super::parts::Tls;
 /// A certificate, those between it and its root, and its private key, as one PEM text: what clients are built with that
 /// present tokens that are bound to it. `Debug` shows its thumbprint; the memory is zeroized when it is dropped.
 ///
-/// ```no_run
+/// ```
 /// # #[cfg(feature = "mutual-tls")]
-/// # async fn example(acme: grantry::pantry::TenantPantry) -> Result<(), grantry::Error> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # grantry::install_crypto_provider();
+/// # let made = rcgen::generate_simple_self_signed(["client.example".to_owned()])?;
+/// # let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+/// # let test = grantry_testkit::TestServer::builder().client(client).start().await?;
+/// # let resource = grantry_testkit::ProtectedResource::start(&test).await?;
+/// # let api_url = resource.origin();
+/// # let orders = grantry::pantry::Service::builder("orders", test.authorization_server()?)
+/// #     .client_id("billing")
+/// #     .secret("s3cret")
+/// #     .tls_certificate(made.cert.pem())
+/// #     .tls_key(made.signing_key.serialize_pem())
+/// #     .build()?;
+/// # use grantry::vault::access::{AccessPolicy, Principal};
+/// # use grantry::vault::{LocalKey, MemoryVault};
+/// # let folder = tempfile::tempdir()?;
+/// # let me = Principal::workload("app")?;
+/// # let pantry = grantry::Grantry::builder()
+/// #     .vault(MemoryVault::new())
+/// #     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+/// #     .lifeboats(folder.path().join("lifeboats"))
+/// #     .access(AccessPolicy::sole(&me))
+/// #     .services([orders])
+/// #     .open()
+/// #     .await?;
+/// # let mine = pantry.as_principal(me);
+/// # mine.create_tenant("acme").await?;
+/// # let acme = mine.tenant("acme")?;
 /// use grantry::AuthorizedClient;
+///
 /// let source = acme.stored_source("orders").await?;
-/// let identity = source.identity().expect("the service has a certificate");
-/// let origins = ["https://api.example.com"];
-/// let api = AuthorizedClient::with_identity(reqwest::Client::builder(), identity, source, origins)?;
-/// # let _ = api;
-/// # Ok(())
-/// # }
+/// let identity = source.identity().ok_or("the service has no certificate")?;
+/// let api = AuthorizedClient::with_identity(reqwest::Client::builder(), identity, source, [api_url])?;
+///
+/// let orders = api.get(format!("{api_url}/orders")).send().await?;
+/// assert_eq!(orders.status(), 200);
+/// # pantry.shutdown().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct TlsIdentity {

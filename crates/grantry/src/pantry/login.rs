@@ -24,13 +24,51 @@ impl Authorize {
     /// Has the person log in with a browser on this machine, and keeps what comes of it: gives the URL to `invite`, waits
     /// until the browser comes back, and stores the grant. `invite` should not block.
     ///
-    /// ```no_run
-    /// # async fn example(acme: grantry::pantry::TenantPantry) -> Result<(), Box<dyn std::error::Error>> {
+    /// ```
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # grantry::install_crypto_provider();
+    /// # let callback = "http://127.0.0.1/callback";
+    /// # let client = grantry_testkit::RegisteredClient::public("desktop").redirect_uri(callback);
+    /// # let test = std::sync::Arc::new(grantry_testkit::TestServer::builder().client(client).build());
+    /// # let calendar = grantry::pantry::Service::builder("calendar", test.authorization_server()?)
+    /// #     .flow(grantry::pantry::Flow::AuthorizationCode)
+    /// #     .client_id("desktop")
+    /// #     .redirect_uri(callback)
+    /// #     .scope("calendar.read")
+    /// #     .build()?;
+    /// # use grantry::vault::access::{AccessPolicy, Principal};
+    /// # use grantry::vault::{LocalKey, MemoryVault};
+    /// # let folder = tempfile::tempdir()?;
+    /// # let me = Principal::workload("app")?;
+    /// # let pantry = grantry::Grantry::builder()
+    /// #     .vault(MemoryVault::new())
+    /// #     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+    /// #     .lifeboats(folder.path().join("lifeboats"))
+    /// #     .access(AccessPolicy::sole(&me))
+    /// #     .transport(std::sync::Arc::new(test.transport()))
+    /// #     .services([calendar])
+    /// #     .open()
+    /// #     .await?;
+    /// # let mine = pantry.as_principal(me);
+    /// # mine.create_tenant("acme").await?;
+    /// # let acme = mine.tenant("acme")?;
+    /// # let person = std::sync::Arc::clone(&test);
+    /// # let open_browser = move |url: &str| {
+    /// #     let url = url.to_owned();
+    /// #     tokio::spawn(async move { reqwest::get(person.visit(&url).await.unwrap()).await.unwrap().status() });
+    /// # };
     /// let login = acme.authorize(("calendar", "user-17"));
     /// let loopback = login.loopback().await?.listen().await?;
-    /// login.login(loopback, |url| println!("To log in, open\n\n  {url}\n")).await.map_err(|failed| failed.error)?;
-    /// # Ok(())
-    /// # }
+    /// let invite = move |url: &str| {
+    ///     println!("To log in, open\n\n  {url}\n");
+    ///     open_browser(url);
+    /// };
+    /// let granted = login.login(loopback, invite).await.map_err(|failed| failed.error)?;
+    /// assert_eq!(granted.scope().as_str(), "calendar.read");
+    /// # pantry.shutdown().await?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// **Cancel-safety**: dropping the future gives the login up, and so does a shutdown; but a code that has come by then

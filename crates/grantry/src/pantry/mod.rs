@@ -73,6 +73,8 @@ mod exchange;
 mod handles;
 mod house;
 mod identity;
+#[cfg(feature = "config")]
+mod key_providers;
 #[cfg(feature = "loopback")]
 mod login;
 mod parts;
@@ -83,6 +85,9 @@ mod resolved;
 mod service;
 mod source;
 mod status;
+mod status_codec;
+#[cfg(feature = "config")]
+mod stores;
 mod transports;
 
 use std::fmt;
@@ -104,9 +109,13 @@ pub use device::{DeviceNotKept, PendingDeviceConsent};
 pub use exchange::{Exchange, ExchangedSource};
 pub use handles::{GrantName, PrincipalPantry, TenantPantry};
 pub use identity::TlsIdentity;
+#[cfg(feature = "config")]
+pub use key_providers::{keychain_lock, open_keys};
 pub use service::{Flow, Service, ServiceBuilder};
 pub use source::StoredSource;
-pub use status::{GrantStatus, KeysStatus, OpenGrant, Status, Trouble};
+pub use status::{GrantStatus, KeysStatus, OpenGrant, ProcessStatus, Status, Trouble};
+#[cfg(feature = "config")]
+pub use stores::{make_store, open_store};
 
 use chores::Chores;
 use house::{House, Services};
@@ -129,6 +138,34 @@ impl Grantry {
     /// The pantry as somebody, of whom roles and the audit trail speak.
     pub fn as_principal(&self, principal: Principal) -> PrincipalPantry {
         PrincipalPantry::new(Arc::clone(&self.house), principal)
+    }
+
+    /// One tenant's part of the pantry, as the process itself: whom [`GrantryBuilder::principal`] names, or, where a
+    /// configuration says nothing of who may do what, the workload `grantry`. Nothing is read or decided yet.
+    ///
+    /// # Errors
+    /// `Configuration` where there is a policy, and nobody said whom in it the process speaks for; and for a name that breaks
+    /// the rules.
+    pub fn tenant(&self, tenant: impl AsRef<str>) -> Result<TenantPantry, Error> {
+        self.itself()?.tenant(tenant).map_err(house::named)
+    }
+
+    /// Makes a tenant as the process itself; says whether it was new.
+    ///
+    /// # Errors
+    /// As [`tenant`](Grantry::tenant), and as [`PrincipalPantry::create_tenant`].
+    pub async fn create_tenant(&self, tenant: impl AsRef<str>) -> Result<bool, Error> {
+        self.itself()?.create_tenant(tenant).await
+    }
+
+    fn itself(&self) -> Result<PrincipalPantry, Error> {
+        let principal = self.house.itself.clone().ok_or_else(|| {
+            Error::configuration(
+                "there is an access policy, and nothing says whom in it this process speaks for: take `as_principal(..)`, \
+                 or name it once with `GrantryBuilder::principal(..)`",
+            )
+        })?;
+        Ok(self.as_principal(principal))
     }
 
     /// The vault beneath: for its policy, its audit trail, and what is not a matter of tokens.

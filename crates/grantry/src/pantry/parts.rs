@@ -30,6 +30,8 @@ pub(super) struct Parts {
     pub(super) resources: Vec<String>,
     pub(super) parameters: Vec<(String, Zeroizing<String>)>,
     pub(super) redirect_uri: Option<String>,
+    /// Whether PKCE is left out where the server does without.
+    pub(super) without_pkce: bool,
     pub(super) subject_token_type: Option<String>,
     pub(super) requested_token_type: Option<String>,
     pub(super) policy: RefreshPolicy,
@@ -62,6 +64,7 @@ impl Parts {
             resources: Vec::new(),
             parameters: Vec::new(),
             redirect_uri: None,
+            without_pkce: false,
             subject_token_type: None,
             requested_token_type: None,
             policy: RefreshPolicy::default(),

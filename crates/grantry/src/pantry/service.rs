@@ -41,9 +41,13 @@ impl Flow {
         }
     }
 
-    /// The flow of that name.
+    /// The flow of that name. `device_authorization` is [`AuthorizationCode`](Flow::AuthorizationCode), too: a person consents,
+    /// if on another device, and what comes of it is kept and renewed in the same way.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|flow| flow.as_str() == name)
+        match name {
+            "device_authorization" => Some(Self::AuthorizationCode),
+            _ => Self::ALL.into_iter().find(|flow| flow.as_str() == name),
+        }
     }
 }
 
@@ -252,6 +256,12 @@ impl ServiceBuilder {
     /// Where the browser comes back to.
     pub fn redirect_uri(self, uri: impl Into<String>) -> Self {
         self.with(|parts| parts.redirect_uri = Some(uri.into()))
+    }
+
+    /// Leaves PKCE out where the server's facts say that it [does without](grantry_core::Pkce::does_without): that it takes
+    /// no notice of a challenge, or refuses the verifier. Everywhere else PKCE stays on.
+    pub fn without_pkce(self) -> Self {
+        self.with(|parts| parts.without_pkce = true)
     }
 
     /// What kind of token is exchanged (RFC 8693 section 3), by its URI; an access token if left out.

@@ -1,38 +1,89 @@
-//! How everything is, as data.
+//! How everything is, as data: one form for an application's health endpoint and for the command.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::sync::Weak;
 use std::time::Duration;
 
-use grantry_core::{Clock, Error, GrantKey, Party, Retry, Timestamp};
-use grantry_custody::GrantHealth;
+use grantry_core::{Clock, Error, GrantKey, Party, Retry, TenantId, Timestamp};
+use grantry_custody::{GrantHealth, HealthState};
 use grantry_refresh::{Condition, Health};
 use grantry_vault::RotationReport;
 
 use super::Grantry;
 use super::entry::State;
 use super::handles::TenantPantry;
+use super::house::House;
 
-/// How a pantry is at a moment: plain data, without anything secret. It is read from memory: no store, no server is asked.
+/// How a pantry, or one tenant's part of it, is at a moment: plain data, without anything secret.
+///
+/// [`Grantry::status`] reads it from memory, [`TenantPantry::status`] from the vault, too. Its serialised form is versioned,
+/// and it is the one that `grantry auth status --json` prints:
+///
+/// ```
+/// # #[cfg(feature = "sqlite")]
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # use grantry::vault::access::{AccessPolicy, Principal};
+/// # let me = Principal::workload("billing")?;
+/// # let pantry = grantry::Grantry::builder()
+/// #     .vault(grantry::SqliteVault::open(folder.path().join("grantry.db")).await?)
+/// #     .keys(grantry::vault::LocalKey::generate(folder.path().join("grantry.key"))?)
+/// #     .access(AccessPolicy::sole(&me))
+/// #     .open()
+/// #     .await?;
+/// let status = pantry.status();
+/// assert!(status.is_well());
+/// let json = serde_json::to_value(&status)?;
+/// assert_eq!(json["version"], 1);
+/// assert_eq!(json["process"]["closed"], false);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Fields are added to it without a new version; whoever reads it passes over those that it does not know.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Status {
     /// When it was taken.
     pub at: Timestamp,
-    /// Whether it was shut down.
+    /// Whose grants these are; `None` for those of all tenants.
+    pub tenant: Option<TenantId>,
+    /// What this process tells of itself; `None` where it is not worth telling, as of a command that ends at once.
+    pub process: Option<ProcessStatus>,
+    /// The grants, by tenant, service and account.
+    pub grants: Vec<GrantStatus>,
+}
+
+/// What a process tells of itself.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProcessStatus {
+    /// Whether the pantry was shut down.
     pub is_closed: bool,
     /// How many renewals run now.
     pub renewals_in_flight: usize,
-    /// The grants that are open here, by tenant, service and account.
-    pub open: Vec<OpenGrant>,
     /// How the last rotation of keys ended, if one was made here.
     pub keys: Option<KeysStatus>,
+}
+
+/// A grant: what the vault tells of it, and, where it is open here, the process.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct GrantStatus {
+    /// Whose.
+    pub key: GrantKey,
+    /// What the vault tells; `None` where it was not asked, or has none.
+    pub stored: Option<GrantHealth>,
+    /// What this process tells; `None` where it is not open here.
+    pub open: Option<OpenGrant>,
 }
 
 /// A grant that is open in this process.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct OpenGrant {
-    /// Whose.
-    pub key: GrantKey,
     /// The condition of its token; `None` where the service is gone.
     pub condition: Option<Condition>,
     /// When the token expires, on the wall clock.
@@ -81,25 +132,39 @@ pub enum KeysStatus {
     Failed(Trouble),
 }
 
-/// A stored grant: what the vault tells of it, and, where it is open here, the process.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct GrantStatus {
-    /// What the vault tells.
-    pub health: GrantHealth,
-    /// What this process tells.
-    pub open: Option<OpenGrant>,
+impl Status {
+    /// Whether nothing here needs anybody: the pantry is open, no grant needs a person, and every open one has a token or
+    /// has not tried to get one. What only the vault knows counts where it was asked.
+    pub fn is_well(&self) -> bool {
+        let is_closed = self.process.as_ref().is_some_and(|process| process.is_closed);
+        !is_closed && !self.grants.iter().any(|grant| grant.needs_person() || grant.is_without_token())
+    }
+
+    /// Whether a person has to consent again to any of the grants.
+    pub fn needs_person(&self) -> bool {
+        self.grants.iter().any(GrantStatus::needs_person)
+    }
 }
 
 impl GrantStatus {
-    /// Whose.
-    pub fn key(&self) -> &GrantKey {
-        &self.health.key
-    }
-
     /// When a person will be needed if the grant stays in use, as far as it is known.
     pub fn person_needed(&self) -> Option<Timestamp> {
-        self.health.person_needed()
+        self.stored.as_ref().and_then(GrantHealth::person_needed)
+    }
+
+    /// Whether a person has to consent again, by what the vault or this process knows.
+    pub fn needs_person(&self) -> bool {
+        let stored = self.stored.as_ref().is_some_and(|stored| stored.state == HealthState::PersonNeeded);
+        let trouble = self.open.as_ref().and_then(|open| open.trouble.as_ref());
+        stored || trouble.is_some_and(|trouble| trouble.party == Party::ResourceOwner)
+    }
+
+    /// Whether it is open here, and what is tried brings no token.
+    pub fn is_without_token(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| {
+            let has_token = matches!(open.condition, Some(Condition::Fresh | Condition::Due));
+            open.trouble.is_some() && !has_token
+        })
     }
 }
 
@@ -124,29 +189,49 @@ impl Trouble {
 }
 
 impl Grantry {
-    /// How everything is, by what this process knows: for a health endpoint.
+    /// How everything that is open here is, by what this process knows: for a health endpoint. It is read from memory; no
+    /// store, no server is asked. What the vault tells besides, [`TenantPantry::status`] asks.
     pub fn status(&self) -> Status {
         let house = &self.house;
-        let mut open: Vec<OpenGrant> = house
-            .all_entries()
-            .iter()
-            .map(|entry| open_grant(&entry.key, &entry.state.load(), &*house.clock))
-            .collect();
-        open.sort_by(|one, other| one.key.as_str().cmp(other.key.as_str()));
         Status {
             at: house.clock.wall(),
-            is_closed: house.is_closed(),
-            renewals_in_flight: house.scheduler.renewals_in_flight(),
-            open,
-            keys: self.chores.last_rotation().map(|last| match last {
-                Ok(report) => KeysStatus::Done(report),
-                Err(error) => KeysStatus::Failed(Trouble::of(&error)),
-            }),
+            tenant: None,
+            process: Some(house.process_status()),
+            grants: house.open_grants(None),
         }
     }
 }
 
 impl TenantPantry {
+    /// How all of the tenant's grants are, by what the vault and this process know. Needs `grant.read` for the tenant. No
+    /// token is given out, and no server asked; the vault reads every record of the tenant's grants.
+    ///
+    /// # Errors
+    /// Those of every call of the vault.
+    pub async fn status(&self) -> Result<Status, Error> {
+        const PAGE: usize = 256;
+        let mut grants: Vec<GrantStatus> = Vec::new();
+        loop {
+            let page = self.grants(grants.last().map(|grant| &grant.key), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            grants.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        let stored: HashSet<GrantKey> = grants.iter().map(|grant| grant.key.clone()).collect();
+        let open = self.house.open_grants(Some(self.vault.tenant()));
+        // What is open and has no record any more.
+        grants.extend(open.into_iter().filter(|grant| !stored.contains(&grant.key)));
+        grants.sort_by(by_name);
+        Ok(Status {
+            at: self.house.clock.wall(),
+            tenant: Some(self.vault.tenant().clone()),
+            process: Some(self.house.process_status()),
+            grants,
+        })
+    }
+
     /// How the tenant's stored grants are, at most `limit`, in the order of service and account, after `after`. Needs
     /// `grant.read` for the tenant. No token is given out, and no server asked.
     ///
@@ -173,18 +258,51 @@ impl TenantPantry {
         }
         let status = health.into_iter().map(|health| {
             let entry = house.entry(&health.key);
-            let open = entry.map(|entry| open_grant(&entry.key, &entry.state.load(), &*house.clock));
-            GrantStatus { health, open }
+            let open = entry.map(|entry| open_grant(&entry.state.load(), &*house.clock));
+            GrantStatus { key: health.key.clone(), stored: Some(health), open }
         });
         Ok(status.collect())
     }
 }
 
-fn open_grant(key: &GrantKey, state: &State, clock: &dyn Clock) -> OpenGrant {
+impl House {
+    fn process_status(&self) -> ProcessStatus {
+        let last = self.chores.get().and_then(Weak::upgrade).and_then(|chores| chores.last_rotation());
+        ProcessStatus {
+            is_closed: self.is_closed(),
+            renewals_in_flight: self.scheduler.renewals_in_flight(),
+            keys: last.map(|last| match last {
+                Ok(report) => KeysStatus::Done(report),
+                Err(error) => KeysStatus::Failed(Trouble::of(&error)),
+            }),
+        }
+    }
+
+    fn open_grants(&self, tenant: Option<&TenantId>) -> Vec<GrantStatus> {
+        let entries = self.all_entries();
+        let wanted = entries.iter().filter(|entry| tenant.is_none_or(|t| t.as_str() == entry.key.tenant()));
+        let open = wanted.map(|entry| GrantStatus {
+            key: entry.key.clone(),
+            stored: None,
+            open: Some(open_grant(&entry.state.load(), &*self.clock)),
+        });
+        let mut open: Vec<GrantStatus> = open.collect();
+        open.sort_by(by_name);
+        open
+    }
+}
+
+fn by_name(one: &GrantStatus, other: &GrantStatus) -> Ordering {
+    fn names(grant: &GrantStatus) -> (&str, &str, &str) {
+        (grant.key.tenant(), grant.key.service(), grant.key.account())
+    }
+    names(one).cmp(&names(other))
+}
+
+fn open_grant(state: &State, clock: &dyn Clock) -> OpenGrant {
     let (wall, now) = (clock.wall(), clock.now());
     match state {
         State::Gone(why, _) => OpenGrant {
-            key: key.clone(),
             condition: None,
             expires: None,
             next_renewal: None,
@@ -196,7 +314,6 @@ fn open_grant(key: &GrantKey, state: &State, clock: &dyn Clock) -> OpenGrant {
         },
         State::Live(live) => {
             let Health {
-                key,
                 condition,
                 fit_for,
                 renewal_at,
@@ -209,7 +326,6 @@ fn open_grant(key: &GrantKey, state: &State, clock: &dyn Clock) -> OpenGrant {
                 ..
             } = live.source.health();
             OpenGrant {
-                key,
                 condition: Some(condition),
                 expires: fit_for.map(|left| wall.after(left)),
                 next_renewal: renewal_at.map(|at| wall.after(at.since(now))),

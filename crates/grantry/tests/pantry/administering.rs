@@ -59,6 +59,18 @@ async fn while_the_server_has_to_be_asked_again_the_registration_stays() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_renewal_that_is_asked_for_goes_on_with_the_next_secret_at_once() {
+    let world = World::new();
+    let pantry = world.open([]).await;
+    let acme = acme(&pantry);
+    let registration = world.registration("g0ne").with_secret("s3cret", world.clock.wall());
+    acme.vault().store_client("crm", registration, None).await.unwrap();
+    let renewed = acme.renew("crm").await.unwrap();
+    assert!(world.is_valid(&renewed.token));
+    assert_eq!(world.server.ledger().count(Endpoint::Token), 2, "a refusal, and what followed it");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_secret_is_exchanged_step_by_step_and_handles_go_on() {
     let world = World::new();
     let pantry = world.open([]).await;
@@ -103,7 +115,11 @@ async fn looking_at_an_open_grant_leaves_custody_its_hold_of_it() {
     world.pass(std::time::Duration::from_secs(61)).await;
     for _ in 0..2 {
         let grants = acme.grants(None, 10).await.unwrap();
-        assert!(grants[0].health.usage.calls >= 4, "{:?}", grants[0].health.usage);
+        assert!(
+            grants[0].stored.as_ref().unwrap().usage.calls >= 4,
+            "{:?}",
+            grants[0].stored.as_ref().unwrap().usage
+        );
         assert!(grants[0].open.as_ref().unwrap().hits >= 3);
     }
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use grantry::config::{Config, Loaded, Source, SystemSurroundings};
 use grantry::pantry::{Grantry, TenantPantry};
-use grantry::vault::access::Principal;
-use grantry::vault::{LocalKey, RotationPolicy};
+use grantry::vault::access::{AccessPolicy, Principal};
+use grantry::vault::{LocalKey, MemoryVault, RotationPolicy};
 use grantry::{AuthorizedClient, Binding, Error, ErrorKind, SigningKey, TokenSource};
 use grantry_testkit::{Endpoint, Fault, Nonces, ProtectedResource, RegisteredClient, TestServer};
+use zeroize::Zeroizing;
 
 async fn server() -> TestServer {
     let client = RegisteredClient::with_secret("billing", "s3cret");
@@ -66,17 +67,103 @@ async fn a_configuration_opens_everything_and_a_newer_one_takes_effect() {
     pantry.shutdown().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_has_a_crate_of_its_own_is_handed_in() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = r#"{ "vault": { "type": "postgres", "url": "postgres://127.0.0.1/grantry" } }"#;
+async fn refused(text: &str) -> Error {
     let loaded = Config::load([Source::text("grantry.json", text)], &SystemSurroundings::new()).unwrap();
-    let error = Grantry::builder().config(loaded).open().await.unwrap_err();
-    assert!(error.to_string().contains("grantry-vault-postgres"), "{error}");
-    let loaded = load(folder.path(), "{}");
-    let error = Grantry::builder().config(loaded).open().await.unwrap_err();
+    Grantry::builder().config(loaded).open().await.unwrap_err()
+}
+
+/// What says where each store and each key is, and the feature that opens it.
+const PLACES: [(&str, &str, bool); 6] = [
+    (
+        r#"{ "vault": { "type": "postgres", "url": "postgres://ana:c4nary@127.0.0.1:1/grantry" } }"#,
+        "postgres",
+        cfg!(feature = "postgres"),
+    ),
+    (
+        r#"{ "vault": { "type": "redis", "url": "redis://ana:c4nary@127.0.0.1:1" } }"#,
+        "redis",
+        cfg!(feature = "redis"),
+    ),
+    (
+        r#"{ "vault": { "type": "memory" }, "keys": { "type": "keychain", "entry": "no such entry" } }"#,
+        "keychain",
+        cfg!(feature = "keychain"),
+    ),
+    (
+        r#"{ "vault": { "type": "memory" },
+             "keys": { "type": "pkcs11", "module": "/no/such.so", "tokenLabel": "t", "pin": "c4nary" } }"#,
+        "pkcs11",
+        cfg!(feature = "pkcs11"),
+    ),
+    (
+        r#"{ "vault": { "type": "memory" },
+             "keys": { "type": "aws-kms", "region": "Frankfurt", "key": "alias/grantry" } }"#,
+        "aws-kms",
+        cfg!(feature = "aws-kms"),
+    ),
+    (
+        r#"{ "vault": { "type": "memory" },
+             "keys": { "type": "transit", "address": "https://127.0.0.1:1", "key": "k" } }"#,
+        "transit",
+        cfg!(feature = "transit"),
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_opened_says_which_feature_opens_it_or_why_not() {
+    for (text, feature, is_on) in PLACES {
+        let error = refused(text).await;
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("c4nary"), "{shown}");
+        if is_on {
+            assert!(
+                matches!(error.kind(), ErrorKind::Storage | ErrorKind::KeyUnavailable),
+                "{feature}: {shown}"
+            );
+        } else {
+            assert_eq!(error.kind(), ErrorKind::Configuration, "{shown}");
+            assert!(shown.contains(&format!("turn the feature `{feature}` of grantry on")), "{shown}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_program_hands_in_comes_before_what_is_configured() {
+    for (text, ..) in PLACES {
+        let loaded = Config::load([Source::text("t", text)], &SystemSurroundings::new()).unwrap();
+        let me = Principal::workload("me").unwrap();
+        let pantry = Grantry::builder()
+            .config(loaded)
+            .vault(MemoryVault::new())
+            .keys(LocalKey::from_bytes(Zeroizing::new([7; 32])))
+            .access(AccessPolicy::sole(&me))
+            .open()
+            .await
+            .unwrap();
+        pantry.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_key_is_made_by_opening_and_one_that_the_vault_does_not_know_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Grantry::builder().config(load(folder.path(), "{}")).open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::KeyUnavailable, "{error}");
-    assert!(!folder.path().join("grantry.key").exists(), "no key is made by opening");
+    assert!(!folder.path().join("grantry.key").exists());
+
+    let key = folder.path().join("grantry.key");
+    LocalKey::generate(&key).unwrap();
+    let pantry = Grantry::builder().config(load(folder.path(), "{}")).open().await.unwrap();
+    pantry.shutdown().await.unwrap();
+    let known = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    LocalKey::generate(&key).unwrap();
+    let error = Grantry::builder().config(load(folder.path(), "{}")).open().await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::KeyUnavailable | ErrorKind::Damaged), "{error:?}");
+    assert!(!error.diagnosis().remedy().is_empty());
+    std::fs::write(&key, known).unwrap();
+    let pantry = Grantry::builder().config(load(folder.path(), "{}")).open().await.unwrap();
+    pantry.shutdown().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -287,6 +374,47 @@ async fn req_e23_id_tokens_of_a_configured_server_are_checked_where_its_keys_are
     let granted = pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await.unwrap();
     assert_eq!(granted.claims.unwrap().subject(), "resource-owner");
     assert_eq!(server.ledger().count(Endpoint::Keys), 1);
+    pantry.shutdown().await.unwrap();
+}
+
+#[cfg(feature = "authorization-code")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pkce_false_is_followed_for_the_provider_that_refuses_pkce_and_for_no_other() {
+    use grantry::authorization_code::{Callback, UserAgentBinding};
+
+    let folder = tempfile::tempdir().unwrap();
+    let callback = "https://app.example.com/callback";
+    let client = RegisteredClient::with_secret("billing", "s3cret").redirect_uri(callback);
+    let server = TestServer::builder().client(client).start().await.unwrap();
+    server.with_authority(|authority, _| authority.settings_mut().refuses_pkce = true);
+    let facts = server.authorization_server().unwrap();
+    let service = |more: &str| {
+        format!(
+            r#"{{ "flow": "authorization_code", "tokenUrl": "{}", "authorizationUrl": "{}", "clientId": "billing",
+                 "clientSecret": "s3cret", "clientAuthentication": "client_secret_post", "redirectUri": "{callback}",
+                 "issuer": "{}", "scopes": ["posts"], {more} }}"#,
+            facts.token_endpoint(),
+            facts.authorization_endpoint().unwrap(),
+            server.issuer(),
+        )
+    };
+    let services = format!(
+        r#"{{ "posts": {}, "as-ever": {}, "own": {} }}"#,
+        service(r#""provider": "linkedin", "pkce": false"#),
+        service(r#""provider": "linkedin""#),
+        service(r#""pkce": false"#),
+    );
+    let (pantry, acme) = open(folder.path(), &services).await.unwrap();
+    let user_agent = UserAgentBinding::new(&grantry::SystemEntropy);
+    for (name, has_challenge) in [("posts", false), ("as-ever", true), ("own", true)] {
+        let (redirect, pending) = acme.authorize((name, "ana")).begin(&user_agent).await.unwrap();
+        let location = redirect.into_location().unwrap();
+        assert_eq!(location.as_str().contains("code_challenge"), has_challenge, "{name}");
+        let back = server.visit(&location).await.unwrap();
+        let finished = pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await;
+        // The server takes no verifier, as the provider does.
+        assert_eq!(finished.is_ok(), !has_challenge, "{name}");
+    }
     pantry.shutdown().await.unwrap();
 }
 

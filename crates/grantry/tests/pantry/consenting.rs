@@ -2,7 +2,7 @@
 
 use grantry::authorization_code::{Callback, Granted, UserAgentBinding};
 use grantry::pantry::{Flow, Grantry, NotKept, Service, ServiceBuilder, TenantPantry};
-use grantry::{Algorithm, AuthorizationServer, ErrorKind, SystemEntropy, TokenSource};
+use grantry::{Algorithm, AuthorizationServer, ErrorKind, Pkce, SystemEntropy, TokenSource};
 use grantry_testkit::{Endpoint, Fault, IdTokenStyle};
 
 use crate::fixture::{LIFETIME, REDIRECT_URI, World, acme, other, policy};
@@ -36,6 +36,38 @@ async fn a_consent_is_kept_and_renewed_from_then_on() {
     consent(&world, &acme).await.unwrap();
     let after = source.token().await.unwrap();
     assert!(world.is_valid(&after) && after.expose() != first.expose());
+}
+
+#[tokio::test(start_paused = true)]
+async fn pkce_is_left_out_where_the_service_says_so_and_its_server_is_described_as_doing_without() {
+    let world = World::new();
+    world.server.with_authority(|authority, _| authority.settings_mut().refuses_pkce = true);
+    let described = |pkce: Pkce| {
+        let server = world.calendar().build().unwrap().server().to_builder().pkce(pkce).build().unwrap();
+        Service::builder("calendar", server)
+            .flow(Flow::AuthorizationCode)
+            .client_id("billing")
+            .secret("s3cret")
+            .scope("contacts.read")
+            .redirect_uri(REDIRECT_URI)
+    };
+    let user_agent = UserAgentBinding::new(&SystemEntropy);
+    for (service, has_challenge) in [
+        (described(Pkce::Refused).without_pkce(), false),
+        (described(Pkce::Ignored).without_pkce(), false),
+        (described(Pkce::Refused), true),
+        (described(Pkce::Unknown).without_pkce(), true),
+        (described(Pkce::Supported).without_pkce(), true),
+    ] {
+        let acme = acme(&world.open([service]).await);
+        let (redirect, pending) = acme.authorize(("calendar", "user-17")).begin(&user_agent).await.unwrap();
+        let location = redirect.into_location().unwrap();
+        assert!(location.as_str().contains("state="));
+        assert_eq!(location.as_str().contains("code_challenge"), has_challenge);
+        let back = world.server.visit(&location).await.unwrap();
+        let finished = pending.finish(&user_agent, Callback::from_url(&back).unwrap()).await;
+        assert_eq!(finished.is_ok(), !has_challenge);
+    }
 }
 
 #[tokio::test(start_paused = true)]

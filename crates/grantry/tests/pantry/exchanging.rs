@@ -38,7 +38,7 @@ async fn the_token_of_another_service_is_exchanged_whenever_it_is_needed() {
     source.reject(&later);
     assert_ne!(source.token().await.unwrap().expose(), later.expose());
     // Nothing is kept.
-    assert!(acme.grants(None, 10).await.unwrap().iter().all(|grant| grant.key().service() == "crm"));
+    assert!(acme.grants(None, 10).await.unwrap().iter().all(|grant| grant.key.service() == "crm"));
 }
 
 #[tokio::test(start_paused = true)]

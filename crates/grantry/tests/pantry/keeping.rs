@@ -44,7 +44,7 @@ async fn kept(pantry: &Grantry) -> FurtherParameters {
     let source = acme(pantry).stored_source(ACCOUNT).await.unwrap();
     let kept = source.further_parameters().await.unwrap();
     let grants = acme(pantry).grants(None, 10).await.unwrap();
-    assert_eq!(grants[0].health.further, kept);
+    assert_eq!(grants[0].stored.as_ref().unwrap().further, kept);
     kept
 }
 

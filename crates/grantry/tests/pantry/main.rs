@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod administering;
+mod background;
 #[cfg(all(feature = "authorization-code", feature = "token-exchange"))]
 mod bound;
 #[cfg(feature = "rustls")]
@@ -15,7 +16,10 @@ mod consenting;
 #[cfg(feature = "token-exchange")]
 mod exchanging;
 mod fixture;
+#[cfg(all(feature = "config", feature = "rustls", feature = "sqlite"))]
+mod itself;
 #[cfg(feature = "authorization-code")]
 mod keeping;
 mod opening;
+mod telling;
 mod using;

@@ -70,8 +70,8 @@ async fn after_shutdown_nothing_runs_and_everything_is_stored() {
     tokio::time::sleep(Duration::from_millis(5)).await;
     pantry.shutdown().await.unwrap();
     let token = asked.await.unwrap().unwrap();
-    assert!(pantry.status().is_closed);
-    assert_eq!(pantry.status().renewals_in_flight, 0);
+    assert!(pantry.status().process.unwrap().is_closed);
+    assert_eq!(pantry.status().process.unwrap().renewals_in_flight, 0);
     let error = acme(&pantry).source("crm").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Closed);
     pantry.shutdown().await.unwrap();

@@ -21,8 +21,8 @@ async fn handles_of_two_principals_share_one_token_and_one_request() {
     assert!(mine.ready().is_some() && others.ready().is_some());
     assert_eq!(world.requests(), 1);
     let status = pantry.status();
-    assert_eq!(status.open.len(), 1);
-    assert_eq!(status.open[0].renewals, (1, 0));
+    assert_eq!(status.grants.len(), 1);
+    assert_eq!(status.grants[0].open.as_ref().unwrap().renewals, (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -131,5 +131,28 @@ async fn uses_are_written_with_the_next_renewal() {
     acme(&again).source("crm").await.unwrap().token().await.unwrap();
     let grants = acme(&again).grants(None, 10).await.unwrap();
     assert_eq!(grants.len(), 1);
-    assert!(grants[0].health.usage.last_used.is_some(), "{grants:?}");
+    assert!(grants[0].stored.as_ref().unwrap().usage.last_used.is_some(), "{grants:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_another_process_brought_is_given_out_no_more_either_once_it_was_refused() {
+    let world = World::new();
+    let one = world.open([world.service()]).await;
+    let two = world.open([world.service()]).await;
+    let first = acme(&one).source("crm").await.unwrap();
+    let second = acme(&two).source("crm").await.unwrap();
+    let mut seen = vec![first.token().await.unwrap()];
+    assert_eq!(second.token().await.unwrap().expose(), seen[0].expose());
+    for source in [&first, &second, &second, &first, &second] {
+        // Refusals in a row count once.
+        world.pass(Duration::from_secs(60)).await;
+        let held = source.token().await.unwrap();
+        source.reject(&held);
+        let next = source.token().await.unwrap();
+        assert_ne!(next.expose(), held.expose());
+        if seen.iter().all(|token| token.expose() != next.expose()) {
+            seen.push(next);
+        }
+    }
+    assert_eq!(world.requests(), u64::try_from(seen.len()).unwrap());
 }
