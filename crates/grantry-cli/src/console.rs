@@ -14,13 +14,16 @@ pub(crate) struct Console {
     pub(crate) json: bool,
     /// Whether stdout shows colours.
     pub(crate) colours: bool,
+    /// Whether a line of stderr can be drawn over, and a person sees it.
+    pub(crate) redraws: bool,
 }
 
 impl Console {
     pub(crate) fn new(json: bool) -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-        Self { json, colours: io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb }
+        let is_dumb = std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let colours = io::stdout().is_terminal() && !is_set("NO_COLOR") && !is_dumb;
+        Self { json, colours, redraws: !json && io::stderr().is_terminal() && !is_dumb }
     }
 
     /// Whether a person is there to be asked.
@@ -64,12 +67,12 @@ impl Console {
         self.data(&table.drawn(width(), self.colours))
     }
 
-    /// A table of which nothing is cut.
+    /// The same with cells that go on in the next line: nothing is cut.
     ///
     /// # Errors
     /// As [`data`](Console::data).
     pub(crate) fn whole(&self, table: &Table) -> Result<(), Failed> {
-        self.data(&table.drawn(None, self.colours))
+        self.data(&table.wrapped(width(), self.colours))
     }
 
     /// A message for a person.
@@ -98,8 +101,13 @@ impl Console {
         let _ = writeln!(io::stderr().lock(), "{}", escaped_json(&event.to_string()));
     }
 
+    /// What a person should change, or a program's author: an event where a program reads.
     pub(crate) fn warn(&self, text: &str) {
-        self.note(&format!("warning: {text}"));
+        if self.json {
+            self.event(json!({ "event": "warning", "message": text }));
+        } else {
+            self.note(&format!("warning: {text}"));
+        }
     }
 
     pub(crate) fn failed(&self, failed: &Failed) {

@@ -57,6 +57,11 @@ impl Failed {
         Self::new(USAGE, message)
     }
 
+    /// Somebody did not want to wait.
+    pub(crate) fn interrupted() -> Self {
+        Self { kind: "interrupted", ..Self::new(INTERRUPTED, "interrupted") }
+    }
+
     pub(crate) fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(escaped(&remedy.into())), ..self }
     }
@@ -74,9 +79,23 @@ impl From<Error> for Failed {
         failed.kind = error.kind().as_str();
         // What is to be changed stands in the message.
         let is_mistake = error.kind() == ErrorKind::Configuration;
-        failed.remedy = (!is_mistake).then(|| escaped(diagnosis.remedy()));
+        failed.remedy = (!is_mistake).then(|| escaped(of_one_run(diagnosis.remedy())));
         failed.causes = diagnosis.causes().map(escaped).collect();
+        if error.kind() == ErrorKind::AuditUnavailable {
+            failed.causes.push(
+                "the vault has the audit trail too, and its disk is full or cannot be written to".to_owned(),
+            );
+        }
         failed
+    }
+}
+
+/// What a person does where a program that goes on running would try again by itself.
+fn of_one_run(remedy: &str) -> &str {
+    match remedy.strip_prefix("nothing to do") {
+        Some(rest) if rest.contains("Retry-After") => "run it again, not before the server's Retry-After",
+        Some(_) => "run it again",
+        None => remedy,
     }
 }
 

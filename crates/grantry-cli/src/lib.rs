@@ -36,48 +36,59 @@
 //! # Scripts
 //!
 //! Data goes to stdout, messages to stderr. `--json` prints one object whose `version` is 1 for as long as no field
-//! changes its meaning; errors too, to stderr. What `auth login` has to tell while it waits is an object on a line of stderr
-//! then: `open_url` with `url`, or `enter_code` with `verification_uri` and `user_code`. Nothing asks for anything where there is no terminal.
+//! changes its meaning; the manual's page on the command has the names in each. Errors are objects then, too, on stderr. What
+//! `auth login` has to tell while it waits is an object on a line of stderr: `open_url` with `url`, or `enter_code` with
+//! `verification_uri` and `user_code`; so is a `warning`, with its `message`. Nothing asks for anything where there is no terminal.
+//! Forms of others stay theirs: `config schema` is JSON Schema with and without `--json`, `credential-process --format kubernetes` is
+//! Kubernetes', what `run` starts writes what it likes; and `completions` is no JSON, so that `--json` is refused there.
 //!
 //! # Invariants
 //!
 //! * No secret is on stdout but the token that `auth token` and `credential-process` print, and none on stderr.
-//! * A secret that was given as an argument is out of the process's command line before anything else is done.
+//! * A secret that was given as an argument is out of the process's command line before anything else is done, or nothing is done.
 //! * Nothing that a server or another person wrote reaches a terminal with its control characters.
 //! * A crash leaves no memory behind in a core file.
 //! * A pipe that is closed is no error.
+//! * A terminal that was asked echoes again, however the program ends by a signal that it can see.
 
 mod arguments;
+mod bar;
 mod commands;
 mod console;
-mod core_files;
 mod escaped;
 mod failed;
+mod interrupts;
 mod json;
 mod place;
 mod secret;
 mod session;
 mod settings;
 mod spoken;
+mod stranded;
+mod system;
 mod table;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind as ClapKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind as ClapKind};
 use clap::{CommandFactory, Parser};
 
 use arguments::Arguments;
+use commands::Prepared;
 use console::Console;
 use failed::{Failed, INTERRUPTED};
+use interrupts::Interrupts;
 use place::Place;
 use session::Session;
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
-    core_files::forbid();
+    system::forbid_core_files();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            let error = hushed(error);
             let is_asked = matches!(error.kind(), ClapKind::DisplayHelp | ClapKind::DisplayVersion);
             if !is_asked && asks_for_json(std::env::args_os()) {
                 Console::new(true).failed(&misused(&error.render().to_string()));
@@ -92,10 +103,29 @@ pub fn main() -> ExitCode {
     match run(&console, arguments) {
         Ok(code) => code,
         Err(failed) => {
-            console.failed(&failed);
+            // Whoever interrupts knows it.
+            if failed.code != INTERRUPTED {
+                console.failed(&failed);
+            }
             ExitCode::from(failed.code)
         }
     }
+}
+
+/// Without what stands where nothing is expected: it may be a secret that slipped there, as after `--client-secret-stdin`.
+fn hushed(mut error: clap::Error) -> clap::Error {
+    let kind = match error.kind() {
+        ClapKind::UnknownArgument => ContextKind::InvalidArg,
+        ClapKind::TooManyValues => ContextKind::InvalidValue,
+        _ => return error,
+    };
+    let is_flag = |text: &str| kind == ContextKind::InvalidArg && text.starts_with('-');
+    if matches!(error.get(kind), Some(ContextValue::String(text)) if !is_flag(text)) {
+        error.insert(kind, ContextValue::String("(not shown)".to_owned()));
+        // Tips repeat it.
+        error.remove(ContextKind::Suggested);
+    }
+    error
 }
 
 /// Whether errors are to be objects, in a command line that could not be read.
@@ -115,59 +145,64 @@ fn misused(text: &str) -> Failed {
 
 fn run(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
     secret::hide_argument(console, &arguments.command)?;
-    let tenant = arguments.tenant;
-    let Some(prepared) = commands::prepare(console, arguments.command, &Arguments::command)? else {
-        return Ok(ExitCode::SUCCESS);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;
+    let ended = runtime.block_on(work(console, arguments));
+    // A thread that still reads from a terminal or a pipe is not waited for.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn work(console: &Console, arguments: Arguments) -> Result<ExitCode, Failed> {
+    let mut interrupts = Interrupts::new()?;
+    let Arguments { vault, key_file, tenant, config, command, .. } = arguments;
+    let prepared = {
+        let console = *console;
+        interrupts.unless(move || commands::prepare(&console, command, &Arguments::command)).await?
     };
-    let files = settings::files(&arguments.config);
+    let Some(prepared) = prepared else { return Ok(ExitCode::SUCCESS) };
+    let session = session(&prepared, tenant, &config, vault.as_deref(), key_file.as_deref())?;
+    let all = async {
+        let done = commands::run(console, &session, prepared).await;
+        let closed = session.close().await;
+        let after = done?;
+        closed?;
+        after.go()
+    };
+    tokio::select! {
+        biased;
+        () = interrupts.next() => {
+            // Whoever insists does not wait for what was sent.
+            tokio::select! {
+                biased;
+                () = interrupts.next() => {}
+                failed = session.stranded(console) => return Err(failed),
+                closed = session.close() => closed?,
+            }
+            Ok(ExitCode::from(INTERRUPTED))
+        }
+        failed = session.stranded(console) => Err(failed),
+        done = all => done,
+    }
+}
+
+fn session(
+    prepared: &Prepared,
+    tenant: String,
+    named: &[PathBuf],
+    vault: Option<&Path>,
+    key_file: Option<&Path>,
+) -> Result<Session, Failed> {
+    let files = settings::files(named);
     let config = match &files[..] {
         [] => None,
         // It tells the mistakes among everything else.
         files if prepared.is_doctor() => settings::load(files).ok(),
         files => Some(settings::load(files)?),
     };
-    let key_file = arguments.key_file.as_deref();
-    let mut place = Place::new(arguments.vault.as_deref(), key_file, config.as_ref())?;
+    let mut place = Place::new(vault, key_file, config.as_ref())?;
     if prepared.wants_keychain() {
         place.keep_key_in_keychain(key_file.is_some())?;
     }
-    let session = Session::new(place, tenant, config, files);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failed::new(1, format!("no runtime can be started: {error}")))?;
-    let ended = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            signal = interrupted() => {
-                signal?;
-                // Whoever insists does not wait for what was sent.
-                tokio::select! {
-                    biased;
-                    _ = interrupted() => {}
-                    closed = session.close() => closed?,
-                }
-                Ok(ExitCode::from(INTERRUPTED))
-            }
-            done = commands::run(console, &session, prepared) => {
-                let closed = session.close().await;
-                let after = done?;
-                closed?;
-                after.go()
-            }
-        }
-    });
-    // A thread that still reads from a terminal is not waited for.
-    runtime.shutdown_background();
-    ended
-}
-
-/// Resolves when somebody wants the program to end.
-async fn interrupted() -> Result<(), Failed> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let no_handler = |error| Failed::new(1, format!("signals cannot be waited for: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(no_handler)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(no_handler)?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-    }
+    Ok(Session::new(place, tenant, config, files))
 }

@@ -1,7 +1,9 @@
 //! Where a client secret comes from.
 
+use std::convert::Infallible;
 use std::ffi::OsString;
-use std::io::{IsTerminal, Read, Write};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command as Process;
@@ -11,8 +13,11 @@ use zeroize::Zeroizing;
 use crate::arguments::{AuthCommand, Command, SecretGiven, SubjectGiven};
 use crate::console::Console;
 use crate::failed::Failed;
+use crate::session::shell_word;
+use crate::system::Terminal;
 
-/// The longest secret that fits into a pipe whatever the system, so that it can be written before anybody reads.
+/// The longest secret that fits into a pipe whatever the system, so that it can be written before anybody reads. One that is longer
+/// is refused as an argument: it could not be hidden.
 const MOST_IN_PIPE: usize = 4096;
 /// The longest secret that is read.
 const MOST_BYTES: u64 = 64 * 1024;
@@ -25,7 +30,7 @@ pub(crate) type Secret = Zeroizing<String>;
 /// program starts would inherit.
 ///
 /// # Errors
-/// Usage for a secret that is none. Where the program cannot be started anew it goes on as it is.
+/// Usage for a secret that is none, and for one that is too long for that. Where the program cannot be started anew nothing is done.
 pub(crate) fn hide_argument(console: &Console, command: &Command) -> Result<(), Failed> {
     let given = match command {
         Command::Auth(AuthCommand::Set(set)) => &set.registered.secret,
@@ -39,17 +44,29 @@ pub(crate) fn hide_argument(console: &Console, command: &Command) -> Result<(), 
         "other users of this machine may have seen the secret on the command line; --client-secret-stdin, \
          --client-secret-env and --client-secret-file keep it to you",
     );
-    let mut arguments = std::env::args_os();
-    let Some(me) = arguments.next() else { return Ok(()) };
-    let Ok(program) = std::env::current_exe() else { return Ok(()) };
-    let Ok((reader, mut writer)) = std::io::pipe() else { return Ok(()) };
-    if secret.len() > MOST_IN_PIPE || writer.write_all(secret.as_bytes()).is_err() {
-        return Ok(());
+    let elsewhere = "give it with --client-secret-stdin";
+    if secret.len() > MOST_IN_PIPE {
+        let fact =
+            format!("a client secret of more than {MOST_IN_PIPE} bytes cannot be taken off the command line");
+        return Err(Failed::usage(fact).with_remedy(elsewhere));
     }
+    let error = match anew(&secret) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    let fact = format!("the client secret cannot be taken off the command line: {error}");
+    Err(Failed::new(1, fact).with_remedy(elsewhere))
+}
+
+/// Returns only where it failed.
+fn anew(secret: &Secret) -> std::io::Result<Infallible> {
+    let mut arguments = std::env::args_os();
+    let me = arguments.next().unwrap_or_else(|| OsString::from("grantry"));
+    let program = std::env::current_exe()?;
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(secret.as_bytes())?;
     drop(writer);
-    // Returns only where it failed.
-    let _ = Process::new(program).arg0(me).args(without_secret(arguments)).stdin(reader).exec();
-    Ok(())
+    Err(Process::new(program).arg0(me).args(without_secret(arguments)).stdin(reader).exec())
 }
 
 /// The arguments with stdin in the secret's place.
@@ -75,19 +92,21 @@ fn without_secret(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 ///
 /// # Errors
 /// Usage where it cannot be read or is empty.
-pub(crate) fn given(given: &SecretGiven) -> Result<Option<Secret>, Failed> {
+pub(crate) fn given(console: &Console, given: &SecretGiven) -> Result<Option<Secret>, Failed> {
     if let Some(secret) = &given.client_secret {
         return checked(Zeroizing::new(secret.clone()), "the client secret").map(Some);
     }
     if let Some(name) = &given.client_secret_env {
         let value = std::env::var(name).map(Zeroizing::new);
+        let shown = variable(name);
         let value = value.map_err(|_| {
-            Failed::usage(format!("the environment variable {name} is not set, or holds no text"))
+            Failed::usage(format!("the environment variable {shown} is not set, or holds no text"))
         })?;
-        return checked(value, &format!("the client secret from {name}")).map(Some);
+        return checked(value, &format!("the client secret from {shown}")).map(Some);
     }
     if let Some(path) = &given.client_secret_file {
-        return checked(file(path)?, &format!("the client secret from {}", path.display())).map(Some);
+        return checked(file(console, path)?, &format!("the client secret from {}", path.display()))
+            .map(Some);
     }
     if given.client_secret_stdin {
         return from_stdin("the client secret", "Client secret: ").map(Some);
@@ -95,14 +114,20 @@ pub(crate) fn given(given: &SecretGiven) -> Result<Option<Secret>, Failed> {
     Ok(None)
 }
 
+/// The name of an environment variable. What looks like none may be the secret itself, which slipped there.
+fn variable(name: &str) -> &str {
+    let is_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+    if is_name { name } else { "that --client-secret-env names" }
+}
+
 /// The token that was given to be exchanged; `None` where none was.
 ///
 /// # Errors
 /// As [`given`].
-pub(crate) fn subject(given: &SubjectGiven) -> Result<Option<Secret>, Failed> {
+pub(crate) fn subject(console: &Console, given: &SubjectGiven) -> Result<Option<Secret>, Failed> {
     const WHAT: &str = "the token to exchange";
     if let Some(path) = &given.subject_token_file {
-        return checked(file(path)?, &format!("{WHAT} from {}", path.display())).map(Some);
+        return checked(file(console, path)?, &format!("{WHAT} from {}", path.display())).map(Some);
     }
     given.subject_token_stdin.then(|| from_stdin(WHAT, "Token to exchange: ")).transpose()
 }
@@ -121,19 +146,54 @@ fn from_stdin(what: &str, question: &str) -> Result<Secret, Failed> {
 /// # Errors
 /// Usage where it is empty, or there is no terminal.
 pub(crate) fn prompted(question: &str) -> Result<Secret, Failed> {
-    let typed = rpassword::prompt_password(question).map(Zeroizing::new);
-    let typed = typed.map_err(|error| Failed::usage(format!("nothing can be asked here: {error}")))?;
+    let no_terminal = || Failed::usage("nothing can be asked here: there is no terminal");
+    let terminal = Terminal::silenced(question).ok_or_else(no_terminal)?;
+    let typed = rpassword::read_password().map(Zeroizing::new);
+    terminal.answered();
+    let typed = typed.map_err(|error| match error.kind() {
+        ErrorKind::Interrupted => Failed::interrupted(),
+        _ => Failed::usage(format!("nothing can be asked here: {error}")),
+    })?;
     checked(typed, "what was typed")
 }
 
-/// A file with a secret or a key.
+/// A file with a secret or a key. That others may read it draws a warning, as where a configuration names it.
 ///
 /// # Errors
-/// Usage where it cannot be read, or is too long.
-pub(crate) fn file(path: &Path) -> Result<Secret, Failed> {
+/// Usage where it cannot be read, is too long, or everybody may write it.
+pub(crate) fn file(console: &Console, path: &Path) -> Result<Secret, Failed> {
+    let (secret, is_open) = opened(path)?;
+    if is_open {
+        let shown = path.display();
+        console.warn(&format!(
+            "everybody on this machine may read the secret in the file {shown}: chmod 600 {}",
+            shell_word(&shown.to_string())
+        ));
+    }
+    Ok(secret)
+}
+
+/// A file that holds no secret, such as a certificate.
+///
+/// # Errors
+/// As [`file`].
+pub(crate) fn public_file(path: &Path) -> Result<Secret, Failed> {
+    opened(path).map(|(text, _)| text)
+}
+
+/// What is in a file, and whether everybody may read it.
+fn opened(path: &Path) -> Result<(Secret, bool), Failed> {
     let shown = path.display().to_string();
-    let opened = std::fs::File::open(path);
-    read(opened.map_err(|error| Failed::usage(format!("{shown} cannot be read: {error}")))?, &shown)
+    let cannot = |error| Failed::usage(format!("{shown} cannot be read: {error}"));
+    let opened = std::fs::File::open(path).map_err(cannot)?;
+    // Of what is open, not of what lies there by now. Pipes are nobody else's.
+    let metadata = opened.metadata().map_err(cannot)?;
+    let others = if metadata.is_file() { metadata.mode() & 0o006 } else { 0 };
+    if others & 0o002 != 0 {
+        let fact = format!("everybody on this machine may write the file {shown}");
+        return Err(Failed::usage(fact).with_remedy(format!("chmod 600 {}", shell_word(&shown))));
+    }
+    Ok((read(opened, &shown)?, others != 0))
 }
 
 fn read(from: impl Read, shown: &str) -> Result<Secret, Failed> {

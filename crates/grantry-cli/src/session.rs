@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use grantry::TenantId;
 use grantry::custody::FolderLifeboat;
-use grantry::pantry::{Grantry, TenantPantry};
+use grantry::pantry::{Grantry, GrantryBuilder, PrincipalPantry, TenantPantry};
 use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
 use grantry::vault::audit::JsonLines;
 use grantry::vault::{PrincipalVault, RotationPolicy, SealedVault, Vault, VaultKeys};
-use grantry_config::{Config, ServerConfig, ServiceConfig};
+use grantry_config::{Config, ServiceConfig};
 
+use crate::console::Console;
 use crate::escaped::escaped;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::Place;
 use crate::settings::services_of;
+use crate::stranded::Stranded;
 
 /// Few answers are on their way at once here, and a lifeboat is written in full when it is opened.
 const SEATS: usize = 2;
@@ -33,11 +35,13 @@ pub(crate) struct Session {
     pub(crate) files: Vec<PathBuf>,
     vault: OnceLock<SealedVault>,
     pantry: OnceLock<Grantry>,
+    stranded: Stranded,
 }
 
 impl Session {
     pub(crate) fn new(place: Place, tenant: String, config: Option<Config>, files: Vec<PathBuf>) -> Self {
-        Self { place, tenant, config, files, vault: OnceLock::new(), pantry: OnceLock::new() }
+        let (vault, pantry, stranded) = (OnceLock::new(), OnceLock::new(), Stranded::default());
+        Self { place, tenant, config, files, vault, pantry, stranded }
     }
 
     /// The vault, as whoever runs the command.
@@ -82,22 +86,8 @@ impl Session {
     /// # Errors
     /// As [`vault`](Session::vault); not found where the tenant is not in it.
     pub(crate) async fn pantry(&self) -> Result<TenantPantry, Failed> {
-        let (store, keys) = self.place.open().await?;
-        let lifeboat = FolderLifeboat::builder(&self.place.lifeboats).seats(SEATS).open();
-        let lifeboat = lifeboat.map_err(|error| {
-            let folder = self.place.lifeboats.display();
-            Failed::new(VAULT, format!("the folder {folder} cannot be used: {error}"))
-        })?;
         let me = me()?;
-        let mut pantry = Grantry::builder()
-            .deployment(&self.place.deployment)
-            .vault(store)
-            .keys(keys)
-            .access(policy(&me)?)
-            .lifeboat(lifeboat)
-            .process_name("grantry command")
-            .without_rotation()
-            .most_patience(PATIENCE);
+        let mut pantry = self.pantry_builder().await?;
         if let Some(config) = &self.config {
             pantry = pantry.config(config.clone());
         }
@@ -107,24 +97,66 @@ impl Session {
         mine.tenant(&self.tenant).map_err(|error| Failed::usage(error.to_string()))
     }
 
-    /// The services that the tenant has by the configuration.
+    /// A tenant's part of a pantry that knows no services, so that it asks no server and makes no tenant; `None` where
+    /// nothing is kept for the tenant.
+    ///
+    /// # Errors
+    /// As [`vault`](Session::vault).
+    pub(crate) async fn pantry_to_look_into(&self, tenant: &str) -> Result<Option<TenantPantry>, Failed> {
+        let mine = match self.pantry.get() {
+            Some(pantry) => pantry.as_principal(me()?),
+            None => self.open_to_look_into().await?,
+        };
+        let is_kept = tenants(&mine.vault()).await?.iter().any(|name| name.as_str() == tenant);
+        let tenant = is_kept.then(|| mine.tenant(tenant));
+        tenant.transpose().map_err(|error| Failed::usage(error.to_string()))
+    }
+
+    async fn open_to_look_into(&self) -> Result<PrincipalPantry, Failed> {
+        let mut pantry = self.pantry_builder().await?;
+        if let Some(audit) = self.config.as_ref().and_then(Config::audit) {
+            if let Some(folder) = &audit.folder {
+                pantry = pantry.audit_sink(JsonLines::new(folder));
+            }
+            if !audit.in_vault {
+                pantry = pantry.audit_elsewhere();
+            }
+            if let Some(patience) = audit.patience {
+                pantry = pantry.audit_patience(patience);
+            }
+        }
+        let pantry = pantry.open().await?;
+        Ok(self.pantry.get_or_init(|| pantry).as_principal(me()?))
+    }
+
+    async fn pantry_builder(&self) -> Result<GrantryBuilder, Failed> {
+        let (store, keys) = self.place.open().await?;
+        let lifeboat = FolderLifeboat::builder(&self.place.lifeboats).seats(SEATS).open();
+        let lifeboat = lifeboat.map_err(|error| {
+            let folder = self.place.lifeboats.display();
+            Failed::new(VAULT, format!("the folder {folder} cannot be used: {error}"))
+        })?;
+        Ok(Grantry::builder()
+            .deployment(&self.place.deployment)
+            .vault(store)
+            .keys(keys)
+            .access(policy(&me()?)?)
+            .lifeboat(lifeboat)
+            .process_name("grantry command")
+            .observer(self.stranded.clone())
+            .without_rotation()
+            .most_patience(PATIENCE))
+    }
+
     /// How old keys may become: as the configuration says, or as is usual.
     pub(crate) fn rotation(&self) -> RotationPolicy {
         let keys = self.config.as_ref().and_then(Config::keys);
         keys.and_then(|keys| keys.rotation.clone()).unwrap_or_default()
     }
 
+    /// The services that the tenant has by the configuration.
     pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<ServiceConfig>> {
         self.config.iter().flat_map(|config| services_of(config, &self.tenant))
-    }
-
-    /// Whether the configuration's services cannot be used without asking a server where its endpoints are.
-    pub(crate) fn needs_discovery(&self) -> bool {
-        let is_discovered =
-            |service: &Arc<ServiceConfig>| matches!(service.server(), ServerConfig::Discover { .. });
-        let Some(config) = &self.config else { return false };
-        let own = config.tenants().flat_map(|(_, own)| own.services());
-        config.services().chain(own).any(is_discovered)
     }
 
     async fn has_tenant(&self, vault: &PrincipalVault) -> Result<(), Failed> {
@@ -143,7 +175,17 @@ impl Session {
 
     /// The command by which a person authorizes, for a tenant, a service and an account of the vault in use.
     pub(crate) fn how_to_log_in(&self, service: &str, account: &str) -> String {
-        how_to_log_in(&self.tenant, service, account)
+        how_to("auth login", &self.tenant, service, account)
+    }
+
+    /// For people: something of a tenant, which is named where it is not the one that the command is for.
+    pub(crate) fn place_of(&self, tenant: &str, what: &str) -> String {
+        if tenant == self.tenant { what.to_owned() } else { format!("{tenant}: {what}") }
+    }
+
+    /// Resolves where tokens that came are kept in a lifeboat because the vault does not take them.
+    pub(crate) async fn stranded(&self, console: &Console) -> Failed {
+        self.stranded.for_too_long(console, &self.place.lifeboats).await
     }
 
     /// Waits until what was sent is answered, and everything is written.
@@ -161,9 +203,9 @@ impl Session {
     }
 }
 
-/// As a shell takes it.
-fn how_to_log_in(tenant: &str, service: &str, account: &str) -> String {
-    let mut command = "grantry auth login".to_owned();
+/// A command for a grant, as a shell takes it.
+pub(crate) fn how_to(command: &str, tenant: &str, service: &str, account: &str) -> String {
+    let mut command = format!("grantry {command}");
     for (flag, value, by_default) in [
         ("service", service, None),
         ("tenant", tenant, Some("default")),
@@ -176,7 +218,8 @@ fn how_to_log_in(tenant: &str, service: &str, account: &str) -> String {
     command
 }
 
-fn shell_word(text: &str) -> String {
+/// A word that a shell takes as it stands.
+pub(crate) fn shell_word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(is_plain) {
         return text.to_owned();
@@ -246,12 +289,12 @@ mod tests {
 
     #[test]
     fn the_command_to_log_in_by_can_be_pasted_into_a_shell() {
-        assert_eq!(how_to_log_in("default", "crm", "default"), "grantry auth login --service crm");
+        assert_eq!(how_to("auth login", "default", "crm", "default"), "grantry auth login --service crm");
         assert_eq!(
-            how_to_log_in("acme", "crm", "ana@example.com"),
+            how_to("auth login", "acme", "crm", "ana@example.com"),
             "grantry auth login --service crm --tenant acme --account ana@example.com"
         );
-        let odd = how_to_log_in("default", "crm", "o'brien; rm -rf ~");
+        let odd = how_to("auth login", "default", "crm", "o'brien; rm -rf ~");
         assert_eq!(odd, r"grantry auth login --service crm --account 'o'\''brien; rm -rf ~'");
     }
 }

@@ -41,7 +41,10 @@ pub(crate) fn refused(errors: &ConfigErrors) -> Failed {
     let count = errors.errors().len();
     let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
     let mut failed = Failed::new(USAGE, format!("the configuration has {mistakes}"));
-    failed.details = errors.report().to_string();
+    // Its end is what the message says already.
+    let report = errors.report().to_string();
+    let report = report.trim_end();
+    failed.details = report.strip_suffix(&failed.message).unwrap_or(report).trim_end().to_owned();
     failed
 }
 

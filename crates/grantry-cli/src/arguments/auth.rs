@@ -47,13 +47,13 @@ pub(crate) struct SecretGiven {
     /// The client secret. Other users of this machine may see it: better one of the others
     #[arg(long, value_name = "SECRET", allow_hyphen_values = true)]
     pub(crate) client_secret: Option<String>,
-    /// Read the client secret from stdin
+    /// Read the client secret from stdin; where that is a terminal it is asked for, and does not show
     #[arg(long)]
     pub(crate) client_secret_stdin: bool,
     /// Read the client secret from this environment variable
     #[arg(long, value_name = "NAME")]
     pub(crate) client_secret_env: Option<String>,
-    /// Read the client secret from this file
+    /// Read the client secret from this file, which nobody else should be able to read
     #[arg(long, value_name = "FILE")]
     pub(crate) client_secret_file: Option<PathBuf>,
 }
@@ -103,6 +103,9 @@ pub(crate) struct Registered {
     /// Read the private key that signs the client's assertions (PEM or JWK), or that of its certificate (PEM), from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) private_key_file: Option<PathBuf>,
+    /// Read the certificate of that key, whose thumbprint assertions are to name, from this file (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate_file: Option<PathBuf>,
     /// Read the certificate that connections present (RFC 8705), with those between it and its root, from this file (PEM)
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_certificate_file: Option<PathBuf>,
@@ -170,6 +173,9 @@ pub(crate) struct Described {
     /// What it is exchanged for [default: as the server chooses]
     #[arg(long, value_name = "URI", help_heading = "Service")]
     pub(crate) requested_token_type: Option<String>,
+    /// Leave PKCE out (RFC 7636): followed only where the preset says that the provider ignores or refuses it
+    #[arg(long, help_heading = "Service")]
+    pub(crate) no_pkce: bool,
     /// Bind tokens to a key that the vault makes and keeps (DPoP, RFC 9449)
     #[arg(long, help_heading = "Service")]
     pub(crate) dpop: bool,
@@ -182,9 +188,15 @@ pub(crate) struct Described {
     /// The `kid` of the private key
     #[arg(long, value_name = "ID", help_heading = "Service")]
     pub(crate) key_id: Option<String>,
+    /// How assertions are signed [default: as the private key is]
+    #[arg(long, value_name = "NAME", help_heading = "Service")]
+    pub(crate) signing_algorithm: Option<String>,
     /// What the server does with used refresh tokens: none, keep-old, strict, grace:SECONDS
     #[arg(long, value_name = "HOW", help_heading = "Service")]
     pub(crate) rotation: Option<String>,
+    /// Whether tokens are renewed before they expire [default: true]
+    #[arg(long, value_name = "true|false", help_heading = "Renewal")]
+    pub(crate) renew_ahead: Option<bool>,
     /// Renew this many seconds before expiry
     #[arg(long, value_name = "SECONDS", help_heading = "Renewal")]
     pub(crate) buffer_time: Option<u64>,
@@ -197,6 +209,12 @@ pub(crate) struct Described {
     /// What callers get while a renewal fails
     #[arg(long, value_enum, help_heading = "Renewal")]
     pub(crate) fallback: Option<FallbackName>,
+    /// How long callers wait with the fallback queue [default: 30]
+    #[arg(long, value_name = "SECONDS", help_heading = "Renewal")]
+    pub(crate) queue_patience: Option<u64>,
+    /// How long after its expiry use-expired gives a token out [default: 60]
+    #[arg(long, value_name = "SECONDS", help_heading = "Renewal")]
+    pub(crate) expired_grace: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
@@ -204,6 +222,7 @@ pub(crate) struct Described {
 pub(crate) enum FlowName {
     ClientCredentials,
     AuthorizationCode,
+    DeviceAuthorization,
     TokenExchange,
 }
 

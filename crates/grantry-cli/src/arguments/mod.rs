@@ -107,6 +107,9 @@ pub(crate) struct Doctor {
     /// Ask no server
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Look at the services and grants of all tenants
+    #[arg(long)]
+    pub(crate) all_tenants: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -118,4 +121,21 @@ pub(crate) enum ProvidersCommand {
         /// Its name, as `providers list` has it
         name: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    /// The tests of the whole command find every command in its help.
+    #[test]
+    fn no_command_is_hidden_and_the_tree_is_sound() {
+        fn shown(command: &clap::Command) {
+            assert!(!command.is_hide_set(), "{}", command.get_name());
+            command.get_subcommands().for_each(shown);
+        }
+        let whole = super::Arguments::command();
+        shown(&whole);
+        whole.debug_assert();
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Init {
 
 #[derive(Debug, Args)]
 pub(crate) struct RotateKeys {
-    /// Only keys that are older than 90 days
+    /// Only keys that are older than the configuration lets them become (`keys.rotation.every`) [default: 90 days]
     #[arg(long)]
     pub(crate) due: bool,
 }
@@ -82,7 +82,11 @@ pub(crate) struct AuditShow {
 
 #[derive(Debug, Args)]
 pub(crate) struct AuditVerify {
-    /// A checkpoint that was kept elsewhere, as JSON: the trail has to reach up to it; may be given again
+    /// Checkpoints that were kept elsewhere, a line of JSON each: the trail has to reach up to them; may be given again
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
+    /// Write the newest checkpoint of each process into this file, if nothing is broken: keep it where whoever runs the vault
+    /// cannot write, and give it to --checkpoint later
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_checkpoint: Option<PathBuf>,
 }

@@ -1,15 +1,19 @@
 //! `audit show` and `audit verify`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 
 use grantry::Timestamp;
-use grantry::vault::audit::{BreakKind, Checkpoint};
+use grantry::vault::PrincipalVault;
+use grantry::vault::audit::{Break, BreakKind, Checkpoint, WriterId};
 use serde_json::{Value, json};
 
 use super::After;
 use crate::arguments::{AuditShow, AuditVerify};
 use crate::console::Console;
-use crate::failed::{Failed, VAULT};
+use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::session::Session;
 use crate::spoken::utc;
 use crate::table::{Cell, Table, Tone};
@@ -20,7 +24,9 @@ const SPARE: usize = 1024;
 /// An entry: what somebody wanted, and how it ended.
 struct Entry {
     at: Option<Timestamp>,
-    attempt: String,
+    /// Whose chain it is in, and where there.
+    process: String,
+    line: Option<u64>,
     principal: String,
     action: String,
     object: String,
@@ -58,7 +64,8 @@ pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow)
     }
     oldest_first(&mut entries, show.last);
     for entry in &mut entries {
-        entry.outcome = outcomes.remove(&entry.attempt);
+        let line = entry.line.map(|line| line.to_string()).unwrap_or_default();
+        entry.outcome = outcomes.remove(&format!("{}.{line}", entry.process));
     }
     if console.json {
         let objects: Vec<Value> = entries.iter().map(object).collect();
@@ -99,7 +106,8 @@ fn entry(line: &Value, intent: &Value) -> Entry {
     let [_, service, _] = &names;
     Entry {
         at: line.get("time").and_then(Value::as_i64).map(Timestamp::from_unix_nanos),
-        attempt: format!("{}.{}", text(line, "writer"), text(line, "seq")),
+        process: text(line, "writer"),
+        line: line.get("seq").and_then(Value::as_u64),
         principal: text(intent, "principal"),
         action: text(intent, "action"),
         object: if object.is_empty() { "-".to_owned() } else { object.join("/") },
@@ -124,6 +132,8 @@ fn text(value: &Value, name: &str) -> String {
 fn object(entry: &Entry) -> Value {
     json!({
         "at": entry.at.map(utc),
+        "process": entry.process,
+        "line": entry.line,
         "principal": entry.principal,
         "action": entry.action,
         "object": entry.object,
@@ -140,35 +150,156 @@ pub(super) async fn verify(
 ) -> Result<After, Failed> {
     let mut kept = Vec::new();
     for path in &verify.checkpoint {
-        let shown = path.display();
-        let text = std::fs::read_to_string(path);
-        let text = text.map_err(|error| Failed::usage(format!("{shown} cannot be read: {error}")))?;
-        let checkpoint = Checkpoint::from_json(text.trim());
-        kept.push(checkpoint.map_err(|error| Failed::usage(format!("{shown} is no checkpoint: {error}")))?);
+        kept.extend(read(path)?);
     }
     let vault = session.vault().await?;
+    let newest = match verify.write_checkpoint {
+        Some(_) => newest(&vault).await?,
+        None => Vec::new(),
+    };
+    // Those that are to be written, too: what is written was verified, whatever becomes of the store in between.
+    kept.extend(newest.iter().cloned());
     let report = vault.verify_audit(kept).await?;
-    let breaks: Vec<String> = report.breaks().iter().map(|found| spoken(found.kind, found.seq)).collect();
+    let written = match &verify.write_checkpoint {
+        Some(path) if report.is_intact() => {
+            if newest.is_empty() {
+                let fact = "there is no checkpoint in the vault's own store, so that none can be kept";
+                return Err(Failed::new(NOT_FOUND, fact).with_remedy(
+                    "run it again once a process has ended; where the configuration has the trail elsewhere, keep those of the \
+                     folder that it names",
+                ));
+            }
+            write(path, &newest)?;
+            Some(path)
+        }
+        // One of a trail that was cut would have the next verification pass.
+        _ => None,
+    };
     let lines: u64 = report.writers().map(|(_, summary)| summary.lines).sum();
     if console.json {
         console.object(json!({
             "intact": report.is_intact(),
             "lines": lines,
             "writers": report.writers().count(),
-            "breaks": breaks,
+            "breaks": report.breaks().iter().map(spoken).collect::<Vec<_>>(),
+            "places": report.breaks().iter().map(place).collect::<Vec<_>>(),
             "unlisted_breaks": report.unlisted_breaks(),
             "attempts_without_outcome": report.orphans().len(),
+            "checkpoints_written": written.map(|_| newest.len()),
         }))?;
     } else if report.is_intact() {
         console.data(&format!("intact: {lines} lines of {} processes\n", report.writers().count()))?;
+        if let Some(path) = written {
+            console.note(&format!(
+                "wrote the checkpoints of {} processes to {}",
+                newest.len(),
+                path.display()
+            ));
+        }
     } else {
-        for found in &breaks {
-            console.data(&format!("broken: {found}\n"))?;
+        for found in report.breaks() {
+            console.data(&format!("broken: {}\n", spoken(found)))?;
+        }
+        if report.unlisted_breaks() > 0 {
+            console.note(&format!("and in {} places more", report.unlisted_breaks()));
+        }
+        if verify.write_checkpoint.is_some() {
+            console.note("no checkpoint was written");
         }
     }
     Ok(After::End(if report.is_intact() { 0 } else { VAULT }))
 }
 
-fn spoken(kind: BreakKind, seq: Option<u64>) -> String {
-    seq.map_or_else(|| kind.to_string(), |seq| format!("line {seq}: {kind}"))
+/// The checkpoints of a file, which has one on each line.
+fn read(path: &Path) -> Result<Vec<Checkpoint>, Failed> {
+    let shown = path.display();
+    let text = std::fs::read_to_string(path);
+    let text = text.map_err(|error| Failed::usage(format!("{shown} cannot be read: {error}")))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let parsed: Result<Vec<_>, _> = lines.map(Checkpoint::from_json).collect();
+    let none = |why: String| {
+        Failed::usage(format!("{shown} has no checkpoints: {why}"))
+            .with_remedy("name a file that grantry audit verify --write-checkpoint wrote")
+    };
+    match parsed {
+        Ok(checkpoints) if checkpoints.is_empty() => Err(none("it is empty".to_owned())),
+        Ok(checkpoints) => Ok(checkpoints),
+        Err(error) => Err(none(error.to_string())),
+    }
+}
+
+/// The newest checkpoint of each process that has written one.
+async fn newest(vault: &PrincipalVault) -> Result<Vec<Checkpoint>, Failed> {
+    let mut newest: BTreeMap<WriterId, Checkpoint> = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let (lines, next) = vault.audit_lines(after.as_ref()).await?;
+        for checkpoint in lines.iter().filter_map(|line| Checkpoint::from_json(line).ok()) {
+            let is_newer = |known: &Checkpoint| known.seq() < checkpoint.seq();
+            if newest.get(&checkpoint.writer()).is_none_or(is_newer) {
+                newest.insert(checkpoint.writer(), checkpoint);
+            }
+        }
+        match next {
+            Some(_) => after = next,
+            None => return Ok(newest.into_values().collect()),
+        }
+    }
+}
+
+/// The file has either all of it or what it had before.
+fn write(path: &Path, checkpoints: &[Checkpoint]) -> Result<(), Failed> {
+    let text: String =
+        checkpoints.iter().map(|checkpoint| format!("{}\n", checkpoint.line().to_json())).collect();
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.new", std::process::id()));
+    let beside = Path::new(&beside);
+    let written = File::create(beside)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(beside, path));
+    written.map_err(|error| {
+        // What is half written is of no use.
+        let _ = std::fs::remove_file(beside);
+        Failed::new(1, format!("{} cannot be written: {error}", path.display()))
+    })
+}
+
+/// What is broken, and in whose chain. A line has its number there.
+fn spoken(found: &Break) -> String {
+    let lines = match (found.seq, found.through) {
+        (Some(first), Some(last)) if last > first => format!("lines {first} to {last}"),
+        (Some(line), _) => format!("line {line}"),
+        (None, _) => String::new(),
+    };
+    let process = found.writer.map(|writer| format!("process {writer}")).unwrap_or_default();
+    let place = match (lines.is_empty(), process.is_empty()) {
+        (false, false) => format!("{lines} of {process}"),
+        _ => lines + &process,
+    };
+    if place.is_empty() { found.kind.to_string() } else { format!("{place}: {}", found.kind) }
+}
+
+fn place(found: &Break) -> Value {
+    json!({
+        "process": found.writer.map(|writer| writer.to_string()),
+        "line": found.seq,
+        "last_line": found.through.or(found.seq),
+        "kind": kind(found.kind),
+    })
+}
+
+fn kind(kind: BreakKind) -> &'static str {
+    match kind {
+        BreakKind::Unreadable => "unreadable",
+        BreakKind::Foreign => "foreign",
+        BreakKind::Edited => "edited",
+        BreakKind::Missing => "missing",
+        BreakKind::Inserted => "inserted",
+        BreakKind::Reordered => "reordered",
+        BreakKind::Truncated => "truncated",
+        BreakKind::Forked => "forked",
+        BreakKind::Signature => "signature",
+        BreakKind::Unlinked => "unlinked",
+        _ => "other",
+    }
 }

@@ -1,12 +1,13 @@
 //! `auth login`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use grantry::authorization_code::{Loopback, open_browser};
 use grantry::device_authorization::{Waiting, WaitingFor};
 use grantry::pantry::{Flow, TenantPantry};
 use grantry::{Clock, Error, Party, Scope, SystemClock, TokenSet};
+use grantry_config::Flow as ConfiguredFlow;
 use serde_json::json;
 
 use super::auth_set::{self, Wanted};
@@ -32,18 +33,34 @@ pub(super) async fn run(
             registered: &login.registered,
             described: registration::discovered(&login.registered).await?,
             unset: &[],
+            // Programs on a person's own machine are public clients.
+            asks: false,
             flow: Some(Chosen::said(Flow::AuthorizationCode, "a person logs in")),
             given,
         };
         auth_set::store(console, session, &wanted).await?;
     }
     let tenant = session.pantry().await?;
-    let (set, missing) = if login.device {
-        on_device(console, &tenant, login).await
-    } else {
-        here(console, &tenant, login).await
-    }?;
+    let (set, missing) =
+        if login.device || (!login.no_browser && is_for_devices(session, &tenant, login).await?) {
+            on_device(console, &tenant, login).await
+        } else {
+            here(console, &tenant, login).await
+        }?;
     tell(console, login, &set, &missing)
+}
+
+/// Whether the service is described as one to which a person consents on another device.
+async fn is_for_devices(session: &Session, tenant: &TenantPantry, login: &Login) -> Result<bool, Failed> {
+    let service = login.of.service.as_str();
+    if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
+        return Ok(described
+            .flow()
+            .is_some_and(|chosen| chosen.flow() == ConfiguredFlow::DeviceAuthorization));
+    }
+    let stored = tenant.vault().client(service).await?;
+    let flow = stored.as_ref().and_then(|stored| stored.value.attributes.get("flow"));
+    Ok(flow.is_some_and(|flow| flow == ConfiguredFlow::DeviceAuthorization.as_str()))
 }
 
 /// In a browser that comes back to this machine.
@@ -146,7 +163,7 @@ impl Invitation {
     }
 }
 
-/// What is waited for, on one line of a terminal, or told once elsewhere.
+/// What is waited for, on one line of a terminal that can draw over it, or told once elsewhere.
 struct Progress {
     console: Console,
     told: Option<WaitingFor>,
@@ -157,12 +174,8 @@ impl Progress {
         Self { console, told: None }
     }
 
-    fn draws(console: &Console) -> bool {
-        !console.json && std::io::stderr().is_terminal()
-    }
-
     fn tell(&mut self, waiting: &Waiting) {
-        if Self::draws(&self.console) {
+        if self.console.redraws {
             let _ = write!(std::io::stderr(), "\r\u{1b}[K{}", escaped(&waiting.to_string()));
         } else if self.told != Some(waiting.waiting_for) {
             self.told = Some(waiting.waiting_for);
@@ -171,7 +184,7 @@ impl Progress {
     }
 
     fn end(console: &Console) {
-        if Self::draws(console) {
+        if console.redraws {
             let _ = writeln!(std::io::stderr());
         }
     }

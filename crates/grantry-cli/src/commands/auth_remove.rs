@@ -1,5 +1,6 @@
 //! `auth remove` and `auth revoke`.
 
+use grantry::ErrorKind;
 use grantry::custody::{Revocation, RevocationReport, RevokedPart, StepOutcome};
 use grantry::pantry::Registration;
 use serde_json::{Value, json};
@@ -12,8 +13,16 @@ use crate::failed::{Failed, NOT_FOUND, SERVER, code_of};
 use crate::session::Session;
 
 pub(super) async fn remove(console: &Console, session: &Session, remove: &Remove) -> Result<After, Failed> {
+    const MOST_CONFLICTS: u32 = 8;
     let tenant = session.pantry().await?;
-    let report = tenant.remove_service(&remove.service, how(remove.local_only)).await?;
+    let mut conflicts = 0;
+    let report = loop {
+        match tenant.remove_service(&remove.service, how(remove.local_only)).await {
+            // Somebody else changes it, or removes it at the same moment.
+            Err(error) if error.kind() == ErrorKind::Conflict && conflicts < MOST_CONFLICTS => conflicts += 1,
+            done => break done?,
+        }
+    };
     if report.registration == Registration::None && report.revocations.is_empty() && report.left.is_empty() {
         return Err(not_stored(&remove.service));
     }

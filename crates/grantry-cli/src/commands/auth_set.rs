@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use grantry::pantry::{Flow, check_attributes};
 use grantry::vault::{ClientRecord, TenantVault};
-use grantry::{Clock, ErrorKind, SystemClock};
+use grantry::{ClientAuthenticationMethod, Clock, ErrorKind, SystemClock};
 use serde_json::json;
 
 use super::credentials::{self, Credentials};
@@ -28,6 +28,8 @@ pub(super) struct Wanted<'a> {
     pub(super) registered: &'a Registered,
     pub(super) described: Described,
     pub(super) unset: &'a [String],
+    /// Whether a client that shows nothing has to be called public: where nobody was asked for its secret.
+    pub(super) asks: bool,
     /// The flow, where nothing else says one.
     pub(super) flow: Option<Chosen>,
     pub(super) given: Credentials,
@@ -54,6 +56,7 @@ pub(super) async fn run(
         registered,
         described: registration::discovered(registered).await?,
         unset,
+        asks: asks(registered),
         flow: None,
         given,
     };
@@ -66,7 +69,7 @@ pub(super) async fn run(
             "vault_created": stored.vault_is_new,
             "flow": stored.flow.as_ref().map(|chosen| chosen.flow.as_str()),
             "because": stored.flow.as_ref().map(|chosen| chosen.because),
-            "for_another_flow": stored.flow.as_ref().map(|chosen| chosen.how_to_change(service)),
+            "for_another_flow": stored.flow.as_ref().map(|chosen| chosen.how_to_change(&session.tenant, service)),
         }))?;
     }
     Ok(After::DONE)
@@ -82,6 +85,10 @@ pub(super) async fn store(
     wanted: &Wanted<'_>,
 ) -> Result<Stored, Failed> {
     check(wanted)?;
+    if !session.place.is_made() {
+        // Before one is made for nothing.
+        check_proof(None, &BTreeMap::new(), wanted)?;
+    }
     let (vault, vault_is_new) = session.vault_made().await?;
     if vault_is_new {
         console.say(&format!("made a vault in {}", session.place.shown()));
@@ -106,7 +113,8 @@ pub(super) async fn store(
     if let Some(chosen) = flow.as_ref().filter(|chosen| chosen.tell) {
         let Chosen { flow, because, .. } = chosen;
         console.say(&format!("{} uses the flow {}: {because}", wanted.service, flow.as_str()));
-        console.say(&format!("for another one: {}", chosen.how_to_change(wanted.service)));
+        let other = chosen.how_to_change(&session.tenant, wanted.service);
+        console.say(&format!("for another one: {other}"));
     }
     Ok(Stored { existed, vault_is_new, flow })
 }
@@ -116,7 +124,7 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
     let described = &wanted.described;
     grantry::ServiceName::new(wanted.service).map_err(|error| Failed::usage(error.to_string()))?;
     let mut attributes = BTreeMap::new();
-    registration::change(&mut attributes, described, wanted.given.certificate.as_deref(), &[])?;
+    registration::change(&mut attributes, described, &wanted.given.certificates, &[])?;
     if !attributes.contains_key("tls_certificate") {
         // The certificate may be stored already.
         attributes.remove("certificate_bound");
@@ -132,6 +140,41 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
         return Ok(());
     }
     check_attributes(&attributes).map_err(Failed::from)
+}
+
+/// Whether a client has something to show to the server, or is said to have nothing.
+///
+/// # Errors
+/// Usage, with the ways to give it.
+fn check_proof(
+    before: Option<&ClientRecord>,
+    attributes: &BTreeMap<String, String>,
+    wanted: &Wanted<'_>,
+) -> Result<(), Failed> {
+    let given = &wanted.given;
+    let method = wanted.described.auth_method.as_ref().or(attributes.get("auth_method"));
+    let method = method.and_then(|name| ClientAuthenticationMethod::from_name(name));
+    use ClientAuthenticationMethod as Method;
+    let is_other =
+        matches!(method, Some(Method::None | Method::TlsClientAuth | Method::SelfSignedTlsClientAuth));
+    // One that is stored, under the same name, stays what it is.
+    let is_stored = before.is_some_and(|before| {
+        let has = !before.secrets().is_empty() || before.private_key().is_some();
+        has || wanted.registered.client_id.as_deref() == Some(before.client_id().as_str())
+    });
+    if !wanted.asks || given.secret.is_some() || given.private_key.is_some() || is_other || is_stored {
+        return Ok(());
+    }
+    let fact = format!(
+        "nothing says what the client of {} shows to the server, and nobody can be asked",
+        wanted.service
+    );
+    let secret = "--client-secret-stdin, --client-secret-env NAME or --client-secret-file FILE";
+    let remedy = match method {
+        Some(Method::PrivateKeyJwt) => "add --private-key-file FILE".to_owned(),
+        _ => format!("add {secret}; or --private-key-file FILE; or --public for a client without a secret"),
+    };
+    Err(Failed::usage(fact).with_remedy(remedy))
 }
 
 /// What stands in the vault now.
@@ -167,8 +210,9 @@ fn record(before: Option<&ClientRecord>, wanted: &Wanted<'_>) -> Result<(ClientR
         Failed::usage(format!("{} is not stored yet: name its client with --client-id", wanted.service))
     })?;
     let mut attributes = before.map(|before| before.attributes().clone()).unwrap_or_default();
-    registration::change(&mut attributes, described, wanted.given.certificate.as_deref(), wanted.unset)?;
+    registration::change(&mut attributes, described, &wanted.given.certificates, wanted.unset)?;
     credentials::check_certificate(&attributes)?;
+    check_proof(before, &attributes, wanted)?;
     if wanted.given.secret.is_some() && credentials::is_by_certificate(&attributes) {
         let fact = "the client authenticates by its certificate, so that the secret would never be used";
         return Err(Failed::usage(fact).with_remedy("leave it out, or name another --auth-method"));

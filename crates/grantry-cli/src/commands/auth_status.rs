@@ -1,50 +1,85 @@
 //! `auth status` and `auth diagnose`.
 
-use grantry::custody::{GrantHealth, Happened, HealthState, HistoryEntry};
-use grantry::pantry::{GrantStatus, TenantPantry};
-use grantry::{Clock, SystemClock, Timestamp};
+use grantry::custody::{GrantHealth, Happened, HealthState, HistoryEntry, Refusal};
+use grantry::pantry::{self, Flow, TenantPantry};
+use grantry::{Clock, Error, ErrorKind, GrantKey, Stage, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
 use super::{After, auth_token};
-use crate::arguments::{Diagnose, Status};
+use crate::arguments::{Diagnose, Of, Status};
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, PERSON};
 use crate::session::Session;
 use crate::spoken::{relative, utc};
 use crate::table::{Cell, Table, Tone};
 
+/// What is said of a grant that was stored before there was anything to store.
+const NO_TOKEN: &str = "no token was obtained yet";
+
 pub(super) async fn status(console: &Console, session: &Session, status: &Status) -> Result<After, Failed> {
     let tenant = session.pantry().await?;
-    let wanted =
-        |grant: &GrantStatus| status.service.as_ref().is_none_or(|name| name == grant.key().service());
-    let grants: Vec<GrantStatus> = all(&tenant).await?.into_iter().filter(wanted).collect();
-    if let (Some(service), true) = (&status.service, grants.is_empty())
+    let mut found = stored(&tenant).await?;
+    found.grants.retain(|grant| status.service.as_ref().is_none_or(|name| name == grant.key.service()));
+    if let (Some(service), true) = (&status.service, found.grants.is_empty())
         && tenant.vault().client(service).await?.is_none()
     {
         return Err(super::auth_rotate::not_stored(service));
     }
-    let needs_person = grants.iter().any(|grant| grant.health.state == HealthState::PersonNeeded);
     if console.json {
-        let objects: Vec<Value> = grants.iter().map(|grant| object(&grant.health)).collect();
-        console.object(json!({ "tenant": session.tenant, "grants": objects }))?;
-    } else if grants.is_empty() {
+        console.object(serialised(&found)?)?;
+    } else if found.grants.is_empty() {
         console.note("no grant is stored yet: the first token that is asked for makes one");
     } else {
-        console.table(&table(&grants))?;
+        let empty = without_token(&tenant, &found).await?;
+        console.table(&table(&found, &empty))?;
     }
-    Ok(After::End(if status.check && needs_person { PERSON } else { 0 }))
+    Ok(After::End(if status.check && found.needs_person() { PERSON } else { 0 }))
 }
 
-fn table(grants: &[GrantStatus]) -> Table {
-    let now = SystemClock::new().wall();
+/// What the vault tells. This process ends at once: what it does itself is not worth telling.
+async fn stored(tenant: &TenantPantry) -> Result<pantry::Status, Failed> {
+    let mut status = tenant.status().await?;
+    status.process = None;
+    status.grants.retain(|grant| grant.stored.is_some());
+    status.grants.iter_mut().for_each(|grant| grant.open = None);
+    Ok(status)
+}
+
+fn serialised(what: &impl serde::Serialize) -> Result<Value, Failed> {
+    serde_json::to_value(what).map_err(|error| Failed::new(1, error.to_string()))
+}
+
+/// The grants by which no token was ever obtained. Nobody consented to them either: a client asked for itself, in vain.
+async fn without_token(tenant: &TenantPantry, status: &pantry::Status) -> Result<Vec<GrantKey>, Failed> {
+    let mut empty = Vec::new();
+    for health in status.grants.iter().filter_map(|grant| grant.stored.as_ref()) {
+        if never_had_token(tenant, health).await? {
+            empty.push(health.key.clone());
+        }
+    }
+    Ok(empty)
+}
+
+async fn never_had_token(tenant: &TenantPantry, health: &GrantHealth) -> Result<bool, Failed> {
+    let is_new = health.generation == 0 && health.last_renewal.is_none() && health.next_renewal.is_none();
+    if !is_new || !matches!(health.state, HealthState::Active | HealthState::Renewing | HealthState::InDoubt)
+    {
+        return Ok(false);
+    }
+    let kept = tenant.vault().grant(health.key.service(), health.key.account()).await?;
+    Ok(kept.is_some_and(|kept| !kept.value.has_refresh_token && kept.value.access_tokens.is_empty()))
+}
+
+fn table(status: &pantry::Status, empty: &[GrantKey]) -> Table {
+    let now = status.at;
+    let stored = || status.grants.iter().filter_map(|grant| grant.stored.as_ref());
     // Most providers say nothing more.
-    let says_more = grants.iter().any(|grant| !grant.health.further.is_empty());
+    let says_more = stored().any(|health| !health.further.is_empty());
     let mut heading =
         vec!["SERVICE", "ACCOUNT", "STATE", "NEXT RENEWAL", "LAST RENEWED", "PERSON NEEDED", "LAST ERROR"];
     heading.extend(says_more.then_some("THE SERVER SAYS"));
     let mut table = Table::new(&heading);
-    for grant in grants {
-        let health = &grant.health;
+    for health in stored() {
         let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| relative(at, now));
         let next =
             health.next_renewal.map(|at| if at <= now { "when used".to_owned() } else { relative(at, now) });
@@ -53,7 +88,10 @@ fn table(grants: &[GrantStatus]) -> Table {
         let mut cells: Vec<Cell> = vec![
             health.key.service().into(),
             health.key.account().into(),
-            Cell::toned(state(health.state), tone(health.state)),
+            match empty.contains(&health.key) {
+                true => Cell::toned(format!("{}, {NO_TOKEN}", state(health.state)), Tone::Warning),
+                false => Cell::toned(state(health.state), tone(health.state)),
+            },
             next.unwrap_or_else(|| "-".to_owned()).into(),
             when(health.last_renewal.as_ref().map(|entry| entry.at)).into(),
             when(health.person_needed()).into(),
@@ -75,28 +113,41 @@ pub(super) async fn diagnose(
     let tenant = session.pantry().await?;
     // Whether the service can be used at all comes first: a mistake there explains everything else.
     let usable = tenant.stored_source((service, account)).await;
-    let grants = all(&tenant).await?;
+    let grants = stored(&tenant).await?.grants;
     let found =
-        grants.into_iter().find(|grant| (grant.key().service(), grant.key().account()) == (service, account));
-    let Some(grant) = found else {
+        grants.into_iter().find(|grant| (grant.key.service(), grant.key.account()) == (service, account));
+    let found = found.and_then(|grant| grant.stored.clone().map(|health| (grant, health)));
+    let Some((grant, health)) = found else {
         usable.map_err(|error| auth_token::failed(session, &wanted.of, error))?;
         let fact = format!("there is no grant of {account} for {service}");
         return Err(Failed::new(NOT_FOUND, fact));
     };
-    let health = &grant.health;
+    let health = &health;
+    let is_empty = never_had_token(&tenant, health).await?;
+    let command = how_to_authorize(session, &tenant, &wanted.of, health).await;
     if console.json {
-        let mut object = object(health);
-        if let (Value::Object(fields), Err(error)) = (&mut object, &usable) {
-            fields.insert("configuration_error".to_owned(), json!(crate::failed::chain(error)));
+        let mut object = serialised(&grant)?;
+        if let Value::Object(fields) = &mut object {
+            fields.insert("had_token".to_owned(), json!(!is_empty));
+            fields.insert("how_to_authorize".to_owned(), json!(command));
+            let error = usable.as_ref().err().map(crate::failed::chain);
+            fields.insert("configuration_error".to_owned(), json!(error));
         }
         console.object(object)?;
         return Ok(After::End(code(health, usable.err())));
     }
     let now = SystemClock::new().wall();
-    let mut lines = vec![
-        format!("{service} ({account}): {}", state(health.state)),
-        format!("consented {}, renewed {} times", relative(health.consented, now), health.generation),
-    ];
+    let since = relative(health.consented, now);
+    let mut lines = match is_empty {
+        true => vec![
+            format!("{service} ({account}): {}, but {NO_TOKEN}", state(health.state)),
+            format!("asked for first {since}"),
+        ],
+        false => vec![
+            format!("{service} ({account}): {}", state(health.state)),
+            format!("consented {since}, renewed {}", times(health.generation)),
+        ],
+    };
     if let Some(until) = health.person_needed() {
         lines.push(format!("a person is needed {}", relative(until, now)));
     }
@@ -108,7 +159,11 @@ pub(super) async fn diagnose(
             lines.push(format!("  perhaps: {}", cause.evidence));
             lines.push(format!("  to do: {}", cause.remedy));
         }
+        if last.causes.is_empty() {
+            lines.extend(of_kind(last.kind));
+        }
     }
+    lines.extend(command.map(|command| format!("have the person authorize: {command}")));
     if let Err(error) = &usable {
         lines.push(format!("it cannot be used: {}", crate::failed::chain(error)));
         lines.push(format!("  to do: {}", error.diagnosis().remedy()));
@@ -124,6 +179,30 @@ pub(super) async fn diagnose(
     Ok(After::End(code(health, usable.err())))
 }
 
+/// What follows from the kind of an error, where the grant's history tells no more.
+fn of_kind(kind: ErrorKind) -> Vec<String> {
+    let failed = Failed::from(Error::new(kind, Stage::Token, kind.as_str()));
+    let causes = failed.causes.iter().map(|cause| format!("  perhaps: {cause}"));
+    causes.chain(failed.remedy.map(|remedy| format!("  to do: {remedy}"))).collect()
+}
+
+/// The command by which a person mends what the server refused; `None` where it takes none.
+async fn how_to_authorize(
+    session: &Session,
+    tenant: &TenantPantry,
+    of: &Of,
+    health: &GrantHealth,
+) -> Option<String> {
+    if health.state != HealthState::PersonNeeded {
+        return None;
+    }
+    let flow = auth_token::flow(session, tenant, &of.service).await;
+    let flow = flow.as_deref().and_then(Flow::from_name);
+    // Nobody can be asked where a client acts for itself.
+    let is_own = matches!(flow, Some(Flow::ClientCredentials | Flow::TokenExchange));
+    (!is_own).then(|| session.how_to_log_in(&of.service, &of.account))
+}
+
 /// What the server said beside the tokens. Nobody has checked it: it is shown, and nothing is done by it.
 fn further(health: &GrantHealth) -> impl Iterator<Item = (&str, &str)> {
     health.further.iter()
@@ -135,19 +214,6 @@ fn code(health: &GrantHealth, unusable: Option<grantry::Error>) -> u8 {
         (HealthState::PersonNeeded, _) => PERSON,
         (_, Some(error)) => crate::failed::code_of(error.kind()),
         _ => 0,
-    }
-}
-
-async fn all(tenant: &TenantPantry) -> Result<Vec<GrantStatus>, Failed> {
-    const PAGE: usize = 256;
-    let mut all: Vec<GrantStatus> = Vec::new();
-    loop {
-        let page = tenant.grants(all.last().map(GrantStatus::key), PAGE).await?;
-        let is_last = page.len() < PAGE;
-        all.extend(page);
-        if is_last {
-            return Ok(all);
-        }
     }
 }
 
@@ -177,47 +243,21 @@ fn happened(entry: &HistoryEntry) -> String {
         Happened::Renewed if entry.rotated => "renewed, with a new refresh token".to_owned(),
         Happened::Renewed => "renewed".to_owned(),
         Happened::InDoubt => "nobody knows whether it was renewed".to_owned(),
-        Happened::Refused(refusal) => {
-            let code = refusal.provider_code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
-            format!("refused: {}{code}", refusal.kind)
-        }
+        Happened::Refused(refusal) => format!("refused: {}", why(refusal)),
+        Happened::NotRenewed(refusal) => format!("no token came, and nothing was spent: {}", why(refusal)),
         Happened::Revived => "tokens came after all".to_owned(),
         Happened::BroughtHome => "brought home from a lifeboat".to_owned(),
         _ => "something else happened".to_owned(),
     }
 }
 
-fn object(health: &GrantHealth) -> Value {
-    let last_error = health.last_error.as_ref().map(|last| {
-        let causes =
-            last.causes.iter().map(|cause| json!({ "evidence": cause.evidence, "remedy": cause.remedy }));
-        json!({
-            "at": utc(last.at),
-            "kind": last.kind.as_str(),
-            "provider_code": last.provider_code,
-            "causes": causes.collect::<Vec<_>>(),
-        })
-    });
-    let history = health.history.iter().map(|entry| {
-        json!({ "at": utc(entry.at), "by": entry.by.as_str(), "what": happened(entry), "rotated": entry.rotated })
-    });
-    json!({
-        "service": health.key.service(),
-        "account": health.key.account(),
-        "state": state(health.state).replace(' ', "_"),
-        "consented_at": utc(health.consented),
-        "generation": health.generation,
-        "last_renewal_at": health.last_renewal.as_ref().map(|entry| utc(entry.at)),
-        "next_renewal_at": health.next_renewal.map(utc),
-        "person_needed_at": health.person_needed().map(utc),
-        "idle_limit_at": health.idle_limit.map(utc),
-        "absolute_limit_at": health.absolute_limit.map(utc),
-        "calls": health.usage.calls,
-        "last_used_day": health.usage.last_used.map(utc),
-        "last_error": last_error,
-        "further": Value::Object(further(health).map(|(name, value)| (name.to_owned(), json!(value))).collect()),
-        "history": history.collect::<Vec<_>>(),
-    })
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
+}
+
+fn why(refusal: &Refusal) -> String {
+    let code = refusal.provider_code.as_deref().map(|code| format!(" ({code})")).unwrap_or_default();
+    format!("{}{code}", refusal.kind)
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::io::IsTerminal;
 use std::process::Command as Process;
 use std::time::Duration;
 
-use grantry::config;
 use grantry::pantry::{Flow, TenantPantry};
 use grantry::token_exchange::SubjectToken;
 use grantry::{Binding, Clock, Error, ErrorKind, Party, Stage, SystemClock, Token, TokenSource};
@@ -121,7 +120,8 @@ async fn exchange(console: &Console, session: &Session, of: &Of, subject: &Secre
 
 /// The same as [`failed`], but that a service whose tokens are exchanged lacks the one that is.
 async fn not_obtained(session: &Session, tenant: &TenantPantry, of: &Of, error: Error) -> Failed {
-    if error.kind() == ErrorKind::Configuration && is_exchanged(session, tenant, &of.service).await {
+    let flow = flow(session, tenant, &of.service).await;
+    if error.kind() == ErrorKind::Configuration && flow.as_deref() == Some(Flow::TokenExchange.as_str()) {
         let fact = format!("{} exchanges another token for each of its own, and none was given", of.service);
         let remedy = "give it to grantry auth token, with --subject-token-stdin or --subject-token-file FILE";
         return Failed::usage(fact).with_remedy(remedy);
@@ -129,13 +129,13 @@ async fn not_obtained(session: &Session, tenant: &TenantPantry, of: &Of, error: 
     failed(session, of, error)
 }
 
-async fn is_exchanged(session: &Session, tenant: &TenantPantry, service: &str) -> bool {
+/// The flow of a service, by its name, where anything says it.
+pub(super) async fn flow(session: &Session, tenant: &TenantPantry, service: &str) -> Option<String> {
     if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
-        return described.flow().is_some_and(|chosen| chosen.flow() == config::Flow::TokenExchange);
+        return described.flow().map(|chosen| chosen.flow().as_str().to_owned());
     }
     let stored = tenant.vault().client(service).await.ok().flatten();
-    let flow = stored.and_then(|stored| stored.value.attributes.get("flow").cloned());
-    flow.is_some_and(|flow| flow == Flow::TokenExchange.as_str())
+    stored.and_then(|stored| stored.value.attributes.get("flow").cloned())
 }
 
 /// Why there is no token, with the command by which a person mends it where only a person can.

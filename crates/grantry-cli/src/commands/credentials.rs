@@ -9,6 +9,7 @@ use grantry::{ClientAuthenticationMethod as Method, Error, HttpTransport, Signin
 use zeroize::Zeroizing;
 
 use crate::arguments::{Registered, SecretGiven};
+use crate::console::Console;
 use crate::failed::Failed;
 use crate::secret::{self, Secret};
 
@@ -17,10 +18,18 @@ use crate::secret::{self, Secret};
 pub(super) struct Credentials {
     pub(super) secret: Option<Secret>,
     pub(super) private_key: Option<Secret>,
-    /// In PEM, and nothing else: what stands in a file beside it may be its key.
-    pub(super) certificate: Option<String>,
+    pub(super) certificates: Certificates,
     /// What is exchanged for a token.
     pub(super) subject_token: Option<Secret>,
+}
+
+/// Certificates in PEM, and nothing else: what stands in a file beside one may be its key.
+#[derive(Debug, Default)]
+pub(super) struct Certificates {
+    /// That of the connections.
+    pub(super) of_connections: Option<String>,
+    /// That of the key by which assertions are signed.
+    pub(super) of_assertions: Option<String>,
 }
 
 impl Credentials {
@@ -28,11 +37,15 @@ impl Credentials {
     ///
     /// # Errors
     /// Usage where something cannot be read, or is not what it is said to be.
-    pub(super) fn read(registered: &Registered) -> Result<Self, Failed> {
+    pub(super) fn read(console: &Console, registered: &Registered) -> Result<Self, Failed> {
+        let private_key = registered.private_key_file.as_deref();
         Ok(Self {
-            private_key: registered.private_key_file.as_deref().map(secret::file).transpose()?,
-            certificate: registered.tls_certificate_file.as_deref().map(certificate).transpose()?,
-            ..Self::secret(&registered.secret)?
+            private_key: private_key.map(|path| secret::file(console, path)).transpose()?,
+            certificates: Certificates {
+                of_connections: registered.tls_certificate_file.as_deref().map(certificate).transpose()?,
+                of_assertions: registered.certificate_file.as_deref().map(certificate).transpose()?,
+            },
+            ..Self::secret(console, &registered.secret)?
         })
     }
 
@@ -40,8 +53,8 @@ impl Credentials {
     ///
     /// # Errors
     /// As [`read`](Credentials::read).
-    pub(super) fn secret(given: &SecretGiven) -> Result<Self, Failed> {
-        Ok(Self { secret: secret::given(given)?, ..Self::default() })
+    pub(super) fn secret(console: &Console, given: &SecretGiven) -> Result<Self, Failed> {
+        Ok(Self { secret: secret::given(console, given)?, ..Self::default() })
     }
 }
 
@@ -51,7 +64,7 @@ impl fmt::Debug for Credentials {
         f.debug_struct("Credentials")
             .field("secret", &self.secret.is_some())
             .field("private_key", &self.private_key.is_some())
-            .field("certificate", &self.certificate.is_some())
+            .field("certificate", &self.certificates.of_connections.is_some())
             .field("subject_token", &self.subject_token.is_some())
             .finish()
     }
@@ -135,7 +148,7 @@ fn unusable(fact: &'static str, error: impl std::error::Error + Send + Sync + 's
 }
 
 fn certificate(path: &Path) -> Result<String, Failed> {
-    let own = blocks(&secret::file(path)?, |label| label == "CERTIFICATE");
+    let own = blocks(&secret::public_file(path)?, |label| label == "CERTIFICATE");
     if own.is_empty() {
         let path = path.display();
         return Err(Failed::usage(format!("{path} has no certificate in PEM: -----BEGIN CERTIFICATE-----")));

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use grantry::pantry::Flow;
 use grantry::providers::find;
 
+use crate::session::how_to;
+
 /// A flow, and why it is the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Chosen {
@@ -22,12 +24,12 @@ impl Chosen {
     }
 
     /// What registers the service with another flow.
-    pub(super) fn how_to_change(&self, service: &str) -> String {
+    pub(super) fn how_to_change(&self, tenant: &str, service: &str) -> String {
         let other = match self.flow {
             Flow::AuthorizationCode => Flow::ClientCredentials,
             _ => Flow::AuthorizationCode,
         };
-        format!("grantry auth set --service {service} --flow {}", other.as_str())
+        format!("{} --flow {}", how_to("auth set", tenant, service, "default"), other.as_str())
     }
 }
 
@@ -77,7 +79,8 @@ mod tests {
         assert!(of(&[("device_url", url)]).unwrap().because.contains("device authorization endpoint"));
         let okta = of(&[("provider", "okta")]).unwrap();
         assert_eq!((okta.flow, okta.tell), (Flow::ClientCredentials, true));
-        assert!(okta.how_to_change("crm").ends_with("--service crm --flow authorization_code"));
+        assert!(okta.how_to_change("default", "crm").ends_with("--service crm --flow authorization_code"));
+        assert!(okta.how_to_change("acme", "crm").contains("--service crm --tenant acme --flow "));
         // The pantry takes the same one.
         for provider in grantry::providers::catalogue() {
             let attributes = BTreeMap::from([("provider".to_owned(), provider.name.to_owned())]);

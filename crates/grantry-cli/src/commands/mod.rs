@@ -93,15 +93,17 @@ pub(crate) fn prepare(
         Command::Config(wanted) => return config::run(console, wanted).map(|()| None),
         Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
         Command::Auth(AuthCommand::Set(set)) => {
-            given = Credentials::read(&set.registered)?;
+            given = Credentials::read(console, &set.registered)?;
             let has_none = given.secret.is_none() && given.private_key.is_none();
             if has_none && auth_set::asks(&set.registered) && Console::is_interactive() {
                 given.secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
             }
         }
-        Command::Auth(AuthCommand::Login(login)) => given = Credentials::read(&login.registered)?,
-        Command::Auth(AuthCommand::Token(show)) => given.subject_token = secret::subject(&show.subject)?,
-        Command::Auth(AuthCommand::Rotate(rotate)) => given = Credentials::secret(&rotate.secret)?,
+        Command::Auth(AuthCommand::Login(login)) => given = Credentials::read(console, &login.registered)?,
+        Command::Auth(AuthCommand::Token(show)) => {
+            given.subject_token = secret::subject(console, &show.subject)?
+        }
+        Command::Auth(AuthCommand::Rotate(rotate)) => given = Credentials::secret(console, &rotate.secret)?,
         Command::Vault(VaultCommand::ShredTenant(shred)) => vault::confirm(console, shred)?,
         _ => {}
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap_complete::Shell;
+use serde_json::json;
 
 use crate::console::Console;
 use crate::failed::Failed;
@@ -12,6 +13,9 @@ pub(super) fn completions(
     shell: Shell,
     command: &mut clap::Command,
 ) -> Result<(), Failed> {
+    if console.json {
+        return Err(Failed::usage("a completion script is no JSON").with_remedy("leave out --json"));
+    }
     let mut script = Vec::new();
     clap_complete::generate(shell, command, "grantry", &mut script);
     console.data(&String::from_utf8_lossy(&script))
@@ -22,6 +26,9 @@ pub(super) fn manual(console: &Console, folder: &Path, command: clap::Command) -
     written.map_err(|error| {
         Failed::new(1, format!("the manual pages cannot be written to {}: {error}", folder.display()))
     })?;
-    console.say(&format!("the manual pages are in {}", folder.display()));
+    if console.json {
+        return console.object(json!({ "folder": folder.display().to_string() }));
+    }
+    console.note(&format!("the manual pages are in {}", folder.display()));
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use grantry::ClientAuthenticationMethod as Method;
 
+use super::credentials::Certificates;
 use crate::arguments::{Described, Registered};
 use crate::failed::Failed;
 
@@ -14,7 +15,7 @@ use crate::failed::Failed;
 pub(super) fn change(
     attributes: &mut BTreeMap<String, String>,
     given: &Described,
-    certificate: Option<&str>,
+    certificates: &Certificates,
     unset: &[String],
 ) -> Result<(), Failed> {
     for field in unset {
@@ -44,16 +45,22 @@ pub(super) fn change(
     set("audience", given.audience.clone());
     set("subject_token_type", given.subject_token_type.clone());
     set("requested_token_type", given.requested_token_type.clone());
-    set("tls_certificate", certificate.map(str::to_owned));
+    set("tls_certificate", certificates.of_connections.clone());
+    set("certificate", certificates.of_assertions.clone());
+    set("signing_algorithm", given.signing_algorithm.clone());
+    set("pkce", given.no_pkce.then(|| false.to_string()));
     set("dpop", given.dpop.then(|| true.to_string()));
     set("certificate_bound", given.certificate_bound.then(|| true.to_string()));
     set("auth_method", given.auth_method.clone());
     set("key_id", given.key_id.clone());
     set("rotation", given.rotation.clone());
+    set("refresh.enabled", given.renew_ahead.map(|ahead| ahead.to_string()));
     set("refresh.buffer_seconds", given.buffer_time.map(|seconds| seconds.to_string()));
     set("refresh.max_retries", given.max_retries.map(|times| times.to_string()));
     set("refresh.retry_delay_ms", given.retry_delay.map(|delay| delay.to_string()));
     set("refresh.fallback", given.fallback.map(|fallback| value_name(&fallback)));
+    set("refresh.queue_patience_seconds", given.queue_patience.map(|seconds| seconds.to_string()));
+    set("refresh.expired_grace_seconds", given.expired_grace.map(|seconds| seconds.to_string()));
     for (prefix, pairs) in [("provider", &given.provider_param), ("param", &given.param)] {
         for pair in pairs {
             let (name, value) = pair

@@ -1,6 +1,6 @@
 //! `vault init`, `status`, `rotate-keys`, `shred-tenant`.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use grantry::TenantId;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::After;
 use crate::arguments::{RotateKeys, ShredTenant};
+use crate::bar::Bar;
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::Place;
@@ -80,6 +81,7 @@ pub(super) async fn status(console: &Console, session: &Session) -> Result<After
         let (state, tone) = match age.state {
             KeyAgeState::Fresh => ("fresh", Tone::Good),
             KeyAgeState::DueSoon => ("due soon", Tone::Warning),
+            KeyAgeState::Unknown => ("made in the future", Tone::Bad),
             _ => ("overdue", Tone::Bad),
         };
         table.row([
@@ -115,6 +117,7 @@ fn age_object(age: &KeyAge) -> Value {
         "state": match age.state {
             KeyAgeState::Fresh => "fresh",
             KeyAgeState::DueSoon => "due_soon",
+            KeyAgeState::Unknown => "unknown",
             _ => "overdue",
         },
     })
@@ -126,24 +129,17 @@ pub(super) async fn rotate_keys(
     rotate: &RotateKeys,
 ) -> Result<After, Failed> {
     let vault = session.vault().await?;
-    let policy = session.rotation().records_per_second(u32::MAX);
+    let policy = session.rotation().records_per_second(u32::MAX).counts_first(true);
     let policy = if rotate.due { policy } else { policy.every(Duration::ZERO) };
-    let shows = !console.json && std::io::stderr().is_terminal();
-    let report = vault
-        .rotate(&policy, |progress| {
-            if shows {
-                draw(progress)
-            }
-        })
-        .await?;
-    if shows {
-        let _ = write!(std::io::stderr(), "\r\u{1b}[K");
-    }
+    let bar = Bar::new(console);
+    let report = vault.rotate(&policy, |progress| draw(bar, progress)).await;
+    bar.end();
+    let report = report?;
     if report.busy_elsewhere {
-        let fact = "another process is rotating the keys of this vault";
-        return Err(
-            Failed::new(VAULT, fact).with_remedy("wait until it is done, then see: grantry vault status")
-        );
+        let fact =
+            "another process is rotating the keys of this vault, or was ended at it within the last minute";
+        let remedy = "wait for a minute and run it again; how far it got: grantry vault status";
+        return Err(Failed::new(VAULT, fact).with_remedy(remedy));
     }
     let refused = report.refused.len() + report.failed.len();
     if console.json {
@@ -185,18 +181,17 @@ pub(super) async fn rotate_keys(
     Ok(After::End(if refused > 0 { VAULT } else { 0 }))
 }
 
-fn draw(progress: RotationProgress) {
-    let phase = match progress.phase {
+fn draw(bar: Bar, progress: RotationProgress) {
+    let doing = match progress.phase {
         RotationPhase::ProviderKey => "the vault's key",
         RotationPhase::TenantKeys => "tenants' keys",
         RotationPhase::Records => "records",
         _ => "old keys",
     };
-    let _ =
-        write!(std::io::stderr(), "\r\u{1b}[K{phase}: {} seen, {} changed", progress.seen, progress.changed);
+    bar.draw(doing, progress.seen, progress.of);
 }
 
-/// Asks whether that is meant, before anything is opened: nothing can be asked while signals are waited for.
+/// Asks whether that is meant, before anything is opened.
 pub(super) fn confirm(console: &Console, shred: &ShredTenant) -> Result<(), Failed> {
     if shred.yes {
         return Ok(());

@@ -4,8 +4,6 @@
 //! that uses that vault heeds; then it is written where it goes to, in the same line of descent. Whatever is cut off in
 //! between, another run finds the mark and goes on. Nothing is deleted.
 
-use std::io::{IsTerminal, Write};
-
 use grantry::custody::relocated;
 use grantry::vault::{ClientRecord, GrantRecord, GrantState, PrincipalVault, Stored, TenantVault};
 use grantry::{ErrorKind, GrantKey, TenantId};
@@ -13,6 +11,7 @@ use serde_json::json;
 
 use super::After;
 use crate::arguments::Migrate;
+use crate::bar::Bar;
 use crate::console::Console;
 use crate::failed::{Failed, VAULT};
 use crate::place::Place;
@@ -132,7 +131,7 @@ async fn each(
         there = None;
     }
     let pair = Pair { here: &here, there: there.as_ref(), step };
-    let progress = Progress { draws: !console.json && std::io::stderr().is_terminal(), pass };
+    let bar = Bar::new(console);
     let mut after = None;
     loop {
         let page = match here.clients(after.as_ref(), PAGE).await {
@@ -159,10 +158,13 @@ async fn each(
                 Ok(_) => pair.grant(&key, count).await?,
                 Err(error) => count.obstacles.push(format!("{key} cannot be read: {error}")),
             }
-            progress.draw(count.registrations + count.moved + count.copied + count.already);
+            let seen = count.registrations + count.moved + count.copied + count.already;
+            if seen.is_multiple_of(16) {
+                bar.draw(step.shown(), seen as u64, pass.of.map(|of| of as u64));
+            }
         }
         if is_last {
-            progress.end();
+            bar.end();
             return Ok(());
         }
     }
@@ -317,37 +319,12 @@ fn is_same_client(one: &ClientRecord, other: &ClientRecord) -> bool {
     one.client_id() == other.client_id() && one.attributes() == other.attributes() && same_secrets && same_key
 }
 
-/// How far it got, on one line of a terminal.
-struct Progress {
-    draws: bool,
-    pass: Pass,
-}
-
-impl Progress {
-    /// How wide the bar is.
-    const WIDTH: usize = 24;
-
-    fn draw(&self, seen: usize) {
-        if self.draws && seen.is_multiple_of(16) {
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K{}", self.line(seen));
-        }
-    }
-
-    fn line(&self, seen: usize) -> String {
-        let doing = match self.pass.step {
-            Step::Look => "looking",
-            Step::Move => "moving",
-            Step::Verify => "verifying",
-        };
-        let Some(of) = self.pass.of.filter(|of| *of > 0) else { return format!("{doing}: {seen} records") };
-        let full = (Self::WIDTH * seen.min(of)) / of;
-        let bar: String = (0..Self::WIDTH).map(|at| if at < full { '#' } else { '.' }).collect();
-        format!("{doing} [{bar}] {seen} of {of}")
-    }
-
-    fn end(&self) {
-        if self.draws {
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+impl Step {
+    fn shown(self) -> &'static str {
+        match self {
+            Self::Look => "looking at records",
+            Self::Move => "moving records",
+            Self::Verify => "verifying records",
         }
     }
 }
@@ -385,18 +362,4 @@ fn tell(console: &Console, migrate: &Migrate, to: &Place, count: &Count) -> Resu
         console.note("remove what stands in the way, and run it again: what was moved already stays moved");
     }
     Ok(After::End(if count.obstacles.is_empty() { 0 } else { VAULT }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bar_grows_to_its_end_and_no_further() {
-        let line = |of, seen| Progress { draws: false, pass: Pass { step: Step::Move, of } }.line(seen);
-        assert_eq!(line(None, 7), "moving: 7 records");
-        assert_eq!(line(Some(0), 0), "moving: 0 records");
-        assert_eq!(line(Some(48), 24), "moving [############............] 24 of 48");
-        assert_eq!(line(Some(2), 9), "moving [########################] 9 of 2");
-    }
 }

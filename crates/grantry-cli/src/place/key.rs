@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use grantry::pantry::open_keys;
 use grantry::vault::{LocalKey, VaultKeys};
-use grantry::{Entropy, SystemEntropy};
 use grantry_config::KeyProviderSection;
 
 use super::{Lies, marker};
@@ -58,10 +58,8 @@ impl Key {
 
     /// One that no vault has yet.
     pub(super) fn in_new_entry(folder: &Path) -> Self {
-        let mut random = [0; 8];
-        SystemEntropy.fill(&mut random);
-        let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self::Elsewhere(OtherKey::Keychain(KeychainEntry::new(format!("vault-{random}"), folder, true)))
+        let name = format!("vault-{}", marker::any_name());
+        Self::Elsewhere(OtherKey::Keychain(KeychainEntry::new(name, folder, true)))
     }
 
     /// The entry of the keychain, where it is in one.
@@ -91,6 +89,13 @@ impl Key {
                     format!("the environment variable {variable}")
                 }
                 KeyProviderSection::Passphrase { .. } => "the configured passphrase".to_owned(),
+                KeyProviderSection::Pkcs11 { module, .. } => format!("the HSM of {}", module.display()),
+                KeyProviderSection::AwsKms { region, key, .. } => {
+                    format!("the key {key} of AWS KMS in {region}")
+                }
+                KeyProviderSection::Transit { address, key, .. } => {
+                    format!("the key {key} of the transit engine at {address}")
+                }
                 _ => "the configured keys".to_owned(),
             },
         }
@@ -112,7 +117,7 @@ impl Key {
             }
             Self::File(path) => Ok(VaultKeys::rotating(LocalKey::from_file(path)?)),
             Self::Elsewhere(OtherKey::Keychain(entry)) => in_keychain(entry, false).await,
-            Self::Elsewhere(OtherKey::Configured(section)) => configured(section),
+            Self::Elsewhere(OtherKey::Configured(section)) => configured(section).await,
         }
     }
 
@@ -139,17 +144,22 @@ impl Key {
     }
 }
 
-fn configured(section: &KeyProviderSection) -> Result<VaultKeys, Failed> {
-    match section {
-        KeyProviderSection::Environment { variable, .. } => Ok(LocalKey::from_env(variable)?.into()),
-        KeyProviderSection::Passphrase { passphrase, salt, .. } => {
-            Ok(LocalKey::from_passphrase(passphrase.expose(), salt.as_bytes())?.into())
-        }
-        _ => Err(Failed::usage(
-            "the configured keys are in an HSM or a key service, which this command does not reach: use the program \
-             that does",
-        )),
+/// # Errors
+/// Usage for what this command was built without; those of the key provider.
+async fn configured(section: &KeyProviderSection) -> Result<VaultKeys, Failed> {
+    let (what, feature, is_built_in) = match section {
+        KeyProviderSection::Pkcs11 { .. } => ("an HSM", "pkcs11", cfg!(feature = "pkcs11")),
+        KeyProviderSection::AwsKms { .. } => ("AWS KMS", "aws-kms", cfg!(feature = "aws-kms")),
+        KeyProviderSection::Transit { .. } => ("a transit engine", "transit", cfg!(feature = "transit")),
+        _ => return Ok(open_keys(section, None).await?),
+    };
+    if !is_built_in {
+        let fact = format!("the configured keys are in {what}, which this command was built without");
+        let remedy =
+            format!("build it with the feature `{feature}` of grantry-cli, or use the program that has it");
+        return Err(Failed::usage(fact).with_remedy(remedy));
     }
+    Ok(open_keys(section, None).await?)
 }
 
 #[cfg(feature = "keychain")]

@@ -7,6 +7,8 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use grantry::{Entropy, SystemEntropy};
+
 use crate::failed::{Failed, VAULT};
 
 const NAME: &str = "grantry.keychain";
@@ -52,7 +54,8 @@ pub(super) fn claim(folder: &Path, entry: &str) -> Result<String, Failed> {
         Failed::new(VAULT, format!("the file {} cannot be written: {error}", path.display()))
     };
     // Nobody may see half of it: it is written beside, and takes its name only where nothing else has.
-    let next = folder.join(format!("{NAME}.{entry}"));
+    // Another one may claim the same entry at this moment, so the name beside is of this call alone.
+    let next = folder.join(format!("{NAME}.{}", any_name()));
     let written =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&next).and_then(|mut file| {
             writeln!(file, "{HEAD}\nentry {entry}")?;
@@ -72,9 +75,35 @@ pub(super) fn claim(folder: &Path, entry: &str) -> Result<String, Failed> {
     }
 }
 
+/// A name that nothing has yet.
+pub(super) fn any_name() -> String {
+    let mut random = [0; 8];
+    SystemEntropy.fill(&mut random);
+    random.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_that_claim_at_once_get_one_name() {
+        for round in 0..50 {
+            let folder = tempfile::tempdir().unwrap();
+            let begins = std::sync::Barrier::new(8);
+            let claim_at_once = |n: usize| {
+                begins.wait();
+                // Most have read the first one's name, and claim that.
+                claim(folder.path(), if n == 0 { "another" } else { "one" }).unwrap()
+            };
+            let names: Vec<_> = std::thread::scope(|scope| {
+                let claims: Vec<_> = (0..8).map(|n| scope.spawn(move || claim_at_once(n))).collect();
+                claims.into_iter().map(|claim| claim.join().unwrap()).collect()
+            });
+            assert!(names.iter().all(|name| *name == names[0]), "{round}: {names:?}");
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+        }
+    }
 
     #[test]
     fn the_first_name_stays_and_what_is_damaged_is_said() {

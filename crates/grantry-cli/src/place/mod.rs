@@ -181,13 +181,12 @@ impl Place {
     }
 
     fn make_folders(&self) -> Result<(), Failed> {
-        let cannot = |error: std::io::Error| {
-            Failed::new(VAULT, format!("the folder {} cannot be made: {error}", self.folder.display()))
-        };
         let of_key = self.key.path().and_then(Path::parent);
         for folder in [Some(self.folder.as_path()), of_key].into_iter().flatten() {
             if !folder.as_os_str().is_empty() {
-                DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(cannot)?;
+                DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
+                    Failed::new(VAULT, format!("the folder {} cannot be made: {error}", folder.display()))
+                })?;
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use grantry::SqliteVault;
+use grantry::pantry::{make_store, open_store};
 use grantry::vault::{RecordPrefix, Vault};
 use grantry_config::StoreSection;
 
@@ -47,74 +48,25 @@ impl Store {
         self.open_with(true).await
     }
 
-    #[cfg_attr(not(feature = "postgres"), allow(unused_variables, reason = "a database has tables to make"))]
     async fn open_with(&self, makes: bool) -> Result<Arc<dyn Vault>, Failed> {
-        match self {
-            Self::File(path) => Ok(Arc::new(SqliteVault::open(path).await?)),
-            #[cfg(feature = "postgres")]
-            Self::Elsewhere(StoreSection::Postgres { url, schema, connections, .. }) => {
-                let mut builder = grantry_vault_postgres::PostgresVault::builder(url.expose());
-                if let Some(schema) = schema {
-                    builder = builder.schema(schema.as_str());
-                }
-                if let Some(connections) = connections {
-                    builder = builder.connections(*connections);
-                }
-                Ok(Arc::new(of_postgres(builder, makes).await?))
+        let section = match self {
+            Self::File(path) => return Ok(Arc::new(SqliteVault::open(path).await?)),
+            Self::Elsewhere(section) => section,
+        };
+        let is_built_in = match section {
+            StoreSection::Memory => {
+                let fact = "the configured vault is the memory of a process: nobody else can open it";
+                return Err(Failed::usage(fact));
             }
-            #[cfg(feature = "redis")]
-            Self::Elsewhere(StoreSection::Redis {
-                url,
-                namespace,
-                wait_for_replicas,
-                accept_no_persistence,
-                accept_losing_recent_writes,
-                ..
-            }) => {
-                let mut builder = grantry_vault_redis::RedisVault::builder(url.expose());
-                if let Some(namespace) = namespace {
-                    builder = builder.namespace(namespace.as_str());
-                }
-                if let Some(replicas) = wait_for_replicas {
-                    builder = builder.wait_for_replicas(*replicas);
-                }
-                if *accept_no_persistence {
-                    builder = builder.accept_no_persistence();
-                }
-                if *accept_losing_recent_writes {
-                    builder = builder.accept_losing_recent_writes();
-                }
-                Ok(Arc::new(builder.connect().await?))
-            }
-            Self::Elsewhere(StoreSection::Memory) => {
-                Err(Failed::usage("the configured vault is the memory of a process: nobody else can open it"))
-            }
-            Self::Elsewhere(_) => {
-                let fact = "this command was built without what opens the configured vault";
-                let remedy = "build it with the features `postgres` or `redis` of grantry-cli";
-                Err(Failed::usage(fact).with_remedy(remedy))
-            }
+            StoreSection::Postgres { .. } => cfg!(feature = "postgres"),
+            StoreSection::Redis { .. } => cfg!(feature = "redis"),
+            _ => true,
+        };
+        if !is_built_in {
+            let fact = "this command was built without what opens the configured vault";
+            let remedy = "build it with the features `postgres` or `redis` of grantry-cli";
+            return Err(Failed::usage(fact).with_remedy(remedy));
         }
-    }
-}
-
-/// Who makes a vault may be allowed to make its tables: their owner, who is told by whom they are to be used. Whoever may not
-/// is told that they are missing.
-#[cfg(feature = "postgres")]
-async fn of_postgres(
-    builder: grantry_vault_postgres::PostgresVaultBuilder,
-    makes: bool,
-) -> Result<grantry_vault_postgres::PostgresVault, Failed> {
-    use grantry::vault::VaultError;
-    match builder.clone().open().await {
-        Err(VaultError::Refused(refused)) if makes => match builder.clone().migrate().await {
-            Ok(()) => builder.open().await.map_err(|error| {
-                let fact =
-                    format!("the tables of the vault are there now, and this login cannot use them: {error}");
-                Failed::new(crate::failed::VAULT, fact)
-            }),
-            Err(_) => Err(VaultError::Refused(refused).into()),
-        },
-        opened => Ok(opened?),
+        Ok(if makes { make_store(section).await? } else { open_store(section).await? })
     }
 }

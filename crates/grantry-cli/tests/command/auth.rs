@@ -1,5 +1,7 @@
 //! Set, list, token, refresh, rotate, remove: from end to end.
 
+use std::os::unix::fs::PermissionsExt;
+
 use grantry_testkit::{Endpoint, Fault, RegisteredClient};
 
 use crate::fixture::{Home, NEW_SECRET, SECRET, server};
@@ -60,6 +62,43 @@ async fn without_a_new_secret_rotate_brings_fresh_keys_and_tokens_and_says_that_
     let json = home.run(&["auth", "rotate", "--service", "crm", "--json"]).await.ends(0).json();
     assert_eq!((json["secret_changed"].as_bool(), json["finished"].as_bool()), (Some(false), Some(true)));
     home.run(&["auth", "rotate", "--service", "payroll"]).await.ends(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_secret_comes_from_an_environment_variable_or_a_file_too() {
+    let (mut home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    server.with_authority(|authority, _| {
+        authority.register(RegisteredClient::with_secret("billing", SECRET).or_secret(NEW_SECRET));
+    });
+    let rotate = ["auth", "rotate", "--service", "crm"];
+    let by_variable = [&rotate[..], &["--client-secret-env", "NEW_CRM_SECRET"]].concat();
+    let unset = home.run(&by_variable).await.ends(2);
+    assert!(unset.stderr.contains("NEW_CRM_SECRET is not set"), "{}", unset.stderr);
+    home.variables.push(("NEW_CRM_SECRET", String::new()));
+    let empty = home.run(&by_variable).await.ends(2);
+    assert!(empty.stderr.contains("the client secret from NEW_CRM_SECRET is empty"), "{}", empty.stderr);
+    home.variables = vec![("NEW_CRM_SECRET", NEW_SECRET.to_owned())];
+    // Who gives the secret in a variable's place is not told it back.
+    let slipped = home.run(&[&rotate[..], &["--client-secret-env", SECRET]].concat()).await.ends(2);
+    assert!(slipped.stderr.contains("that --client-secret-env names"), "{}", slipped.stderr);
+    let rotated = home.run(&by_variable).await.ends(0);
+    assert!(rotated.stderr.contains("the new secret is used from now on"), "{}", rotated.stderr);
+    server.with_authority(|authority, _| {
+        authority.register(RegisteredClient::with_secret("billing", NEW_SECRET));
+    });
+    home.run(&["auth", "refresh", "--service", "crm"]).await.ends(0);
+
+    server.with_authority(|authority, _| {
+        authority.register(RegisteredClient::with_secret("billing", NEW_SECRET).or_secret(SECRET));
+    });
+    let file = home.folder.path().join("secret");
+    std::fs::write(&file, format!("{SECRET}\n")).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let rotated = home.run(&[&rotate[..], &["--client-secret-file", "secret"]].concat()).await.ends(0);
+    assert!(!rotated.stderr.contains("warning"), "{}", rotated.stderr);
+    home.run(&["auth", "refresh", "--service", "crm"]).await.ends(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,6 +91,18 @@ impl Login {
         self.line(|line| line.split_once("type the code ").map(|(_, code)| code.to_owned())).await
     }
 
+    /// For whoever does not want to wait.
+    pub(crate) async fn interrupts_until_gone(&mut self) {
+        let gone = async {
+            while let Some(id) = self.child.id() {
+                let pid = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+                let _ = tokio::time::timeout(Duration::from_millis(50), self.child.wait()).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+    }
+
     pub(crate) async fn end(mut self) -> Ran {
         let rest = async {
             while let Some(line) = self.lines.next_line().await.unwrap() {

@@ -11,10 +11,26 @@ use tokio::process::Command;
 pub(crate) const SECRET: &str = "c4nary-s3cret-of-the-client";
 pub(crate) const NEW_SECRET: &str = "an0ther-c4nary-of-the-client";
 
+/// What only looks.
+pub(crate) const SHOWS: &[&[&str]] = &[
+    &["auth", "list"],
+    &["auth", "list", "--json"],
+    &["auth", "status"],
+    &["auth", "status", "--json"],
+    &["auth", "diagnose", "--service", "crm"],
+    &["vault", "status"],
+    &["vault", "status", "--json"],
+    &["audit", "show"],
+    &["audit", "verify"],
+];
+
 pub(crate) struct Home {
     pub(crate) folder: tempfile::TempDir,
     /// What is in the environment of each run besides.
     pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) program: PathBuf,
+    /// Who runs the program, where it is not whoever runs the tests.
+    pub(crate) user: Option<u32>,
 }
 
 /// What a run of the program did.
@@ -27,7 +43,24 @@ pub(crate) struct Ran {
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new() }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_grantry"));
+        Self { folder: tempfile::tempdir().unwrap(), variables: Vec::new(), program, user: None }
+    }
+
+    /// One of a user without privileges, so that permissions bind whoever runs the tests.
+    pub(crate) fn of_nobody() -> Self {
+        const NOBODY: u32 = 65_534;
+        let mut home = Self::new();
+        if rustix::process::geteuid().is_root() {
+            // The program may lie where only root gets at it.
+            let program = home.folder.path().join("grantry");
+            if std::fs::hard_link(&home.program, &program).is_err() {
+                std::fs::copy(&home.program, &program).unwrap();
+            }
+            std::os::unix::fs::chown(home.folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+            (home.program, home.user) = (program, Some(NOBODY));
+        }
+        home
     }
 
     pub(crate) fn vault(&self) -> PathBuf {
@@ -35,9 +68,22 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_grantry"));
+        let mut command = Command::new(&self.program);
+        self.prepare(&mut command);
+        command.args(arguments);
         command
-            .args(arguments)
+    }
+
+    /// The same, started by lines of a shell that end with `exec "$0" "$@"`.
+    pub(crate) fn through_shell(&self, lines: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        self.prepare(&mut command);
+        command.args(["-c", lines]).arg(&self.program).args(arguments);
+        command
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command
             .env_clear()
             .env("HOME", self.folder.path())
             .env("USER", "ana")
@@ -48,7 +94,9 @@ impl Home {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
-        command
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
     }
 
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ran {
@@ -73,7 +121,7 @@ impl Home {
     }
 }
 
-async fn ran(output: impl Future<Output = std::io::Result<Output>>) -> Ran {
+pub(crate) async fn ran(output: impl Future<Output = std::io::Result<Output>>) -> Ran {
     let output = tokio::time::timeout(Duration::from_secs(60), output).await.unwrap().unwrap();
     Ran {
         code: output.status.code(),

@@ -25,6 +25,33 @@ async fn a_vault_is_made_once_where_it_is_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_file_of_another_vault_opens_nothing_and_changes_nothing() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let folder = home.folder.path();
+    let (other, key) = (folder.join("other"), folder.join("other.key"));
+    let flags = ["--vault", other.to_str().unwrap(), "--key-file", key.to_str().unwrap()];
+    home.run(&[flags.as_slice(), &["vault", "init"]].concat()).await.ends(0);
+    let token = home.run(&["auth", "token", "--service", "crm"]).await.ends(0).stdout;
+    let (own, foreign) =
+        (std::fs::read(home.vault().join("grantry.key")).unwrap(), std::fs::read(&key).unwrap());
+    for what in [&["auth", "token", "--service", "crm"][..], &["vault", "rotate-keys"], &["vault", "init"]] {
+        let refused = home.run(&[&["--key-file", key.to_str().unwrap()], what].concat()).await.ends(6);
+        assert!(refused.stdout.is_empty(), "{}", refused.stdout);
+        // Which key it is, and what to do.
+        assert!(refused.stderr.contains("local/1/"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("open the vault with the keys that it was made with"),
+            "{}",
+            refused.stderr
+        );
+    }
+    assert_eq!(std::fs::read(home.vault().join("grantry.key")).unwrap(), own);
+    assert_eq!(std::fs::read(&key).unwrap(), foreign);
+    assert_eq!(home.run(&["auth", "token", "--service", "crm"]).await.ends(0).stdout, token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_are_rotated_and_everything_still_opens() {
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);
@@ -101,4 +128,36 @@ async fn a_command_without_the_keychain_says_so_and_makes_nothing() {
     std::fs::write(home.vault().join("grantry.keychain"), "grantry keychain 1\nentry vault-1\n").unwrap();
     let refused = home.run(&["vault", "init"]).await.ends(2);
     assert!(refused.stderr.contains("feature `keychain` of grantry-cli"), "{}", refused.stderr);
+}
+
+#[cfg(not(any(
+    feature = "postgres",
+    feature = "redis",
+    feature = "pkcs11",
+    feature = "aws-kms",
+    feature = "transit"
+)))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_without_a_store_or_a_key_service_names_the_feature_that_has_it() {
+    const FILE: &str = r#""type": "file", "path": "vault.key""#;
+    const SQLITE: &str = r#""type": "sqlite", "path": "vault.db""#;
+    let home = Home::new();
+    for (vault, keys, feature) in [
+        (r#""type": "postgres", "url": "postgres://127.0.0.1:1/x""#, FILE, "postgres"),
+        (r#""type": "redis", "url": "redis://127.0.0.1:1""#, FILE, "redis"),
+        (SQLITE, r#""type": "pkcs11", "module": "/no/such.so", "slot": 1, "pin": "1234""#, "pkcs11"),
+        (SQLITE, r#""type": "aws-kms", "region": "eu-central-1", "key": "alias/k""#, "aws-kms"),
+        (
+            SQLITE,
+            r#""type": "transit", "address": "https://127.0.0.1:1", "key": "k", "token": "t""#,
+            "transit",
+        ),
+    ] {
+        let text = format!(r#"{{ "vault": {{ {vault} }}, "keys": {{ {keys} }} }}"#);
+        std::fs::write(home.folder.path().join("c.json"), text).unwrap();
+        let refused = home.run(&["vault", "init", "--config", "c.json"]).await.ends(2);
+        assert!(refused.stderr.contains(&format!("`{feature}`")), "{feature}: {}", refused.stderr);
+        assert!(refused.stderr.contains("of grantry-cli"), "{feature}: {}", refused.stderr);
+    }
+    assert!(!home.folder.path().join("vault.db").exists(), "no store is made for keys that cannot be had");
 }

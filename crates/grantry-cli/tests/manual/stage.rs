@@ -49,6 +49,7 @@ impl Stage {
         let resource = ProtectedResource::start(&server).await.unwrap();
         for (name, text) in FILES {
             std::fs::write(home.path().join(name), text).unwrap();
+            std::fs::set_permissions(home.path().join(name), Permissions::from_mode(0o600)).unwrap();
         }
         std::fs::create_dir(home.path().join(".shell")).unwrap();
         let browser = home.path().join(".shell/browser");

@@ -1,0 +1,154 @@
+//! A trail that somebody changed, and checkpoints that were kept elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use grantry::SqliteVault;
+use grantry::vault::{RecordKind, RecordPrefix, Vault};
+use serde_json::{Value, json};
+
+use crate::fixture::{Home, server};
+
+const VERIFY: &[&str] = &["audit", "verify"];
+
+/// A home in which something was done.
+async fn used() -> Home {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    home.run(&["auth", "refresh", "--service", "crm"]).await.ends(0);
+    home
+}
+
+fn database(home: &Home) -> PathBuf {
+    home.vault().join("grantry.db")
+}
+
+/// Copies a store with all of its files, so that nothing else is left of what was there.
+fn copy_store(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for file in ["grantry.db", "grantry.db-wal", "grantry.db-shm"] {
+        let _ = std::fs::remove_file(to.join(file));
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), to.join(file)).unwrap();
+        }
+    }
+}
+
+/// Takes a batch of lines out of the store, which is not the last of its process; says whose, and which line was its first.
+async fn take_lines_out(home: &Home) -> (String, u64) {
+    let store = SqliteVault::open(database(home)).await.unwrap();
+    let page = store.list(&RecordPrefix::deployment(RecordKind::Audit), None, 1000).await.unwrap();
+    let batches: Vec<(&str, u64)> = page
+        .records
+        .iter()
+        .filter_map(|(key, _)| key.account().split_once('/'))
+        .map(|(process, line)| (process, line.parse().unwrap()))
+        .collect();
+    // The first of a process would be missed in another way: its chain would not begin.
+    let of = |at: usize| batches.iter().filter(|(process, _)| *process == batches[at].0).count();
+    let at =
+        (1..batches.len()).find(|at| batches[*at].1 > 0 && of(*at) > 2 && batches[*at + 1].1 > 0).unwrap();
+    let (process, line) = batches[at];
+    let name = format!("{process}/{line:020}");
+    let (key, record) = page.records.iter().find(|(key, _)| key.account() == name).unwrap();
+    store.remove(key, &record.revision).await.unwrap();
+    (process.to_owned(), line)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trail_with_lines_taken_out_is_broken_and_the_process_and_the_lines_are_named() {
+    let home = used().await;
+    let (process, line) = take_lines_out(&home).await;
+    let ran = home.run(VERIFY).await.ends(6);
+    let place = format!("{line}");
+    let of = format!(" of process {process}: lines are missing before this\n");
+    assert!(ran.stdout.starts_with("broken: line") && ran.stdout.contains(&place), "{}", ran.stdout);
+    assert!(ran.stdout.ends_with(&of) && ran.stdout.lines().count() == 1, "{}", ran.stdout);
+
+    let json = home.run(&[VERIFY, &["--json"]].concat()).await.ends(6).json();
+    assert_eq!(json["intact"], false, "{json}");
+    let places = json["places"].as_array().unwrap();
+    assert_eq!(places.len(), 1, "{json}");
+    assert_eq!((&places[0]["process"], &places[0]["kind"]), (&json!(process), &json!("missing")));
+    assert_eq!(places[0]["line"], json!(line));
+    assert!(places[0]["last_line"].as_u64() >= Some(line), "{json}");
+    let breaks: Vec<&str> = json["breaks"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(breaks, [ran.stdout.trim().strip_prefix("broken: ").unwrap()]);
+    // The process is found in the trail, too.
+    let shown = home.run(&["audit", "show", "--json"]).await.ends(0).json();
+    let entries = shown["entries"].as_array().unwrap();
+    assert!(entries.iter().any(|entry| entry["process"] == json!(process)), "{shown}");
+    assert!(entries.iter().all(|entry| entry["line"].is_u64()), "{shown}");
+
+    // No checkpoint makes it whole again.
+    let write = [VERIFY, &["--write-checkpoint", "kept.jsonl"]].concat();
+    let refused = home.run(&write).await.ends(6);
+    assert!(refused.stderr.contains("no checkpoint was written"), "{}", refused.stderr);
+    let json = home.run(&[&write[..], &["--json"]].concat()).await.ends(6).json();
+    assert_eq!(json["checkpoints_written"], Value::Null);
+    assert!(!home.folder.path().join("kept.jsonl").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_cut_off_is_found_by_the_checkpoints_that_the_command_wrote() {
+    let home = used().await;
+    let older = home.folder.path().join("older");
+    home.run(&["vault", "rotate-keys"]).await.ends(0);
+    copy_store(&home.vault(), &older);
+    home.run(&["auth", "set", "--service", "crm", "--scope", "contacts.write"]).await.ends(0);
+    let write = [VERIFY, &["--write-checkpoint", "kept.jsonl"]].concat();
+    let ran = home.run(&write).await.ends(0);
+    let kept = std::fs::read_to_string(home.folder.path().join("kept.jsonl")).unwrap();
+    let said = format!("wrote the checkpoints of {} processes to kept.jsonl\n", kept.lines().count());
+    assert!(kept.lines().count() >= 4 && ran.stderr == said, "{}{kept}", ran.stderr);
+    let checked = [VERIFY, &["--checkpoint", "kept.jsonl"]].concat();
+    assert!(home.run(&checked).await.ends(0).stdout.starts_with("intact: "));
+    // Once more over the same file: it is read first, and then has what is new.
+    let both = [&checked[..], &["--write-checkpoint", "kept.jsonl"]].concat();
+    home.run(&both).await.ends(0);
+    let newer = std::fs::read_to_string(home.folder.path().join("kept.jsonl")).unwrap();
+    assert!(newer.lines().count() > kept.lines().count(), "the commands since then have written their own");
+
+    // Somebody sets the store back.
+    copy_store(&older, &home.vault());
+    assert!(home.run(VERIFY).await.ends(0).stdout.starts_with("intact: "), "by itself it cannot know");
+    let cut = home.run(&checked).await.ends(6);
+    assert!(
+        cut.stdout.contains(" of process ") && cut.stdout.contains("the end of a chain is missing"),
+        "{cut:?}"
+    );
+    let json = home.run(&[&checked[..], &["--json"]].concat()).await.ends(6).json();
+    let places = json["places"].as_array().unwrap();
+    assert!(!places.is_empty() && places.iter().all(|place| place["kind"] == "truncated"), "{json}");
+    // What is kept stays as it was: it still tells.
+    home.run(&both).await.ends(6);
+    assert_eq!(std::fs::read_to_string(home.folder.path().join("kept.jsonl")).unwrap(), newer);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_checkpoint_and_where_none_can_be_written_is_said_with_its_file() {
+    let home = used().await;
+    let file = home.folder.path().join("kept.jsonl");
+    for (text, why) in
+        [("", "it is empty"), ("\n\n", "it is empty"), ("{}", "kept.jsonl"), ("x", "kept.jsonl")]
+    {
+        std::fs::write(&file, text).unwrap();
+        let refused = home.run(&[VERIFY, &["--checkpoint", "kept.jsonl"]].concat()).await.ends(2);
+        assert!(refused.stderr.contains(why) && refused.stderr.contains("--write-checkpoint"), "{refused:?}");
+    }
+    home.run(&[VERIFY, &["--checkpoint", "not-there"]].concat()).await.ends(2);
+    let nowhere = home.run(&[VERIFY, &["--write-checkpoint", "no/such/folder"]].concat()).await.ends(1);
+    assert!(nowhere.stderr.contains("no/such/folder cannot be written"), "{}", nowhere.stderr);
+    // A trail that is elsewhere has none to keep, and says so.
+    let elsewhere = r#"{ "vault": { "type": "sqlite", "path": "kept/store.db", "lifeboats": "kept/boats", "deployment": "blue" },
+        "keys": { "type": "file", "path": "kept/the.key" }, "audit": { "vault": false, "folder": "trail" } }"#;
+    std::fs::write(home.folder.path().join("grantry.json"), elsewhere).unwrap();
+    home.run(&["vault", "init", "--config", "grantry.json"]).await.ends(0);
+    let of_config = ["--config", "grantry.json", "--write-checkpoint", "none.jsonl"];
+    let none = home.run(&[VERIFY, &of_config].concat()).await.ends(3);
+    assert!(none.stderr.contains("no checkpoint in the vault's own store"), "{}", none.stderr);
+    assert!(!home.folder.path().join("none.jsonl").exists());
+    let left = std::fs::read_dir(home.folder.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".new")), "{left:?}");
+}
