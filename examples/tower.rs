@@ -1,4 +1,5 @@
-//! The tower layer around a hyper client: the same for tonic and axum.
+//! The tower layer around a hyper client. A client of axum's bodies is wrapped the same way; the docs of the layer's
+//! crate show a tonic channel in it.
 
 #![allow(clippy::print_stdout, reason = "it is there to be read")]
 

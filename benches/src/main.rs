@@ -7,6 +7,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "what is measured is small")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that cannot go on stops")]
 
+mod command;
 mod configuration;
 mod custody;
 mod figure;
@@ -24,12 +25,17 @@ mod sqlite;
 mod sweep;
 mod timing;
 
+use std::process::ExitCode;
+
 use figure::Report;
 
 /// Measures something and adds its figures.
 type Suite = fn(&mut Report);
 
-fn main() {
+fn main() -> ExitCode {
+    if let Some(code) = command::stand_in() {
+        return code;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let after = |flag: &str| arguments.iter().position(|a| a == flag).and_then(|at| arguments.get(at + 1));
     let only = after("--only").map(String::as_str);
@@ -37,11 +43,12 @@ fn main() {
     let peers = after("--peers-json").map(String::as_str);
 
     if let Some(folder) = after("--renewals-in") {
-        return custody::syncs::renew_in(folder.as_ref());
+        custody::syncs::renew_in(folder.as_ref());
+        return ExitCode::SUCCESS;
     }
 
     let mut report = Report::default();
-    let suites: [(&str, Suite); 18] = [
+    let suites: [(&str, Suite); 19] = [
         ("hits", hits::run),
         ("million", million::run),
         ("keyed", keyed::run),
@@ -49,6 +56,7 @@ fn main() {
         ("renewal", renewal::steady),
         ("outage", outage::run),
         ("configuration", configuration::run),
+        ("command", command::run),
         ("proof", proof::run),
         ("logins", logins::run),
         ("sealing", sealing::run),
@@ -68,4 +76,5 @@ fn main() {
         }
     }
     report.finish(out, peers);
+    ExitCode::SUCCESS
 }

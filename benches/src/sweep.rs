@@ -13,12 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::figure::Report;
 
-const RECORDS: usize = 100_000;
+pub(crate) const RECORDS: usize = 100_000;
 const MIB: f64 = 1024.0 * 1024.0;
 
 /// Takes the trail and forgets it: this is about the sweep.
 #[derive(Debug)]
-struct Forgets;
+pub(crate) struct Forgets;
 
 #[async_trait]
 impl AuditSink for Forgets {
@@ -78,7 +78,8 @@ pub(crate) fn run(report: &mut Report) {
     });
 }
 
-async fn populate(acme: &TenantVault) {
+/// Puts the records in.
+pub(crate) async fn populate(acme: &TenantVault) {
     let consented = Timestamp::from_unix_seconds(1_790_000_000);
     let tasks: Vec<_> = (0..64)
         .map(|task| {

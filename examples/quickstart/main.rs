@@ -57,11 +57,12 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         .scheduler(&scheduler)
         .observer(Arc::new(timeline.clone()))
         .build()?;
+    timeline.watch(&source);
     let watched = Arc::new(Watched::new(Arc::clone(&source)));
     let client = AuthorizedClient::new(reqwest::Client::new(), Arc::clone(&watched), [api.origin()])?;
 
     let stage = story::Stage { timeline, server, api, client, source, watched };
-    let claims = stage.tell().await?;
+    let (claims, totals) = stage.tell().await?;
     scheduler.shutdown().await;
-    Ok(stage.timeline.close(&claims, &stage.server, &stage.api, &stage.source))
+    Ok(stage.timeline.close(&claims, totals, &stage.server, &stage.api, &stage.source))
 }

@@ -9,8 +9,8 @@ use grantry::{AuthorizedClient, ManagedSource, TokenSource};
 use grantry_testkit::{Endpoint, Fault, ProtectedResource, TestServer};
 
 use crate::load::{CALLERS, Load, Seen};
-use crate::timeline::{Claim, Timeline};
-use crate::watched::Watched;
+use crate::timeline::{Claim, Timeline, Totals};
+use crate::watched::{Stalls, Watched};
 
 /// How long the authorization server takes over a token request.
 const SLOW: Duration = Duration::from_millis(300);
@@ -33,18 +33,18 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    pub(crate) async fn tell(&self) -> Result<Vec<Claim>, Box<dyn Error>> {
+    pub(crate) async fn tell(&self) -> Result<(Vec<Claim>, Totals), Box<dyn Error>> {
         let mut claims = vec![self.herd().await?];
         let load = Load::start(&self.client, &self.api.url("/orders"));
         claims.push(self.renewals().await);
         claims.push(self.outage().await?);
-        let waited = self.watched.waited();
-        claims.push(Claim::new(format!("{waited} requests had to wait for a token so far"), waited == 0));
         claims.push(self.revocation().await);
         let seen = load.stop().await;
         self.timeline.say("the load ends");
+        let stalls = self.watched.stalls();
+        claims.push(waited(stalls));
         claims.push(answered(&seen));
-        Ok(claims)
+        Ok((claims, Totals { stalls: stalls.all(), errors: seen.failed.load(Ordering::Relaxed) }))
     }
 
     async fn herd(&self) -> Result<Claim, Box<dyn Error>> {
@@ -104,6 +104,14 @@ impl Stage {
         let before = self.source.health().renewals;
         until(|| self.source.health().renewals > before).await
     }
+}
+
+/// Nobody waits while a token is good; after a refusal each caller waits for the new one, once.
+fn waited(Stalls { unprovoked, provoked }: Stalls) -> Claim {
+    let text = format!(
+        "{unprovoked} requests had to wait for a token before the API refused it, {provoked} after that (at most {CALLERS})"
+    );
+    Claim::new(text, unprovoked == 0 && provoked <= CALLERS as u64)
 }
 
 fn answered(seen: &Seen) -> Claim {

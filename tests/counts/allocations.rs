@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use allocation_counter::measure;
-use grantry_core::{GrantKeyRef, Token, TokenSource};
-use grantry_refresh::Directory;
+use grantry_core::{GrantKey, GrantKeyRef, Token, TokenSource};
+use grantry_refresh::{Directory, ManagedSource, Profile, Scheduler};
 
-use crate::{server, source};
+use crate::{grant, server, source};
 
 /// Enough for whatever happens once in a while.
 const CALLS: u32 = 10_000;
@@ -50,6 +50,36 @@ async fn a_token_by_its_key_costs_no_allocation() {
         let missing = GrantKeyRef { tenant: "other", ..key };
         assert_eq!(measure(|| assert!(directory.ready(missing).is_none())).count_total, 0);
     }
+}
+
+#[tokio::test]
+async fn a_key_that_comes_near_costs_allocations_on_the_way_through_find_alone() {
+    let server = server().await;
+    let directory = Directory::new();
+    let key = |account| GrantKeyRef { tenant: "acme", service: "orders", account };
+    let grant = grant(&server);
+    let profile = Profile::builder(server.token_endpoint(), "billing", &Scheduler::new()).build();
+    for nth in 0..1_000 {
+        let key = GrantKey::new("acme", "orders", format!("user-{nth}")).unwrap();
+        directory.insert(ManagedSource::new(key, Arc::clone(&grant), &profile));
+    }
+    let hot = directory.find(key("user-17")).unwrap();
+    hot.token().await.unwrap();
+    drop(black_box(hot.ready()));
+    let mut sent_to_find = false;
+    for _ in 0..100 {
+        let mut token = None;
+        assert_eq!(measure(|| token = directory.ready(key("user-17"))).count_total, 0);
+        if token.is_none() {
+            sent_to_find = true;
+            let coming = measure(|| drop(directory.find(key("user-17"))));
+            assert!(coming.count_total > 0, "it did not come near");
+        }
+    }
+    assert!(sent_to_find);
+    assert_eq!(allocations(|| directory.ready(key("user-17"))), 0, "near");
+    let elsewhere = directory.ready(key("user-17")).unwrap().header().as_bytes().as_ptr();
+    assert_ne!(elsewhere, hot.ready().unwrap().header().as_bytes().as_ptr(), "the copy is asked");
 }
 
 #[tokio::test]

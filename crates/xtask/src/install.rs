@@ -37,6 +37,15 @@ const NEEDS: &[Need] = &[
     Need { probe: &["sh", "-c", "command -v dbus-send"], packages: &["dbus-bin"] },
     Need { probe: &["sh", "-c", "command -v gnome-keyring-daemon"], packages: &["gnome-keyring"] },
     Need { probe: &["sh", "-c", "command -v secret-tool"], packages: &["libsecret-tools"] },
+    // Another clock, which lies in a folder of the architecture or of none.
+    Need {
+        probe: &[
+            "sh",
+            "-c",
+            "ls /usr/lib*/faketime /usr/local/lib/faketime /usr/lib/*/faketime | grep -qx libfaketime.so.1",
+        ],
+        packages: &["libfaketime"],
+    },
     // A resource server. The package `apache2` would start one of its own; this is the program alone.
     Need { probe: &["sh", "-c", "ls /usr/sbin/apache2"], packages: &["apache2-bin"] },
     Need {
@@ -90,7 +99,7 @@ fn install_packages(packages: &[&str]) -> Fallible {
     if !is_root_on_debian() {
         let names = packages.join(" ");
         let advice = "where packages are called otherwise: Node.js 20 or newer with npm, pkg-config, OpenSSL's headers, curl, PostgreSQL, \
-             Redis, SoftHSM 2, OpenSC, D-Bus with dbus-send, GNOME Keyring with secret-tool, Apache 2.4 with mod_oauth2, Python's venv, and Chromium with its driver";
+             Redis, SoftHSM 2, OpenSC, D-Bus with dbus-send, GNOME Keyring with secret-tool, libfaketime, Apache 2.4 with mod_oauth2, Python's venv, and Chromium with its driver";
         return Err(format!("install these first: `sudo apt-get install {names}` on Debian; {advice}").into());
     }
     let apt = |arguments: &[&str]| {

@@ -49,36 +49,57 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the stages one after the other, also past a failure, and ends with a table of seconds.
+/// Runs the stages one after the other, also past a failure, and ends with a table of seconds. Those that only compile run
+/// beside those that mostly wait.
 fn test(root: &Path, mut stages: Vec<&Stage>) -> Fallible {
-    if stages.iter().any(|stage| stage.needs_install()) && stages.iter().all(|stage| stage.name != "install")
+    if stages.iter().any(|stage| stage.meets_servers()) && stages.iter().all(|stage| stage.name != "install")
     {
         stages.splice(0..0, STAGES.iter().filter(|stage| stage.name == "install"));
     }
-    let mut rows = Vec::new();
-    for stage in stages {
-        println!("\n== {}: {}", stage.name, stage.what);
-        let (outcome, took) = timed(|| stage.run(root));
-        match &outcome {
-            Ok(said) => said.iter().for_each(|line| println!("{line}")),
-            Err(error) => eprintln!("{error}"),
-        }
-        rows.push((stage.name, took, outcome.is_ok()));
+    let mut beside = Vec::new();
+    if stages.iter().any(|stage| stage.meets_servers()) {
+        beside.extend(stages.extract_if(.., |stage| stage.only_compiles()));
     }
+    let (rows, took) = timed(|| {
+        let mut rows = Vec::new();
+        for alike in stages.chunk_by(|one, next| one.meets_servers() == next.meets_servers()) {
+            let waits = alike.iter().any(|stage| stage.meets_servers());
+            let beside = if waits { std::mem::take(&mut beside) } else { Vec::new() };
+            let both: [&[&Stage]; 2] = [alike, &beside];
+            rows.extend(std::thread::scope(|scope| {
+                let in_turn =
+                    |stages: &[&Stage]| stages.iter().map(|stage| row(root, stage)).collect::<Vec<_>>();
+                let running = both.map(|stages| scope.spawn(move || in_turn(stages)));
+                running.map(|stages| stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            }));
+        }
+        rows.concat()
+    });
     println!("\n{:<12} {:>8}", "stage", "seconds");
     for (name, took, passed) in &rows {
         println!("{name:<12} {:>8.1}  {}", took.as_secs_f64(), if *passed { "passed" } else { "FAILED" });
     }
-    let total: Duration = rows.iter().map(|(_, took, _)| took).sum();
     let failed = rows.iter().filter(|(_, _, passed)| !passed).count();
-    println!("{:<12} {:>8.1}", "total", total.as_secs_f64());
+    println!("{:<12} {:>8.1}", "total", took.as_secs_f64());
     println!("\nstages: {} passed, {failed} failed", rows.len() - failed);
     if failed == 0 { Ok(()) } else { Err("not every stage passed".into()) }
 }
 
+/// Runs a stage: its name, how long it took, and whether it passed.
+fn row(root: &Path, stage: &Stage) -> (&'static str, Duration, bool) {
+    println!("\n== {}: {}", stage.name, stage.what);
+    let (outcome, took) = timed(|| stage.run(root));
+    match &outcome {
+        Ok(said) => said.iter().for_each(|line| println!("{line}")),
+        Err(error) => eprintln!("{}: {error}", stage.name),
+    }
+    (stage.name, took, outcome.is_ok())
+}
+
 /// Measures. The programs do the work and write the files; the peers have a graph and a lock of their own.
 fn bench(root: &Path, peers: bool, arguments: &[String]) -> Fallible {
-    let mut own = cargo(root, &["run", "--release", "--locked", "--package", "grantry-benches", "--"]);
+    let words = ["run", "--profile", "bench", "--locked", "--package", "grantry-benches", "--"];
+    let mut own = cargo(root, &words);
     if peers {
         let manifest = "benches/peers/Cargo.toml";
         let mut theirs = cargo(root, &["run", "--release", "--locked", "--manifest-path", manifest, "--"]);

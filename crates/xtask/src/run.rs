@@ -1,6 +1,7 @@
 //! Starts other programs.
 
 use std::ffi::OsString;
+use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -8,8 +9,21 @@ use crate::Fallible;
 
 /// A cargo command in `root`: the cargo that runs this task, if it said which it is.
 pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    let mut command = Command::new(cargo);
+    in_root(Command::new(program()), root, arguments)
+}
+
+/// The same, for what runs beside others: the processor is theirs whenever they want it.
+pub fn patient_cargo(root: &Path, arguments: &[&str]) -> Command {
+    let mut nice = Command::new("nice");
+    nice.arg(program());
+    in_root(nice, root, arguments)
+}
+
+fn program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
+}
+
+fn in_root(mut command: Command, root: &Path, arguments: &[&str]) -> Command {
     command.current_dir(root).args(arguments).stdin(Stdio::null());
     command
 }
@@ -21,6 +35,30 @@ pub fn cargo(root: &Path, arguments: &[&str]) -> Command {
 pub fn run(command: &mut Command) -> Fallible {
     let shown = shown(command);
     let status = command.status().map_err(|error| format!("`{shown}` could not be started: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}").into()) }
+}
+
+/// Runs two commands beside each other, both to their ends. What the first prints goes where ours goes; what the second
+/// prints follows after it.
+///
+/// # Errors
+/// One of them could not be started, or failed.
+pub fn run_beside(first: &mut Command, second: &mut Command) -> Fallible {
+    let (mut printed, prints) = std::io::pipe()?;
+    let shown = shown(second);
+    second.stdout(prints.try_clone()?).stderr(prints);
+    let mut running = second.spawn().map_err(|error| format!("`{shown}` could not be started: {error}"))?;
+    // Else the pipe would have a writer for as long as this program lives.
+    second.stdout(Stdio::null()).stderr(Stdio::null());
+    let reading = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        printed.read_to_end(&mut text).map(|_| text)
+    });
+    let first = run(first);
+    let status = running.wait()?;
+    let text = reading.join().map_err(|_| "what the second printed could not be read")??;
+    std::io::stdout().write_all(&text)?;
+    first?;
     if status.success() { Ok(()) } else { Err(format!("`{shown}` ended with {status}").into()) }
 }
 
@@ -62,4 +100,31 @@ pub fn shown(command: &Command) -> String {
         .map(|part| part.to_string_lossy().into_owned())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_beside_each_other_both_end_and_the_failure_of_either_is_said() {
+        let shell = |line: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", line]);
+            command
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let met = |mine: &str, other: &str| {
+            // Each waits for the other: one after the other they would never end.
+            let line = format!("touch {mine}; while ! test -e {other}; do sleep 0.01; done; echo met");
+            let mut command = shell(&line);
+            command.current_dir(folder.path());
+            command
+        };
+        run_beside(&mut met("a", "b"), &mut met("b", "a")).unwrap();
+        for (first, second) in [("exit 3", "exit 0"), ("exit 0", "exit 3")] {
+            let error = run_beside(&mut shell(first), &mut shell(second)).unwrap_err();
+            assert!(error.to_string().contains("`sh -c exit 3` ended with"), "{error}");
+        }
+    }
 }

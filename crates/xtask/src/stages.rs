@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::Fallible;
 use crate::install::install;
-use crate::run::{cargo, output, run, succeeds};
+use crate::run::{cargo, output, patient_cargo, run, run_beside, succeeds};
 use crate::tidy::{self, Metadata, Package};
 
 /// One stage: what it checks, and how.
@@ -26,10 +26,11 @@ enum Kind {
     Docs,
     Features,
     Install,
+    Servers,
     Tidy,
 }
 
-use Kind::{Cargo, Clippy, Docs, Features, Install, Tidy};
+use Kind::{Cargo, Clippy, Docs, Features, Install, Servers, Tidy};
 
 /// Every stage, in the order in which they run.
 pub const STAGES: &[Stage] = &[
@@ -73,35 +74,7 @@ pub const STAGES: &[Stage] = &[
         "a person logs in, in a real browser",
         Cargo(&["test", "--workspace", "--all-features", "--locked", "--test", "browser"]),
     ),
-    stage(
-        "servers",
-        "real stores and key providers agree",
-        // Of the whole workspace, so that nothing is built a second time with other features.
-        Cargo(&[
-            "test",
-            "--workspace",
-            "--all-features",
-            "--locked",
-            "--no-fail-fast",
-            "--test",
-            "postgres",
-            "--test",
-            "redis",
-            "--test",
-            "softhsm",
-            "--test",
-            "moto",
-            "--test",
-            "secret_service",
-            "moves",
-            "--test",
-            "moves",
-            "--test",
-            "rotation_kills",
-            "--test",
-            "torture",
-        ]),
-    ),
+    stage("servers", "real stores and key providers agree", Servers),
     stage(
         "quickstart",
         "the example of the README keeps its word",
@@ -125,31 +98,49 @@ impl Stage {
             Install => install(root).map(|()| Vec::new()),
             Docs => docs(root).map(|()| Vec::new()),
             Features => features(root),
+            Servers => servers(root).map(|()| Vec::new()),
             Tidy => tidy(root),
         }
     }
 
-    /// Whether it needs what `install` brings.
-    pub fn needs_install(&self) -> bool {
+    /// Whether it meets servers of others. It needs what `install` brings, and it mostly waits.
+    pub fn meets_servers(&self) -> bool {
         matches!(self.name, "interop" | "browser" | "servers")
+    }
+
+    /// Whether it only compiles, and can do that beside what mostly waits.
+    pub fn only_compiles(&self) -> bool {
+        matches!(self.kind, Features)
     }
 }
 
-/// Tests against real servers, which only run when they are named, and so have to be named for clippy too.
-const AGAINST_SERVERS: &[&str] = &[
-    "interop",
-    "browser",
-    "postgres",
-    "redis",
-    "softhsm",
-    "moto",
-    "secret_service",
-    "rotation_kills",
-    "torture",
+/// The tests of the stage `servers`. Most of what they do is to wait, for processes that die and servers that start, so the
+/// two halves run beside each other.
+const SERVERS: [&[&str]; 2] = [
+    &["postgres", "redis", "softhsm", "moto", "secret_service", "moves", "places", "wrong_clock"],
+    &["torture", "rotation_kills"],
 ];
 
+fn servers(root: &Path) -> Fallible {
+    // Of the whole workspace, so that nothing is built a second time with other features.
+    let test = |tests: &mut dyn Iterator<Item = &'static str>, more: &[&str]| {
+        let mut command =
+            cargo(root, &["test", "--workspace", "--all-features", "--locked", "--no-fail-fast"]);
+        command.args(tests.flat_map(|test| ["--test", test])).args(more);
+        command
+    };
+    run(&mut test(&mut SERVERS.concat().into_iter(), &["--no-run", "--quiet"]))?;
+    let [mut half, mut other] = SERVERS.map(|half| test(&mut half.iter().copied(), &[]));
+    run_beside(&mut half, &mut other)
+}
+
+/// Tests that only run when they are named, and so have to be named for clippy too.
+fn named() -> impl Iterator<Item = &'static str> {
+    ["interop", "browser"].into_iter().chain(SERVERS.concat())
+}
+
 fn clippy(root: &Path) -> Fallible {
-    let named = AGAINST_SERVERS.iter().flat_map(|test| ["--test", test]);
+    let named = named().flat_map(|test| ["--test", test]);
     let targets = [vec!["--workspace", "--all-targets"], ["--workspace"].into_iter().chain(named).collect()];
     for target in targets {
         let mut command = cargo(root, &["clippy", "--all-features", "--locked"]);
@@ -175,16 +166,17 @@ fn features(root: &Path) -> Fallible<Vec<String>> {
     let mut said = Vec::new();
     for package in metadata.libraries().filter(|package| !package.features.is_empty()) {
         for features in combinations(package) {
-            let mut command = cargo(root, &["check", "--locked", "--quiet", "--package", &package.name]);
+            let words = ["check", "--locked", "--quiet", "--package", &package.name];
+            let mut command = patient_cargo(root, &words);
             run(command.args(["--no-default-features", "--features", &features]))?;
             said.push(format!("{} [{features}]", package.name));
         }
     }
-    let listed = output(cargo(root, WITHOUT).args(["--", "--list"]))?;
+    let listed = output(patient_cargo(root, WITHOUT).args(["--", "--list"]))?;
     if !listed.contains(": test") {
         return Err("there is no test of what the command says without a feature".into());
     }
-    run(&mut cargo(root, WITHOUT))?;
+    run(&mut patient_cargo(root, WITHOUT))?;
     said.push("grantry-cli, what it says without a feature".to_owned());
     Ok(said)
 }

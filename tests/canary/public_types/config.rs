@@ -23,7 +23,8 @@ fn with_secrets() -> String {
                 "subjectTokenType": "urn:ietf:params:oauth:token-type:jwt"
             }}, "part": {{"clientSecretFile": "secret"}}}},
             "tenants": {{"acme": {{"services": {{"crm": {{"clientSecret": "{CANARY}", "scopes": ["a"]}}}}}}}},
-            "vault": {{"type": "postgres", "url": "postgres://grantry:{CANARY}@db.example.com/grantry"}},
+            "vault": {{"type": "postgres", "url": "postgres://grantry:{CANARY}@db.example.com/grantry",
+                       "reaper": {{"unusedFor": 90}}}},
             "keys": {{"type": "pkcs11", "module": "m", "tokenLabel": "t", "pin": "{CANARY}"}},
             "audit": {{"folder": "audit"}}
         }}"#
@@ -72,6 +73,7 @@ pub(super) fn config(to: &Printed) {
 fn deployment(to: &Printed, config: &Config) {
     let (vault, keys) = (config.vault().unwrap(), config.keys().unwrap());
     to.print("grantry_config::VaultSection", vault);
+    to.print("grantry_config::ReaperSection", vault.reaper.as_ref().unwrap());
     to.print("grantry_config::StoreSection", &vault.store);
     let StoreSection::Postgres { url, .. } = &vault.store else { panic!("another store") };
     to.print("grantry_config::SecretText", url);

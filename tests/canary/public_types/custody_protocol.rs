@@ -46,6 +46,7 @@ pub(super) fn protocol(printed: &Printed) {
         reachable_since: now,
         stamp: now,
         access_expires: None,
+        holds_another: false,
     };
     print.the("Snapshot", &snapshot);
     let asked = Asked { attempt, replacing: None, resolves: false };

@@ -181,9 +181,13 @@ const ACCOUNT: &str = "user-17";
 /// How everything is.
 async fn shown(to: &Printed, pantry: &Grantry, acme: &TenantPantry) {
     let status = pantry.status();
-    assert!(!status.open.is_empty());
+    assert!(!status.grants.is_empty());
     to.print("grantry::pantry::Status", &status);
-    status.open.iter().for_each(|open| to.print("grantry::pantry::OpenGrant", open));
+    to.shown.debug(&serde_json::to_string(&status).unwrap());
+    to.shown.debug(&serde_json::to_string(&acme.status().await.unwrap()).unwrap());
+    to.print("grantry::pantry::ProcessStatus", status.process.as_ref().unwrap());
+    let open = status.grants.iter().filter_map(|grant| grant.open.as_ref());
+    open.for_each(|open| to.print("grantry::pantry::OpenGrant", open));
     let grants = acme.grants(None, 10).await.unwrap();
     grants.iter().for_each(|grant| to.print("grantry::pantry::GrantStatus", grant));
     let trouble = Trouble::of(&Error::configuration("something is wrong"));

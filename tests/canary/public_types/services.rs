@@ -17,7 +17,7 @@ use grantry_testkit::{
     AnswerStyle, Decision, DeviceDecision, Endpoint, ExpiresIn, Fault, Form, IdTokenSignature, IdTokenStyle,
     ManualClock, Moment, Nonces, ProofPolicy, ProtectedResource, RawAnswer, RawServer, ReceivedRequest,
     RegisteredClient, ResponseIssuer, ResponseState, ScopeForm, ScopePolicy, SeededEntropy, SeededGrant,
-    TestServer,
+    TestServer, TestSource,
 };
 use grantry_tower::{AuthorizeLayer, ClonedBodies, EmptyBodies, NoBodies};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -143,6 +143,7 @@ pub(super) fn wrappers(to: &Printed) {
 
 pub(super) async fn testkit(to: &Printed) {
     let client = RegisteredClient::with_secret("crm", client_secret()).or_secret(CANARY);
+    to.print("grantry_testkit::TestSource", &*TestSource::bearer());
     to.print("grantry_testkit::RegisteredClient", &client);
     let builder = TestServer::builder().client(client);
     to.print("grantry_testkit::TestServerBuilder", &builder);

@@ -33,7 +33,7 @@ const MAY: &[(&str, &str, &str)] = &[
 /// Crates that one file of a crate names, so that they can be exchanged there.
 const ONE_FILE: &[(&str, &[&str])] = &[
     ("ring", &["crates/grantry-jose/src/crypto.rs", "crates/grantry-vault/src/crypto.rs"]),
-    ("rustix", &["crates/grantry-cli/src/core_files.rs", "crates/grantry-core/src/system.rs"]),
+    ("rustix", &["crates/grantry-cli/src/system.rs", "crates/grantry-core/src/system.rs"]),
     ("getrandom", &["crates/grantry-core/src/system.rs"]),
     ("argon2", &["crates/grantry-vault/src/keys/local/passphrase.rs"]),
 ];

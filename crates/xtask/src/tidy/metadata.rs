@@ -59,6 +59,9 @@ pub struct Dependency {
     pub name: String,
     /// `None` for a normal one, or `dev` or `build`.
     pub kind: Option<String>,
+    /// Whether a feature turns it on.
+    #[serde(default)]
+    pub optional: bool,
 }
 
 /// The resolved graph.
@@ -129,13 +132,27 @@ impl Metadata {
     /// The packages that the one named so needs to be built, itself left out: normal and build dependencies,
     /// all the way down.
     pub fn needed_by(&self, package: &Package) -> Vec<&Package> {
+        self.needed_by_without(package, |_, _| false)
+    }
+
+    /// The same, without what is left out between one package and another that it needs.
+    pub fn needed_by_without(
+        &self,
+        package: &Package,
+        is_left_out: impl Fn(&Package, &Package) -> bool,
+    ) -> Vec<&Package> {
         let nodes: BTreeMap<&str, &Node> =
             self.resolve.iter().flat_map(|r| &r.nodes).map(|node| (node.id.as_str(), node)).collect();
         let mut found = BTreeSet::new();
         let mut open = vec![package.id.as_str()];
         while let Some(id) = open.pop() {
             let deps = nodes.get(id).map(|node| node.deps.as_slice()).unwrap_or_default();
-            for dep in deps.iter().filter(|dep| dep.is_built()) {
+            let by = self.package(id);
+            let is_in = |dep: &&NodeDependency| {
+                let pair = by.zip(self.package(&dep.pkg));
+                dep.is_built() && !pair.is_some_and(|(by, needed)| is_left_out(by, needed))
+            };
+            for dep in deps.iter().filter(is_in) {
                 if found.insert(dep.pkg.as_str()) {
                     open.push(&dep.pkg);
                 }
