@@ -22,7 +22,8 @@ struct World {
 
 /// The first secret in a text, as the server of the tests makes them and as the tests hold them.
 fn secret_in(text: &str) -> Option<String> {
-    let known = [SECRET, NEW_SECRET, "PRIVATE KEY", "eyJ"];
+    // A JWT is known by its second part: three letters alone, "eyJ", come up in a `state` or a challenge sooner or later.
+    let known = [SECRET, NEW_SECRET, "PRIVATE KEY", ".eyJ"];
     if let Some(found) = known.iter().find(|secret| text.contains(**secret)) {
         return Some((*found).to_owned());
     }
@@ -272,10 +273,14 @@ async fn no_command_shows_a_secret_that_was_not_asked_for_whatever_becomes_of_it
     let uncovered: Vec<&String> =
         world.commands.iter().filter(|name| !world.covered.contains(*name)).collect();
     assert!(uncovered.is_empty(), "no secret goes through {uncovered:?}: have one go");
-    assert_eq!(
-        secret_in("x at-7-AAAAAAAAAAAAAAAAAAAAAAAA y").as_deref(),
-        Some("at-7-AAAAAAAAAAAAAAAAAAAAAAAA")
-    );
+}
+
+#[test]
+fn secrets_are_told_from_what_is_random_and_meant_to_be_seen() {
+    let token = "at-7-AAAAAAAAAAAAAAAAAAAAAAAA";
+    assert_eq!(secret_in(&format!("x {token} y")).as_deref(), Some(token));
+    assert_eq!(secret_in("eyJhbGciOiJub25lIn0.eyJleHAiOjF9.AAAA").as_deref(), Some(".eyJ"));
+    assert_eq!(secret_in("http://127.0.0.1/authorize?state=xeyJ7S_zG-at-7&code_challenge=eyJx"), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
