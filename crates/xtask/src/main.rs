@@ -49,30 +49,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs the stages one after the other, also past a failure, and ends with a table of seconds. Those that only compile run
-/// beside those that mostly wait.
+/// Runs the stages one after the other, also past a failure, and ends with a table of seconds. What only compiles for itself
+/// runs beside those after it, which mostly wait.
 fn test(root: &Path, mut stages: Vec<&Stage>) -> Fallible {
     if stages.iter().any(|stage| stage.meets_servers()) && stages.iter().all(|stage| stage.name != "install")
     {
         stages.splice(0..0, STAGES.iter().filter(|stage| stage.name == "install"));
     }
-    let mut beside = Vec::new();
-    if stages.iter().any(|stage| stage.meets_servers()) {
-        beside.extend(stages.extract_if(.., |stage| stage.only_compiles()));
-    }
+    let in_turn = |stages: &[&Stage]| stages.iter().map(|stage| row(root, stage)).collect::<Vec<_>>();
+    let first = stages.iter().position(|stage| stage.runs_beside()).unwrap_or(stages.len());
     let (rows, took) = timed(|| {
-        let mut rows = Vec::new();
-        for alike in stages.chunk_by(|one, next| one.meets_servers() == next.meets_servers()) {
-            let waits = alike.iter().any(|stage| stage.meets_servers());
-            let beside = if waits { std::mem::take(&mut beside) } else { Vec::new() };
-            let both: [&[&Stage]; 2] = [alike, &beside];
-            rows.extend(std::thread::scope(|scope| {
-                let in_turn =
-                    |stages: &[&Stage]| stages.iter().map(|stage| row(root, stage)).collect::<Vec<_>>();
-                let running = both.map(|stages| scope.spawn(move || in_turn(stages)));
-                running.map(|stages| stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            }));
-        }
+        let mut rows = vec![in_turn(&stages[..first])];
+        let (beside, rest): (Vec<&Stage>, Vec<&Stage>) =
+            stages[first..].iter().partition(|stage| stage.runs_beside());
+        rows.extend(std::thread::scope(|scope| {
+            let running = [rest, beside].map(|stages| scope.spawn(move || in_turn(&stages)));
+            running.map(|stages| stages.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        }));
         rows.concat()
     });
     println!("\n{:<12} {:>8}", "stage", "seconds");

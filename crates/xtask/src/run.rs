@@ -1,6 +1,6 @@
 //! Starts other programs.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,7 +25,17 @@ fn program() -> OsString {
 
 fn in_root(mut command: Command, root: &Path, arguments: &[&str]) -> Command {
     command.current_dir(root).args(arguments).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| is_of_this_run(name)) {
+        command.env_remove(name);
+    }
     command
+}
+
+/// Whether cargo says this of the package that it runs. There are build scripts that look at it, and then everything that needs
+/// them would be built again for whoever calls cargo by hand in between.
+fn is_of_this_run(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
 }
 
 /// Runs a command to its end; what it prints goes where ours goes.
@@ -105,6 +115,17 @@ pub fn shown(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cargo_says_of_this_package_is_not_passed_on() {
+        for (name, is) in
+            [("CARGO_PKG_NAME", true), ("CARGO_MANIFEST_DIR", true), ("CARGO_TARGET_DIR", false)]
+        {
+            assert_eq!(is_of_this_run(OsStr::new(name)), is, "{name}");
+        }
+        let told = output(&mut in_root(Command::new("env"), Path::new("."), &[])).unwrap();
+        assert!(told.contains("PATH=") && !told.contains("CARGO_PKG_NAME"), "{told}");
+    }
 
     #[test]
     fn two_beside_each_other_both_end_and_the_failure_of_either_is_said() {

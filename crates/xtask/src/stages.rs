@@ -39,6 +39,11 @@ pub const STAGES: &[Stage] = &[
     stage("tidy", "the rules of the house hold", Tidy),
     stage("clippy", "no lint has a word to say", Clippy),
     stage(
+        "features",
+        "each crate builds bare, and with each of its features alone, and says what it lacks",
+        Features,
+    ),
+    stage(
         "test",
         "unit and integration tests",
         Cargo(&[
@@ -59,11 +64,6 @@ pub const STAGES: &[Stage] = &[
         Cargo(&["test", "--workspace", "--all-features", "--locked", "--no-fail-fast", "--doc"]),
     ),
     stage("docs", "the docs build without a warning", Docs),
-    stage(
-        "features",
-        "each crate builds bare, and with each of its features alone, and says what it lacks",
-        Features,
-    ),
     stage(
         "interop",
         "real authorization servers agree",
@@ -108,8 +108,8 @@ impl Stage {
         matches!(self.name, "interop" | "browser" | "servers")
     }
 
-    /// Whether it only compiles, and can do that beside what mostly waits.
-    pub fn only_compiles(&self) -> bool {
+    /// Whether it runs beside the stages after it: it compiles what none of them needs, and leaves the processor to them.
+    pub fn runs_beside(&self) -> bool {
         matches!(self.kind, Features)
     }
 }
