@@ -53,6 +53,15 @@ pub(crate) fn happened(event: &Event) {
 #[cfg(not(feature = "metrics"))]
 pub(crate) fn happened(_event: &Event) {}
 
+/// A renewal brought another scope than the token before it had.
+#[cfg(feature = "metrics")]
+pub(crate) fn scope_changed() {
+    metrics::counter!("grantry_custody_events_total", "event" => "scope_changed").increment(1);
+}
+
+#[cfg(not(feature = "metrics"))]
+pub(crate) fn scope_changed() {}
+
 /// So many revocations wait to be finished by this process.
 #[cfg(feature = "metrics")]
 pub(crate) fn revocations_waiting(count: usize) {

@@ -294,6 +294,7 @@ impl Voyage {
         };
         let lineage = stored.stored.version.lineage();
         let token = set.token();
+        self.count_scope(token.scope());
         let (binding, proof_key) = Brought::bound(token.binding());
         let brought = Brought {
             proceeds: Brought::proceeds(lineage, &intent, set.refresh_token(), true),

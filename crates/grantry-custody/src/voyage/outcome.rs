@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use grantry_core::{
-    AccessToken, Diagnosis, Error, ErrorKind, Event as News, Failure, Instant, Party, Retry, Stage,
+    AccessToken, Diagnosis, Error, ErrorKind, Event as News, Failure, Instant, Party, Retry, Scope, Stage,
     StoreTime, TokenSet,
 };
 use grantry_vault::Fingerprint;
 use grantry_vault::audit::Outcome as Audited;
 
 use super::Voyage;
+use crate::counting;
 use crate::protocol::{End, Redemption, Verdict};
 use crate::stored_grant::{Provers, standing};
 
@@ -158,6 +159,15 @@ impl Voyage {
     pub(super) fn local(&self, at: StoreTime) -> Option<Instant> {
         let stored = self.stored.as_ref()?;
         Some(at.to_local(stored.believed.now, stored.answered))
+    }
+
+    /// Counts a scope that differs from that of the token before. Whoever watches the token endpoint hears of it there, and with
+    /// what was asked for.
+    pub(super) fn count_scope(&self, granted: &Scope) {
+        let before = self.stored.as_ref().and_then(|stored| stored.stored.access_token(&self.grant.target));
+        if before.is_some_and(|before| before.granted != *granted) {
+            counting::scope_changed();
+        }
     }
 
     fn tell(&self, end: End) {

@@ -41,7 +41,8 @@ mod counted {
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    use grantry_core::{Attempt, Grant};
+    use grantry_core::{Attempt, Grant, Scope};
+    use grantry_testkit::ScopePolicy;
     use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
     use crate::fixture::{STRICT, World};
@@ -104,5 +105,25 @@ mod counted {
         assert_eq!(numbers.gauge("grantry_person_needed_seconds"), 0.0);
         let told = numbers.0.lock().unwrap().keys().cloned().collect::<String>();
         assert!(!told.contains("acme") && !told.contains("user-17"), "{told}");
+    }
+    #[tokio::test(start_paused = true)]
+    async fn a_renewal_that_brings_another_scope_is_counted() {
+        let numbers = Numbers::default();
+        let _recording = metrics::set_default_local_recorder(&numbers);
+        let world = World::new(STRICT).await;
+        let process = world.process("one").await;
+        let count = || numbers.count("grantry_custody_events_total event=scope_changed");
+        let first = process.grant.obtain(Attempt::first()).await.unwrap();
+        let second = process.grant.obtain(Attempt::replace(&first)).await.unwrap();
+        assert_eq!(count(), 0);
+        let narrowed = Scope::parse("contacts.read").unwrap();
+        assert_ne!(*second.token().scope(), narrowed);
+        world.server.with_authority(|authority, _| {
+            authority.settings_mut().scope_policy = ScopePolicy::Always(narrowed.clone());
+        });
+        let third = process.grant.obtain(Attempt::replace(&second)).await.unwrap();
+        assert_eq!((third.token().scope(), count()), (&narrowed, 1));
+        process.grant.obtain(Attempt::replace(&third)).await.unwrap();
+        assert_eq!(count(), 1, "it stayed the same");
     }
 }

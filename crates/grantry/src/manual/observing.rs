@@ -187,7 +187,7 @@
 //! | name | what | label |
 //! |---|---|---|
 //! | `grantry_renewals_total` | attempts to obtain or renew a token | `outcome`: `ok`, or the kind of the error such as `unavailable` |
-//! | `grantry_custody_events_total` | what happened to stored grants | `event`: the name of an event, such as `rotation_in_doubt` |
+//! | `grantry_custody_events_total` | what happened to stored grants | `event`: the name of an event, such as `rotation_in_doubt`; `scope_changed` where a renewal brought another scope than the token before it had |
 //! | `grantry_grants` | how many stored grants are how, as of the last look (each minute) | `state`: `active`, `renewing`, `in_doubt`, `person_needed`, `moved`, `revoking`, `unreadable` |
 //! | `grantry_person_needed_seconds` | how long until the first of them needs a person if nobody uses it; infinite where no limit is known | |
 //! | `grantry_revocations_waiting` | revocations that this process has not finished | |
