@@ -37,15 +37,15 @@ async fn an_observer_that_panics_loses_no_token() {
 #[cfg(feature = "metrics")]
 mod counted {
     use std::collections::BTreeMap;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    use grantry_core::{Attempt, Grant, Scope};
-    use grantry_testkit::ScopePolicy;
+    use grantry_core::{AccessToken, Attempt, Failure, Grant, Scope, TokenSet};
+    use grantry_custody::{Custody, FolderLifeboat};
     use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-    use crate::fixture::{STRICT, World};
+    use crate::fixture::{STRICT, World, key};
 
     /// Keeps the numbers by name and labels.
     #[derive(Default)]
@@ -106,24 +106,49 @@ mod counted {
         let told = numbers.0.lock().unwrap().keys().cloned().collect::<String>();
         assert!(!told.contains("acme") && !told.contains("user-17"), "{told}");
     }
+    /// A server that takes a permission away as soon as it is told to.
+    #[derive(Debug)]
+    struct Narrowing {
+        redemption: Arc<dyn Grant>,
+        scope: Scope,
+        narrows: AtomicBool,
+    }
+
+    #[async_trait::async_trait]
+    impl Grant for Narrowing {
+        async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+            let set = self.redemption.obtain(attempt).await?;
+            if !self.narrows.load(Ordering::Relaxed) {
+                return Ok(set);
+            }
+            let token = AccessToken::new(set.token().expose());
+            let narrowed = TokenSet::builder(token, set.obtained()).scope(self.scope.clone());
+            Ok(narrowed.refresh_token(set.refresh_token().unwrap().clone()).build().unwrap())
+        }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_renewal_that_brings_another_scope_is_counted() {
         let numbers = Numbers::default();
         let _recording = metrics::set_default_local_recorder(&numbers);
-        let world = World::new(STRICT).await;
-        let process = world.process("one").await;
         let count = || numbers.count("grantry_custody_events_total event=scope_changed");
-        let first = process.grant.obtain(Attempt::first()).await.unwrap();
-        let second = process.grant.obtain(Attempt::replace(&first)).await.unwrap();
+        let world = World::new(STRICT).await;
+        let scope = Scope::parse("profile").unwrap();
+        let server = Arc::new(Narrowing { redemption: world.redemption(), scope, narrows: false.into() });
+        let lifeboat = FolderLifeboat::open(world.lifeboats()).unwrap();
+        let custody = Custody::builder(&world.vault().await, lifeboat);
+        let custody = custody.clock(world.clock.clone()).open().await.unwrap();
+        let inner: Arc<dyn Grant> = server.clone();
+        let grant = custody.grant(key(), inner).rotation(STRICT).build().unwrap();
+
+        let first = grant.obtain(Attempt::first()).await.unwrap();
+        let second = grant.obtain(Attempt::replace(&first)).await.unwrap();
         assert_eq!(count(), 0);
-        let narrowed = Scope::parse("contacts.read").unwrap();
-        assert_ne!(*second.token().scope(), narrowed);
-        world.server.with_authority(|authority, _| {
-            authority.settings_mut().scope_policy = ScopePolicy::Always(narrowed.clone());
-        });
-        let third = process.grant.obtain(Attempt::replace(&second)).await.unwrap();
-        assert_eq!((third.token().scope(), count()), (&narrowed, 1));
-        process.grant.obtain(Attempt::replace(&third)).await.unwrap();
+        server.narrows.store(true, Ordering::Relaxed);
+        let third = grant.obtain(Attempt::replace(&second)).await.unwrap();
+        assert_eq!((third.token().scope().as_str(), count()), ("profile", 1));
+        grant.obtain(Attempt::replace(&third)).await.unwrap();
         assert_eq!(count(), 1, "it stayed the same");
+        custody.close().await;
     }
 }
