@@ -74,20 +74,24 @@ fn unsent(error: Error) -> Error {
 /// The code may have reached the server. A code works once, and showing it twice may revoke what it brought
 /// (RFC 6749 section 4.1.2), so it is never shown again.
 fn spent(failure: Failure) -> Unfinished {
-    let begin_again = |party| Diagnosis::new(party, "let the person begin again", Retry::Never);
+    let over = |remedy| Diagnosis::new(Party::ResourceOwner, remedy, Retry::Never);
+    let begin_again = "let the person begin again";
     let diagnosis = match failure.consumed {
-        Consumed::Refused => begin_again(Party::ResourceOwner)
+        Consumed::Refused => over(format!(
+            "{begin_again}; if that is refused as well, compare the redirect URI and the client id with those \
+             that are registered at the server"
+        ))
             .cause("the code was used before, or is too old")
             .cause("the redirect URI differs from the one that is registered")
             .cause("the code was issued to another client, or for another request than this one"),
         // What the server says of the client or the request, with its remedy, is still so; the code is gone.
         Consumed::No => {
             let said = failure.error.diagnosis();
-            let remedy = format!("{}; then let the person begin again", said.remedy());
+            let remedy = format!("{}; then {begin_again}", said.remedy());
             let own = Diagnosis::new(said.party(), remedy, Retry::Never);
             said.causes().map(str::to_owned).fold(own, Diagnosis::cause)
         }
-        _ => begin_again(Party::ResourceOwner).cause(
+        _ => over(begin_again.to_owned()).cause(
             "the answer to the token request was lost or could not be used: nobody can tell whether the code was \
              used, and using it twice may revoke what it brought",
         ),

@@ -102,6 +102,11 @@ async fn req_b24_a_code_that_may_have_reached_the_server_is_never_posted_again()
         let diagnosis = unfinished.error.diagnosis();
         assert_eq!(diagnosis.retry(), Retry::Never, "{fault:?}");
         assert!(diagnosis.remedy().contains("begin again"), "{fault:?}: {diagnosis}");
+        if kind == ErrorKind::InvalidGrant {
+            let causes = diagnosis.causes().collect::<Vec<_>>().join("; ");
+            assert!(causes.contains("used before") && causes.contains("redirect URI differs"), "{causes}");
+            assert!(diagnosis.remedy().contains("compare the redirect URI"), "{diagnosis}");
+        }
         assert_eq!(case.token_requests(), 1, "{fault:?}");
     }
 }
