@@ -6,11 +6,14 @@ use std::sync::Arc;
 use grantry_core::{Entropy, StoreTime, Timestamp};
 use zeroize::Zeroizing;
 
+use crate::GrantState;
 use crate::backend::{Precondition, RecordKey, RecordKind, Revision, SealedRecord, Vault, VaultError};
 use crate::keyring::TenantKeys;
 use crate::keys::{Deployment, KeyError};
-use crate::records::tombstone;
-use crate::sealing::{Header, HighWater, LineageId, Place, RefusedRecord, Stamp, open, seal};
+use crate::records::{grant_state, tombstone};
+use crate::sealing::{
+    Header, HighWater, LineageId, Place, RefusedRecord, Sight, Stamp, Withdrawal, open, seal,
+};
 
 /// What went wrong below the vault's own operations.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -104,9 +107,9 @@ impl RecordStore {
             return Ok(None);
         };
         let found = self.open(key, keys, stored.sealed, stored.revision, stored.read_at)?;
-        let is_tombstone = tombstone(&found.content).is_some();
         if is_remembered(key) {
-            self.water.saw(key, mark, found.standing.stamp.version, is_tombstone, stored.read_at)?;
+            let Stamp { version, lineage, .. } = found.standing.stamp;
+            self.water.saw(key, mark, version, sight_of(key, lineage, &found.content), stored.read_at)?;
         }
         Ok(Some(found))
     }
@@ -175,7 +178,7 @@ impl RecordStore {
         };
         // What was written here is the newest there is, so it is never refused.
         if is_remembered(key) {
-            let _ = self.water.saw(key, None, version, tombstone(draft.content).is_some(), read_at);
+            let _ = self.water.saw(key, None, version, sight_of(key, draft.lineage, draft.content), read_at);
         }
         Ok(Standing { stamp, revision, read_at })
     }
@@ -198,6 +201,19 @@ impl RecordStore {
             _ => Err(VaultError::Conflict),
         }
     }
+}
+
+/// What is to be remembered of a record that was read or written.
+fn sight_of(key: &RecordKey, lineage: LineageId, content: &[u8]) -> Sight {
+    let is_grant = key.kind() == RecordKind::Grant;
+    let withdrawal = if tombstone(content).is_some() {
+        Some(Withdrawal::Deleted)
+    } else {
+        let state = grant_state(content).filter(|_| is_grant);
+        let ended = state.filter(|state| matches!(state, GrantState::Revoked | GrantState::Moved));
+        ended.map(Withdrawal::Ended)
+    };
+    Sight { line: Some(lineage), withdrawal }
 }
 
 /// Whether the newest version of a record is remembered. Batches of the audit trail are not: they are written once and

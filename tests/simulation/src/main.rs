@@ -25,11 +25,15 @@ mod trace;
 mod watchtower;
 mod world;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use grantry_core::Error;
 use plan::Plan;
 use world::Outcome;
 
@@ -72,8 +76,40 @@ fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     (work(), began.elapsed())
 }
 
+thread_local! {
+    static PANICS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Has panics counted by the thread that they happen on: the runtime keeps those of tasks to itself.
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.set(PANICS.get() + 1);
+            before(panic);
+        }));
+    });
+}
+
+/// What becomes of a world. One in which anything panics is broken.
+fn outcome_of(seed: u64, world: impl FnOnce() -> Result<Outcome, Error>) -> Outcome {
+    let before = PANICS.get();
+    let mut outcome = match std::panic::catch_unwind(AssertUnwindSafe(world)) {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Outcome::not_made(seed, &error.to_string()),
+        Err(_) => Outcome::not_made(seed, "it panicked"),
+    };
+    let panics = PANICS.get() - before;
+    if panics > 0 {
+        outcome.broken.push(format!("{panics} panics"));
+    }
+    outcome
+}
+
 /// Runs all seeds, on every core. One alone tells its story.
 fn run_all(from: u64, seeds: u64) -> Vec<Outcome> {
+    count_panics();
     let next = AtomicU64::new(from);
     let work = || {
         let mut outcomes = Vec::new();
@@ -82,16 +118,14 @@ fn run_all(from: u64, seeds: u64) -> Vec<Outcome> {
             if seed >= from.saturating_add(seeds) {
                 return outcomes;
             }
-            match world::run(Plan::of(seed), seeds == 1) {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(error) => outcomes.push(Outcome::not_made(seed, &error)),
-            }
+            outcomes.push(outcome_of(seed, || world::run(Plan::of(seed), seeds == 1)));
         }
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut outcomes: Vec<Outcome> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended.flat_map(|outcomes| outcomes.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     outcomes.sort_by_key(|outcome| outcome.seed);
     outcomes

@@ -9,7 +9,7 @@ use grantry_testkit::ManualClock;
 use crate::plan::Plan;
 use crate::watchtower::Watchtower;
 use crate::world::{Outcome, run};
-use crate::{run_all, summary};
+use crate::{count_panics, outcome_of, run_all, summary};
 
 #[test]
 fn the_same_seed_gives_the_same_world() {
@@ -66,12 +66,25 @@ fn two_thousand_worlds_break_no_promise() {
     summary(&outcomes);
     let broken: Vec<_> = outcomes.iter().filter(|outcome| !outcome.broken.is_empty()).collect();
     assert!(broken.is_empty(), "{:?}", broken.iter().map(|o| (o.seed, &o.broken)).collect::<Vec<_>>());
+    assert_eq!(outcomes.len(), 2_000);
     // The only grant of a world may be withdrawn before anybody asks for a token (1576).
     let may_be_idle = |plan: Plan| plan.removals && plan.tenants * plan.grants == 1;
     let asks = |outcome: &Outcome| outcome.requests > 0 || may_be_idle(Plan::of(outcome.seed));
     assert!(outcomes.iter().all(asks), "nobody asked for a token");
     let calm = outcomes.iter().filter(|outcome| Plan::of(outcome.seed).is_calm());
     assert!(calm.count() >= 200, "worlds without any fault");
+}
+
+#[test]
+fn a_world_in_which_a_task_panics_is_broken() {
+    count_panics();
+    let world = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { tokio::spawn(async { panic!("as it should") }).await.unwrap_err() });
+        Ok(Outcome::not_made(7, "no world"))
+    };
+    assert_eq!(outcome_of(7, world).broken, ["it could not be made: no world", "1 panics"]);
+    assert_eq!(outcome_of(7, || panic!("as it should")).broken.len(), 2);
 }
 
 /// An owner that died with its request under way: the others held a token that was fit, and nobody looked before the

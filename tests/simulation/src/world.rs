@@ -53,7 +53,7 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     /// A world that could not be made.
-    pub(crate) fn not_made(seed: u64, error: &Error) -> Self {
+    pub(crate) fn not_made(seed: u64, error: &str) -> Self {
         Self {
             seed,
             hash: 0,

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use grantry_core::{AccessToken, Attempt, ErrorKind, Grant, RefreshToken};
+use grantry_core::{AccessToken, Attempt, Clock, ErrorKind, Grant, RefreshToken, Scope};
 use grantry_custody::{Revocation, RevokedPart, StepOutcome};
-use grantry_testkit::{Endpoint, Fault, Moment};
-use grantry_vault::{GrantRecord, GrantState};
+use grantry_testkit::{Endpoint, Fault, Moment, SeededGrant};
+use grantry_vault::{GrantRecord, GrantState, Precondition, RecordKey, Vault};
 
-use crate::fixture::{STRICT, World, kind};
+use crate::fixture::{STRICT, World, key, kind};
 use crate::process::{Process, Start};
 
 /// Days pass, an hour at a time; the lifeboat's disk is as quick as it is.
@@ -292,4 +292,61 @@ async fn orphans_of_an_earlier_consent_are_left_alone_unless_the_server_spares_t
         world.pass(Duration::from_secs(5)).await;
         assert_eq!(world.server.ledger().count(Endpoint::Revocation), expected, "{spares}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_back_brings_no_grant_back_that_was_withdrawn() {
+    // Only here, so that the server would still take the token.
+    for deleted in [true, false] {
+        let world = World::new(STRICT).await;
+        let process = world.process("one").await;
+        process.grant.obtain(Attempt::first()).await.unwrap();
+        let record = RecordKey::grant(&key());
+        let before = world.store.load(&record).await.unwrap().unwrap();
+        if deleted {
+            assert!(process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap().deleted);
+        } else {
+            process.acme().stop_grant("crm", "user-17", None).await.unwrap().unwrap();
+        }
+        let now = world.store.load(&record).await.unwrap().unwrap();
+        world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
+
+        let requests = world.requests();
+        assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+        assert_eq!(world.requests(), requests, "nothing is sent for it");
+        // It is withdrawn in the store again, so that those know it who had not seen it.
+        let other = world.process("other").await;
+        assert_eq!(kind(other.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+        assert_eq!(state(&other).await, (!deleted).then_some(GrantState::Revoked));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_back_behind_a_new_consent_brings_the_removed_one_not_back_either() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let record = RecordKey::grant(&key());
+    let before = world.store.load(&record).await.unwrap().unwrap();
+    process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap();
+    let anew = world.server.seed_grant(SeededGrant::new("crm", Scope::parse("contacts.read").unwrap()));
+    let wall = world.clock.wall();
+    let anew = GrantRecord::new(wall).with_refresh_token(anew, wall);
+    process.acme().create_grant("crm", "user-17", anew).await.unwrap();
+    let first = process.grant.obtain(Attempt::first()).await.unwrap();
+    let consented = world.store.load(&record).await.unwrap().unwrap();
+    process.grant.obtain(Attempt::replace(&first)).await.unwrap();
+    let put_back = async |sealed| {
+        let now = world.store.load(&record).await.unwrap().unwrap();
+        world.store.store(&record, sealed, Precondition::Matches(now.revision)).await.unwrap();
+    };
+
+    // Of the new consent nothing is withdrawn, and what the store lost of it is written again.
+    put_back(consented.sealed).await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    assert!(world.is_alive().await);
+    put_back(before.sealed).await;
+    let requests = world.requests();
+    assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+    assert_eq!((world.requests(), state(&world.process("other").await).await), (requests, None));
 }

@@ -11,7 +11,7 @@ use crate::backend::{NOBODY, Precondition, RecordKey, RecordKind, Revision, Vaul
 use crate::keyring::EpochState;
 use crate::keys::{KeyContext, KeyError, TenantKey};
 use crate::records::Kept;
-use crate::sealing::{HighWater, LineageId, RefusedRecord};
+use crate::sealing::{HighWater, LineageId, RefusedRecord, Sight};
 use crate::store::{Draft, RecordStore, Standing, StoreError};
 
 /// The number of a tenant's first key.
@@ -187,7 +187,7 @@ impl Keyring {
             if !unchecked.is_by(&active.1) {
                 return Err(RefusedRecord::Altered.into());
             }
-            self.store.water.saw(&record, mark, unchecked.version, false, stored.read_at)?;
+            self.store.water.saw(&record, mark, unchecked.version, Sight::default(), stored.read_at)?;
             let (version, revision) = (unchecked.version, stored.revision);
             let over = Over::Root { version, revision, read_at: stored.read_at };
             return Ok((StandingSet { set: unchecked.set, over }, active));
@@ -293,7 +293,7 @@ impl Keyring {
                 let record = keys_record(None);
                 let when = Precondition::Matches(revision.clone());
                 self.store.backend.store(&record, sealed, when).await?;
-                let _ = self.store.water.saw(&record, None, version, false, *read_at);
+                let _ = self.store.water.saw(&record, None, version, Sight::default(), *read_at);
                 self.forget(None);
                 Ok(())
             }

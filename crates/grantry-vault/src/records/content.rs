@@ -103,3 +103,11 @@ pub(crate) fn tombstone(bytes: &[u8]) -> Option<StoreTime> {
     reader.byte().filter(|kind| *kind == TOMBSTONE)?;
     reader.store_time()
 }
+
+/// The content of a record that was opened, past its format; `None` for what is none.
+pub(crate) fn fields(bytes: &[u8]) -> Option<Reader<'_>> {
+    let mut reader = Reader::new(bytes);
+    reader.byte().filter(|kind| *kind == CONTENT)?;
+    reader.byte()?;
+    Some(reader)
+}

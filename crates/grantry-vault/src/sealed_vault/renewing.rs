@@ -13,7 +13,7 @@ use crate::audit::{AttemptId, Outcome};
 use crate::backend::{RecordKey, Watch};
 use crate::keyring::TenantKeys;
 use crate::records::{ClientRecord, GrantRecord, Kept};
-use crate::sealing::RefusedRecord;
+use crate::sealing::{RefusedRecord, Withdrawal};
 use crate::store::{Draft, StoreError};
 
 /// A grant that is being renewed: for whoever redeems refresh tokens.
@@ -68,6 +68,9 @@ impl Renewing {
     /// The grant as it stands in a store that went back behind what this process has seen: for writing what was lost
     /// again. The version that it gives counts on from the newest that was seen.
     ///
+    /// What this process knows to be withdrawn does not come back: a grant that was deleted is deleted once more, and one that was
+    /// revoked, or moved to another vault, is so again. A consent that was given since stays.
+    ///
     /// # Errors
     /// As every call of [`TenantVault`], but for the rollback itself.
     pub async fn grant_after_rollback(&self) -> Result<Option<Stored<GrantRecord>>, Error> {
@@ -77,10 +80,28 @@ impl Renewing {
             kept.transpose()
         };
         let found: Result<_, StoreError> = read.await;
-        Ok(found.map_err(about(&self.record))?.and_then(|(kept, standing)| match kept {
-            Kept::Content(grant) => Some(Stored::new(grant, standing)),
-            Kept::Tombstone(_) => None,
-        }))
+        let Some((Kept::Content(grant), standing)) = found.map_err(about(&self.record))? else {
+            return Ok(None);
+        };
+        let mut stored = Stored::new(grant, standing);
+        let withdrawn = self.vault.inner.store.water.withdrawn(&self.record, stored.version.lineage());
+        // Whether it can be written or not: here it stays withdrawn, and whoever reads it next tries again.
+        match withdrawn {
+            None => {}
+            Some(Withdrawal::Deleted) => {
+                drop(self.bury(&stored.version).await);
+                return Ok(None);
+            }
+            Some(Withdrawal::Ended(state)) => {
+                stored.value = stored.value.with_state(state);
+                let again = Kept::Content(stored.value.clone());
+                if let Ok(version) = self.vault.write(&self.record, Some(&stored.version), None, again).await
+                {
+                    stored.version = version;
+                }
+            }
+        }
+        Ok(Some(stored))
     }
 
     /// The client registration that it is renewed with, with its secrets.

@@ -9,6 +9,7 @@ use grantry_core::StoreTime;
 
 use super::RefusedRecord;
 use crate::backend::RecordKey;
+use crate::{GrantState, LineageId};
 
 /// The highest version seen in each place, in 32 bytes a place.
 ///
@@ -16,6 +17,8 @@ use crate::backend::RecordKey;
 #[derive(Debug)]
 pub(crate) struct HighWater {
     seen: Mutex<HashMap<u128, Mark>>,
+    /// What was withdrawn last in a place, and of which line of descent. Few places have that.
+    withdrawn: Mutex<HashMap<u128, (LineageId, Withdrawal)>>,
     hashers: [RandomState; 2],
     hold: Duration,
 }
@@ -28,10 +31,33 @@ pub(crate) struct Mark {
     seen: u64,
 }
 
+/// What holds on whatever comes back of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Withdrawal {
+    /// It was deleted.
+    Deleted,
+    /// It is a grant that nobody may use here any more: revoked, or moved.
+    Ended(GrantState),
+}
+
+/// What was seen of a record beside its version.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sight {
+    /// Its line of descent, where it has one.
+    pub(crate) line: Option<LineageId>,
+    /// Whether that came to its end.
+    pub(crate) withdrawal: Option<Withdrawal>,
+}
+
 impl HighWater {
     /// `hold` is how long tombstones stand at least: what is gone after that may have been deleted.
     pub(crate) fn new(hold: Duration) -> Self {
-        Self { seen: Mutex::default(), hashers: [RandomState::new(), RandomState::new()], hold }
+        Self {
+            seen: Mutex::default(),
+            withdrawn: Mutex::default(),
+            hashers: [RandomState::new(), RandomState::new()],
+            hold,
+        }
     }
 
     /// What was seen so far; to be taken before the store is asked.
@@ -53,19 +79,40 @@ impl HighWater {
         key: &RecordKey,
         mark: Option<Mark>,
         version: u64,
-        is_tombstone: bool,
+        sight: Sight,
         at: StoreTime,
     ) -> Result<(), RefusedRecord> {
         if let Some(mark) = mark.filter(|mark| version < mark.version) {
             return Err(RefusedRecord::RolledBack { seen: mark.version, found: version });
         }
+        let is_tombstone = sight.withdrawal == Some(Withdrawal::Deleted);
         let new = Mark { version, seen: (at.as_nanos() & !1) | u64::from(is_tombstone) };
+        let place = self.hash(key);
         let mut seen = self.lock();
-        let known = seen.entry(self.hash(key)).or_insert(new);
+        let known = seen.entry(place).or_insert(new);
         if known.version <= version {
             *known = new;
+            self.note(place, sight);
         }
         Ok(())
+    }
+
+    fn note(&self, place: u128, Sight { line, withdrawal }: Sight) {
+        let Some(line) = line else { return };
+        let mut withdrawn = self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_this_line = withdrawn.get(&place).is_some_and(|(of, _)| *of == line);
+        if let Some(what) = withdrawal {
+            withdrawn.insert(place, (line, what));
+        } else if is_this_line {
+            // Another line says nothing of the one that was withdrawn.
+            withdrawn.remove(&place);
+        }
+    }
+
+    /// What was withdrawn of this line of descent, as far as was seen. A consent that was given since is of another.
+    pub(crate) fn withdrawn(&self, key: &RecordKey, line: LineageId) -> Option<Withdrawal> {
+        let withdrawn = self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner);
+        withdrawn.get(&self.hash(key)).filter(|(of, _)| *of == line).map(|(_, what)| *what)
     }
 
     /// There is no record, said a reading that began at `mark`.
@@ -111,7 +158,7 @@ mod tests {
     #[test]
     fn an_older_version_is_refused_and_a_newer_one_not() {
         let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
-        let saw = |key: &RecordKey, version| water.saw(key, water.mark(key), version, false, at);
+        let saw = |key: &RecordKey, version| water.saw(key, water.mark(key), version, Sight::default(), at);
         assert_eq!((saw(&key, 5), saw(&key, 5), saw(&key, 7)), (Ok(()), Ok(()), Ok(())));
         assert_eq!(saw(&key, 6), Err(RefusedRecord::RolledBack { seen: 7, found: 6 }));
         assert_eq!(saw(&place("d"), 1), Ok(()));
@@ -121,9 +168,9 @@ mod tests {
     fn a_reading_that_began_before_a_newer_one_is_no_rollback() {
         let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
         let slow = water.mark(&key);
-        water.saw(&key, water.mark(&key), 6, false, at).unwrap();
-        assert_eq!(water.saw(&key, slow, 5, false, at), Ok(()));
-        let later = water.saw(&key, water.mark(&key), 5, false, at);
+        water.saw(&key, water.mark(&key), 6, Sight::default(), at).unwrap();
+        assert_eq!(water.saw(&key, slow, 5, Sight::default(), at), Ok(()));
+        let later = water.saw(&key, water.mark(&key), 5, Sight::default(), at);
         assert_eq!(later, Err(RefusedRecord::RolledBack { seen: 6, found: 5 }), "the mark did not sink");
     }
 
@@ -131,11 +178,36 @@ mod tests {
     fn what_was_seen_and_is_gone_is_missed_until_its_tombstone_may_be_gone_too() {
         let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
         assert_eq!(water.saw_nothing(water.mark(&key), at), Ok(()));
-        water.saw(&key, None, 5, false, at).unwrap();
+        water.saw(&key, None, 5, Sight::default(), at).unwrap();
         let gone = |at| water.saw_nothing(water.mark(&key), at);
         assert_eq!(gone(at), Err(RefusedRecord::Vanished { seen: 5 }));
         assert_eq!(gone(at.after(HOUR + HOUR)), Ok(()));
-        water.saw(&key, None, 6, true, at).unwrap();
+        water.saw(&key, None, 6, withdrawn(1, Withdrawal::Deleted), at).unwrap();
         assert_eq!(gone(at), Ok(()), "it was deleted");
+    }
+
+    fn line(byte: u8) -> LineageId {
+        LineageId::from_bytes([byte; 16])
+    }
+
+    fn withdrawn(of: u8, what: Withdrawal) -> Sight {
+        Sight { line: Some(line(of)), withdrawal: Some(what) }
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_remembered_of_its_line_until_that_goes_on() {
+        let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
+        let content = |of| Sight { line: Some(line(of)), withdrawal: None };
+        let (ended, deleted) = (Withdrawal::Ended(GrantState::Revoked), Withdrawal::Deleted);
+        let saw = |version, sight| water.saw(&key, None, version, sight, at).unwrap();
+        let of = |of| water.withdrawn(&key, line(of));
+        saw(5, withdrawn(1, ended));
+        saw(4, content(1));
+        assert_eq!((of(1), of(2)), (Some(ended), None), "what came later counts");
+        saw(6, withdrawn(1, deleted));
+        saw(7, content(2));
+        assert_eq!((of(1), of(2)), (Some(deleted), None), "another consent is another line");
+        saw(8, content(1));
+        assert_eq!(of(1), None);
     }
 }

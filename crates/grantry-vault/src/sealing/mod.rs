@@ -37,7 +37,7 @@ mod vectors;
 
 pub(crate) use canonical::Canonical;
 pub(crate) use header::Header;
-pub(crate) use high_water::HighWater;
+pub(crate) use high_water::{HighWater, Sight, Withdrawal};
 pub use open::{Opened, open};
 pub use place::{LineageId, Place, Stamp};
 pub use refused::RefusedRecord;

@@ -315,6 +315,7 @@ fn digest(parts: &Parts, client_id: &ClientId) -> Fingerprint {
         digest.part(value);
     }
     digest.part(parts.redirect_uri.as_deref().unwrap_or_default());
+    digest.part(if parts.without_pkce { "without PKCE" } else { "" });
     digest.part(&format!("{:?}", parts.policy));
     digest.finish()
 }

@@ -415,6 +415,12 @@ async fn pkce_false_is_followed_for_the_provider_that_refuses_pkce_and_for_no_ot
         // The server takes no verifier, as the provider does.
         assert_eq!(finished.is_ok(), !has_challenge, "{name}");
     }
+
+    // What is taken out holds from then on.
+    let followed = format!(r#"{{ "posts": {} }}"#, service(r#""provider": "linkedin""#));
+    pantry.reload(load(folder.path(), &followed)).await.unwrap();
+    let (redirect, _) = acme.authorize(("posts", "ana")).begin(&user_agent).await.unwrap();
+    assert!(redirect.into_location().unwrap().as_str().contains("code_challenge"));
     pantry.shutdown().await.unwrap();
 }
 

@@ -5,7 +5,7 @@ use zeroize::Zeroizing;
 
 use super::{GrantRecord, GrantState, StoredAccessToken, StoredBinding};
 use crate::backend::RecordKind;
-use crate::records::{Content, Reader, Writer};
+use crate::records::{Content, Reader, Writer, fields};
 
 /// Of bearer tokens alone.
 const PLAIN: u8 = 1;
@@ -85,13 +85,7 @@ impl Content for GrantRecord {
 
     fn read(format: u8, from: &mut Reader<'_>) -> Option<Self> {
         let mut record = Self {
-            state: match from.byte()? {
-                1 => GrantState::Active,
-                2 => GrantState::ReauthorizationNeeded,
-                3 => GrantState::Revoked,
-                4 => GrantState::Moved,
-                _ => return None,
-            },
+            state: read_state(from)?,
             consented: from.time()?,
             rotated: from.time()?,
             refresh_token: from.option(|from| from.text().map(RefreshToken::new))?,
@@ -117,6 +111,21 @@ impl Content for GrantRecord {
 fn read_further(from: &mut Reader<'_>) -> Option<FurtherParameters> {
     let read: Vec<(&str, &str)> = from.list(|from| Some((from.text()?, from.text()?)))?;
     Some(FurtherParameters::new(read))
+}
+
+/// The state alone, out of a grant's record that was opened: it comes first in every format.
+pub(crate) fn grant_state(opened: &[u8]) -> Option<GrantState> {
+    read_state(&mut fields(opened)?)
+}
+
+fn read_state(from: &mut Reader<'_>) -> Option<GrantState> {
+    match from.byte()? {
+        1 => Some(GrantState::Active),
+        2 => Some(GrantState::ReauthorizationNeeded),
+        3 => Some(GrantState::Revoked),
+        4 => Some(GrantState::Moved),
+        _ => None,
+    }
 }
 
 fn read_binding(from: &mut Reader<'_>) -> Option<StoredBinding> {

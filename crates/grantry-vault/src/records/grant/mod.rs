@@ -10,6 +10,8 @@ use grantry_core::{
 };
 use zeroize::Zeroizing;
 
+pub(crate) use self::bytes::grant_state;
+
 /// What may be done with a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
