@@ -55,7 +55,7 @@ pub use scope::{InvalidScope, Scope, Target};
 pub use secret::{AccessToken, ClientId, ClientSecret, PrivateKey, RefreshToken, SecretHeader};
 pub use server::{
     AssertionAudience, AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod,
-    ErrorAlias, ErrorCause, InvalidEndpoint, Learned, Lifetime, Pkce, Rotation, check_endpoint,
+    ErrorAlias, ErrorCause, InvalidEndpoint, Learned, Lifetime, Pkce, Rotation, check_endpoint, shown_url,
 };
 pub use source::TokenSource;
 pub use system::{SystemClock, SystemEntropy};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantry_core::presenting::proof_nonce;
 use grantry_core::{
     AssertionAudience, Attempt, AuthorizationServer, Clock, ContainedObserver, Diagnosis, Entropy, Error,
-    ErrorKind, Event, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
+    ErrorKind, Event, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint, shown_url,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -186,7 +186,8 @@ impl Channel {
     fn secret_refused(&self, nth: usize) -> bool {
         let next = self.client.refused(nth);
         if self.client.secrets().count() > 1 {
-            let registration = format!("{} at {}", self.client.id().as_str(), self.server.token_endpoint());
+            let registration =
+                format!("{} at {}", self.client.id().as_str(), shown_url(self.server.token_endpoint()));
             self.tell([Event::secret_refused(registration, nth + 1, next)]);
         }
         next

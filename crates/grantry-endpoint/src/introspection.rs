@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{AccessToken, Error, ErrorKind, Instant, Scope, Stage, Timestamp};
+use grantry_core::{AccessToken, Error, ErrorKind, Instant, Scope, Stage, Timestamp, shown_url};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
@@ -14,10 +14,18 @@ use crate::form::Form;
 use crate::{Answer, TokenEndpoint, answer, failure};
 
 /// Asks the authorization server whether a token is active: what a resource server does with opaque tokens.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct IntrospectionEndpoint {
     channel: Arc<Channel>,
     url: Url,
+}
+
+impl fmt::Debug for IntrospectionEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IntrospectionEndpoint")
+            .field("url", &shown_url(&self.url).as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What the server says of an active token. Members that are not listed here are passed over.
@@ -145,7 +153,7 @@ impl IntrospectionEndpoint {
         let exchange = self.channel.post(Stage::Introspect, &self.url, form).await?;
         self.channel.tell(Channel::news(&exchange, &self.url));
         match &exchange.result {
-            Ok(answer) if answer.status().is_success() => self.read(answer, &exchange),
+            Ok(answer) if answer.status().is_success() => self.read(answer, &exchange, token),
             Ok(answer) => {
                 let refusal = answer::refusal(answer, &self.channel.server);
                 let secrets = [token.expose()];
@@ -157,7 +165,12 @@ impl IntrospectionEndpoint {
         }
     }
 
-    fn read(&self, answer: &Answer, exchange: &Exchange) -> Result<Option<ActiveToken>, Error> {
+    fn read(
+        &self,
+        answer: &Answer,
+        exchange: &Exchange,
+        token: &AccessToken,
+    ) -> Result<Option<ActiveToken>, Error> {
         let unusable = |_| {
             let fact = "the answer is not an introspection response";
             Error::new(ErrorKind::InvalidAnswer, Stage::Introspect, fact)
@@ -176,7 +189,8 @@ impl IntrospectionEndpoint {
             // It expires, and nobody can tell when: what was said is good for the moment alone.
             None => wire.exp.map(|_| exchange.sent),
         };
-        let scope = texts(wire.scope);
+        let scope = texts(wire.scope).into_iter().filter(|part| !answer::is_echo(part, token.expose()));
+        let scope: Vec<String> = scope.collect();
         Ok(Some(ActiveToken {
             scope: Scope::from_tokens(scope.iter().map(String::as_str)).unwrap_or_default(),
             client_id: as_meant(wire.client_id),

@@ -1,8 +1,9 @@
 //! The revocation endpoint (RFC 7009).
 
+use std::fmt;
 use std::sync::Arc;
 
-use grantry_core::{AccessToken, Error, RefreshToken, Stage};
+use grantry_core::{AccessToken, Error, RefreshToken, Stage, shown_url};
 use url::Url;
 
 use crate::channel::Channel;
@@ -13,10 +14,18 @@ use crate::{TokenEndpoint, answer, failure};
 ///
 /// A success says that the token is not valid any more, which it may not have been before either. Whoever
 /// disconnects an account deletes what is stored whatever the server says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct RevocationEndpoint {
     channel: Arc<Channel>,
     url: Url,
+}
+
+impl fmt::Debug for RevocationEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationEndpoint")
+            .field("url", &shown_url(&self.url).as_str())
+            .finish_non_exhaustive()
+    }
 }
 
 impl RevocationEndpoint {

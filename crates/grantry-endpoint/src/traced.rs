@@ -1,6 +1,6 @@
 //! A request in a span of its own, named as the conventions of OpenTelemetry have it.
 
-use url::Url;
+use grantry_core::shown_url;
 
 use crate::quiet::{inside, quietly};
 use crate::{Answer, Request, Transport, TransportFailure};
@@ -10,7 +10,7 @@ use crate::{Answer, Request, Transport, TransportFailure};
 /// # Errors
 /// Those of the transport.
 pub(crate) async fn send(transport: &dyn Transport, request: Request) -> Result<Answer, TransportFailure> {
-    let url = shown(request.url());
+    let url = shown_url(request.url());
     let span = tracing::debug_span!(
         "oauth.request",
         otel.kind = "client",
@@ -36,26 +36,4 @@ pub(crate) async fn send(transport: &dyn Transport, request: Request) -> Result<
     });
     quietly(|| drop(span));
     result
-}
-
-/// A URL as it may stand in a trace.
-fn shown(url: &Url) -> Url {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    // Neither fails for a URL with a host, and no other has them.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_may_be_secret_in_a_url_does_not_stand_in_a_trace() {
-        let url = Url::parse("https://ada:canary@as.example.com:8443/token?code=canary#canary").unwrap();
-        assert_eq!(shown(&url).as_str(), "https://as.example.com:8443/token");
-    }
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use grantry_core::{AccessToken, Attempt, Error, Failure, Grant, RefreshToken};
+use grantry_core::{AccessToken, Attempt, AuthorizationServer, Error, Failure, Grant, RefreshToken};
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint, KeepError, Keeper,
     Kept, RefreshTokenGrant, Request, RevocationEndpoint, TokenEndpoint, TokenRequest, Transport,
@@ -234,4 +234,21 @@ async fn req_e30_nothing_below_the_transport_traces_a_secret() {
     let _ = write!(shown, "{transport:?}");
     assert!(!shown.contains("5f0c1d9e"), "{shown}");
     assert!(!log.text().contains("5f0c1d9e"), "{}", log.text());
+}
+
+#[test]
+fn what_stands_in_the_query_of_an_endpoint_does_not_show() {
+    let url = |path: &str| format!("https://as.example.com/{path}?key={CANARY}");
+    let server = AuthorizationServer::builder(url("token"))
+        .revocation_endpoint(url("revoke"))
+        .introspection_endpoint(url("introspect"))
+        .build()
+        .unwrap();
+    let client = Client::new("billing", ClientAuthentication::secret_basic("s3cret")).unwrap();
+    let endpoint = TokenEndpoint::builder(server.clone(), client, Script::new([])).build().unwrap();
+    let revocation = RevocationEndpoint::of(&endpoint).unwrap();
+    let introspection = IntrospectionEndpoint::of(&endpoint).unwrap();
+    let shown = format!("{server:?} {endpoint:?} {revocation:?} {introspection:?}");
+    assert!(shown.contains("as.example.com/token") && shown.contains("as.example.com/revoke"), "{shown}");
+    assert!(!shown.contains("canary"), "{shown}");
 }

@@ -292,6 +292,16 @@ async fn req_d02_an_unusable_lifetime_follows_the_server_facts() {
 }
 
 #[tokio::test]
+async fn a_scope_that_repeats_a_token_of_the_answer_is_dropped_since_scopes_are_shown() {
+    let (access, refresh) = ("access.c4n4ry.c4n4ry.c4n4ry", "refresh.c4n4ry.c4n4ry.c4n4ry");
+    let scope = format!("a {access} x:{refresh} {} data", &access[4..22]);
+    let body = format!(r#"{{"access_token":"{access}","refresh_token":"{refresh}","scope":"{scope}"}}"#);
+    let set = read_by(server(), Ok(answer(200, body))).await.unwrap();
+    assert_eq!(set.token().scope().as_str(), "a data");
+    assert!(!format!("{set:?}").contains("c4n4ry"));
+}
+
+#[tokio::test]
 async fn req_d06_scopes_of_every_shape_are_read() {
     for (written, granted) in [
         (r#""b a""#, "a b"),

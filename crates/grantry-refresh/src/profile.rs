@@ -1,5 +1,6 @@
 //! What many sources have in common.
 
+use std::fmt;
 use std::sync::Arc;
 
 use grantry_core::{
@@ -70,7 +71,6 @@ impl Profile {
 }
 
 /// Builds a [`Profile`].
-#[derive(Debug)]
 #[must_use]
 pub struct ProfileBuilder {
     token_endpoint: String,
@@ -101,9 +101,19 @@ impl ProfileBuilder {
             entropy: self.scheduler.entropy(),
             observer: ContainedObserver::new(self.observer),
             lane: self.scheduler.lane(&self.token_endpoint),
-            registration: Registration::new(format!("{} at {}", self.client, self.token_endpoint)),
+            registration: Registration::new(format!("{} at {}", self.client, shown(&self.token_endpoint))),
             scheduler: self.scheduler,
         })
+    }
+}
+
+impl fmt::Debug for ProfileBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProfileBuilder")
+            .field("token_endpoint", &shown(&self.token_endpoint))
+            .field("client", &self.client)
+            .field("policy", &self.policy)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,7 +124,26 @@ impl Profile {
     }
 }
 
+/// The endpoint without its query, in which a secret may stand.
+fn shown(endpoint: &str) -> &str {
+    endpoint.split(['?', '#']).next().unwrap_or_default()
+}
+
 /// The machine's clock and randomness.
 pub(crate) fn system() -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
     (Arc::new(SystemClock::new()), Arc::new(SystemEntropy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_of_an_endpoint_does_not_show() {
+        let builder = Profile::builder("https://as.test/token?key=canary", "billing", &Scheduler::new());
+        assert!(!format!("{builder:?}").contains("canary"), "{builder:?}");
+        let profile = builder.build();
+        assert!(!format!("{profile:?}").contains("canary"), "{profile:?}");
+        assert_eq!(profile.registration.name(), "billing at https://as.test/token");
+    }
 }

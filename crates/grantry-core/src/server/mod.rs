@@ -4,6 +4,7 @@ mod builder;
 mod endpoint_url;
 mod facts;
 mod learned;
+mod shown;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use facts::{
     AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
 };
 pub use learned::Learned;
+pub use shown::shown_url;
 
 use crate::Error;
 
@@ -254,7 +256,7 @@ impl fmt::Debug for AuthorizationServer {
         f.debug_struct("AuthorizationServer")
             .field("provider", &self.provider())
             .field("issuer", &self.issuer())
-            .field("token_endpoint", &self.token_endpoint.as_str())
+            .field("token_endpoint", &shown_url(&self.token_endpoint).as_str())
             .field("rotation", &self.rotation())
             .finish_non_exhaustive()
     }

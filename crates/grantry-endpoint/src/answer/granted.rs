@@ -178,7 +178,16 @@ fn lifetime(members: &Members<'_>, server: &AuthorizationServer) -> Option<u64> 
     }
 }
 
-/// The scope that was granted; characters that no scope may hold take their token with them.
+/// From which length on a text, or a part of a secret, gives something away.
+const TELLING_LENGTH: usize = 16;
+
+/// Whether a text that is going to be shown holds a secret, or a good part of one.
+pub(crate) fn is_echo(text: &str, secret: &str) -> bool {
+    text.len().min(secret.len()) >= TELLING_LENGTH && (text.contains(secret) || secret.contains(text))
+}
+
+/// The scope that was granted; characters that no scope may hold take their token with them, and so does a token of the same
+/// answer: scopes are shown.
 fn scope(members: &Members<'_>, server: &AuthorizationServer) -> Option<Scope> {
     if members.scope.is_absent() {
         return None;
@@ -190,6 +199,8 @@ fn scope(members: &Members<'_>, server: &AuthorizationServer) -> Option<Scope> {
     let separator = server.scope_separator();
     let separators = [' ', separator, server.granted_scope_separator().unwrap_or(separator)];
     let tokens = listed.iter().flat_map(|list| list.split(separators));
+    let secrets = [&members.access_token, &members.refresh_token, &members.id_token];
+    let secrets: Vec<_> = secrets.into_iter().filter_map(|member| member.text()).collect();
     let valid = tokens.filter(|token| Scope::parse(token).is_ok());
-    Scope::from_tokens(valid).ok()
+    Scope::from_tokens(valid.filter(|token| !secrets.iter().any(|secret| is_echo(token, secret)))).ok()
 }
