@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{
-    AccessToken, Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Stage, SystemClock, TokenSet,
+    AccessToken, Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Scope, Stage, SystemClock,
+    TokenSet,
 };
 use grantry_refresh::{ManagedSource, Profile, RefreshPolicy, Scheduler};
 
@@ -55,8 +56,13 @@ impl Grant for MadeUp {
             return Err(Failure::not_consumed(Error::new(ErrorKind::Unavailable, Stage::Token, "503")));
         }
         let token = AccessToken::new(format!("{nth:0>width$}", width = self.bytes));
-        Ok(TokenSet::builder(token, sent).expires(sent.after(self.life)).build().unwrap())
+        Ok(TokenSet::builder(token, sent).scope(scope()).expires(sent.after(self.life)).build().unwrap())
     }
+}
+
+/// What almost every token has.
+fn scope() -> Scope {
+    Scope::parse("contacts.read contacts.write").unwrap()
 }
 
 /// A source that holds a fresh token for an hour.

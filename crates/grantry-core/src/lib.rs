@@ -32,6 +32,7 @@ mod event;
 mod further_parameters;
 mod grant;
 mod key;
+mod known_scope;
 pub mod presenting;
 mod scope;
 mod secret;

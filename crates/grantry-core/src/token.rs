@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::HeaderValue;
 
+use crate::known_scope::KnownScope;
 use crate::{Binding, Instant, Scope, SecretHeader};
 
 /// Numbers tokens in the order in which this process received them.
@@ -20,13 +21,14 @@ pub struct Token {
     header: HeaderValue,
     /// [`Instant::MAX`] stands for "not said".
     expires: Instant,
-    serial: u64,
-    /// What few tokens differ in, kept apart so that handing a plain token out counts one reference only.
+    /// Its number, and that of its scope.
+    serial_and_scope: u64,
+    /// What few tokens differ in, kept apart so that handing a bearer token out counts one reference only.
     traits: Option<Arc<Traits>>,
 }
 
-/// What sets a token apart from a bearer token without a scope.
-#[derive(Clone, Default)]
+/// What sets a token apart from a bearer token with a scope that many have.
+#[derive(Clone)]
 struct Traits {
     scope: Scope,
     binding: Binding,
@@ -42,12 +44,13 @@ impl Token {
         binding: Binding,
     ) -> Option<Self> {
         let header = SecretHeader::new([binding.scheme(), access_token]).into_value()?;
-        let plain = scope.is_empty() && matches!(binding, Binding::Bearer);
+        let known = KnownScope::of(&scope).filter(|_| matches!(binding, Binding::Bearer));
+        let serial = NEXT_SERIAL.fetch_add(1, Ordering::Relaxed);
         Some(Self {
             header,
             expires: expires.unwrap_or(Instant::MAX),
-            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
-            traits: (!plain).then(|| Arc::new(Traits { scope, binding, past_expiry: false })),
+            serial_and_scope: known.unwrap_or(KnownScope::EMPTY).beside(serial),
+            traits: known.is_none().then(|| Arc::new(Traits { scope, binding, past_expiry: false })),
         })
     }
 
@@ -88,7 +91,10 @@ impl Token {
 
     /// The scope that was granted, which may be narrower than the one asked for.
     pub fn scope(&self) -> &Scope {
-        self.traits.as_ref().map_or(&Scope::EMPTY, |t| &t.scope)
+        match &self.traits {
+            Some(traits) => &traits.scope,
+            None => KnownScope::apart(self.serial_and_scope).1.scope(),
+        }
     }
 
     /// Who may present it.
@@ -98,12 +104,12 @@ impl Token {
 
     /// The token's number in this process: a later token has a higher one, a copy the same.
     pub fn serial(&self) -> u64 {
-        self.serial
+        KnownScope::apart(self.serial_and_scope).0
     }
 
     /// Whether both are the same token, however often copied.
     pub fn is_same(&self, other: &Self) -> bool {
-        self.serial == other.serial
+        self.serial() == other.serial()
     }
 
     /// The same token with bytes and counts of its own, so that threads do not contend for one reference count.
@@ -114,7 +120,7 @@ impl Token {
             // The bytes stood in a header before, so they can again.
             header: copied.unwrap_or_else(|| self.header.clone()),
             expires: self.expires,
-            serial: self.serial,
+            serial_and_scope: self.serial_and_scope,
             traits: self.traits.as_deref().map(|t| Arc::new(t.clone())),
         }
     }
@@ -122,19 +128,41 @@ impl Token {
     /// The same token, marked as past its expiry.
     #[must_use]
     pub fn marked_past_expiry(&self) -> Self {
-        let traits = self.traits.as_deref().cloned().unwrap_or_default();
-        Self { traits: Some(Arc::new(Traits { past_expiry: true, ..traits })), ..self.clone() }
+        let (scope, binding) = (self.scope().clone(), self.binding().clone());
+        let traits = Some(Arc::new(Traits { scope, binding, past_expiry: true }));
+        Self { traits, ..self.clone() }
     }
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Token")
-            .field("serial", &self.serial)
+            .field("serial", &self.serial())
             .field("expires", &self.expires())
             .field("scope", self.scope())
             .field("binding", self.binding())
             .field("past_expiry", &self.is_past_expiry())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bearer_token_with_a_scope_counts_no_more_than_one_without() {
+        let token = |scope: &str, binding| Token::new("at", None, Scope::parse(scope).unwrap(), binding);
+        let scoped = token("read write", Binding::Bearer).unwrap();
+        assert!(scoped.traits.is_none());
+        assert_eq!((scoped.scope().as_str(), scoped.apart().scope().as_str()), ("read write", "read write"));
+        let expired = scoped.marked_past_expiry();
+        assert!(expired.is_past_expiry() && expired.is_same(&scoped));
+        assert_eq!(expired.scope().as_str(), "read write");
+        let long = "x".repeat(5_000);
+        assert_eq!(token(&long, Binding::Bearer).unwrap().scope().as_str(), long);
+        let bound = token("read", Binding::Certificate(crate::Thumbprint([7; 32]))).unwrap();
+        assert!(bound.scope().contains("read") && matches!(bound.binding(), Binding::Certificate(_)));
+        assert!(bound.serial() > scoped.serial());
     }
 }
