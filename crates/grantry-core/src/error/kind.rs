@@ -96,6 +96,10 @@ impl ErrorKind {
         }
     }
 
+    /// Every kind.
+    #[cfg(test)]
+    pub(crate) const EVERY: [Self; ALL.len()] = ALL;
+
     /// The kind of a name that [`as_str`](Self::as_str) gave, if it is one of these.
     pub fn from_name(name: &str) -> Option<Self> {
         ALL.into_iter().find(|kind| kind.as_str() == name)
@@ -104,9 +108,10 @@ impl ErrorKind {
     /// Whether it is the last word on what was asked: the same request would get the same answer until somebody
     /// changes something.
     ///
-    /// Three kinds are not, though their diagnosis says [`Retry::Never`](crate::Retry::Never) to the caller:
+    /// Four kinds are not, though their diagnosis says [`Retry::Never`](crate::Retry::Never) to the caller:
     /// `Untrusted`, for whoever answered was not the server, so it says nothing of the grant and may be over
-    /// when the network in between changes; `TokenRejected`, which is about one token; and `Internal`.
+    /// when the network in between changes; `TokenRejected`, which is about one token; `Damaged`, for the store
+    /// may be set right; and `Internal`.
     pub const fn is_definite(self) -> bool {
         matches!(
             self,
