@@ -10,12 +10,12 @@ use crate::token_endpoint::TOKEN_BYTES;
 /// One measured number.
 #[derive(Clone, Debug)]
 pub(crate) struct Figure {
-    peer: &'static str,
-    metric: &'static str,
+    pub(crate) peer: &'static str,
+    pub(crate) metric: &'static str,
     /// `None` where it could not be measured; the note says why.
-    value: Option<f64>,
-    unit: &'static str,
-    note: String,
+    pub(crate) value: Option<f64>,
+    pub(crate) unit: &'static str,
+    pub(crate) note: String,
 }
 
 impl Figure {

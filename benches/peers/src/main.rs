@@ -9,6 +9,7 @@ mod figure;
 mod measure;
 mod peer;
 mod peers;
+mod standing;
 mod token_endpoint;
 
 use std::error::Error;
@@ -21,7 +22,7 @@ use crate::figure::Figure;
 use crate::measure::Effort;
 use crate::peer::Peer;
 use crate::peers::{
-    AliriTokens, AwsSmithyRuntime, AzureIdentity, GoogleCloudAuth, Huskarl, Middle, YupOauth2,
+    AliriTokens, AwsSmithyRuntime, AzureIdentity, GoogleCloudAuth, Grantry, Huskarl, Middle, YupOauth2,
 };
 
 #[global_allocator]
@@ -32,7 +33,8 @@ const USAGE: &str = "usage: grantry-bench-peers [--out PATH] [--only NAME] [--qu
 /// A peer's name and the measurement of it.
 type Entry = (&'static str, fn(Effort) -> Vec<Figure>);
 
-const PEERS: [Entry; 7] = [
+const PEERS: [Entry; 8] = [
+    entry::<Grantry>(),
     entry::<Huskarl>(),
     entry::<GoogleCloudAuth>(),
     entry::<AzureIdentity>(),
@@ -75,6 +77,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     std::fs::write(&options.out, serde_json::to_string_pretty(&report)? + "\n")?;
     print!("{}", figure::to_table(&figures));
+    print!("\n{}", standing::standing(&figures, Grantry::NAME));
     eprintln!("written to {}", options.out.display());
     Ok(())
 }
