@@ -29,6 +29,9 @@ pub struct Terms {
 /// How long an answer is waited for where no window has to be met.
 const LONGEST_ANSWER: Duration = Duration::from_secs(30);
 
+/// The shortest window in which an answer can be lost and asked for again: half a second for each request.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(4);
+
 /// Terms under which a grant could be lost without any fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +45,15 @@ pub enum InvalidTerms {
         window: Duration,
         /// What the times add up to.
         needed: Duration,
+    },
+    /// No times fit the window, however short.
+    #[error(
+        "the server accepts a used refresh token for {window:?}: too short for an answer to be lost and asked for again, which \
+         takes {SHORTEST_WINDOW:?} at least. Take it for a server that accepts none (Rotation::Strict)"
+    )]
+    WindowOfNoUse {
+        /// The server's window.
+        window: Duration,
     },
     /// There would be no moment at which a request may be sent.
     #[error("the lease has to be longer than http timeout + margin ({needed:?}): lengthen it")]
@@ -87,6 +99,11 @@ impl Terms {
     /// # Errors
     /// [`InvalidTerms`] says which do not.
     pub fn check(&self) -> Result<(), InvalidTerms> {
+        if let Rotation::Grace { window, .. } = self.rotation
+            && window < SHORTEST_WINDOW
+        {
+            return Err(InvalidTerms::WindowOfNoUse { window });
+        }
         let needed = self.http_timeout + self.margin;
         if self.lease <= needed {
             return Err(InvalidTerms::LeaseTooShort { needed });
@@ -144,8 +161,13 @@ mod tests {
 
     #[test]
     fn the_times_that_are_chosen_fit_every_window() {
-        for seconds in 1..120 {
+        for seconds in 4..120 {
             assert_eq!(Terms::of(grace(seconds)).check(), Ok(()), "{seconds} s");
+        }
+        for seconds in 0..4 {
+            let refused = Terms::of(grace(seconds)).check().unwrap_err();
+            assert_eq!(refused, InvalidTerms::WindowOfNoUse { window: Duration::from_secs(seconds) });
+            assert!(refused.to_string().contains("4s at least"), "{refused}");
         }
         assert_eq!(Terms::of(Rotation::UNKNOWN).check(), Ok(()));
     }

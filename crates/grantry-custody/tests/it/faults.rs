@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Rotation, Stage, TokenSet};
+use grantry_custody::protocol::Terms;
 use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::access::Principal;
@@ -367,4 +368,20 @@ async fn what_a_store_lost_when_it_failed_over_is_written_again_by_whoever_remem
         assert!(world.is_alive().await, "{lost} lost");
     }
     other.grant.obtain(Attempt::first()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_in_which_no_answer_could_be_asked_for_again_is_refused_when_the_grant_is_built() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let of = |window| {
+        replica.custody.grant(key(), world.redemption()).rotation(Rotation::Grace { window, same: false })
+    };
+    let refused = of(Duration::from_secs(1)).build().unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Configuration);
+    assert!(refused.to_string().contains("Rotation::Strict"), "{refused}");
+    of(Duration::from_secs(4)).build().unwrap();
+    let hasty = Terms { rotation: GRACE, lease: Duration::from_secs(60), ..Terms::of(GRACE) };
+    let refused = replica.custody.grant(key(), world.redemption()).terms(hasty).build().unwrap_err();
+    assert!(refused.to_string().contains("shorten them"), "{refused}");
 }

@@ -82,8 +82,9 @@
 //! 30 s everywhere else: where a used token is refused, nothing else brings the successor, and a slow server has lost nothing.
 //! The others wait for the owner meanwhile. A transport of your own should allow for that.
 //!
-//! Tell custody the truth about the server: a preset does, and what is not known is taken for the strictest. A window that
-//! is shorter than two attempts is refused by `build()`.
+//! Tell custody the truth about the server: a preset does, and what is not known is taken for the strictest. The times of an
+//! attempt and its retry are chosen to fit the server's window; one of less than 4 s is refused by `build()`, since no answer can
+//! be lost and asked for again in it.
 //!
 //! # Many replicas
 //!
