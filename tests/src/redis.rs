@@ -15,6 +15,9 @@ use crate::Fallible;
 const LOOK: Duration = Duration::from_millis(10);
 const LOOKS: usize = 6000;
 
+/// How many ports it tries: between the look for a free one and its use another process may take it.
+const PORTS: usize = 8;
+
 /// Starts the server beside itself and ends it, by its id, as soon as the pipe closes: with the test's process, however
 /// that ends.
 const WATCHDOG: &str = r#"
@@ -81,11 +84,26 @@ impl Redis {
     /// # Errors
     /// It is not installed, or does not start; the text says which.
     pub fn start(settings: Settings) -> Fallible<Self> {
-        let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let mut redis = Self { folder, port, settings, running: None };
-        redis.start_again()?;
-        Ok(redis)
+        for _ in 0..PORTS {
+            let folder = tempfile::Builder::new().prefix("redis-").tempdir()?;
+            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+            let mut redis = Self { folder, port, settings: settings.clone(), running: None };
+            match redis.start_again() {
+                // Somebody took it since it was looked for.
+                Err(_) if redis.has_no_port() => {}
+                started => return started.map(|()| redis),
+            }
+        }
+        Err("others took every port that was free".into())
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("redis.log")).unwrap_or_default()
+    }
+
+    /// Whether it gave up since another process has its port.
+    fn has_no_port(&self) -> bool {
+        self.log().contains("Failed listening on port")
     }
 
     /// Starts it after [`kill`](Redis::kill) or [`stop`](Redis::stop), on the same port and with the same files.
@@ -99,6 +117,8 @@ impl Redis {
         }
         let configuration = self.folder.path().join("redis.conf");
         std::fs::write(&configuration, self.configuration()?)?;
+        // What a server that was killed has left.
+        let _ = std::fs::remove_file(self.socket());
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "sh"])
             .arg(&configuration)
@@ -109,13 +129,16 @@ impl Redis {
         let pipe = watchdog.stdin.take().ok_or("the watchdog has no pipe")?;
         self.running = Some(Running { watchdog, pipe });
         for _ in 0..LOOKS {
-            if self.command(&["PING"]).is_ok_and(|answer| answer == "PONG") {
+            if self.has_no_port() {
+                break;
+            }
+            // Another server may answer at its port, but at its socket none.
+            if self.socket().exists() && self.command(&["PING"]).is_ok_and(|answer| answer == "PONG") {
                 return Ok(());
             }
             std::thread::sleep(LOOK);
         }
-        let log = std::fs::read_to_string(self.folder.path().join("redis.log")).unwrap_or_default();
-        Err(format!("redis-server does not get ready:\n{log}").into())
+        Err(format!("redis-server does not get ready:\n{}", self.log()).into())
     }
 
     /// Stops it the orderly way: what it has is in its file.
