@@ -70,7 +70,12 @@ pub(super) async fn run(console: &Console, session: &Session, run: &Run) -> Resu
     }
     let token = obtain(console, session, &run.of).await?;
     let mut process = Process::new(program);
-    process.args(arguments).env(&run.env, token.expose());
+    process.args(arguments);
+    // Whoever has the key above all keys has every token, and this child is to have one.
+    if let Some(variable) = session.place.key.variable() {
+        process.env_remove(variable);
+    }
+    process.env(&run.env, token.expose());
     Ok(After::Become(process))
 }
 

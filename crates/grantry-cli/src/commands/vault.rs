@@ -169,7 +169,8 @@ pub(super) async fn rotate_keys(
             report.retired_epochs + report.retired_keys.len() as u64
         ));
         if !report.waiting_keys.is_empty() {
-            console.note("keys that were in use wait for 7 days before they are destroyed");
+            let hold = length(policy.held_for());
+            console.note(&format!("keys that were in use wait for {hold} before they are destroyed"));
         }
         for (key, why) in &report.refused {
             console.warn(&format!("{key} was left as it is: {why}"));

@@ -70,6 +70,16 @@ impl Key {
         }
     }
 
+    /// The environment variable that holds it, where one does.
+    pub(crate) fn variable(&self) -> Option<&str> {
+        match self {
+            Self::Elsewhere(OtherKey::Configured(KeyProviderSection::Environment { variable, .. })) => {
+                Some(variable)
+            }
+            _ => None,
+        }
+    }
+
     /// For people: what it is.
     pub(crate) fn kind(&self) -> &'static str {
         match self {

@@ -100,6 +100,20 @@ async fn the_vault_and_the_keys_of_a_configuration_are_used_unless_others_are_na
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_child_gets_a_token_and_not_the_key_above_all_keys() {
+    let (mut home, server) = (Home::new(), server().await);
+    home.variables.push(("THE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()));
+    write(&home, r#"{ "keys": { "type": "environment", "variable": "THE_KEY" } }"#);
+    let token_url = server.token_endpoint();
+    let set = ["auth", "set", "--service", "crm", "--client-id", "billing", "--client-secret-stdin"];
+    let more = ["--token-url", &token_url, "--config", "grantry.json"];
+    home.run_with_stdin(&[set.as_slice(), &more].concat(), SECRET).await.ends(0);
+    let run = ["run", "--service", "crm", "--config", "grantry.json", "--", "env"];
+    let environment = home.run(&run).await.ends(0).stdout;
+    assert!(environment.contains("GRANTRY_TOKEN=") && !environment.contains("THE_KEY"), "{environment}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_person_logs_in_to_a_service_of_a_configuration_for_a_tenant_that_only_it_knows() {
     let client = RegisteredClient::public("native").redirect_uri("http://127.0.0.1/callback");
     let (home, server) = (Home::new(), server_with(client).await);

@@ -68,6 +68,12 @@ impl RotationPolicy {
         Self { hold, ..self }
     }
 
+    /// For how long keys that nothing names any more are kept.
+    #[must_use]
+    pub fn held_for(&self) -> Duration {
+        self.hold
+    }
+
     /// How many records the sweep seals anew in a second, at most.
     #[must_use]
     pub fn records_per_second(self, records_per_second: u32) -> Self {
