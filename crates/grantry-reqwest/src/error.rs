@@ -41,11 +41,7 @@ impl From<reqwest::Error> for Error {
 /// The error with a URL that has lost what may be secret.
 pub(crate) fn without_query(mut error: reqwest::Error) -> reqwest::Error {
     if let Some(url) = error.url_mut() {
-        url.set_query(None);
-        url.set_fragment(None);
-        // Refused only for URLs without a host, which have no user information either.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
+        *url = grantry_core::shown_url(url);
     }
     error
 }
