@@ -80,10 +80,7 @@ struct Round<'a> {
 impl Round<'_> {
     async fn run(mut self, report: &mut RevocationReport) -> Result<(), Error> {
         for _ in 0..MOST_CONFLICTS {
-            let read = match self.renewing.grant().await {
-                Err(error) if Renewing::is_rollback(&error) => self.renewing.grant_after_rollback().await,
-                other => other,
-            };
+            let (read, _) = self.renewing.grant_or_what_is_left().await;
             let Some(stored) = read? else {
                 report.deleted = true;
                 return Ok(());

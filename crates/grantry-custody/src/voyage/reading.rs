@@ -1,7 +1,6 @@
 //! Reading the record.
 
 use grantry_core::{Clock, Error, Rotation};
-use grantry_vault::Renewing;
 
 use super::Voyage;
 use crate::protocol::{Event, Redemption, Snapshot};
@@ -29,9 +28,8 @@ impl Voyage {
         let Some(renewing) = &self.renewing else { return Event::NotRead };
         self.waiting.watch(renewing);
         let asked = self.grant.custody.clock.now();
-        let read = renewing.grant().await;
-        self.is_rolled_back = read.as_ref().is_err_and(Renewing::is_rollback);
-        let read = if self.is_rolled_back { renewing.grant_after_rollback().await } else { read };
+        let (read, is_rolled_back) = renewing.grant_or_what_is_left().await;
+        self.is_rolled_back = is_rolled_back;
         let answered = self.grant.custody.clock.now();
         match read {
             Ok(Some(stored)) => {

@@ -66,10 +66,8 @@ impl Renewing {
     }
 
     /// The grant as it stands in a store that went back behind what this process has seen: for writing what was lost
-    /// again. The version that it gives counts on from the newest that was seen.
-    ///
-    /// What this process knows to be withdrawn does not come back: a grant that was deleted is deleted once more, and one that was
-    /// revoked, or moved to another vault, is so again. A consent that was given since stays.
+    /// again. The version that it gives counts on from the newest that was seen. What was withdrawn stands there again:
+    /// [`withdrawn_again`](Self::withdrawn_again) is what a grant is to be used by.
     ///
     /// # Errors
     /// As every call of [`TenantVault`], but for the rollback itself.
@@ -83,14 +81,20 @@ impl Renewing {
         let Some((Kept::Content(grant), standing)) = found.map_err(about(&self.record))? else {
             return Ok(None);
         };
-        let mut stored = Stored::new(grant, standing);
+        Ok(Some(Stored::new(grant, standing)))
+    }
+
+    /// What is left of a grant that a store brought back: one that this process knows to be deleted is deleted once more, and one
+    /// that it knows to be revoked, or moved to another vault, is so again. A consent that was given since stays.
+    ///
+    /// Whether it can be written or not, here it is withdrawn; whoever reads it next tries again.
+    pub async fn withdrawn_again(&self, mut stored: Stored<GrantRecord>) -> Option<Stored<GrantRecord>> {
         let withdrawn = self.vault.inner.store.water.withdrawn(&self.record, stored.version.lineage());
-        // Whether it can be written or not: here it stays withdrawn, and whoever reads it next tries again.
         match withdrawn {
             None => {}
             Some(Withdrawal::Deleted) => {
                 drop(self.bury(&stored.version).await);
-                return Ok(None);
+                return None;
             }
             Some(Withdrawal::Ended(state)) => {
                 stored.value = stored.value.with_state(state);
@@ -101,7 +105,21 @@ impl Renewing {
                 }
             }
         }
-        Ok(Some(stored))
+        Some(stored)
+    }
+
+    /// The grant as it stands, also where the store went back behind what this process has seen; and whether it did.
+    ///
+    /// # Errors
+    /// As every call of [`TenantVault`].
+    pub async fn grant_or_what_is_left(&self) -> (Result<Option<Stored<GrantRecord>>, Error>, bool) {
+        match self.grant().await {
+            Err(error) if Self::is_rollback(&error) => match self.grant_after_rollback().await {
+                Ok(Some(stored)) => (Ok(self.withdrawn_again(stored).await), true),
+                other => (other, true),
+            },
+            other => (other, false),
+        }
     }
 
     /// The client registration that it is renewed with, with its secrets.
