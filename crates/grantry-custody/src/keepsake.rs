@@ -7,11 +7,15 @@ use grantry_core::Target;
 use grantry_vault::{LineageId, RecordVersion, Renewing, SealedRecord};
 
 use crate::brought::Brought;
+use crate::protocol::Standing;
 use crate::stored_grant::StoredGrant;
 
-/// The newest successor that a record held when this process read or wrote it, sealed as in a lifeboat.
+/// The newest successor that a record held when this process read or wrote it, sealed as in a lifeboat; and how it stood.
 #[derive(Default)]
-pub(crate) struct Keepsake(Mutex<Option<Kept>>);
+pub(crate) struct Keepsake {
+    successor: Mutex<Option<Kept>>,
+    standing: Mutex<Option<(LineageId, u64, Standing)>>,
+}
 
 #[derive(Clone)]
 struct Kept {
@@ -24,7 +28,7 @@ impl Keepsake {
     /// Remembers what the record holds. A grant that was never rotated has nothing that could be lost.
     pub(crate) fn keep(&self, stored: &StoredGrant, target: &Target, renewing: &Renewing) {
         let (lineage, generation) = (stored.stored.version.lineage(), stored.stored.version.generation());
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self.successor.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known =
             kept.as_ref().is_some_and(|kept| kept.lineage == lineage && kept.generation >= generation);
         if is_known {
@@ -34,6 +38,23 @@ impl Keepsake {
             let sealed = renewing.seal_aside(lineage, generation, &brought.encode()).ok()?;
             Some(Kept { lineage, generation, sealed })
         });
+    }
+
+    /// Remembers how the record stands in this version.
+    pub(crate) fn note(&self, version: &RecordVersion, standing: &Standing) {
+        let (lineage, number) = (version.lineage(), version.number());
+        let mut noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.as_ref().is_none_or(|(of, known, _)| *of != lineage || *known <= number) {
+            *noted = Some((lineage, number, standing.clone()));
+        }
+    }
+
+    /// How the record stood in the newest version that this process has seen, where it remembers that.
+    pub(crate) fn noted(&self, newest: &RecordVersion) -> Option<Standing> {
+        let noted = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (.., standing) =
+            noted.as_ref().filter(|(of, number, _)| *of == newest.lineage() && *number >= newest.number())?;
+        Some(standing.clone())
     }
 
     /// Whether a record is behind what was remembered.
@@ -49,7 +70,7 @@ impl Keepsake {
     }
 
     fn newer_than(&self, version: &RecordVersion) -> Option<Kept> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let kept = self.successor.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         (kept.lineage == version.lineage() && kept.generation > version.generation()).then_some(kept)
     }
 }

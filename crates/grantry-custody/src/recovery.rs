@@ -143,6 +143,7 @@ impl Shared {
                     let is_left =
                         standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
                     let Some(grant) = self.registered(&key) else { continue };
+                    grant.keepsake.note(&view.version, &standing);
                     // A store that went back is found out by whoever remembers what it lost.
                     if is_left || grant.keepsake.is_ahead_of(&view.version) {
                         grant.resolve_after(Ended { end: End::Again, at: None, stays_aboard: false });

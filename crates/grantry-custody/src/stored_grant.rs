@@ -80,11 +80,13 @@ impl StoredGrant {
     pub(crate) fn as_brought(&self, target: &Target) -> Option<Brought> {
         let standing = standing(&self.stored).ok()?;
         let current = standing.current.filter(|current| current.proven)?;
+        // One that was found in an unusable answer, and has worked since, has a parent that nobody names any more.
+        let nameless = (current.epoch > 0).then_some(Fingerprint::from_bytes([0; 16]));
         let proceeds = Proceeds {
             lineage: self.stored.version.lineage(),
             attempt: AttemptId::default(),
             epoch: current.epoch,
-            parent: Some(standing.parent?),
+            parent: Some(standing.parent.or(nameless)?),
             successor: Some(current.token),
             usable: true,
         };

@@ -3,6 +3,8 @@
 use grantry_core::StoreTime;
 use grantry_vault::Fingerprint;
 
+use super::Terms;
+
 /// A refresh token that the record holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_structs, reason = "a part of the record's format")]
@@ -28,6 +30,14 @@ pub struct Doubt {
     pub sends: u32,
     /// From then on nobody can come back any more with what one of them brought.
     pub settled: StoreTime,
+}
+
+impl Doubt {
+    /// A store that went back has forgotten whether there was an attempt. If there was one, somebody may come back with what it
+    /// brought for as long as an owner may.
+    pub(super) fn of_the_unknown(now: StoreTime, terms: &Terms) -> Self {
+        Self { first_sent: now, sends: 1, settled: now.after(terms.lease + terms.allowance) }
+    }
 }
 
 impl Candidate {

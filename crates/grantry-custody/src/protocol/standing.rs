@@ -163,6 +163,36 @@ impl Standing {
         Some(extended)
     }
 
+    /// A record in a store that went back, with what is remembered of it from `later` on: what became of the tokens that it
+    /// holds. One that had been replaced by then was redeemed.
+    pub fn recalling(&self, later: &Self, now: StoreTime, terms: &Terms) -> Self {
+        let mut recalled = self.clone();
+        for held in recalled.current.iter_mut().chain(&mut recalled.others) {
+            match later.held(held.token) {
+                Some(known) => known.doubt.into_iter().for_each(|doubt| held.add_doubt(doubt)),
+                None => held.add_doubt(Doubt::of_the_unknown(now, terms)),
+            }
+        }
+        // Also where it is at a successor that is not there, and is about to be written again.
+        recalled.intent = later.intent;
+        recalled.outstanding = later.outstanding;
+        recalled.epoch = self.epoch.max(later.epoch);
+        let is_same = |of: &Self| of.current.map(|current| current.token);
+        if is_same(self) == is_same(later) {
+            recalled.verdict = later.verdict;
+        }
+        recalled
+    }
+
+    /// A record in a store that went back, of which nobody here knows how it stood: what it holds may have been redeemed.
+    pub fn doubting_all(&self, now: StoreTime, terms: &Terms) -> Self {
+        let mut doubting = self.clone();
+        for held in doubting.current.iter_mut().chain(&mut doubting.others) {
+            held.add_doubt(Doubt::of_the_unknown(now, terms));
+        }
+        doubting
+    }
+
     /// Whether an attempt owns the record.
     pub fn is_owned_by(&self, attempt: &AttemptId) -> bool {
         self.intent.is_some_and(|intent| intent.attempt == *attempt)

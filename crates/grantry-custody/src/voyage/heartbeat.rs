@@ -58,6 +58,7 @@ impl<'a> Heartbeat<'a> {
         let generation = stored.version.generation();
         match self.renewing.store(record.clone(), &stored.version, generation).await {
             Ok(version) => {
+                self.grant.keepsake.note(&version, &extended);
                 stored.value = record;
                 stored.version = version;
                 true

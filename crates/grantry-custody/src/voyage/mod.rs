@@ -223,6 +223,7 @@ impl Voyage {
         let generation = over.generation().saturating_add(u64::from(change.lands));
         match renewing.store(record.clone(), over, generation).await {
             Ok(version) => {
+                self.grant.keepsake.note(&version, &change.standing);
                 stored.stored.value = record;
                 stored.stored.version = version;
                 self.landed |= change.lands;

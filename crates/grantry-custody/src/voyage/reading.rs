@@ -3,8 +3,8 @@
 use grantry_core::{Clock, Error, Rotation};
 
 use super::Voyage;
-use crate::protocol::{Event, Redemption, Snapshot};
-use crate::stored_grant::StoredGrant;
+use crate::protocol::{Event, Redemption, Snapshot, Standing};
+use crate::stored_grant::{StoredGrant, standing, with_standing};
 
 impl Voyage {
     pub(super) async fn read(&mut self) -> Event {
@@ -41,14 +41,11 @@ impl Voyage {
                 believed.reachable_since = believed.reachable_since.max(looked_since);
                 let stored = StoredGrant { stored, asked, answered, believed };
                 self.is_gone = false;
-                let snapshot = stored
-                    .snapshot(&self.grant.target, self.replacing.as_ref())
-                    .map(|read| self.with_living_owner(read));
-                self.stored = Some(stored);
-                match snapshot {
-                    Ok(snapshot) => Event::Read(snapshot),
-                    Err(error) => self.not_read(error),
+                if !is_rolled_back && let Ok(standing) = standing(&stored.stored) {
+                    self.grant.keepsake.note(&stored.stored.version, &standing);
                 }
+                self.stored = Some(stored);
+                self.snapshot()
             }
             Ok(None) => {
                 self.is_gone = true;
@@ -58,6 +55,15 @@ impl Voyage {
                 self.grant.custody.store_clock.failed();
                 self.not_read(error)
             }
+        }
+    }
+
+    fn snapshot(&mut self) -> Event {
+        let Some(stored) = &self.stored else { return Event::NotRead };
+        let snapshot = stored.snapshot(&self.grant.target, self.replacing.as_ref());
+        match snapshot.map(|read| self.with_living_owner(read)) {
+            Ok(snapshot) => Event::Read(snapshot),
+            Err(error) => self.not_read(error),
         }
     }
 
@@ -76,14 +82,19 @@ impl Voyage {
 
     /// The store went back: what it has lost, and this process remembers, is written again on top of what is there.
     ///
-    /// Until it is, nothing is sent: the token that is there was redeemed.
+    /// Until it is, nothing is sent: the token that is there was redeemed, or may be under way.
     async fn restore(&mut self, event: Event) -> Event {
-        let (Event::Read(_), None, Some(stored), Some(renewing)) =
-            (&event, &self.brought, &self.stored, &self.renewing)
-        else {
+        let (Event::Read(_), Some(stored), Some(renewing)) = (&event, &self.stored, &self.renewing) else {
             return event;
         };
-        let Some(lost) = self.grant.keepsake.lost_by(stored, renewing).await else { return event };
+        // The version that a store gives that went back is the newest that was seen.
+        let noted = self.grant.keepsake.noted(&stored.stored.version);
+        let lost = match &self.brought {
+            // It writes what it has itself.
+            Some(_) => None,
+            None => self.grant.keepsake.lost_by(stored, renewing).await,
+        };
+        let Some(lost) = lost else { return self.recall(event, noted).await };
         tracing::warn!(grant = %self.grant.key, "the store has lost what it had kept; it is written again");
         let renewing = match self.grant.vault.renew(self.grant.key.service(), self.grant.key.account()).await
         {
@@ -94,9 +105,44 @@ impl Voyage {
         // Boxed, for it sails like this one.
         let restored = Box::pin(Voyage::adopting(self.grant.clone(), renewing, lost).sail(redemption));
         match tokio::time::timeout(self.grant.terms.lease, restored).await {
-            Ok(_) => self.read_once().await,
+            Ok(_) => {
+                let event = self.read_once().await;
+                self.recall(event, noted).await
+            }
             Err(_) => Event::NotRead,
         }
+    }
+
+    /// The same of an attempt, or of a doubt, that the store has forgotten: the token may be under way, or may have been
+    /// redeemed. Others have to know that, too.
+    async fn recall(&mut self, event: Event, noted: Option<Standing>) -> Event {
+        let (Event::Read(_), Some(stored), Some(renewing)) = (&event, &mut self.stored, &self.renewing)
+        else {
+            return event;
+        };
+        let Ok(found) = standing(&stored.stored) else { return event };
+        let over = &stored.stored.version;
+        let (now, terms) = (stored.believed.now, &self.grant.terms);
+        let recalled = match noted {
+            Some(later) => found.recalling(&later, now, terms),
+            // Others have written since this process looked: nothing is certain.
+            None => found.doubting_all(now, terms),
+        };
+        if recalled == found {
+            return event;
+        }
+        let record = with_standing(stored.stored.value.clone(), &recalled);
+        // Whoever has something in its hands is about to write anyhow.
+        if self.brought.is_none() {
+            tracing::warn!(grant = %self.grant.key, "the store has forgotten an attempt; what it holds is in doubt");
+            match renewing.store(record.clone(), over, over.generation()).await {
+                Ok(version) => stored.stored.version = version,
+                Err(error) => return self.not_read(error),
+            }
+            self.grant.keepsake.note(&stored.stored.version, &recalled);
+        }
+        stored.stored.value = record;
+        self.snapshot()
     }
 
     /// Remembers what the record holds.

@@ -10,7 +10,6 @@ use grantry_custody::protocol::Terms;
 use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::access::Principal;
-use grantry_vault::{Precondition, RecordKey, Vault};
 
 use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, key, kind};
 use crate::process::Start;
@@ -340,34 +339,6 @@ async fn a_refresh_token_from_an_unusable_answer_outlives_a_store_that_fails_and
     assert!(world.is_alive().await);
     assert_eq!((set.generation(), world.requests()), (1, 2), "what was found is redeemed, and nothing else");
     assert!(!world.lifeboats().join("dead.lifeboat").exists());
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_a_store_lost_when_it_failed_over_is_written_again_by_whoever_remembers_it() {
-    let world = World::new(STRICT).await;
-    let (one, other) = (world.replica().await, world.replica().await);
-    let record = RecordKey::grant(&key());
-    let held = one.grant.obtain(Attempt::first()).await.unwrap();
-    for lost in 1..=2 {
-        let before = world.store.load(&record).await.unwrap().unwrap();
-        let mut held = held.clone();
-        for _ in 0..lost {
-            held = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
-        }
-        let now = world.store.load(&record).await.unwrap().unwrap();
-        world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
-        assert!(!world.is_alive().await, "the store holds a token that was used");
-        let requests = world.requests();
-        if lost == 1 {
-            one.grant.obtain(Attempt::first()).await.unwrap();
-        } else {
-            // Nobody asks: it is looked after.
-            world.pass(Duration::from_secs(90)).await;
-        }
-        assert_eq!(world.requests(), requests, "nothing is sent for it");
-        assert!(world.is_alive().await, "{lost} lost");
-    }
-    other.grant.obtain(Attempt::first()).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,114 @@
+//! A store that fails over, and loses what it had confirmed.
+
+use std::time::Duration;
+
+use grantry_core::{Attempt, ErrorKind, Grant};
+use grantry_testkit::{Endpoint, Fault};
+use grantry_vault::{Precondition, RecordKey, SealedRecord, Vault};
+
+use crate::fixture::{STRICT, TOKEN_LIFETIME, World, admin, key, kind};
+
+impl World {
+    /// The grant's record, as the store has it.
+    async fn sealed(&self) -> SealedRecord {
+        self.store.load(&RecordKey::grant(&key())).await.unwrap().unwrap().sealed
+    }
+
+    /// The store fails over to one that has the record as it was then.
+    async fn fail_over_to(&self, then: SealedRecord) {
+        let record = RecordKey::grant(&key());
+        let now = self.store.load(&record).await.unwrap().unwrap();
+        self.store.store(&record, then, Precondition::Matches(now.revision)).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_lost_when_it_failed_over_is_written_again_by_whoever_remembers_it() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    for lost in 1..=2 {
+        let before = world.sealed().await;
+        let mut held = held.clone();
+        for _ in 0..lost {
+            held = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
+        }
+        world.fail_over_to(before).await;
+        assert!(!world.is_alive().await, "the store holds a token that was used");
+        let requests = world.requests();
+        if lost == 1 {
+            one.grant.obtain(Attempt::first()).await.unwrap();
+        } else {
+            // Nobody asks: it is looked after.
+            world.pass(Duration::from_secs(90)).await;
+        }
+        assert_eq!(world.requests(), requests, "nothing is sent for it");
+        assert!(world.is_alive().await, "{lost} lost");
+    }
+    other.grant.obtain(Attempt::first()).await.unwrap();
+}
+
+/// The record says nothing of the attempt any more, and whoever made it knows of it. Where the server revokes the family for a
+/// used token that is all the difference.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_a_store_has_forgotten_is_still_in_doubt_for_everybody() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    let before = world.sealed().await;
+    // The request never arrives, but nobody can know that.
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling());
+    assert_eq!(kind(one.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    assert_eq!(world.requests(), 2);
+    world.fail_over_to(before).await;
+    for replica in [&one, &other] {
+        assert_eq!(kind(replica.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    }
+    world.pass(Duration::from_secs(30)).await;
+    assert_eq!(world.requests(), 2, "the access token is still fit, so nothing is risked");
+    world.pass(TOKEN_LIFETIME).await;
+    assert_eq!(world.requests(), 3);
+    assert!(world.is_alive().await, "the last chance brought it back");
+}
+
+/// The same, of the successor that is written again from what the process remembers.
+#[tokio::test(start_paused = true)]
+async fn a_successor_that_is_written_again_is_in_doubt_if_it_was_sent() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    let before = world.sealed().await;
+    let held = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling());
+    assert_eq!(kind(one.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    assert_eq!(world.requests(), 3);
+    world.fail_over_to(before).await;
+    for replica in [&one, &other] {
+        assert_eq!(kind(replica.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    }
+    world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
+    assert_eq!(world.requests(), 4);
+    assert!(world.is_alive().await, "the last chance brought it back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_store_brings_back_is_in_doubt_for_a_process_that_has_only_seen_that_there_was_more() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(other.grant.obtain(Attempt::first()).await.unwrap().generation(), 1);
+    let before = world.sealed().await;
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling());
+    assert_eq!(kind(one.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    // It sees a newer version, and nothing of what it says.
+    let acme = other.vault.as_principal(admin()).tenant("acme").unwrap();
+    acme.reveal_grant("crm", "user-17").await.unwrap().unwrap();
+    one.custody.close().await;
+    drop(one.grant);
+    world.fail_over_to(before).await;
+    assert_eq!(kind(other.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    assert_eq!(world.requests(), 2);
+    world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
+    assert_eq!(world.requests(), 3);
+    assert!(world.is_alive().await, "the last chance brought it back");
+}
