@@ -68,6 +68,8 @@ async fn an_attempt_that_a_store_has_forgotten_is_still_in_doubt_for_everybody()
     assert_eq!(world.requests(), 2, "the access token is still fit, so nothing is risked");
     world.pass(TOKEN_LIFETIME).await;
     assert_eq!(world.requests(), 3);
+    one.custody.close().await;
+    other.custody.close().await;
     assert!(world.is_alive().await, "the last chance brought it back");
 }
 
@@ -88,6 +90,8 @@ async fn a_successor_that_is_written_again_is_in_doubt_if_it_was_sent() {
     }
     world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
     assert_eq!(world.requests(), 4);
+    one.custody.close().await;
+    other.custody.close().await;
     assert!(world.is_alive().await, "the last chance brought it back");
 }
 
@@ -110,5 +114,6 @@ async fn what_a_store_brings_back_is_in_doubt_for_a_process_that_has_only_seen_t
     assert_eq!(world.requests(), 2);
     world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
     assert_eq!(world.requests(), 3);
+    other.custody.close().await;
     assert!(world.is_alive().await, "the last chance brought it back");
 }

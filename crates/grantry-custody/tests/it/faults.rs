@@ -341,6 +341,35 @@ async fn a_refresh_token_from_an_unusable_answer_outlives_a_store_that_fails_and
     assert!(!world.lifeboats().join("dead.lifeboat").exists());
 }
 
+/// A grant that breaks its promise to come to an end.
+#[derive(Debug)]
+struct Endless;
+
+#[async_trait]
+impl Grant for Endless {
+    async fn obtain(&self, _: Attempt<'_>) -> Result<TokenSet, Failure> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_never_ends_is_given_up_and_does_not_keep_the_others_out() {
+    for rotation in [GRACE, STRICT] {
+        let world = World::new(rotation).await;
+        let one = world.replica_with(Arc::new(Endless), Release::default()).await;
+        let began = world.clock.now();
+        let call = one.grant.obtain(Attempt::first());
+        let error = call.await.unwrap_err().error;
+        assert_eq!(error.kind(), ErrorKind::InDoubt);
+        assert!(world.clock.now().since(began) < Duration::from_secs(70), "{rotation:?}");
+        one.custody.close().await;
+        let other = world.replica().await;
+        world.pass(Duration::from_secs(20)).await;
+        let set = other.grant.obtain(Attempt::first()).await.unwrap();
+        assert_eq!((set.generation(), world.requests()), (1, 1), "{rotation:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_window_in_which_no_answer_could_be_asked_for_again_is_refused_when_the_grant_is_built() {
     let world = World::new(STRICT).await;
