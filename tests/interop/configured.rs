@@ -35,6 +35,7 @@ async fn open(
         .vault(MemoryVault::new())
         .keys(LocalKey::from_bytes(zeroize::Zeroizing::new([7; 32])))
         .access(policy())
+        .lifeboats(folder.join("lifeboats"))
         .http_transport(transport)
         .open()
         .await?;

@@ -145,6 +145,7 @@ impl Session {
             .process_name("grantry command")
             .observer(self.stranded.clone())
             .without_rotation()
+            .for_a_moment()
             .most_patience(PATIENCE))
     }
 

@@ -19,6 +19,7 @@ use crate::grant::{CustodyGrantBuilder, Inner};
 use crate::history::ProcessName;
 use crate::lifeboat::Lifeboat;
 use crate::looking::Looking;
+use crate::opener::Opener;
 use crate::protocol::AttemptId;
 use crate::revocation::Queue;
 use crate::services::Services;
@@ -62,6 +63,8 @@ pub(crate) struct Shared {
     grants: Mutex<HashMap<GrantKey, Weak<Inner>>>,
     /// How often lifeboats and open intents are looked at.
     pub(crate) looking: Looking,
+    /// Who opens grants of which something is left, and that nobody has opened.
+    pub(crate) opener: Mutex<Option<Arc<dyn Opener>>>,
     /// The store's clock, as far as it is believed.
     pub(crate) store_clock: StoreClock,
     /// What servers told, for the proofs of tokens that come from the store.
@@ -107,6 +110,8 @@ impl Custody {
     /// Begins nothing more, and waits until what was sent is answered and what was received is in the store.
     pub async fn close(&self) {
         self.0.tasks.close().await;
+        // It may hold this custody.
+        drop(self.0.opener().take());
     }
 }
 
@@ -163,6 +168,7 @@ impl CustodyBuilder {
             services: Services::default(),
             queue: Queue::default(),
             looking: Looking::every(self.look_every),
+            opener: Mutex::default(),
             store_clock: StoreClock::default(),
             tasks: Tasks::default(),
             afloat: Afloat::default(),

@@ -66,7 +66,8 @@
 //! * A store that lost a successor gets it again from every process that has seen it, before anything is sent.
 //! * A grant that was removed or revoked is not brought back.
 //! * A grant that was moved to another vault is not renewed, revoked or changed here.
-//! * A doubt is resolved on a schedule of its own, which no policy of a source can delay.
+//! * A doubt is resolved on a schedule of its own, which no policy of a source can delay; that of a grant which nobody has opened
+//!   here, where there is an [`Opener`].
 //! * A source over custody never holds a refresh token.
 //! * A revocation begins with a record that nobody renews any more. A token whose revocation the server has not confirmed
 //!   stays in it, for seven days at most.
@@ -87,6 +88,7 @@ mod keepsake;
 mod lifeboat;
 mod lifetimes;
 mod looking;
+mod opener;
 pub mod protocol;
 mod reap;
 mod recovery;
@@ -112,6 +114,7 @@ pub use lifeboat::{
     Seat,
 };
 pub use lifetimes::Lifetimes;
+pub use opener::Opener;
 pub use reap::{Reaped, ReapedOutcome};
 pub use relocation::{NotMovable, relocated};
 pub use revocation::{

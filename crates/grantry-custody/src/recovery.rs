@@ -11,7 +11,7 @@ use grantry_vault::audit::Outcome;
 use crate::brought::Brought;
 use crate::counting::Census;
 use crate::custody::Shared;
-use crate::grant::{CustodyGrantBuilder, Inner};
+use crate::grant::{CustodyGrant, CustodyGrantBuilder, Inner};
 use crate::health::unreadable;
 use crate::lifeboat::{Adopted, LifeboatError};
 use crate::protocol::{Asked, End, Redemption};
@@ -89,7 +89,7 @@ impl Shared {
         let (me, tasks, sooner) = (Arc::downgrade(self), self.tasks.clone(), self.looking.sooner());
         self.tasks.spawn(async move {
             // The first look is soon: those who open grants do so now.
-            let mut pause = FIRST_PAUSE;
+            let (mut pause, mut look) = (FIRST_PAUSE, 0);
             loop {
                 let is_time = tokio::select! {
                     biased;
@@ -100,22 +100,35 @@ impl Shared {
                 let Some(shared) = me.upgrade() else { return };
                 let next = shared.jitter(shared.looking.pause());
                 if !is_time {
-                    pause = pause.min(next);
+                    let soon = if shared.looking.waits_for_all() { FIRST_PAUSE } else { next };
+                    pause = pause.min(soon);
                     continue;
                 }
                 pause = next;
                 shared.adopt().await;
-                shared.finish_what_nobody_finishes().await;
+                shared.finish_what_nobody_finishes(shared.looking.is_at_all(look)).await;
+                look += 1;
             }
         });
     }
 }
 
 impl Shared {
-    /// Finds the intents of processes that died, and the doubts that they left, among the grants that are open here.
-    async fn finish_what_nobody_finishes(self: &Arc<Self>) {
+    /// Finds the intents of processes that died, and the doubts that they left, among the grants that are open here; or among
+    /// all, where somebody opens them.
+    async fn finish_what_nobody_finishes(self: &Arc<Self>, all: bool) {
         let (mut census, mut is_whole) = (Census::default(), true);
-        for tenant in self.services.tenants() {
+        let tenants = match self.tenants_to_look_at(all).await {
+            Ok(tenants) => tenants,
+            Err(error) => {
+                tracing::warn!(%error, "the tenants cannot be listed; those that are open here are looked at");
+                self.looking.owe_all();
+                self.services.tenants()
+            }
+        };
+        let open = self.services.tenants();
+        for tenant in tenants {
+            let is_open = open.contains(&tenant);
             let Ok(vault) = self.vault.tenant(tenant.as_str()) else { continue };
             let mut after = None;
             loop {
@@ -132,7 +145,7 @@ impl Shared {
                 let Some((last, _)) = page.last() else { break };
                 after = Some(last.clone());
                 for (key, listed) in page {
-                    if Census::COUNTS {
+                    if Census::COUNTS && is_open {
                         let wall = self.clock.wall();
                         let health = listed.as_ref().map(|view| self.health_of(view));
                         census.add(&health.unwrap_or_else(|_| unreadable(key.clone(), wall)), wall);
@@ -142,7 +155,12 @@ impl Shared {
                     let Ok((standing, _)) = standing_codec::read(view.renewal()) else { continue };
                     let is_left =
                         standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
-                    let Some(grant) = self.registered(&key) else { continue };
+                    let Some(grant) = self.registered(&key) else {
+                        if is_left {
+                            self.finish_unopened(&key).await;
+                        }
+                        continue;
+                    };
                     grant.keepsake.note(&view.version, &standing);
                     // A store that went back is found out by whoever remembers what it lost.
                     if is_left || grant.keepsake.is_ahead_of(&view.version) {
@@ -158,9 +176,26 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Finishes what was left of a grant that nobody has opened here, if it can be opened.
+    async fn finish_unopened(self: &Arc<Self>, key: &GrantKey) {
+        let Some(grant) = self.opened_for(key).await else { return };
+        tracing::info!(grant = %key, "a renewal that was left half done is finished");
+        grant.0.resolve_while(
+            Ended { end: End::Again, at: None, stays_aboard: false },
+            Some(Arc::clone(&grant)),
+        );
+    }
+}
+
 impl Inner {
     /// After an attempt that left a doubt: somebody finds out, whatever the source's policy says.
     pub(crate) fn resolve_after(self: &Arc<Self>, ended: Ended) {
+        self.resolve_while(ended, None);
+    }
+
+    /// The same, and meanwhile something is held.
+    fn resolve_while(self: &Arc<Self>, ended: Ended, held: Option<Arc<CustodyGrant>>) {
         if !matches!(ended.end, End::InDoubt(_) | End::Again) {
             return;
         }
@@ -170,6 +205,7 @@ impl Inner {
         let (me, tasks) = (Arc::downgrade(self), self.custody.tasks.clone());
         let first = self.pause(ended.at, FIRST_PAUSE);
         let started = self.custody.tasks.spawn(async move {
+            let _held = held;
             let (mut pause, mut longer) = (first, FIRST_PAUSE);
             loop {
                 tokio::select! {

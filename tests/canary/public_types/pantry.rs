@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use grantry::authorization_code::{Callback, UserAgentBinding};
-use grantry::custody::Revocation;
+use grantry::custody::{NoLifeboat, Revocation};
 use grantry::pantry::{
     DeviceNotKept, Flow, GrantName, Grantry, KeysStatus, NotKept, Service, TenantPantry, Trouble,
 };
@@ -62,6 +62,7 @@ pub(super) async fn pantry(to: &Printed) {
         .vault(MemoryVault::new())
         .keys(key())
         .access(policy())
+        .lifeboat(NoLifeboat)
         .rotation(RotationPolicy::default())
         .transport(scripted(answers))
         .services([crm, calendar]);
@@ -118,6 +119,7 @@ async fn bound(to: &Printed) {
         .vault(MemoryVault::new())
         .keys(key())
         .access(policy())
+        .lifeboat(NoLifeboat)
         .transport(Arc::new(Presenting(scripted([tokens(), plain_refusal("odd")]), thumbprint)))
         .services([service("crm").build().unwrap(), orders])
         .open()

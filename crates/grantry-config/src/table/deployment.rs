@@ -35,7 +35,7 @@ pub(super) static VAULT: Section = Section {
         flag("acceptLosingRecentWrites", "Accepts a server that syncs its disk once a second.")
             .only(&["redis"]),
         text("deployment", "The name of the deployment, which everything is sealed for."),
-        text("lifeboats", "The folder for tokens that could not be written to the store at once.")
+        text("lifeboats", "The folder for tokens that could not be written to the store at once; beside the file of a SQLite store if left out.")
             .also(&["lifeboat"]),
         key(
             "reaper",

@@ -71,6 +71,10 @@ impl Shared {
                     return Ok(reports);
                 }
                 if view.is_ok_and(|view| view.state == GrantState::Revoked) {
+                    if self.services.of(&key).is_none() {
+                        // Opened, it tells how the server revokes.
+                        drop(self.opened_for(&key).await);
+                    }
                     reports.push(self.revoke(&key, Stance::Queued).await);
                 }
             }
@@ -109,7 +113,11 @@ impl Shared {
         if !look.is_multiple_of(ALL_EVERY) {
             return;
         }
-        for tenant in self.services.tenants() {
+        let tenants = match self.tenants_to_look_at(true).await {
+            Ok(tenants) => tenants,
+            Err(_) => self.services.tenants(),
+        };
+        for tenant in tenants {
             if let Err(error) = self.finish_revocations(tenant.as_str()).await {
                 tracing::warn!(%tenant, %error, "unfinished revocations cannot be looked for");
             }

@@ -11,6 +11,7 @@ mod healths;
 mod histories;
 mod moving;
 mod observing;
+mod opener;
 mod process;
 mod replicas;
 mod revoking;

@@ -69,11 +69,32 @@ impl PrincipalVault {
     /// # Errors
     /// As [`create_tenant`](PrincipalVault::create_tenant).
     pub async fn tenants(&self, after: Option<&TenantId>, limit: usize) -> Result<Vec<TenantId>, Error> {
+        self.tenants_for(Permission::GrantRead, after, limit).await
+    }
+
+    /// The same, for whoever goes on with what is left of grants. Needs `grant.renew` for all tenants.
+    ///
+    /// # Errors
+    /// As [`create_tenant`](PrincipalVault::create_tenant).
+    pub async fn tenants_to_renew(
+        &self,
+        after: Option<&TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, Error> {
+        self.tenants_for(Permission::GrantRenew, after, limit).await
+    }
+
+    async fn tenants_for(
+        &self,
+        permission: Permission,
+        after: Option<&TenantId>,
+        limit: usize,
+    ) -> Result<Vec<TenantId>, Error> {
         let work = async {
             let names = self.inner.tenant_names(after, limit).await;
             names.map_err(|error| StoreError::from(error).into_error("the list of tenants"))
         };
-        self.inner.guarded(self.asked(Permission::GrantRead, None, "tenants"), work).await
+        self.inner.guarded(self.asked(permission, None, "tenants"), work).await
     }
 
     /// Erases a tenant for good: its keys are destroyed, so that nobody can open its records any more, and a tombstone

@@ -10,7 +10,7 @@ use std::time::Duration;
 use grantry_core::{
     Clock, Entropy, Error, ErrorKind, NoObserver, Observer, Stage, SystemClock, SystemEntropy,
 };
-use grantry_custody::{Custody, FolderLifeboat, Lifeboat, NoLifeboat};
+use grantry_custody::{Custody, FolderLifeboat, Lifeboat, Release};
 use grantry_endpoint::Transport;
 use grantry_refresh::Scheduler;
 use grantry_vault::access::{AccessPolicy, Principal};
@@ -19,6 +19,7 @@ use grantry_vault::{RotationPolicy, SealedVault, Vault, VaultKeys};
 
 use super::Grantry;
 use super::chores::{Chores, Reaper};
+use super::doors::Doors;
 use super::house::{House, Services};
 use super::service::Service;
 use super::transports::{Reach, Settings, Way};
@@ -46,6 +47,8 @@ pub struct GrantryBuilder {
     pub(super) rotation_is_said: bool,
     pub(super) reaper: Option<Reaper>,
     look_every: Option<Duration>,
+    release: Release,
+    for_a_moment: bool,
     concurrent_renewals: usize,
     most_patience: Option<Duration>,
     observer: Arc<dyn Observer>,
@@ -74,6 +77,8 @@ impl GrantryBuilder {
             rotation_is_said: false,
             reaper: None,
             look_every: None,
+            release: Release::default(),
+            for_a_moment: false,
             concurrent_renewals: 16,
             most_patience: None,
             observer: Arc::new(NoObserver),
@@ -128,8 +133,8 @@ impl GrantryBuilder {
         Self { audit_patience: Some(patience), ..self }
     }
 
-    /// A folder on the local disk for what was received and is not stored yet: see [`FolderLifeboat`]. Left out, what a
-    /// process has received is lost with it if the store did not take it in time.
+    /// A folder on the local disk for what was received and is not stored yet: see [`FolderLifeboat`]. This or
+    /// [`lifeboat`](Self::lifeboat) is needed; a configuration names one.
     pub fn lifeboats(self, folder: impl AsRef<Path>) -> Self {
         let lifeboat = FolderLifeboat::open(folder).map_err(|error| {
             let fact = "the folder of the lifeboats cannot be used";
@@ -138,7 +143,8 @@ impl GrantryBuilder {
         Self { lifeboat: Some(lifeboat.map(|lifeboat| Arc::new(lifeboat) as Arc<dyn Lifeboat>)), ..self }
     }
 
-    /// Another lifeboat.
+    /// Another lifeboat. With [`NoLifeboat`](crate::custody::NoLifeboat) what a process has received is lost with it if the store
+    /// did not take it in time: then a person has to consent again where the server refuses a used refresh token.
     pub fn lifeboat(self, lifeboat: impl Lifeboat) -> Self {
         Self { lifeboat: Some(Ok(Arc::new(lifeboat))), ..self }
     }
@@ -187,6 +193,18 @@ impl GrantryBuilder {
     /// necessary: see [`CustodyBuilder::look_every`](crate::custody::CustodyBuilder::look_every).
     pub fn look_every(self, look_every: Duration) -> Self {
         Self { look_every: Some(look_every), ..self }
+    }
+
+    /// When callers may have a token that the store does not have yet; if left out, as soon as a lifeboat on a disk has it.
+    pub fn release(self, release: Release) -> Self {
+        Self { release, ..self }
+    }
+
+    /// For a program that ends soon: it finishes only what it has opened itself. Left out, it also finishes what dead
+    /// processes left of grants that nobody asks for here, first at the start and then each hour, in all tenants: see
+    /// [`Custody::finish_with`].
+    pub fn for_a_moment(self) -> Self {
+        Self { for_a_moment: true, ..self }
     }
 
     /// How many renewals may run at once at one token endpoint; 16 if left out.
@@ -238,7 +256,9 @@ impl GrantryBuilder {
         let services = Services::new(self.services)?;
         let reach = Reach::new(self.way)?;
         reach.check(services.all())?;
-        let lifeboat = self.lifeboat.unwrap_or_else(|| Ok(Arc::new(NoLifeboat)))?;
+        let how = "name a folder on a local disk with `.lifeboats(..)`, or with `lifeboats` beside the store in a configuration; or \
+                   say with `.lifeboat(NoLifeboat)` that what was received may be lost with the process";
+        let lifeboat = self.lifeboat.ok_or_else(|| needed("lifeboat", how))??;
         let mut vault = SealedVault::builder(backend, keys, access)
             .clock(Arc::clone(&self.clock))
             .entropy(Arc::clone(&self.entropy))
@@ -259,7 +279,8 @@ impl GrantryBuilder {
         let mut custody = Custody::builder(&vault, lifeboat)
             .clock(Arc::clone(&self.clock))
             .entropy(Arc::clone(&self.entropy))
-            .observer(Arc::clone(&self.observer));
+            .observer(Arc::clone(&self.observer))
+            .release(self.release);
         if let Some(name) = self.process_name {
             custody = custody.process_name(name);
         }
@@ -292,6 +313,9 @@ impl GrantryBuilder {
             consenting: Arc::default(),
             chores: OnceLock::new(),
         });
+        if !self.for_a_moment {
+            house.custody.finish_with(Doors(Arc::downgrade(&house)));
+        }
         let chores = Arc::new(Chores::begin(&house, self.reaper, rotation));
         let _ = house.chores.set(Arc::downgrade(&chores));
         Ok(Grantry { house, chores })

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use grantry_config::{
     Config, Flow as ConfiguredFlow, KeysSection, Located, Registration, ServerConfig, ServiceConfig,
-    VaultSection,
+    StoreSection, VaultSection,
 };
 use grantry_core::{AuthorizationServer, ClientAuthenticationMethod, ClientSecret, Error, PrivateKey};
+use grantry_custody::NoLifeboat;
 use grantry_endpoint::{Discovery, Transport};
 use grantry_jose::Algorithm;
 use grantry_vault::access::{AccessPolicy, Binding, Permission, PolicyError, Principal, Reach, Role};
@@ -97,8 +98,15 @@ impl GrantryBuilder {
         if self.deployment.is_none() {
             self.deployment.clone_from(&section.deployment);
         }
-        if let Some(folder) = section.lifeboats.as_ref().filter(|_| self.lifeboat.is_none()) {
-            self = self.lifeboats(folder);
+        if self.lifeboat.is_none() {
+            self = match (&section.lifeboats, &section.store) {
+                (Some(folder), _) => self.lifeboats(folder),
+                // Where the command has them, too.
+                (None, StoreSection::Sqlite { path, .. }) => self.lifeboats(path.with_file_name("lifeboats")),
+                // What is lost with the process has nothing that could be brought home.
+                (None, StoreSection::Memory) => self.lifeboat(NoLifeboat),
+                _ => self,
+            };
         }
         if let Some(reaper) = section.reaper.as_ref().filter(|_| self.reaper.is_none()) {
             self = self.reap_unused(reaper.unused_for, reaper.by.clone());

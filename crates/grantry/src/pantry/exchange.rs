@@ -77,6 +77,7 @@ impl TenantPantry {
     /// # let pantry = Grantry::builder()
     /// #     .vault(grantry::vault::MemoryVault::new())
     /// #     .keys(grantry::vault::LocalKey::from_bytes(zeroize::Zeroizing::new([7; 32])))
+    /// #     .lifeboat(grantry::custody::NoLifeboat)
     /// #     .access(AccessPolicy::sole(&Principal::workload("gateway")?))
     /// #     .services([gateway("crm").build()?, gateway("orders").flow(Flow::TokenExchange).build()?])
     /// #     .open()

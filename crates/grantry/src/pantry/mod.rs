@@ -67,6 +67,7 @@ mod configured;
 mod consent;
 #[cfg(feature = "device-authorization")]
 mod device;
+mod doors;
 mod entry;
 #[cfg(feature = "token-exchange")]
 mod exchange;

@@ -29,6 +29,7 @@ use super::house::House;
 /// # let pantry = grantry::Grantry::builder()
 /// #     .vault(grantry::SqliteVault::open(folder.path().join("grantry.db")).await?)
 /// #     .keys(grantry::vault::LocalKey::generate(folder.path().join("grantry.key"))?)
+/// #     .lifeboat(grantry::custody::NoLifeboat)
 /// #     .access(AccessPolicy::sole(&me))
 /// #     .open()
 /// #     .await?;

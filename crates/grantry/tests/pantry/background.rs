@@ -249,3 +249,31 @@ async fn what_nobody_uses_is_revoked_while_it_lives_and_what_is_used_is_not() {
     world.days(2).await;
     assert_eq!(world.server.ledger().count(Endpoint::Revocation), revoked);
 }
+
+/// The process that comes next opens grants when they are asked for, and nobody asks for this one.
+#[tokio::test(start_paused = true)]
+async fn what_a_process_left_half_done_is_finished_by_the_next_that_is_there_to_stay() {
+    let world = World::new();
+    let pantry = world.open([world.calendar()]).await;
+    let wall = world.clock.wall();
+    let record = GrantRecord::new(wall).with_refresh_token(world.consent(), wall);
+    acme(&pantry).vault().create_grant("calendar", "user-17", record).await.unwrap();
+    // The request never arrives, but nobody can know that.
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling());
+    let source = acme(&pantry).source(("calendar", "user-17")).await.unwrap();
+    assert!(tokio::time::timeout(Duration::from_secs(1), source.token()).await.is_err());
+    pantry.shutdown().await.unwrap();
+    assert_eq!(world.requests(), 1);
+    let calendar = || [world.calendar().build().unwrap()];
+    let brief = world.builder().services(calendar()).for_a_moment().open().await.unwrap();
+    world.pass(Duration::from_secs(60)).await;
+    brief.shutdown().await.unwrap();
+    assert_eq!(world.requests(), 1);
+    let next = world.builder().services(calendar()).open().await.unwrap();
+    world.pass(Duration::from_secs(60)).await;
+    next.shutdown().await.unwrap();
+    assert_eq!(world.requests(), 2);
+    let last = world.builder().services(calendar()).open().await.unwrap();
+    acme(&last).source(("calendar", "user-17")).await.unwrap().token().await.unwrap();
+    assert_eq!(world.requests(), 2, "it is there");
+}

@@ -137,6 +137,7 @@ async fn what_the_program_hands_in_comes_before_what_is_configured() {
             .vault(MemoryVault::new())
             .keys(LocalKey::from_bytes(Zeroizing::new([7; 32])))
             .access(AccessPolicy::sole(&me))
+            .lifeboat(grantry::custody::NoLifeboat)
             .open()
             .await
             .unwrap();

@@ -16,6 +16,7 @@ async fn a_part_that_is_missing_is_named_with_the_call_that_brings_it() {
         (Grantry::builder(), ".vault("),
         (Grantry::builder().vault(MemoryVault::new()), ".keys("),
         (Grantry::builder().vault(MemoryVault::new()).keys(key()), ".access("),
+        (Grantry::builder().vault(MemoryVault::new()).keys(key()).access(policy(&[])), ".lifeboats("),
     ] {
         let error = builder.open().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Configuration);
