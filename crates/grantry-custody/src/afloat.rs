@@ -14,7 +14,14 @@ use crate::protocol::AttemptId;
 /// A lease tells other processes that an owner lives. A process that stood still, or whose store did not answer, could not
 /// extend it; but what lives in it, it knows without.
 #[derive(Clone, Default)]
-pub(crate) struct Afloat(Arc<Mutex<HashMap<Fingerprint, AttemptId>>>);
+pub(crate) struct Afloat(Arc<Mutex<Waters>>);
+
+#[derive(Default)]
+struct Waters {
+    owners: HashMap<Fingerprint, AttemptId>,
+    /// How many requests nobody waits for any more, which may bring something all the same.
+    late: HashMap<Fingerprint, usize>,
+}
 
 /// An attempt with its token, until it has nothing in its hands any more.
 pub(crate) struct Launched {
@@ -22,10 +29,27 @@ pub(crate) struct Launched {
     token: Fingerprint,
 }
 
+/// A request that nobody waits for any more, until it is over.
+pub(crate) struct Awaited {
+    afloat: Afloat,
+    token: Fingerprint,
+}
+
 impl Afloat {
+    /// A request with a token is not waited for any more, and not over.
+    pub(crate) fn await_late(&self, token: Fingerprint) -> Awaited {
+        *self.lock().late.entry(token).or_default() += 1;
+        Awaited { afloat: self.clone(), token }
+    }
+
+    /// Whether something may come after all of a request with this token.
+    pub(crate) fn awaits(&self, token: Fingerprint) -> bool {
+        self.lock().late.contains_key(&token)
+    }
+
     /// An attempt is about to send a token; `None` where another of this process is at it.
     pub(crate) fn launch(&self, token: Fingerprint, attempt: AttemptId) -> Option<Launched> {
-        match self.lock().entry(token) {
+        match self.lock().owners.entry(token) {
             Entry::Occupied(_) => None,
             Entry::Vacant(free) => {
                 free.insert(attempt);
@@ -36,17 +60,28 @@ impl Afloat {
 
     /// Whether an attempt lives here, and is at this token.
     pub(crate) fn carries(&self, token: Fingerprint, attempt: &AttemptId) -> bool {
-        self.lock().get(&token) == Some(attempt)
+        self.lock().owners.get(&token) == Some(attempt)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Fingerprint, AttemptId>> {
+    fn lock(&self) -> MutexGuard<'_, Waters> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Launched {
     fn drop(&mut self) {
-        self.afloat.lock().remove(&self.token);
+        self.afloat.lock().owners.remove(&self.token);
+    }
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut late) = self.afloat.lock().late.entry(self.token) {
+            *late.get_mut() -= 1;
+            if *late.get() == 0 {
+                late.remove();
+            }
+        }
     }
 }
 
@@ -71,5 +106,16 @@ mod tests {
         drop(launched);
         assert!(!afloat.carries(token, &first));
         assert!(afloat.launch(token, second).is_some());
+    }
+
+    #[test]
+    fn what_is_late_is_awaited_until_the_last_of_it_is_over() {
+        let afloat = Afloat::default();
+        let token = Fingerprint::from_bytes([9; 16]);
+        let (one, other) = (afloat.await_late(token), afloat.await_late(token));
+        drop(one);
+        assert!(afloat.awaits(token) && afloat.launch(token, [1; 16]).is_some());
+        drop(other);
+        assert!(!afloat.awaits(token));
     }
 }

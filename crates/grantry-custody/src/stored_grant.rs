@@ -1,15 +1,15 @@
 //! A grant's record as the protocol sees it, and as it is written.
 
 use grantry_core::{
-    AccessToken, Binding, Diagnosis, Error, ErrorKind, Instant, Party, RefreshToken, Retry, Stage, Target,
-    Timestamp, TokenSet,
+    AccessToken, Binding, Diagnosis, Error, ErrorKind, FurtherParameters, Instant, Party, RefreshToken,
+    Retry, Stage, Target, Timestamp, TokenSet,
 };
 use grantry_endpoint::{DpopKey, DpopProvers};
 use grantry_vault::{Fingerprint, GrantRecord, GrantState, Stored, StoredAccessToken, StoredBinding};
 
 use crate::brought::{Brought, BroughtAccess};
 use crate::chronicle::Chronicle;
-use crate::protocol::{AttemptId, Change, Proceeds, Snapshot, Standing, Verdict};
+use crate::protocol::{AttemptId, Change, Intent, Proceeds, Snapshot, Standing, Verdict};
 use crate::standing_codec::{self, UnreadableStanding};
 use crate::store_clock::Believed;
 
@@ -101,6 +101,36 @@ impl StoredGrant {
         });
         let obtained = kept.map_or(self.stored.version.read_at(), |kept| kept.obtained);
         Some(Brought { proceeds, refresh_token, obtained, access, further: self.stored.further().clone() })
+    }
+
+    /// What an answer to the request of this intent brings.
+    pub(crate) fn brought_by(&self, intent: &Intent, set: &TokenSet) -> Brought {
+        let token = set.token();
+        let (binding, proof_key) = Brought::bound(token.binding());
+        Brought {
+            proceeds: Brought::proceeds(self.stored.version.lineage(), intent, set.refresh_token(), true),
+            refresh_token: set.refresh_token().cloned(),
+            obtained: self.store_time(set.obtained()),
+            access: Some(BroughtAccess {
+                token: AccessToken::new(token.expose()),
+                granted: token.scope().clone(),
+                expires: token.expires().map(|expires| self.store_time(expires)),
+                binding,
+                proof_key,
+            }),
+            further: set.further().clone(),
+        }
+    }
+
+    /// The same of a refresh token that was found in an answer that cannot be used.
+    pub(crate) fn salvaged_by(&self, intent: &Intent, found: RefreshToken, now: Instant) -> Brought {
+        Brought {
+            proceeds: Brought::proceeds(self.stored.version.lineage(), intent, Some(&found), false),
+            refresh_token: Some(found),
+            obtained: self.store_time(now),
+            access: None,
+            further: FurtherParameters::default(),
+        }
     }
 
     fn binding(&self, kept: StoredBinding, provers: &Provers<'_>) -> Option<Binding> {

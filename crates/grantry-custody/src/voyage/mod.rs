@@ -2,6 +2,7 @@
 
 mod annals;
 mod heartbeat;
+mod late;
 mod orphan;
 mod outcome;
 mod reading;

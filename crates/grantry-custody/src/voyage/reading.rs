@@ -67,8 +67,13 @@ impl Voyage {
         }
     }
 
-    /// An owner that lives in this process has its lease, however long it could not extend it.
+    /// An owner that lives in this process has its lease, however long it could not extend it. And where one is late, it is as if it
+    /// could not have written yet: no last chance is taken before it has had its time.
     fn with_living_owner(&self, mut snapshot: Snapshot) -> Snapshot {
+        let mut held = snapshot.standing.current.iter().chain(&snapshot.standing.others);
+        if held.any(|held| self.grant.custody.afloat.awaits(held.token)) {
+            snapshot.reachable_since = snapshot.now;
+        }
         let owner = snapshot.standing.intent.filter(|intent| {
             intent.token.is_some_and(|token| self.grant.custody.afloat.carries(token, &intent.attempt))
         });

@@ -1,25 +1,28 @@
 //! The token request, and what comes of it.
 
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use grantry_core::{
-    Attempt, Clock, Consumed, Error, ErrorKind, Failure, FurtherParameters, RefreshToken, Stage, TokenSet,
+    Attempt, Clock, Consumed, Error, ErrorKind, Failure, Grant, Instant, PrivateKey, RefreshToken, Stage,
+    TokenSet,
 };
 use grantry_vault::Fingerprint;
 
 use super::Voyage;
 use super::heartbeat::Heartbeat;
-use crate::brought::{Brought, BroughtAccess};
 use crate::protocol::{Event, Outcome, Proceeds, Redemption};
 
 impl Voyage {
     /// Has the grant redeem a token.
     ///
-    /// A grant that never ends would keep the record for as long as the process lives, for its lease goes on. So it is given up
-    /// when it has had twice the time that it was told, which leaves room for a server that asks for a nonce first.
+    /// A grant that never ends would keep the record for as long as the process lives, for its lease goes on. So nobody waits
+    /// for it any more when it has had twice the time that it was told, which leaves room for a server that asks for a nonce
+    /// first. What it brings after all is brought home like anything else.
     pub(super) async fn send(
         &mut self,
         redemption: &Redemption,
@@ -37,31 +40,30 @@ impl Voyage {
         if token.is_some_and(|token| !self.launch(token, redemption)) {
             return Event::Failed(Outcome::NotSpent);
         }
-        let mut attempt = Attempt::replace_if_any(self.replacing.as_ref())
-            .send_before(self.claimed_at.after(within))
-            .answered_within(self.grant.terms.answer_within());
-        if let Some(refresh_token) = &refresh_token {
-            attempt = attempt.redeem(refresh_token);
-        }
-        // What is bound to a key is redeemed with that key, however old it is (RFC 9449 section 5); and a record that holds
-        // several tokens has one key for them.
-        if let Some(proof_key) = &proof_key {
-            attempt = attempt.bound_to(proof_key);
-        }
-        self.was_sent = true;
-        let inner = Arc::clone(&self.grant.inner);
         let terms = &self.grant.terms;
-        let obtained = AssertUnwindSafe(inner.obtain(attempt)).catch_unwind();
-        let obtained = tokio::time::timeout(within + 2 * terms.answer_within() + terms.margin, obtained);
+        let request = Request {
+            replacing: self.replacing.clone(),
+            refresh_token,
+            proof_key,
+            send_before: self.claimed_at.after(within),
+            answered_within: terms.answer_within(),
+        };
+        self.was_sent = true;
+        let mut obtained = request.to(Arc::clone(&self.grant.inner));
+        let limit = within + 2 * terms.answer_within() + terms.margin;
+        let in_time = tokio::time::timeout(limit, &mut obtained);
         let answered = match (&self.renewing, &mut self.stored, redemption.claimed()) {
             (Some(renewing), Some(stored), Some(intent)) => {
-                Heartbeat::new(&self.grant, renewing, intent.attempt).during(stored, obtained).await
+                Heartbeat::new(&self.grant, renewing, intent.attempt).during(stored, in_time).await
             }
-            _ => obtained.await,
+            _ => in_time.await,
         };
+        if answered.is_err() {
+            self.go_on_without(redemption, obtained);
+        }
         let answered = match answered {
             Ok(Ok(answered)) => answered,
-            Ok(Err(_panic)) => Err(unknown(ErrorKind::Internal, "the grant panicked")),
+            Ok(Err(Panicked)) => Err(unknown(ErrorKind::Internal, "the grant panicked")),
             Err(_elapsed) => Err(unknown(ErrorKind::Interrupted, "the grant did not come to an end")),
         };
         let event = match answered {
@@ -78,23 +80,8 @@ impl Voyage {
         let (Some(stored), Some(intent)) = (&self.stored, redemption.claimed()) else {
             return Event::Failed(Outcome::Unknown);
         };
-        let lineage = stored.stored.version.lineage();
-        let token = set.token();
-        self.count_scope(token.scope());
-        let (binding, proof_key) = Brought::bound(token.binding());
-        let brought = Brought {
-            proceeds: Brought::proceeds(lineage, &intent, set.refresh_token(), true),
-            refresh_token: set.refresh_token().cloned(),
-            obtained: stored.store_time(set.obtained()),
-            access: Some(BroughtAccess {
-                token: grantry_core::AccessToken::new(token.expose()),
-                granted: token.scope().clone(),
-                expires: token.expires().map(|expires| stored.store_time(expires)),
-                binding,
-                proof_key,
-            }),
-            further: set.further().clone(),
-        };
+        self.count_scope(set.token().scope());
+        let brought = stored.brought_by(&intent, &set);
         let proceeds: Proceeds = brought.proceeds;
         self.brought = Some(brought);
         self.fresh = Some(set);
@@ -127,12 +114,44 @@ impl Voyage {
     fn salvaged(&mut self, redemption: &Redemption, found: RefreshToken) -> Option<Event> {
         let (stored, intent) = (self.stored.as_ref()?, redemption.claimed()?);
         intent.token?;
-        let proceeds = Brought::proceeds(stored.stored.version.lineage(), &intent, Some(&found), false);
-        let obtained = stored.store_time(self.grant.custody.clock.now());
-        let further = FurtherParameters::default();
-        self.brought =
-            Some(Brought { proceeds, refresh_token: Some(found), obtained, access: None, further });
+        let brought = stored.salvaged_by(&intent, found, self.grant.custody.clock.now());
+        let proceeds = brought.proceeds;
+        self.brought = Some(brought);
         Some(Event::Brought(proceeds))
+    }
+}
+
+/// What a grant is asked for, with all that it needs for as long as it takes.
+struct Request {
+    replacing: Option<TokenSet>,
+    refresh_token: Option<RefreshToken>,
+    proof_key: Option<PrivateKey>,
+    send_before: Instant,
+    answered_within: Duration,
+}
+
+/// The end of a grant's work; an error for a panic.
+pub(super) type Obtained = Pin<Box<dyn Future<Output = Result<Result<TokenSet, Failure>, Panicked>> + Send>>;
+
+/// The grant panicked.
+pub(super) struct Panicked;
+
+impl Request {
+    fn to(self, grant: Arc<dyn Grant>) -> Obtained {
+        Box::pin(async move {
+            let mut attempt = Attempt::replace_if_any(self.replacing.as_ref())
+                .send_before(self.send_before)
+                .answered_within(self.answered_within);
+            if let Some(refresh_token) = &self.refresh_token {
+                attempt = attempt.redeem(refresh_token);
+            }
+            // What is bound to a key is redeemed with that key, however old it is (RFC 9449 section 5); and a record that holds
+            // several tokens has one key for them.
+            if let Some(proof_key) = &self.proof_key {
+                attempt = attempt.bound_to(proof_key);
+            }
+            AssertUnwindSafe(grant.obtain(attempt)).catch_unwind().await.map_err(|_| Panicked)
+        })
     }
 }
 

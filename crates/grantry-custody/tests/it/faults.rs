@@ -370,6 +370,35 @@ async fn a_grant_that_never_ends_is_given_up_and_does_not_keep_the_others_out() 
     }
 }
 
+/// A grant that hands over what it received long after.
+#[derive(Debug)]
+struct Dawdling(Arc<dyn Grant>, Duration);
+
+#[async_trait]
+impl Grant for Dawdling {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let obtained = self.0.obtain(attempt).await;
+        tokio::time::sleep(self.1).await;
+        obtained
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_grant_brings_that_nobody_waited_for_is_brought_home_all_the_same() {
+    let world = World::new(GRACE).await;
+    let dawdling = Dawdling(world.redemption(), Duration::from_secs(40));
+    let one = world.replica_with(Arc::new(dawdling), Release::default()).await;
+    assert_eq!(kind(one.grant.obtain(Attempt::first()).await), ErrorKind::InDoubt);
+    world.pass(Duration::from_secs(60)).await;
+    one.custody.close().await;
+    let alive = world.is_alive().await;
+    assert!(alive, "{} requests", world.requests());
+    let other = world.replica().await;
+    let requests = world.requests();
+    assert!(other.grant.obtain(Attempt::first()).await.unwrap().generation() >= 1);
+    assert_eq!(world.requests(), requests, "the token that came late is there");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_window_in_which_no_answer_could_be_asked_for_again_is_refused_when_the_grant_is_built() {
     let world = World::new(STRICT).await;
