@@ -139,7 +139,10 @@ impl Caller {
                 fate.note("no token", &key.to_string());
             }
             // A process that stands still answers nobody; one that does not has to.
-            Err(_) if !fate.plan.may_stand_still() && !fate.plan.outages && !self.life.is_over() => {
+            Err(_)
+                if !self.life.is_over()
+                    && !fate.tower.was_hindered(self.life.number, began, fate.clock.now()) =>
+            {
                 let waited = fate.clock.now().since(began);
                 fate.tower.broke(format!("L2: a caller waited {waited:?} without an answer"));
             }

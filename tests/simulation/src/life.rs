@@ -125,7 +125,9 @@ impl Life {
 
     /// Does nothing more for so long.
     pub(crate) fn stand_still(&self, lasts: Duration) {
-        let until = self.fate.clock.now().after(lasts);
+        let now = self.fate.clock.now();
+        let until = now.after(lasts);
+        self.fate.tower.stands_still(self.number, now, until);
         self.stands_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
     }
 

@@ -113,10 +113,6 @@ impl World {
     /// A grant whose consent was withdrawn stays withdrawn; where nothing went wrong, the server knows it too.
     fn look_at_withdrawn(&self, key: &GrantKey, stored: Option<&GrantRecord>, how_far: Withdrawn) {
         let (plan, tower) = (&self.fate.plan, &self.fate.tower);
-        // A store that lost its last commits may have lost the withdrawal.
-        if plan.failover {
-            return;
-        }
         match stored.map(GrantRecord::state) {
             Some(state) if how_far == Withdrawn::Deleted => {
                 tower.broke(format!("I13: {key} was deleted, and is there again: {state:?}"));
@@ -158,7 +154,7 @@ impl World {
             };
             let held: Vec<RefreshToken> =
                 grant.refresh_token().into_iter().chain(grant.alternates()).cloned().collect();
-            if !plan.failover {
+            if !tower.has_forgotten(key) {
                 tower.look_for_discarded(key, &held.iter().map(RefreshToken::expose).collect::<Vec<_>>());
             }
             let alive = held.iter().any(|token| self.accepts(token));
@@ -170,15 +166,13 @@ impl World {
             }
             let window = match plan.rotation {
                 Rotation::Grace { window, .. } => Some(window),
-                Rotation::KeepOld => Some(Duration::MAX),
+                Rotation::None | Rotation::KeepOld => Some(Duration::MAX),
                 _ => None,
             };
             match tower.reason(key, window) {
                 Some(reason) => unavoidable.push(format!("{key}: {reason}")),
-                None if plan.failover => unavoidable.push(format!("{key}: the store lost a commit")),
-                None if plan.may_stand_still() && !plan.forgives() => {
-                    unavoidable
-                        .push(format!("{key}: its owner stood still for longer than lease and allowance"));
+                None if tower.has_forgotten(key) => {
+                    unavoidable.push(format!("{key}: the store lost a commit"));
                 }
                 None => tower.broke(format!("{key} is lost, and nothing explains it")),
             }
@@ -192,7 +186,7 @@ impl World {
         }
         if plan.is_calm() {
             let (requests, used_again) = tower.requests();
-            if used_again > 0 {
+            if used_again > 0 && plan.rotation != Rotation::None {
                 tower.broke(format!(
                     "I6: {used_again} of {requests} requests used a token again, without a fault"
                 ));

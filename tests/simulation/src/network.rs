@@ -81,8 +81,8 @@ impl Transport for Network {
             }
             return self.send_other(request, latency()).await;
         }
-        // Where a disk has no room, nothing leaves whose seat was not taken before.
-        if !self.machine.has_seat(self.life.number) {
+        // Where a disk has no room, nothing leaves whose seat was not taken before. Nobody waits any more for what stood still.
+        if !fate.plan.no_lifeboat && !was_held_up && !self.machine.has_seat(self.life.number) {
             let full = self.machine.is_full();
             let life = self.life.number;
             fate.tower.broke(format!(
@@ -135,6 +135,16 @@ impl Transport for Network {
             // Late, but in time.
             self.fault("answer late");
             tokio::time::sleep(Duration::from_millis(fate.dice.below(3_000))).await;
+        }
+        if fate.strikes(fate.plan.slow) {
+            self.fault("answer slow");
+            let slow = Duration::from_millis(4_000 + fate.dice.below(24_000));
+            if slow > limit {
+                fate.tower.over(&sent);
+                fate.tower.swallowed(&sent);
+                return Err(self.silence(limit).await);
+            }
+            tokio::time::sleep(slow).await;
         }
         fate.tower.over(&sent);
         if !lost && self.is_swallowed("answer swallowed by a cut") {

@@ -71,12 +71,33 @@ pub(crate) struct Plan {
     pub(crate) pause: Duration,
     /// For how long nothing goes wrong any more in the end.
     pub(crate) calm: Duration,
+    /// Whether callers get a token only once the store has what came with it.
+    pub(crate) after_store: bool,
+    /// Whether processes have no lifeboat.
+    pub(crate) no_lifeboat: bool,
+    /// Of a thousand token requests, how many are answered after 4 s to 28 s.
+    pub(crate) slow: u64,
 }
 
 impl Plan {
     /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
     /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
+        let (plan, dice) = (Self::with_lifeboats(seed), Dice::new(seed ^ 0x1a7e_57));
+        let rotation = if dice.below(16) == 0 { Rotation::None } else { plan.rotation };
+        let no_lifeboat = dice.below(12) == 0;
+        Self {
+            rotation,
+            doubled: if matches!(rotation, Rotation::None) { 0 } else { plan.doubled },
+            after_store: dice.below(8) == 0,
+            no_lifeboat,
+            slow: if plan.is_calm() || dice.below(3) > 0 { 0 } else { dice.below(40) + 1 },
+            ..plan
+        }
+    }
+
+    /// The plan of a seed, whose world was found when every process had a lifeboat, and answers took four seconds at most.
+    pub(crate) fn with_lifeboats(seed: u64) -> Self {
         let (plan, dice) = (Self::of_few(seed), Dice::new(seed ^ 0xc0_3d3d));
         if dice.below(64) > 0 {
             return plan;
@@ -141,6 +162,9 @@ impl Plan {
             finer: true,
             pause: Duration::from_secs(6),
             calm: Duration::from_secs(300),
+            after_store: false,
+            no_lifeboat: false,
+            slow: 0,
         }
     }
 
@@ -175,12 +199,8 @@ impl Plan {
     pub(crate) fn is_calm(&self) -> bool {
         self.lost + self.doubled + self.mangled + self.crashes + self.stalls + self.doubtful_writes == 0
             && !(self.outages || self.failover || self.clock_leaps || self.clock_jumps || self.full_disks)
+            && self.slow == 0
             && !(self.power_cuts || self.key_outages || self.audit_outages || self.sleeps || self.partitions)
-    }
-
-    /// Whether a process may stop in the midst of something, and go on later.
-    pub(crate) fn may_stand_still(&self) -> bool {
-        self.stalls > 0 || self.sleeps
     }
 
     /// Whether the server brings back an answer that was lost.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
 use grantry_core::{Error, Grant, GrantKey};
-use grantry_custody::{Custody, CustodyGrant};
+use grantry_custody::{Custody, CustodyGrant, Lifeboat, NoLifeboat, Release};
 use grantry_endpoint::{
     Client, ClientAuthentication, RefreshTokenRedemption, RevocationEndpoint, TokenEndpoint,
 };
@@ -171,8 +171,11 @@ async fn open(life: &Arc<Life>, place: &Place, around: &Surroundings) -> Result<
     let provider = Keys::of(life);
     let store = Store::of(&around.disk, life, &place.link);
     let vault = open_vault(store, provider, &place.clock, fate.dice.entropy()).await?;
-    let boat = Boat::of(&place.machine, life);
+    let boat: Arc<dyn Lifeboat> =
+        if fate.plan.no_lifeboat { Arc::new(NoLifeboat) } else { Arc::new(Boat::of(&place.machine, life)) };
+    let release = if fate.plan.after_store { Release::AfterStore } else { Release::AboardSuffices };
     let custody = Custody::builder(&vault, boat)
+        .release(release)
         .clock(place.clock.clone())
         .entropy(fate.dice.entropy())
         .look_every(LOOK_EVERY)

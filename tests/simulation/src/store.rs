@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{Clock, StoreTime};
+use grantry_core::{Clock, GrantKey, StoreTime};
 use grantry_testkit::ManualClock;
 use grantry_vault::{
     ChangeHint, Page, Precondition, RecordKey, RecordKind, RecordPrefix, Revision, SealedRecord,
@@ -67,12 +67,19 @@ impl Disk {
         self.ahead.fetch_add(u64::try_from(by.as_nanos()).unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Everything since the last replication is lost.
-    pub(crate) fn fail_over(&self) {
+    /// Everything since the last replication is lost. Gives the grants whose records were set back.
+    pub(crate) fn fail_over(&self) -> Vec<GrantKey> {
         let mut state = self.lock();
-        state.records = state.replicated.clone();
+        let replicated = state.replicated.clone();
+        let lost = std::mem::replace(&mut state.records, replicated);
+        let is_back = |key: &RecordKey, revision: u64| {
+            state.records.get(key).is_none_or(|(_, known)| *known != revision)
+        };
+        let set_back = lost.iter().filter(|(key, (_, revision))| is_back(key, *revision));
+        let set_back = set_back.filter_map(|(key, _)| key.as_grant_key()).collect();
         drop(state);
         self.hints.tell_all();
+        set_back
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

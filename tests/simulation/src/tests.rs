@@ -1,13 +1,11 @@
 //! Worlds in every test run.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
-use std::time::Duration;
-
 use grantry_core::GrantKey;
 use grantry_testkit::ManualClock;
 
 use crate::plan::Plan;
-use crate::watchtower::Watchtower;
+use crate::watchtower::{Facts, Watchtower};
 use crate::world::{Outcome, run};
 use crate::{count_panics, outcome_of, run_all, summary};
 
@@ -22,10 +20,9 @@ fn the_same_seed_gives_the_same_world() {
 #[test]
 fn a_world_that_was_kept_is_the_world_that_it_was() {
     let kept =
-        [(85_928, 0x59b1_9f5d_0840_d76b), (50_236, 0x16ab_1cdb_60da_9b5a), (14_729, 0xe793_4394_017b_e742)];
-    for (seed, hash) in kept {
-        assert_eq!(run(Plan::with_few_faults(seed), false).unwrap().hash, hash, "seed {seed}");
-    }
+        [(85_928, 0x90cc_830a_06b8_a890), (50_236, 0x7550_4c48_2ba2_4d42), (14_729, 0x0eed_2ba3_1a72_946c)];
+    let found = kept.map(|(seed, _)| (seed, run(Plan::with_few_faults(seed), false).unwrap().hash));
+    assert_eq!(found, kept, "{found:#x?}");
 }
 
 #[test]
@@ -38,7 +35,7 @@ fn some_worlds_are_crowded() {
 /// What no world shows as long as nothing is wrong: that whoever looks would see it.
 #[test]
 fn a_batch_of_the_trail_behind_a_later_one_is_seen() {
-    let tower = Watchtower::new(ManualClock::new(), false, true, false, Duration::ZERO);
+    let tower = Watchtower::new(ManualClock::new(), Facts { is_strict: true, ..Facts::default() });
     tower.trail_written(1, "writer/00", true);
     tower.trail_written(1, "writer/04", true);
     assert!(tower.broken().is_empty());
@@ -49,7 +46,7 @@ fn a_batch_of_the_trail_behind_a_later_one_is_seen() {
 
 #[test]
 fn a_redemption_and_a_release_without_an_intent_are_seen() {
-    let tower = Watchtower::new(ManualClock::new(), false, true, false, Duration::ZERO);
+    let tower = Watchtower::new(ManualClock::new(), Facts { is_strict: true, ..Facts::default() });
     let key = GrantKey::new("tenant", "crm", "user").unwrap();
     tower.trail_written(1, "writer/00", true);
     tower.sent_for(1, &key);
@@ -183,24 +180,31 @@ fn nobody_renews_a_token_that_is_fit_because_of_a_wrong_number() {
 #[test]
 fn what_becomes_of_an_owner_that_is_cut_off_is_explained() {
     for seed in [6063, 7921, 45_385, 11_284, 12_125, 76_101] {
-        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+        assert!(run(Plan::with_lifeboats(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }
 
 /// Its machine slept, and a caller that did not looked whether it had renewed.
 #[test]
 fn nobody_expects_a_machine_that_sleeps_to_renew() {
-    assert!(run(Plan::of(43_727), false).unwrap().broken.is_empty());
+    assert!(run(Plan::with_lifeboats(43_727), false).unwrap().broken.is_empty());
 }
 
 /// An attempt was announced, cut off before it could send, and announced anew with the token that others had brought meanwhile.
 #[test]
 fn an_attempt_may_be_announced_again_with_another_token() {
-    assert!(run(Plan::of(50_466), false).unwrap().broken.is_empty());
+    assert!(run(Plan::with_lifeboats(50_466), false).unwrap().broken.is_empty());
 }
 
 /// A process had a token in its lifeboat alone, whole; another was given the same refresh token in an answer that could not be used.
 #[test]
 fn what_another_lifeboat_holds_is_no_use_to_who_salvaged_a_token() {
-    assert!(run(Plan::of(55_354), false).unwrap().broken.is_empty());
+    assert!(run(Plan::with_lifeboats(55_354), false).unwrap().broken.is_empty());
+}
+
+/// A store failed over while a grant was being withdrawn. Whoever looked into the records withdrew it again, and looked into another
+/// world from then on.
+#[test]
+fn whoever_looks_changes_nothing() {
+    assert!(run(Plan::with_lifeboats(9525), false).unwrap().broken.is_empty());
 }

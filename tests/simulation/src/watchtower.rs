@@ -3,6 +3,7 @@
 mod issued;
 mod promises;
 mod reasons;
+mod stillness;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,12 +41,27 @@ pub(crate) enum Withdrawn {
     Deleted,
 }
 
+/// What is so in a world.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Facts {
+    /// Whether the server refuses a used token at once.
+    pub(crate) is_strict: bool,
+    /// Whether the store may lose what it confirmed.
+    pub(crate) forgets: bool,
+    /// Whether processes have no lifeboat.
+    pub(crate) has_no_lifeboat: bool,
+    /// Whether callers get no token before the store has what came with it.
+    pub(crate) waits_for_store: bool,
+    /// Whether the records are looked into whenever one is written.
+    pub(crate) inspects: bool,
+    /// How long before its expiry a token is renewed at the earliest, unless somebody gave it up.
+    pub(crate) early: Duration,
+}
+
 /// Sees everything.
 #[derive(Debug)]
 pub(crate) struct Watchtower {
     clock: ManualClock,
-    /// How long before its expiry a token is renewed at the earliest, unless somebody gave it up.
-    early: Duration,
     seen: Mutex<Seen>,
 }
 
@@ -54,15 +70,15 @@ struct Seen {
     tokens: BTreeMap<String, Issued>,
     /// Which refresh token came with an access token.
     by_access_token: BTreeMap<String, String>,
-    /// What is under way: by number, the life and the token.
-    under_way: BTreeMap<u64, (u64, String)>,
+    /// What is under way: by number, the life, the token, and since when.
+    under_way: BTreeMap<u64, (u64, String, Instant)>,
     numbers: u64,
     requests: u64,
     used_again: u64,
     troubles: BTreeMap<GrantKey, Vec<Instant>>,
     withdrawn: BTreeMap<GrantKey, Withdrawn>,
-    /// Processes that are no more.
-    dead: BTreeSet<u64>,
+    /// Processes that are no more, and since when.
+    dead: BTreeMap<u64, Instant>,
     /// Who announced a request for a grant last, and has brought nothing home since.
     announced: BTreeMap<GrantKey, u64>,
     /// The refresh token that a record was last seen with.
@@ -75,12 +91,11 @@ struct Seen {
     stalls: Vec<(Instant, Instant)>,
     /// Broken promises.
     broken: Vec<String>,
-    /// Whether two requests with one token may be under way: only if somebody stood still.
-    may_overlap: bool,
-    /// Whether the store may lose what it confirmed.
-    forgets: bool,
-    /// Whether the server revokes the family of a token that comes back.
-    is_strict: bool,
+    /// Who did nothing from when to when, for whatever reason.
+    still: Vec<(u64, Instant, Instant)>,
+    /// Grants whose record a failover has set back.
+    forgotten: BTreeSet<GrantKey>,
+    facts: Facts,
     /// Requests that left after their sender had stood still, behind its last look at the clock: no client can help that.
     left_late: BTreeSet<u64>,
     /// Grants of which such a request brought a used token to the server, which refused it, and the family from then on.
@@ -90,15 +105,9 @@ struct Seen {
 }
 
 impl Watchtower {
-    /// A tower over a world that goes by this clock, where nobody renews a token that is fit for longer than `early`.
-    pub(crate) fn new(
-        clock: ManualClock,
-        may_overlap: bool,
-        is_strict: bool,
-        forgets: bool,
-        early: Duration,
-    ) -> Self {
-        Self { clock, early, seen: Mutex::new(Seen { may_overlap, is_strict, forgets, ..Seen::default() }) }
+    /// A tower over a world that goes by this clock.
+    pub(crate) fn new(clock: ManualClock, facts: Facts) -> Self {
+        Self { clock, seen: Mutex::new(Seen { facts, ..Seen::default() }) }
     }
 
     /// A person consented.
@@ -163,14 +172,12 @@ impl Watchtower {
         seen.numbers += 1;
         seen.requests += 1;
         let number = seen.numbers;
-        let overlaps = seen.under_way.values().any(|(_, other)| *other == refresh_token);
-        if overlaps && !seen.may_overlap {
-            seen.broken.push("I1: two redemptions of one refresh token are under way".to_owned());
-        }
-        seen.under_way.insert(number, (life, refresh_token.clone()));
+        let now = self.clock.now();
+        seen.look_at_overlap(life, &refresh_token, now);
+        seen.under_way.insert(number, (life, refresh_token.clone(), now));
         let sent = Sent { life, refresh_token, number };
-        let early = if is_steady { self.early } else { Duration::MAX };
-        Self::look_at_request(&mut seen, &sent, early, self.clock.now());
+        let early = if is_steady { seen.facts.early } else { Duration::MAX };
+        Self::look_at_request(&mut seen, &sent, early, now);
         sent
     }
 
@@ -192,7 +199,7 @@ impl Watchtower {
         let key = parent.key.clone();
         let was_used = parent.first_used.is_some();
         if was_used {
-            seen.look_at_second_use(&key, &sent.refresh_token);
+            seen.look_at_second_use(&key, &sent.refresh_token, now);
         }
         let Some(parent) = seen.tokens.get_mut(&sent.refresh_token) else { return };
         if was_used {
@@ -212,7 +219,7 @@ impl Watchtower {
         }
         let Some(successor) = successor else { return };
         seen.by_access_token.insert(access_token, successor.clone());
-        let issued = Issued::after(sent.refresh_token.clone(), key, lost);
+        let issued = Issued::after(sent.refresh_token.clone(), key, lost, now);
         let known = seen.tokens.entry(successor).or_insert(issued);
         if lost.is_empty() {
             known.lost = "";
@@ -236,12 +243,14 @@ impl Watchtower {
 
     /// An answer arrived.
     pub(crate) fn received(&self, sent: &Sent) {
+        let now = self.clock.now();
         let mut seen = self.lock();
         let children = seen.tokens.values_mut().filter(|token| {
             token.parent.as_deref() == Some(&sent.refresh_token) && token.answers.contains(&sent.number)
         });
         for token in children {
             token.received_by.insert(sent.life, false);
+            token.received_at.get_or_insert(now);
         }
     }
 
@@ -265,12 +274,11 @@ impl Watchtower {
             (false, true) => drop(seen.announced.insert(key.clone(), life)),
             (false, false) => seen.troubles.entry(key.clone()).or_default().push(now),
         }
-        drop(seen);
-        self.kept(life, record, |token| {
-            token.stored = true;
-            token.is_whole |= token.usable_for.contains(&life);
-            token.stored_at.get_or_insert(now);
-        });
+        // Whoever looks into the record sees what is in it.
+        if !seen.facts.inspects {
+            drop(seen);
+            self.kept(life, record, |token| token.is_stored(life, now));
+        }
     }
 
     fn kept(&self, life: u64, record: &RecordKey, keep: impl Fn(&mut Issued)) {
@@ -291,10 +299,10 @@ impl Watchtower {
     pub(crate) fn died(&self, life: u64) {
         let now = self.clock.now();
         let mut seen = self.lock();
-        seen.dead.insert(life);
+        seen.dead.insert(life, now);
         let mut troubled = Vec::new();
         for token in seen.tokens.values_mut() {
-            if let Some(died) = token.received_by.get_mut(&life).filter(|_| !token.boarded) {
+            if let Some(died) = token.received_by.get_mut(&life).filter(|_| !token.boarded && !token.stored) {
                 *died = true;
                 troubled.push(token.key.clone());
             }
@@ -302,8 +310,8 @@ impl Watchtower {
         let under_way: Vec<String> = seen
             .under_way
             .values()
-            .filter(|(other, _)| *other == life)
-            .map(|(_, token)| token.clone())
+            .filter(|(other, ..)| *other == life)
+            .map(|(_, token, _)| token.clone())
             .collect();
         for parent in under_way {
             // Its answer, if one comes, finds nobody.
@@ -337,7 +345,11 @@ impl Watchtower {
         seen.note_given(life, access_token, self.clock.now());
         Self::note_handed_out(&mut seen, access_token);
         let Some(successor) = seen.by_access_token.get(access_token) else { return };
-        let kept = seen.tokens.get(successor).is_some_and(|token| token.boarded || token.stored);
+        let aboard_suffices = !seen.facts.waits_for_store;
+        let kept = seen
+            .tokens
+            .get(successor)
+            .is_some_and(|token| token.stored || (token.boarded && aboard_suffices));
         if !kept {
             let token = seen.tokens.get(successor).cloned();
             let now = self.clock.now();

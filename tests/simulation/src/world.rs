@@ -21,7 +21,7 @@ use crate::process::{Place, Surroundings, admin, live, open_vault};
 use crate::records::Records;
 use crate::store::{Disk, Store};
 use crate::trace::Trace;
-use crate::watchtower::{SECRET, Watchtower};
+use crate::watchtower::{Facts, SECRET, Watchtower};
 
 /// For how long nobody asks for anything before everything is looked at: longer than a look at lifeboats takes to come.
 const EVENING: Duration = Duration::from_secs(90);
@@ -126,9 +126,15 @@ impl World {
                 inhabitant: Mutex::default(),
             })
         };
-        let may_overlap = plan.may_stand_still() || plan.doubled > 0 || plan.failover || plan.clock_jumps;
-        let is_strict = !plan.forgives() && !plan.failover;
         let early = if plan.managed { earliest_renewal(&plan) } else { Duration::from_secs(3) };
+        let facts = Facts {
+            is_strict: !plan.forgives(),
+            forgets: plan.failover,
+            has_no_lifeboat: plan.no_lifeboat,
+            waits_for_store: plan.after_store || plan.no_lifeboat,
+            inspects: plan.inspects,
+            early,
+        };
         Self {
             lobby: Arc::new(Lobby::new(&clock)),
             disk: Disk::new(clock.clone()),
@@ -136,7 +142,7 @@ impl World {
             places: (0..plan.replicas).map(|_| place()).collect(),
             keys: keys.collect(),
             fate: Fate {
-                tower: Arc::new(Watchtower::new(clock.clone(), may_overlap, is_strict, plan.failover, early)),
+                tower: Arc::new(Watchtower::new(clock.clone(), facts)),
                 dice,
                 trace: Trace::default(),
                 clock,
@@ -287,7 +293,10 @@ impl World {
             }
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
-                self.disk.fail_over();
+                for key in self.disk.fail_over() {
+                    let held = fate.records.get().and_then(|records| records.read(&key).ok().flatten());
+                    fate.tower.set_back(&key, held.as_ref());
+                }
             } else if plan.failover {
                 self.disk.replicate();
             }

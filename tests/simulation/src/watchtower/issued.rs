@@ -25,6 +25,9 @@ pub(super) struct Issued {
     /// When it was first kept, in one way or the other.
     pub(super) kept: Option<Instant>,
     pub(super) stored_at: Option<Instant>,
+    /// When the server issued it, and when somebody first received it.
+    pub(super) issued_at: Instant,
+    pub(super) received_at: Option<Instant>,
     /// The requests that were answered with it.
     pub(super) answers: Vec<u64>,
     /// Why nobody received it.
@@ -35,15 +38,30 @@ impl Issued {
     /// What a person's consent brought.
     pub(super) fn with_consent(key: GrantKey, now: Instant) -> Self {
         let kept = Some(now);
-        Self { boarded: true, stored: true, is_whole: true, kept, stored_at: kept, ..Self::new(key, None) }
+        Self {
+            boarded: true,
+            stored: true,
+            is_whole: true,
+            kept,
+            stored_at: kept,
+            ..Self::new(key, None, now)
+        }
     }
 
     /// What came for another one. `lost` says why nobody receives it, if that is so.
-    pub(super) fn after(parent: String, key: GrantKey, lost: &'static str) -> Self {
-        Self { lost, ..Self::new(key, Some(parent)) }
+    pub(super) fn after(parent: String, key: GrantKey, lost: &'static str, now: Instant) -> Self {
+        Self { lost, ..Self::new(key, Some(parent), now) }
     }
 
-    fn new(key: GrantKey, parent: Option<String>) -> Self {
+    /// The record holds it, written by this process.
+    pub(super) fn is_stored(&mut self, life: u64, now: Instant) {
+        self.kept.get_or_insert(now);
+        self.stored = true;
+        self.is_whole |= self.usable_for.contains(&life);
+        self.stored_at.get_or_insert(now);
+    }
+
+    fn new(key: GrantKey, parent: Option<String>, now: Instant) -> Self {
         Self {
             key,
             parent,
@@ -56,6 +74,8 @@ impl Issued {
             is_whole: false,
             kept: None,
             stored_at: None,
+            issued_at: now,
+            received_at: None,
             answers: Vec::new(),
             lost: "",
         }

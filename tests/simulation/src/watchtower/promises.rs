@@ -42,7 +42,7 @@ impl Seen {
         // Nobody has what came with it, or knows whether it is the one that the server goes on with: that is found out by
         // redeeming it, whatever a sibling brought (L1). One that a record held with its access token is in no doubt, unless it
         // was lost; what another process has in its lifeboat alone is nothing to whoever found the refresh token by itself.
-        let is_held = !self.forgets && token.is_whole;
+        let is_held = token.is_whole && !self.forgotten.contains(&token.key);
         if self.noted.salvaged.contains(refresh_token) && !is_held {
             return None;
         }
@@ -71,14 +71,40 @@ impl Noted {
 
 impl Seen {
     /// I6: a token comes back that was used, to a server that revokes the family for it. There was a real loss before: an
-    /// answer that was lost, a process that died with one, or one that could not be read; or somebody stood still, or was cut off.
+    /// answer that was lost, a process that died with one, or one that could not be read; or somebody stood still, or was cut off,
+    /// since the token had been used.
     /// One is enough: a family is revoked once, and there is one of each grant.
-    pub(super) fn look_at_second_use(&mut self, key: &GrantKey, token: &str) {
+    pub(super) fn look_at_second_use(&mut self, key: &GrantKey, token: &str, now: Instant) {
         let was_lost = self.troubles.contains_key(key) || self.noted.unusable.contains(key);
-        let was_late = self.may_overlap || !self.outages.is_empty() || !self.stalls.is_empty();
-        if self.is_strict && !was_lost && !was_late {
+        let first_used = self.tokens.get(token).and_then(|token| token.first_used).unwrap_or(now);
+        let hinders = |from: Instant, to: Instant| from <= now && to >= first_used.before(SLACK);
+        let was_late = self.forgotten.contains(key)
+            || self.outages.iter().any(|(from, to)| hinders(*from, *to))
+            || self.still.iter().any(|(_, from, to)| hinders(*from, *to));
+        if self.facts.is_strict && !was_lost && !was_late {
             let short: String = token.chars().take(8).collect();
             self.broken.push(format!("I6: {short} of {key} was used again, and nothing had been lost"));
+        }
+    }
+}
+
+impl Seen {
+    /// I1: a redemption leaves while another of the same token is under way. Of that one's owner others may think that it is gone, or
+    /// whoever sends now has stood still since it looked.
+    pub(super) fn look_at_overlap(&mut self, life: u64, refresh_token: &str, now: Instant) {
+        let key = self.tokens.get(refresh_token).map(|token| &token.key);
+        if key.is_some_and(|key| self.forgotten.contains(key)) {
+            return;
+        }
+        let overlapped = self.under_way.values().find(|(other, token, since)| {
+            token == refresh_token
+                && !self.may_have_lapsed(*other, *since, now)
+                && !self.may_be_behind(life, now)
+        });
+        if let Some((other, _, since)) = overlapped {
+            let short: String = refresh_token.chars().take(8).collect();
+            self.broken
+                .push(format!("I1: {life} sends {short}, which {other} has under way since {since:?}"));
         }
     }
 }
@@ -118,7 +144,8 @@ impl Watchtower {
         *before += 1;
         let is_first = *before == 1;
         // A successor that was tried, and refused, is none. A server that forgives may be asked again while one waits in a lifeboat.
-        let received = seen.is_strict
+        let received = seen.facts.is_strict
+            && !seen.forgotten.contains(&key)
             && seen.tokens.iter().any(|(name, child)| {
                 child.parent.as_deref() == Some(token)
                     && child.received_by.contains_key(&sent.life)

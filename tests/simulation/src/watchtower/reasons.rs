@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use grantry_core::{GrantKey, Instant};
 
+use super::stillness::GONE;
 use super::{Issued, Seen, Watchtower};
 use crate::life::machine_of;
 use crate::network::TIMEOUT;
@@ -28,7 +29,7 @@ impl Watchtower {
             let until = window.zip(first_used).map(|(window, first_used)| first_used.after(window));
             let why = match leaf.lost {
                 "" if leaf.received_by.is_empty() => "nobody was there to receive it",
-                "" if leaf.received_by.values().all(|died| *died) && !leaf.boarded => {
+                "" if leaf.received_by.values().all(|died| *died) && !leaf.boarded && !leaf.stored => {
                     "its receiver died before it was kept"
                 }
                 "" if until.is_some_and(|until| leaf.kept.is_none_or(|kept| kept > until)) => {
@@ -36,6 +37,9 @@ impl Watchtower {
                 }
                 "" if seen.could_not_come_home(leaf) => {
                     "its receiver died, and an outage kept its lifeboat from coming home"
+                }
+                "" if window.is_none() && seen.was_given_up_until_used_again(leaf) => {
+                    "its owner stood still for longer than lease and allowance"
                 }
                 "" if window.is_none() && seen.was_out_of_reach_until_used_again(leaf) => {
                     "its owner was cut off from the store, with it in its lifeboat, for longer than others wait"
@@ -74,6 +78,14 @@ impl Seen {
         self.stalls.iter().map(|(began, ended)| (*ended).min(to).since((*began).max(from))).sum()
     }
 
+    /// Whether somebody had it in its hands, and could not write, until others took the last chance.
+    fn was_given_up_until_used_again(&self, token: &Issued) -> bool {
+        let parent = token.parent.as_ref().and_then(|parent| self.tokens.get(parent));
+        let Some(until) = parent.and_then(|parent| parent.used_again) else { return false };
+        let is_late = token.stored_at.is_none_or(|stored| stored.after(GONE) > until);
+        is_late && token.received_by.keys().any(|life| self.was_given_up(*life, token.issued_at, until))
+    }
+
     fn was_out_of_reach_until_used_again(&self, token: &Issued) -> bool {
         let parent = token.parent.as_ref().and_then(|parent| self.tokens.get(parent));
         parent.and_then(|parent| parent.used_again).is_some_and(|until| self.was_out_of_reach(token, until))
@@ -82,8 +94,9 @@ impl Seen {
     /// Whether a token was in the lifeboat of a machine that could not reach the store from when it came until then, so that
     /// nobody could know of it.
     pub(super) fn was_out_of_reach(&self, token: &Issued, until: Instant) -> bool {
-        let is_aboard_alone = token.boarded && token.stored_at.is_none_or(|stored| stored > until);
-        let Some(kept) = token.kept.filter(|_| is_aboard_alone) else { return false };
+        let is_in_hands = token.boarded || self.facts.has_no_lifeboat;
+        let is_alone = is_in_hands && token.stored_at.is_none_or(|stored| stored > until);
+        let Some(kept) = token.kept.or(token.received_at).filter(|_| is_alone) else { return false };
         token.received_by.keys().any(|life| {
             // Each time that it tried, the store was out of its reach, for one reason or the next.
             let cuts = self.cut_off.iter().filter(|(machine, ..)| *machine == machine_of(*life));
@@ -99,7 +112,7 @@ impl Seen {
     /// Whether a token is in the lifeboats of the dead alone, and whoever came after them could not open the vault.
     fn could_not_come_home(&self, token: &Issued) -> bool {
         let Some(kept) = token.kept.filter(|_| token.boarded && !token.stored) else { return false };
-        token.received_by.keys().all(|life| self.dead.contains(life))
+        token.received_by.keys().all(|life| self.dead.contains_key(life))
             && self.outages.iter().any(|(from, to)| *from <= kept.after(PATIENCE) && *to >= kept)
     }
 }

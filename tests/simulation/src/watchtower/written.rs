@@ -35,17 +35,15 @@ impl Watchtower {
         }
         let mut seen = self.lock();
         seen.look_at_withdrawal(key, held);
-        let Some(held) = held else {
-            seen.written.unsettled.remove(key);
-            return;
-        };
+        for token in held.into_iter().flat_map(|held| &held.refresh_tokens) {
+            if let Some(token) = seen.tokens.get_mut(token) {
+                token.is_stored(life, now);
+            }
+        }
+        seen.note_standing(key, held, now);
+        let Some(held) = held else { return };
         if held.state == GrantState::ReauthorizationNeeded {
             seen.look_at_verdict(key, held, records, now);
-        }
-        if held.is_unsettled {
-            seen.written.unsettled.entry(key.clone()).or_insert(now);
-        } else {
-            seen.written.unsettled.remove(key);
         }
         if let Some(Announced { attempt, token }) = held.intent {
             seen.written.announced.entry((key.clone(), attempt, token)).or_insert(life);
@@ -75,11 +73,19 @@ impl Watchtower {
         let owns = owner.is_some_and(|owner| {
             seen.written.announced.get(&(key.clone(), owner.attempt, Some(token))) == Some(&life)
         });
-        if announcements < sends || (!owns && !seen.may_overlap) {
+        let now = self.clock.now();
+        let may_be_overtaken = seen.forgotten.contains(&key) || seen.may_be_behind(life, now);
+        if announcements < sends || (!owns && !may_be_overtaken) {
             seen.broken.push(format!(
                 "I8: process {life} sends a token of {key} for the {sends}. time, with {announcements} announcements, owned: {owns}"
             ));
         }
+    }
+
+    /// A failover has set a record back to this.
+    pub(crate) fn set_back(&self, key: &GrantKey, held: Option<&Held>) {
+        self.forgot(key);
+        self.lock().note_standing(key, held, self.clock.now());
     }
 
     /// A process sent a refresh token of a grant.
@@ -93,10 +99,6 @@ impl Watchtower {
         let now = self.clock.now();
         let mut seen = self.lock();
         let Some(calm) = seen.noted.calm_since() else { return };
-        // What a store forgot was not written, and is not seen: that is for the look at the end.
-        if seen.forgets {
-            return;
-        }
         let mut late = Vec::new();
         seen.written.unsettled.retain(|key, since| {
             let is_late = since.after(most).max(calm.after(most)) < now;
@@ -113,7 +115,7 @@ impl Watchtower {
         let Some((writer, first)) = name.split_once('/') else { return };
         let now = self.clock.now();
         let mut seen = self.lock();
-        let forgets = seen.forgets;
+        let forgets = seen.facts.forgets;
         let Ok(first) = first.parse() else {
             return seen.broken.push(format!("I14: a batch is called {name}"));
         };
@@ -171,7 +173,7 @@ impl Watchtower {
         let mut ancestor = before.and_then(|before| seen.tokens.get(&before)?.parent.clone());
         while let Some(token) = ancestor {
             // A store that fails over goes back, and who writes then goes on from there.
-            if token == refresh_token && !seen.forgets {
+            if token == refresh_token && !seen.forgotten.contains(key) {
                 seen.broken.push(format!("I2: the record of {key} went back to an ancestor"));
                 return;
             }
@@ -181,6 +183,15 @@ impl Watchtower {
 }
 
 impl Seen {
+    /// Notes since when a record is in doubt, or in somebody's hands.
+    fn note_standing(&mut self, key: &GrantKey, held: Option<&Held>, now: Instant) {
+        if held.is_some_and(|held| held.is_unsettled) {
+            self.written.unsettled.entry(key.clone()).or_insert(now);
+        } else {
+            self.written.unsettled.remove(key);
+        }
+    }
+
     pub(super) fn note_given(&mut self, life: u64, access_token: &str, now: Instant) {
         let key = self.by_access_token.get(access_token).and_then(|token| self.tokens.get(token));
         if let Some(key) = key.map(|token| token.key.clone()) {
@@ -190,8 +201,7 @@ impl Seen {
 
     /// I13: what was deleted does not come back, and what was stopped does not go on.
     fn look_at_withdrawal(&mut self, key: &GrantKey, held: Option<&Held>) {
-        // A store that lost its last commits may have lost the withdrawal.
-        let (Some(held), false) = (held, self.forgets) else { return };
+        let Some(held) = held else { return };
         match self.withdrawn.get(key) {
             Some(Withdrawn::Deleted) => {
                 self.broken.push(format!("I13: {key} was deleted, and is written again: {:?}", held.state));
@@ -214,13 +224,15 @@ impl Seen {
             let short: String = token.chars().take(8).collect();
             self.broken.push(format!("I5: a person is asked for, and {short} of {key} lives in the record"));
         }
-        if self.may_overlap {
+        if self.forgotten.contains(key) {
             return;
         }
         let in_hands = self.tokens.iter().find(|(name, token)| {
             token.key == *key
                 && !token.stored
-                && token.received_by.keys().any(|life| !self.dead.contains(life))
+                && token.received_by.keys().any(|life| {
+                    !self.dead.contains_key(life) && !self.was_given_up(*life, token.issued_at, now)
+                })
                 && !self.was_out_of_reach(token, now)
                 && records.is_live(name)
         });

@@ -1,0 +1,105 @@
+//! Who did nothing for a while, who could not write, and of what the store lost something.
+
+use std::time::Duration;
+
+use grantry_core::{GrantKey, Instant};
+
+use super::{Seen, Watchtower};
+use crate::life::machine_of;
+use crate::watchtower::Withdrawn;
+
+/// For how long an owner is silent before others take its lease for over, at least: it extends that each third.
+const LAPSE: Duration = Duration::from_secs(4);
+
+/// For how long an owner is silent before others do what cannot be undone, at least: until its lease is over, and the allowance after
+/// that.
+pub(super) const GONE: Duration = Duration::from_secs(9);
+
+/// How far back somebody's last look at a clock, or at a record, may lie from what follows from it.
+const LOOK: Duration = Duration::from_secs(40);
+
+impl Watchtower {
+    /// A process does nothing for a while, of itself or because its machine sleeps.
+    pub(crate) fn stands_still(&self, life: u64, from: Instant, to: Instant) {
+        self.lock().still.push((life, from, to));
+    }
+
+    /// A failover has set the record of a grant back.
+    pub(crate) fn forgot(&self, key: &GrantKey) {
+        let mut seen = self.lock();
+        seen.forgotten.insert(key.clone());
+        // Somebody may know of it, or nobody: it is as if it had been asked for alone.
+        if let Some(known) = seen.withdrawn.get_mut(key) {
+            *known = Withdrawn::Asked;
+        }
+    }
+
+    /// Whether a failover ever set the record of a grant back.
+    pub(crate) fn has_forgotten(&self, key: &GrantKey) -> bool {
+        self.lock().forgotten.contains(key)
+    }
+
+    /// Whether something was gone at some time between two moments, or a process stood still.
+    pub(crate) fn was_hindered(&self, life: u64, from: Instant, to: Instant) -> bool {
+        let seen = self.lock();
+        let is_gone = seen.outages.iter().any(|(began, ended)| *began <= to && *ended >= from);
+        is_gone || !seen.still_for(life, from, to).is_zero()
+    }
+}
+
+impl Seen {
+    /// For how long a process did nothing between two moments.
+    fn still_for(&self, life: u64, from: Instant, to: Instant) -> Duration {
+        let theirs = self.still.iter().filter(|(other, ..)| *other == life);
+        overlap(theirs.map(|(_, began, ended)| (*began, *ended)).collect(), from, to)
+    }
+
+    /// For how long a process could not have written between two moments: it did nothing, or the store was out of its reach.
+    fn silent_for(&self, life: u64, from: Instant, to: Instant) -> Duration {
+        let still = self.still.iter().filter(|(other, ..)| *other == life);
+        let cuts = self.cut_off.iter().filter(|(machine, ..)| *machine == machine_of(life));
+        let still = still.map(|(_, began, ended)| (*began, *ended));
+        let still = still.chain(self.dead.get(&life).map(|died| (*died, to)));
+        overlap(still.chain(cuts.map(|(_, began, ended)| (*began, *ended))).collect(), from, to)
+    }
+
+    /// Whether a process may be at something that others have done meanwhile: it stood still since it looked.
+    pub(super) fn may_be_behind(&self, life: u64, now: Instant) -> bool {
+        !self.still_for(life, now.before(LOOK), now).is_zero()
+    }
+
+    /// Whether others may have taken a process for gone that has had a request under way since then.
+    pub(super) fn may_have_lapsed(&self, life: u64, since: Instant, now: Instant) -> bool {
+        self.silent_for(life, since.before(LAPSE), now) >= LAPSE
+    }
+
+    /// Whether a process was silent for so long with what it received that others did what cannot be undone.
+    pub(super) fn was_given_up(&self, life: u64, since: Instant, now: Instant) -> bool {
+        self.silent_for(life, since.before(LAPSE), now) >= GONE
+    }
+}
+
+/// How much of a span these cover, which may overlap each other.
+fn overlap(mut spans: Vec<(Instant, Instant)>, from: Instant, to: Instant) -> Duration {
+    spans.sort_unstable();
+    let (mut covered, mut reached) = (Duration::ZERO, from);
+    for (began, ended) in spans {
+        let (began, ended) = (began.max(reached), ended.min(to));
+        covered += ended.since(began);
+        reached = reached.max(ended);
+    }
+    covered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_that_overlap_count_once() {
+        let at = |second: u64| Instant::ZERO.after(Duration::from_secs(second));
+        let spans = vec![(at(3), at(9)), (at(1), at(5)), (at(20), at(40))];
+        assert_eq!(overlap(spans, at(2), at(30)), Duration::from_secs(7 + 10));
+        assert_eq!(overlap(Vec::new(), at(2), at(30)), Duration::ZERO);
+    }
+}
