@@ -33,7 +33,7 @@ use crate::{Error, Instant, PrivateKey, RefreshToken, TokenSet};
 ///         TokenSet::builder(AccessToken::new(format!("made-up-{generation}")), sent)
 ///             .generation(generation)
 ///             .build()
-///             .map_err(|_| Failure::unsent(grantry_core::Error::internal("a made-up token is token68")))
+///             .map_err(|_| Failure::unsent(grantry_core::Error::internal("a made-up token can be presented")))
 ///     }
 /// }
 /// ```

@@ -37,6 +37,7 @@ pub mod presenting;
 mod scope;
 mod secret;
 mod server;
+mod shown;
 mod source;
 mod system;
 mod token;
@@ -56,8 +57,9 @@ pub use scope::{InvalidScope, Scope, Target};
 pub use secret::{AccessToken, ClientId, ClientSecret, PrivateKey, RefreshToken, SecretHeader};
 pub use server::{
     AssertionAudience, AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod,
-    ErrorAlias, ErrorCause, InvalidEndpoint, Learned, Lifetime, Pkce, Rotation, check_endpoint, shown_url,
+    ErrorAlias, ErrorCause, InvalidEndpoint, Learned, Lifetime, Pkce, Rotation, check_endpoint,
 };
+pub use shown::{is_echo, shown_url, shown_url_text};
 pub use source::TokenSource;
 pub use system::{SystemClock, SystemEntropy};
 pub use token::Token;

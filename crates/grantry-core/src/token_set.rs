@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{AccessToken, Binding, FurtherParameters, Instant, RefreshToken, Scope, Token};
 
-/// An access token that cannot be presented: not token68 (RFC 6750 section 2.1), or empty.
+/// An access token that cannot be presented: empty, or with a character that [`TokenSetBuilder::build`] refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the access token is empty or holds a character that cannot stand in an Authorization header")]
 #[non_exhaustive]
@@ -172,10 +172,12 @@ impl TokenSetBuilder {
     /// Checks the access token and builds its header value.
     ///
     /// # Errors
-    /// [`InvalidToken`] where the access token is not token68 (RFC 6750 section 2.1): it could split a header.
+    /// [`InvalidToken`] where the access token is empty, or holds anything but visible ASCII, or a comma, a quote or a
+    /// backslash: it could split a header. That is wider than the `token68` of RFC 6750 section 2.1, since servers in use
+    /// issue tokens with `:`, `|`, `!` and the like.
     pub fn build(self) -> Result<TokenSet, InvalidToken> {
         let text = self.access_token.expose();
-        if !is_token68(text) {
+        if !is_presentable(text) {
             return Err(InvalidToken);
         }
         let token = Token::new(text, self.expires, self.scope, self.binding).ok_or(InvalidToken)?;
@@ -190,9 +192,10 @@ impl TokenSetBuilder {
     }
 }
 
-/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, and the visible ASCII that servers in use
-/// add to it (`:`, `|`, `!` and the like); never a space, a comma, a quote or a control character.
-fn is_token68(text: &str) -> bool {
+/// Whether the text can stand in an `Authorization` header as one token. All of `token68` can (RFC 6750 section 2.1:
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`), and any other visible ASCII, which servers in use add to
+/// it, but for what separates or quotes in a header: a comma, a quote, a backslash.
+fn is_presentable(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_graphic() && !matches!(b, b',' | b'"' | b'\\');
     !text.is_empty() && text.bytes().all(allowed)
 }

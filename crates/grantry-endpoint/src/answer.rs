@@ -17,7 +17,7 @@ use http::StatusCode;
 use http::header::CONTENT_ENCODING;
 
 pub(crate) use codes::may_be_told;
-pub(crate) use granted::{Granted, Wanted, is_echo};
+pub(crate) use granted::{Granted, Wanted};
 pub(crate) use members::{Member, Members};
 pub(crate) use refusal::Refusal;
 pub(crate) use retry_after::retry_after;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{AccessToken, Error, ErrorKind, Instant, Scope, Stage, Timestamp, shown_url};
+use grantry_core::{AccessToken, Error, ErrorKind, Instant, Scope, Stage, Timestamp, is_echo, shown_url};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use url::Url;
@@ -189,7 +189,7 @@ impl IntrospectionEndpoint {
             // It expires, and nobody can tell when: what was said is good for the moment alone.
             None => wire.exp.map(|_| exchange.sent),
         };
-        let scope = texts(wire.scope).into_iter().filter(|part| !answer::is_echo(part, token.expose()));
+        let scope = texts(wire.scope).into_iter().filter(|part| !is_echo(part, token.expose()));
         let scope: Vec<String> = scope.collect();
         Ok(Some(ActiveToken {
             scope: Scope::from_tokens(scope.iter().map(String::as_str)).unwrap_or_default(),

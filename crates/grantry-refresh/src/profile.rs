@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use grantry_core::{
     Clock, ContainedObserver, Entropy, Event, NoObserver, Observer, SystemClock, SystemEntropy,
+    shown_url_text,
 };
 
 use crate::lane::Lane;
@@ -101,7 +102,11 @@ impl ProfileBuilder {
             entropy: self.scheduler.entropy(),
             observer: ContainedObserver::new(self.observer),
             lane: self.scheduler.lane(&self.token_endpoint),
-            registration: Registration::new(format!("{} at {}", self.client, shown(&self.token_endpoint))),
+            registration: Registration::new(format!(
+                "{} at {}",
+                self.client,
+                shown_url_text(&self.token_endpoint)
+            )),
             scheduler: self.scheduler,
         })
     }
@@ -110,7 +115,7 @@ impl ProfileBuilder {
 impl fmt::Debug for ProfileBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProfileBuilder")
-            .field("token_endpoint", &shown(&self.token_endpoint))
+            .field("token_endpoint", &shown_url_text(&self.token_endpoint))
             .field("client", &self.client)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
@@ -124,11 +129,6 @@ impl Profile {
     }
 }
 
-/// The endpoint without its query, in which a secret may stand.
-fn shown(endpoint: &str) -> &str {
-    endpoint.split(['?', '#']).next().unwrap_or_default()
-}
-
 /// The machine's clock and randomness.
 pub(crate) fn system() -> (Arc<dyn Clock>, Arc<dyn Entropy>) {
     (Arc::new(SystemClock::new()), Arc::new(SystemEntropy))
@@ -139,8 +139,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_query_of_an_endpoint_does_not_show() {
-        let builder = Profile::builder("https://as.test/token?key=canary", "billing", &Scheduler::new());
+    fn the_query_and_the_user_of_an_endpoint_do_not_show() {
+        let builder =
+            Profile::builder("https://canary:canary@as.test/token?key=canary", "billing", &Scheduler::new());
         assert!(!format!("{builder:?}").contains("canary"), "{builder:?}");
         let profile = builder.build();
         assert!(!format!("{profile:?}").contains("canary"), "{profile:?}");

@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use super::challenge::{Challenge, Challenges};
 use super::proof;
 use super::step_up::bounded_scope;
-use crate::{Diagnosis, Error, ErrorKind, Party, Retry, Stage, Token};
+use crate::{Diagnosis, Error, ErrorKind, Party, Retry, Stage, Token, is_echo};
 
 /// Error codes of a 401 that another token of the same kind would not change (RFC 6750 section 3.1, RFC 9449
 /// section 12.2; `insufficient_claims` is Microsoft's).
@@ -17,9 +17,6 @@ const FOREIGN_SCHEMES: [&str; 4] = ["Basic", "Digest", "Negotiate", "NTLM"];
 
 /// The longest parameter of a challenge that an error carries, in bytes.
 const LONGEST_PARAMETER: usize = 2048;
-
-/// A piece of a parameter of this length that stands in the access token did not get there by chance.
-const TELLING_LENGTH: usize = 16;
 
 /// What has been tried for one request beyond its first send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -172,11 +169,8 @@ fn nonce_asked(answer: &Answer<'_>) -> Next {
 /// error carries what is left.
 fn told(challenge: &Challenge, token: &Token) -> Challenge {
     let secret = token.expose();
-    let is_echo = |text: &str| {
-        let mut pieces = text.split(|c: char| c.is_ascii_whitespace());
-        text.contains(secret) || pieces.any(|piece| piece.len() >= TELLING_LENGTH && secret.contains(piece))
-    };
-    challenge.without(|text| text.len() > LONGEST_PARAMETER || is_echo(text))
+    // A parameter that is lost costs little, so here the whole of a token counts however short it is.
+    challenge.without(|text| text.len() > LONGEST_PARAMETER || text.contains(secret) || is_echo(text, secret))
 }
 
 /// The message holds nothing that the server sent: what it asks for is data, in `needed_scope` and `challenge` alone.

@@ -11,6 +11,7 @@ use super::*;
 use crate::Scope;
 use crate::presenting::StepUp;
 use crate::presenting::step_up::{LONGEST_SCOPE, MOST_SCOPE_TOKENS};
+use crate::shown::TELLING_LENGTH;
 use crate::{AccessToken, Binding, Instant, Origin, PrivateKey, ProofRequest, Prover, TokenSet};
 
 #[derive(Debug)]

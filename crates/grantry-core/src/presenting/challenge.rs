@@ -91,7 +91,7 @@ impl Challenge {
         self.scheme.eq_ignore_ascii_case(scheme)
     }
 
-    /// The token that stands in the place of parameters, as with `Negotiate`.
+    /// The token that stands in the place of parameters (`token68` of RFC 9110 section 11.2), as with `Negotiate`.
     pub fn token68(&self) -> Option<&str> {
         self.token68.as_deref()
     }

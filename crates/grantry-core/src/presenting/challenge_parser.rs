@@ -93,7 +93,7 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// A token68 is all that stands up to the next comma; anything else is left for the parameters.
+    /// A `token68` (RFC 9110 section 11.2) that is all there is up to the next comma; anything else is left for the parameters.
     fn token68(&mut self) -> Option<String> {
         let start = self.rest;
         let is_inside =

@@ -4,7 +4,6 @@ mod builder;
 mod endpoint_url;
 mod facts;
 mod learned;
-mod shown;
 
 use std::fmt;
 use std::time::Duration;
@@ -17,9 +16,8 @@ pub use facts::{
     AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
 };
 pub use learned::Learned;
-pub use shown::shown_url;
 
-use crate::Error;
+use crate::{Error, shown_url};
 
 /// An authorization server: its endpoints, what it accepts and how its answers have to be read.
 ///

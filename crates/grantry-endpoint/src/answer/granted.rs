@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::{AccessToken, AuthorizationServer, Lifetime, RefreshToken, Scope};
+use grantry_core::{AccessToken, AuthorizationServer, Lifetime, RefreshToken, Scope, is_echo};
 use oauth2::basic::BasicTokenType;
 use oauth2::{ExtraTokenFields, StandardTokenResponse, TokenResponse};
 use serde::{Deserialize, Serialize};
@@ -176,14 +176,6 @@ fn lifetime(members: &Members<'_>, server: &AuthorizationServer) -> Option<u64> 
         },
         some => some,
     }
-}
-
-/// From which length on a text, or a part of a secret, gives something away.
-const TELLING_LENGTH: usize = 16;
-
-/// Whether a text that is going to be shown holds a secret, or a good part of one.
-pub(crate) fn is_echo(text: &str, secret: &str) -> bool {
-    text.len().min(secret.len()) >= TELLING_LENGTH && (text.contains(secret) || secret.contains(text))
 }
 
 /// The scope that was granted; characters that no scope may hold take their token with them, and so does a token of the same
