@@ -4,40 +4,67 @@
 //! for one), checks that it may go where the request goes, sends, and after a 401 that is about the token
 //! rejects it and sends once more with another, if the body can be replayed ([`Replay`]). A 403
 //! `insufficient_scope` and a token that stays refused become an [`Error`]; every other answer is handed on as it
-//! is. gRPC's own status is not looked at: only HTTP's.
+//! is. gRPC's own UNAUTHENTICATED counts as a 401 where it is all of an answer ([below](#tonics-channel)).
 //!
 //! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # let source = grantry_testkit::TestSource::bearer();
+//! # let server = grantry_testkit::RawServer::start(grantry_testkit::RawAnswer::json("[]")).await?;
+//! # let api_url = server.origin();
 //! use bytes::Bytes;
 //! use grantry_tower::{AuthorizeLayer, ClonedBodies};
+//! use http::Request;
 //! use http_body_util::Full;
 //! use hyper_util::client::legacy::{Client, connect::HttpConnector};
 //! use hyper_util::rt::TokioExecutor;
+//! use tower::ServiceExt;
 //! use tower_layer::Layer;
 //!
-//! # fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>)
-//! # -> Result<(), grantry_core::Error> {
 //! let client: Client<HttpConnector, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-//! let api = AuthorizeLayer::new(source, ["https://api.acme.com"])?.replaying(ClonedBodies).layer(client);
-//! # Ok(())
-//! # }
+//! let api = AuthorizeLayer::new(source, [&api_url])?.replaying(ClonedBodies).layer(client);
+//! let orders = Request::get(format!("{api_url}/orders")).body(Full::default())?;
+//! assert_eq!(api.oneshot(orders).await?.status(), 200);
+//! # let seen = String::from_utf8_lossy(server.exchanges()[0].expose_request()).to_lowercase();
+//! # assert!(seen.contains("authorization: bearer t1"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # tonic's channel
 //!
 //! A generated client takes the wrapped channel in the channel's place. A message that is on its way cannot be read
-//! again, so a call whose token a gateway refused with HTTP 401 ends as `Unauthenticated`, and the next one has
-//! another token. Where unary calls should be tried again at once, read their message before it is sent:
+//! again, so a call whose token was refused ends as `Unauthenticated`, and the next one has another token. It makes no
+//! difference whether a gateway refused it with HTTP 401, or the server itself with UNAUTHENTICATED before its first message, as
+//! an interceptor does. Where the server ends a call so after messages, the status comes in trailers, when the answer was handed
+//! on long since: the layer does not see it, and the token stays.
+//!
+//! Where unary calls should be tried again at once, read their message before it is sent:
 //!
 //! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # use hyper_util::rt::{TokioExecutor, TokioIo};
+//! # let source = grantry_testkit::TestSource::bearer();
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let origin = format!("http://{}", listener.local_addr()?);
+//! # tokio::spawn(async move {
+//! #     let first_is_refused = |request: Request<hyper::body::Incoming>| async move {
+//! #         let status = if request.headers()["authorization"] == "Bearer t1" { "16" } else { "0" };
+//! #         let answer = http::Response::builder().header("content-type", "application/grpc");
+//! #         answer.header("grpc-status", status).body(Full::<Bytes>::default())
+//! #     };
+//! #     let (stream, _) = listener.accept().await.unwrap();
+//! #     let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+//! #     server.serve_connection(TokioIo::new(stream), hyper::service::service_fn(first_is_refused)).await
+//! # });
 //! use bytes::Bytes;
 //! use grantry_tower::{AuthorizeLayer, BoxError, ClonedBodies};
 //! use http::Request;
 //! use http_body_util::{BodyExt, Full};
 //! use tonic::body::Body;
 //!
-//! # fn example(source: std::sync::Arc<dyn grantry_core::TokenSource>) -> Result<(), BoxError> {
-//! let channel = tonic::transport::Endpoint::from_static("https://api.acme.com").connect_lazy();
-//! let layer = AuthorizeLayer::fixed(source, "https://api.acme.com")?;
+//! let channel = tonic::transport::Endpoint::from_shared(origin.clone())?.connect_lazy();
+//! let layer = AuthorizeLayer::fixed(source, origin)?;
 //! let api = tower::ServiceBuilder::new()
 //!     .filter_async(|request: Request<Body>| async move {
 //!         let (head, body) = request.into_parts();
@@ -47,10 +74,15 @@
 //!     .layer(layer.replaying(ClonedBodies))
 //!     .map_request(|request: Request<Full<Bytes>>| request.map(Body::new))
 //!     .service(channel);
+//! # let call = Request::post("/shop.Orders/List").body(Body::empty())?;
+//! # let answer = tower::ServiceExt::oneshot(api.clone(), call).await?;
+//! # assert_eq!(answer.headers()["grpc-status"], "0", "with the second token");
 //! // In its place: the `new` of a generated client.
 //! let client = tonic::client::Grpc::new(api);
-//! # Ok(())
-//! # }
+//! # drop(client);
+//! # Ok::<(), BoxError>(())
+//! # })?;
+//! # Ok::<(), grantry_tower::BoxError>(())
 //! ```
 //!
 //! Where there is no token the call ends with a status whose `source` is this crate's [`Error`].

@@ -3,8 +3,8 @@
 use http::{HeaderMap, StatusCode};
 
 use super::challenge::{Challenge, Challenges};
-use super::proof;
 use super::step_up::bounded_scope;
+use super::{grpc, proof};
 use crate::{Diagnosis, Error, ErrorKind, Party, Retry, Stage, Token, is_echo};
 
 /// Error codes of a 401 that another token of the same kind would not change (RFC 6750 section 3.1, RFC 9449
@@ -96,7 +96,9 @@ pub enum Next {
 /// it says nothing about the token.
 pub fn after_answer(answer: &Answer<'_>) -> Next {
     // Nearly every answer ends here, before anything is parsed.
-    if !matches!(answer.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+    let is_401 =
+        answer.status == StatusCode::UNAUTHORIZED || grpc::is_unauthenticated(answer.status, answer.headers);
+    if !is_401 && answer.status != StatusCode::FORBIDDEN {
         return Next::Deliver;
     }
     let challenges = Challenges::of(answer.headers);
@@ -109,7 +111,7 @@ pub fn after_answer(answer: &Answer<'_>) -> Next {
         Some(("insufficient_user_authentication", challenge)) => {
             Next::Fail(insufficient_authentication(answer.status, told(challenge, answer.token)))
         }
-        _ if answer.status == StatusCode::FORBIDDEN => Next::Deliver,
+        _ if !is_401 => Next::Deliver,
         Some(("use_dpop_nonce", _)) if scheme == "DPoP" => nonce_asked(answer),
         Some((code, _)) if NOT_THE_TOKEN.contains(&code) => Next::Deliver,
         None if would_refuse_any(&challenges, scheme) => Next::Deliver,
@@ -123,14 +125,15 @@ pub fn is_another(new: &Token, refused: &Token) -> bool {
     !new.is_same(refused) && new.header() != refused.header()
 }
 
-/// The error for a token that stays refused, when nothing is left to try.
+/// The error for a token that stays refused, when nothing is left to try. `status` is that of the answer that refused it; one
+/// of success is a gRPC answer's, which has a status of its own.
 pub fn token_rejected(status: StatusCode) -> Error {
-    Error::new(
-        ErrorKind::TokenRejected,
-        Stage::Present,
-        format!("the resource server answered {}, and a renewal did not help", status.as_u16()),
-    )
-    .with_status(status.as_u16())
+    let said = match status.is_success() {
+        true => "with gRPC's status 16 (UNAUTHENTICATED)".to_owned(),
+        false => status.as_u16().to_string(),
+    };
+    let fact = format!("the resource server answered {said}, and a renewal did not help");
+    Error::new(ErrorKind::TokenRejected, Stage::Present, fact).with_status(status.as_u16())
 }
 
 /// The challenge that says what is wrong: of the scheme that was presented, else of the other one.
@@ -157,7 +160,7 @@ fn refused(answer: &Answer<'_>) -> Next {
 
 fn nonce_asked(answer: &Answer<'_>) -> Next {
     if answer.tried.nonce {
-        return Next::Fail(nonce_loop());
+        return Next::Fail(nonce_loop(answer.status));
     }
     if answer.can_resend && proof::proof_nonce(answer.headers).is_some() {
         return Next::ResendWithNonce;
@@ -202,13 +205,13 @@ fn insufficient_authentication(status: StatusCode, challenge: Challenge) -> Erro
     .with_challenge(challenge)
 }
 
-fn nonce_loop() -> Error {
+fn nonce_loop(status: StatusCode) -> Error {
     Error::new(
         ErrorKind::InvalidAnswer,
         Stage::Present,
         "the resource server asked for another nonce after it had got the one it named",
     )
-    .with_status(StatusCode::UNAUTHORIZED.as_u16())
+    .with_status(status.as_u16())
     .with_oauth_code("use_dpop_nonce")
     .with_diagnosis(
         Diagnosis::new(

@@ -109,6 +109,48 @@ fn req_e05_a_refused_token_is_rejected_even_if_the_request_cannot_be_sent_again(
 }
 
 #[test]
+fn req_e05_grpcs_own_unauthenticated_is_a_401_where_it_is_all_of_the_answer() {
+    for (status, content_type, grpc_status, expected) in [
+        (200, "application/grpc", "16", "reject, resend"),
+        (200, "application/grpc+proto", "16", "reject, resend"),
+        (200, "Application/gRPC; charset=utf-8", "16", "reject, resend"),
+        (200, "application/grpc-web", "16", "reject, resend"),
+        (200, "application/grpc", "0", "deliver"),
+        (200, "application/grpc", "7", "deliver"),
+        (200, "application/grpc", "016", "deliver"),
+        (200, "application/grpcx", "16", "deliver"),
+        (200, "application/json", "16", "deliver"),
+        (500, "application/grpc", "16", "deliver"),
+    ] {
+        let pairs = [("content-type", content_type), ("grpc-status", grpc_status)];
+        let headers: HeaderMap = pairs
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .into_iter()
+            .collect();
+        let (token, status) = (bearer(), StatusCode::from_u16(status).unwrap());
+        let answer = Answer::new(status, &headers, &token);
+        assert_eq!(named(&after_answer(&answer.resendable(true))), expected, "{status} {pairs:?}");
+        if expected != "deliver" {
+            assert_eq!(named(&after_answer(&answer)), "reject, deliver");
+            let again = answer.after(Tried { another_token: true, nonce: false });
+            let Next::Fail(error) = after_answer(&again) else { panic!("not the end") };
+            assert_eq!((error.kind(), error.status()), (ErrorKind::TokenRejected, Some(200)));
+            assert!(error.to_string().contains("UNAUTHENTICATED"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn req_e05_a_challenge_beside_grpcs_unauthenticated_is_read_as_beside_a_401() {
+    let mut headers = challenge(&["Bearer error=insufficient_scope, scope=a"]);
+    headers.insert("content-type", HeaderValue::from_static("application/grpc"));
+    headers.insert("grpc-status", HeaderValue::from_static("16"));
+    let token = bearer();
+    let next = after_answer(&Answer::new(StatusCode::OK, &headers, &token).resendable(true));
+    assert_eq!(named(&next), "insufficient_scope");
+}
+
+#[test]
 fn req_e34_a_second_refusal_ends_it() {
     let (token, headers) = (bearer(), challenge(&["Bearer error=invalid_token"]));
     let tried = Tried { another_token: true, nonce: false };

@@ -21,6 +21,10 @@
 //! `NTLM`), or where a bearer token meets a server that takes only `DPoP`: another token would be refused
 //! just the same. Whether a refused token leads to a token request is the source's decision, which bounds it.
 //!
+//! A gRPC server says the same by its status 16 (UNAUTHENTICATED), over an HTTP 200. It is taken as a 401 where it stands
+//! among the headers, as it does where a call ends before its first message: there the answer is all there is, and the call can
+//! be sent once more. A status in the trailers comes after the answer was handed on, and is not seen.
+//!
 //! # What only the person can mend
 //!
 //! `insufficient_scope` and `insufficient_user_authentication` become an [`Error`](crate::Error) that carries the whole
@@ -31,6 +35,7 @@ mod allowed;
 mod answer;
 mod challenge;
 mod challenge_parser;
+mod grpc;
 mod origin;
 mod proof;
 mod step_up;

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::sync::Arc;
 
 use bytes::{Buf, BufMut, Bytes};
-use grantry_core::ErrorKind;
+use grantry_core::{ErrorKind, TokenSource};
 use grantry_testkit::TestSource;
 use grantry_tower::{AuthorizeLayer, BoxError, ClonedBodies, Error};
 use http::uri::PathAndQuery;
@@ -195,18 +195,77 @@ async fn no_token_no_call_and_the_reason_is_behind_the_status() {
     assert_eq!(server.seen().len(), 0);
 }
 
+/// What tonic and others answer where a call ends before its first message: the status among the headers.
+fn trailers_only(status: &'static str) -> Answer {
+    let mut answer = empty(200);
+    answer.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+    answer.headers_mut().insert("grpc-status", HeaderValue::from_static(status));
+    answer
+}
+
 #[tokio::test]
-async fn a_status_of_grpc_itself_is_handed_on_and_says_nothing_of_the_token() {
-    let server = Server::http2(|_| {
-        let mut answer = empty(200);
-        answer.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
-        answer.headers_mut().insert("grpc-status", HeaderValue::from_static("16"));
-        answer
+async fn req_e05_a_call_that_a_server_ends_as_unauthenticated_is_sent_once_more_with_another_token() {
+    let server = Server::http2(|seen| match seen.header("authorization") {
+        "Bearer t1" => trailers_only("16"),
+        _ => echo(seen),
     })
     .await;
     let source = TestSource::bearer();
     let layer = AuthorizeLayer::fixed(Arc::clone(&source), server.origin()).unwrap();
+    assert_eq!(call(replaying(layer.clone(), channel(&server))).await.unwrap(), "a message");
+    assert_eq!(server.authorizations(), ["Bearer t1", "Bearer t2"]);
+    assert!(server.seen().iter().all(|seen| seen.body == FRAMED));
+    assert_eq!((source.rejections(), source.renewals()), (1, 2));
+}
+
+#[tokio::test]
+async fn req_e05_an_unauthenticated_call_that_cannot_be_sent_once_more_costs_its_token() {
+    let server = Server::http2(|seen| match seen.header("authorization") {
+        "Bearer t1" => trailers_only("16"),
+        _ => echo(seen),
+    })
+    .await;
+    let source = TestSource::bearer();
+    let api = AuthorizeLayer::fixed(Arc::clone(&source), server.origin()).unwrap().layer(channel(&server));
+    assert_eq!(call(api.clone()).await.unwrap_err().code(), Code::Unauthenticated);
+    assert_eq!((server.seen().len(), source.rejections()), (1, 1));
+    assert_eq!(call(api).await.unwrap(), "a message");
+    assert_eq!(server.authorizations(), ["Bearer t1", "Bearer t2"]);
+}
+
+#[tokio::test]
+async fn req_e34_a_server_that_finds_every_call_unauthenticated_sees_two() {
+    let server = Server::http2(|_| trailers_only("16")).await;
+    let source = TestSource::bearer();
+    let layer = AuthorizeLayer::fixed(Arc::clone(&source), server.origin()).unwrap();
     let refused = call(replaying(layer, channel(&server))).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unauthenticated);
-    assert_eq!((server.seen().len(), source.rejections()), (1, 0));
+    let cause = refused.source().and_then(|cause| cause.downcast_ref::<Error>());
+    assert!(
+        matches!(cause, Some(Error::Token(error)) if error.kind() == ErrorKind::TokenRejected),
+        "{refused:?}"
+    );
+    assert_eq!((server.seen().len(), source.renewals()), (2, 2));
+}
+
+#[tokio::test]
+async fn another_status_of_grpc_or_one_in_the_trailers_says_nothing_of_the_token() {
+    let in_trailers = |seen: &Seen| {
+        let trailers =
+            HeaderMap::from_iter([("grpc-status".parse().unwrap(), HeaderValue::from_static("16"))]);
+        let body = Full::new(seen.body.clone()).with_trailers(async { Some(Ok(trailers)) });
+        Response::builder().header("content-type", "application/grpc").body(body.boxed()).unwrap()
+    };
+    let server = Server::http2(move |seen| match seen.head.uri.path() {
+        "/pkg.Echo/Say" if seen.header("authorization") == "Bearer t1" => trailers_only("7"),
+        _ => in_trailers(seen),
+    })
+    .await;
+    let source = TestSource::bearer();
+    let layer = AuthorizeLayer::fixed(Arc::clone(&source), server.origin()).unwrap();
+    let refused = call(replaying(layer.clone(), channel(&server))).await.unwrap_err();
+    assert_eq!((refused.code(), source.rejections()), (Code::PermissionDenied, 0));
+    source.reject(&source.ready().unwrap());
+    let refused = call(replaying(layer, channel(&server))).await.unwrap_err();
+    assert_eq!((refused.code(), source.rejections()), (Code::Unauthenticated, 1));
+    assert_eq!(server.authorizations(), ["Bearer t1", "Bearer t2"]);
 }
