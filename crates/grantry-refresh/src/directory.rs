@@ -22,17 +22,32 @@ const FEW: usize = 4;
 /// a lock, and with what it reads in one place.
 ///
 /// ```
-/// # fn example(source: std::sync::Arc<grantry_refresh::ManagedSource>) {
-/// use grantry_core::GrantKeyRef;
+/// # use std::sync::Arc;
+/// # use async_trait::async_trait;
+/// # use grantry_core::{AccessToken, Attempt, Clock, Failure, Grant, GrantKey, SystemClock, TokenSet};
+/// # use grantry_refresh::{ManagedSource, Profile, Scheduler};
+/// # #[derive(Debug)] struct MadeUp;
+/// # #[async_trait] impl Grant for MadeUp {
+/// #     async fn obtain(&self, _: Attempt<'_>) -> Result<TokenSet, Failure> {
+/// #         Ok(TokenSet::builder(AccessToken::new("abc"), SystemClock::new().now()).build().unwrap())
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let profile = Profile::builder("https://as.example.com/token", "crm", &Scheduler::new()).build();
+/// # let source = ManagedSource::new(GrantKey::new("acme", "crm", "user-17")?, Arc::new(MadeUp), &profile);
+/// use grantry_core::{GrantKeyRef, TokenSource};
 /// use grantry_refresh::Directory;
+///
 /// let directory = Directory::new();
 /// directory.insert(source);
 /// let key = GrantKeyRef { tenant: "acme", service: "crm", account: "user-17" };
-/// match directory.ready(key) {
-///     Some(token) => println!("at hand: {token:?}"),
-///     None => println!("to be had from {:?}", directory.find(key)),
-/// }
-/// # }
+/// let token = match directory.ready(key) {
+///     Some(token) => token,
+///     // The first caller of all gets here, and hardly anybody after it.
+///     None => directory.find(key).ok_or("nobody has consented")?.token().await?,
+/// };
+/// assert!(directory.ready(key).is_some_and(|at_hand| at_hand.is_same(&token)));
+/// # Ok(()) }
 /// ```
 #[derive(Debug)]
 pub struct Directory {

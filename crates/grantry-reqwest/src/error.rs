@@ -3,13 +3,21 @@
 /// Why there is no answer to hand on.
 ///
 /// ```
-/// use grantry_core::ErrorKind;
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # use grantry_testkit::{RawAnswer, RawServer, TestSource};
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
+/// # let challenge = r#"WWW-Authenticate: Bearer error="insufficient_scope", scope="orders.write""#;
+/// # let server = RawServer::start(RawAnswer::with_length(&format!("403 Forbidden\r\n{challenge}"), "")).await?;
+/// # let (builder, origins) = (reqwest::Client::builder(), [server.origin()]);
+/// # let api = grantry_reqwest::AuthorizedClient::from_builder(builder, TestSource::bearer(), origins)?;
+/// # let url = server.url("/orders");
+/// use grantry_core::{ErrorKind, Scope};
 /// use grantry_reqwest::Error;
 ///
 /// fn advice(error: &Error) -> String {
 ///     match error {
 ///         Error::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
-///             format!("ask for more: {:?}", error.needed_scope())
+///             format!("ask for {}", error.needed_scope().map_or("more", Scope::as_str))
 ///         }
 ///         // Another login of the person: what asks them for it reads this challenge.
 ///         Error::Token(error) if error.challenge().is_some() => "have the person log in".to_owned(),
@@ -18,6 +26,11 @@
 ///         _ => "see the message".to_owned(),
 ///     }
 /// }
+/// let error = api.delete(url).send().await.unwrap_err();
+/// assert_eq!(advice(&error), "ask for orders.write");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

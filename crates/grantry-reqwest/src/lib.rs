@@ -59,9 +59,11 @@ mod request;
 /// of the builder takes one.
 ///
 /// ```
-/// # fn example(api: grantry_reqwest::AuthorizedClient, token: &str) {
+/// # let _ = rustls::crypto::ring::default_provider().install_default();
+/// # let (client, source) = (reqwest::Client::new(), grantry_testkit::TestSource::bearer());
+/// # let (api, token) = (grantry_reqwest::AuthorizedClient::new(client, source, ["https://api.acme.com"])?, "t0ken");
 /// let request = api.post("https://api.acme.com").form(&[("access_token", token)]);
-/// # }
+/// # Ok::<(), grantry_core::Error>(())
 /// ```
 /// ```compile_fail,E0277
 /// # fn example(api: grantry_reqwest::AuthorizedClient, token: &grantry_core::Token) {

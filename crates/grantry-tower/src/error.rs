@@ -9,13 +9,23 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 /// Why there is no answer to hand on.
 ///
 /// ```
-/// use grantry_core::ErrorKind;
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// # use http::{Request, Response};
+/// # use tower::ServiceExt;
+/// # use tower_layer::Layer;
+/// # let layer = grantry_tower::AuthorizeLayer::fixed(grantry_testkit::TestSource::bearer(), "https://api.acme.com")?;
+/// # let api = layer.layer(tower::service_fn(|_: Request<String>| async {
+/// #     let refused = Response::builder().status(403);
+/// #     refused.header("www-authenticate", r#"Bearer error="insufficient_scope", scope="orders.write""#).body(())
+/// # }));
+/// # let request = Request::get("/orders").body(String::new())?;
+/// use grantry_core::{ErrorKind, Scope};
 /// use grantry_tower::Error;
 ///
 /// fn advice(error: &Error) -> String {
 ///     match error {
 ///         Error::Token(error) if error.kind() == ErrorKind::InsufficientScope => {
-///             format!("ask for more: {:?}", error.needed_scope())
+///             format!("ask for {}", error.needed_scope().map_or("more", Scope::as_str))
 ///         }
 ///         // Another login of the person: what asks them for it reads this challenge.
 ///         Error::Token(error) if error.challenge().is_some() => "have the person log in".to_owned(),
@@ -23,6 +33,11 @@ pub type BoxError = Box<dyn StdError + Send + Sync>;
 ///         _ => "see the message".to_owned(),
 ///     }
 /// }
+/// let error = api.oneshot(request).await.unwrap_err();
+/// assert_eq!(advice(&error), "ask for orders.write");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[non_exhaustive]
 pub enum Error {
