@@ -79,8 +79,41 @@ impl Logins {
     /// can be asked any more the answer is a page that says so. Other requests than navigations are not sent anywhere.
     ///
     /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use std::sync::Arc;
+    /// # use grantry::authorization_code::AuthorizationCode;
+    /// # use grantry::vault::access::{AccessPolicy, Principal};
+    /// # use grantry::vault::{LocalKey, MemoryVault, SealedVault};
+    /// # use grantry::{Client, ClientAuthentication, TokenEndpoint};
+    /// # use grantry_axum::{People, Person};
+    /// # #[derive(Debug)]
+    /// # struct Ada;
+    /// # #[async_trait::async_trait]
+    /// # impl People for Ada {
+    /// #     async fn person(&self, _: &Parts) -> Result<Person, Response<Body>> {
+    /// #         Person::new("acme", "ada").map_err(|_| Response::default())
+    /// #     }
+    /// # }
+    /// # let callback = "https://gateway.example.com/oauth/callback";
+    /// # let registered = grantry_testkit::RegisteredClient::with_secret("gateway", "s3cret").redirect_uri(callback);
+    /// # let test = grantry_testkit::TestServer::builder().client(registered).build();
+    /// # let client = Client::new("gateway", ClientAuthentication::secret_basic("s3cret"))?;
+    /// # let endpoint = TokenEndpoint::new(test.authorization_server()?, client, Arc::new(test.transport()))?;
+    /// # let crm = AuthorizationCode::builder(endpoint, callback).scope("contacts.read").build()?;
+    /// # let (me, key) = (Principal::workload("gateway")?, LocalKey::from_bytes(zeroize::Zeroizing::new([7; 32])));
+    /// # let vault = SealedVault::builder(MemoryVault::new(), key, AccessPolicy::sole(&me)).open().await?;
+    /// # let mine = vault.as_principal(me);
+    /// # mine.create_tenant("acme").await?;
+    /// # let logins = Logins::in_vault(Ada, mine).service("crm", crm).build()?;
+    /// # let (request, _) = axum::http::Request::get("/contacts").body(())?.into_parts();
+    /// # let challenge = r#"Bearer error="insufficient_scope", scope="contacts.write""#;
+    /// # let challenge = grantry::presenting::Challenges::parse([challenge]).iter().next().cloned();
+    /// # let error = Error::new(grantry::ErrorKind::InsufficientScope, grantry::Stage::Present, "refused")
+    /// #     .with_challenge(challenge.ok_or("no challenge")?);
+    /// # let granted = Scope::parse("contacts.read")?;
     /// use axum::body::Body;
-    /// use axum::http::{Response, request::Parts};
+    /// use axum::http::{Response, StatusCode, request::Parts};
     /// use grantry::{Error, Scope};
     /// use grantry_axum::Logins;
     ///
@@ -89,6 +122,12 @@ impl Logins {
     ///     error.challenge()?;
     ///     Some(logins.step_up("crm", request, error, granted).await)
     /// }
+    ///
+    /// let sent = refused(&logins, &request, &error, &granted).await.ok_or("nothing to ask a person for")?;
+    /// assert_eq!(sent.status(), StatusCode::SEE_OTHER);
+    /// # assert!(sent.headers()["location"].to_str()?.contains("contacts.write"));
+    /// # Ok(())
+    /// # }
     /// ```
     pub async fn step_up(
         &self,

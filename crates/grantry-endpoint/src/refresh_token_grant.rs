@@ -33,15 +33,40 @@ use held::Held;
 /// grant. Give its endpoint a transport built with `for_single_use_credentials`.
 ///
 /// ```
-/// # use std::sync::Arc;
-/// # use grantry_core::{AuthorizationServer, RefreshToken, Scope};
+/// # use std::sync::{Arc, Mutex};
+/// # use grantry_core::{Attempt, AuthorizationServer, Grant, RefreshToken};
 /// # use grantry_endpoint::*;
-/// # async fn example(keeper: Arc<dyn Keeper>, stored: RefreshToken) -> Result<(), grantry_core::Error> {
+/// # #[derive(Debug, Default)]
+/// # struct Shelf(Mutex<Vec<String>>);
+/// # #[async_trait::async_trait]
+/// # impl Keeper for Shelf {
+/// #     async fn keep(&self, kept: Kept<'_>) -> Result<(), KeepError> {
+/// #         self.0.lock().unwrap().push(kept.refresh_token.expose().to_owned());
+/// #         Ok(())
+/// #     }
+/// # }
+/// # #[derive(Debug)]
+/// # struct Pretended;
+/// # #[async_trait::async_trait]
+/// # impl Transport for Pretended {
+/// #     async fn send(&self, _: Request) -> Result<Answer, TransportFailure> {
+/// #         let body = r#"{"access_token":"abc","token_type":"Bearer","refresh_token":"r2"}"#;
+/// #         Ok(Answer::new(http::StatusCode::OK).with_body(body))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), grantry_core::Error> {
+/// # let (stored, keeper) = (RefreshToken::new("r1"), Arc::new(Shelf::default()));
 /// let transport = HttpTransport::builder().for_single_use_credentials().build()?;
+/// # let transport = Pretended;
 /// let server = AuthorizationServer::builder("https://as.example.com/token").build()?;
 /// let client = Client::new("calendar", ClientAuthentication::none())?;
 /// let endpoint = TokenEndpoint::new(server, client, Arc::new(transport))?;
-/// let grant = RefreshTokenGrant::new(endpoint, stored, keeper)?;
+/// let grant = RefreshTokenGrant::new(endpoint, stored, keeper.clone())?;
+///
+/// let set = grant.obtain(Attempt::first()).await.map_err(|failure| failure.error)?;
+/// assert_eq!(set.token().header(), "Bearer abc");
+/// # assert_eq!(*keeper.0.lock().unwrap(), ["r2"]);
 /// # Ok(())
 /// # }
 /// ```

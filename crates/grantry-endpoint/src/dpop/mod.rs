@@ -21,12 +21,28 @@ pub(crate) use prover::proof_header;
 ///
 /// ```
 /// # use std::sync::Arc;
-/// # use grantry_core::AuthorizationServer;
+/// # use grantry_core::{Attempt, AuthorizationServer};
 /// # use grantry_endpoint::*;
-/// # fn example(transport: Arc<dyn Transport>) -> Result<(), grantry_core::Error> {
+/// # #[derive(Debug)]
+/// # struct Pretended;
+/// # #[async_trait::async_trait]
+/// # impl Transport for Pretended {
+/// #     async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+/// #         assert!(request.headers().contains_key("dpop"));
+/// #         let body = r#"{"access_token":"abc","token_type":"DPoP","expires_in":3600}"#;
+/// #         Ok(Answer::new(http::StatusCode::OK).with_body(body))
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), grantry_core::Error> {
+/// # let transport = Arc::new(Pretended);
 /// let server = AuthorizationServer::builder("https://as.example.com/token").build()?;
 /// let client = Client::new("orders", ClientAuthentication::secret_basic("a client secret"))?;
 /// let endpoint = TokenEndpoint::builder(server, client, transport).dpop(Dpop::es256()).build()?;
+///
+/// let asked = endpoint.request(TokenRequest::new("client_credentials"), Attempt::first()).await;
+/// let set = asked.map_err(|failure| failure.error)?;
+/// assert_eq!(set.token().header(), "DPoP abc");
 /// # Ok(())
 /// # }
 /// ```

@@ -87,8 +87,40 @@ impl IdTokenClaims {
     /// A claim by its name; `None` where it is not there or of another type.
     ///
     /// ```
-    /// # fn example(claims: &grantry_endpoint::IdTokenClaims) {
+    /// # use std::sync::Arc;
+    /// # use std::time::{SystemTime, UNIX_EPOCH};
+    /// # use grantry_core::AuthorizationServer;
+    /// # use grantry_endpoint::*;
+    /// # use grantry_jose::{Algorithm, SigningKey, sign_jwt};
+    /// # #[derive(Debug)]
+    /// # struct Keys(SigningKey);
+    /// # #[async_trait::async_trait]
+    /// # impl Transport for Keys {
+    /// #     async fn send(&self, _: Request) -> Result<Answer, TransportFailure> {
+    /// #         let body = format!(r#"{{"keys":[{}]}}"#, self.0.public_jwk().to_json());
+    /// #         Ok(Answer::new(http::StatusCode::OK).with_body(body))
+    /// #     }
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let key = SigningKey::from_ed25519_seed(&[7; 32])?.with_key_id("1");
+    /// # let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
+    /// # let said = serde_json::json!({
+    /// #     "iss": "https://as.example.com", "aud": "crm", "sub": "ada", "nonce": "n", "iat": now, "exp": now + 300,
+    /// #     "groups": ["staff"],
+    /// # });
+    /// # let id_token = IdToken::new(sign_jwt(&key, None, &said).await?);
+    /// # let server = AuthorizationServer::builder("https://as.example.com/token")
+    /// #     .issuer("https://as.example.com")
+    /// #     .jwks_uri("https://as.example.com/keys")
+    /// #     .build()?;
+    /// # let client = Client::new("crm", ClientAuthentication::none())?;
+    /// # let endpoint = TokenEndpoint::new(server, client, Arc::new(Keys(key)))?;
+    /// # let verifier = IdTokenVerifier::of(&endpoint)?.algorithms([Algorithm::EdDsa])?;
+    /// let claims = verifier.verify(&id_token, &ExpectedIdToken::new().nonce("n")).await?;
     /// let groups: Vec<String> = claims.claim("groups").unwrap_or_default();
+    /// assert_eq!(groups, ["staff"]);
+    /// # Ok(())
     /// # }
     /// ```
     pub fn claim<T: DeserializeOwned>(&self, name: &str) -> Option<T> {

@@ -84,8 +84,9 @@
 //! endpoints that the server has for it (`mtls_endpoint_aliases`) are used by themselves.
 //!
 //! ```
-//! # #[cfg(feature = "rustls")]
-//! # fn example(pem: &str) -> Result<(), grantry::Error> {
+//! # grantry::install_crypto_provider();
+//! # let made = rcgen::generate_simple_self_signed(["client.example.com".to_owned()])?;
+//! # let pem = made.cert.pem() + &made.signing_key.serialize_pem();
 //! use std::sync::Arc;
 //! use grantry::{AuthorizationServer, ClientAuthentication, HttpTransport};
 //!
@@ -99,8 +100,7 @@
 //!     .certificate_bound()
 //!     .build()?;
 //! # let _ = source;
-//! # Ok(())
-//! # }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! No answer says that a token is bound to a certificate, so
@@ -151,7 +151,30 @@
 //!
 //! ```
 //! # #[cfg(all(feature = "pantry", feature = "mutual-tls"))]
-//! # async fn example(acme: grantry::pantry::TenantPantry) -> Result<(), grantry::Error> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # use grantry::pantry::{Grantry, Service};
+//! # grantry::install_crypto_provider();
+//! # let made = rcgen::generate_simple_self_signed(["client.example.com".to_owned()])?;
+//! # let folder = tempfile::tempdir()?;
+//! # let server = grantry::AuthorizationServer::builder("https://mtls.as.example.com/token").build()?;
+//! # let orders = Service::builder("orders", server)
+//! #     .client_id("billing")
+//! #     .tls_certificate(made.cert.pem())
+//! #     .tls_key(made.signing_key.serialize_pem())
+//! #     .certificate_bound()
+//! #     .build()?;
+//! # let me = grantry::vault::access::Principal::workload("app")?;
+//! # let pantry = Grantry::builder()
+//! #     .vault(grantry::vault::MemoryVault::new())
+//! #     .keys(grantry::vault::LocalKey::generate(folder.path().join("grantry.key"))?)
+//! #     .lifeboats(folder.path().join("lifeboats"))
+//! #     .access(grantry::vault::access::AccessPolicy::sole(&me))
+//! #     .services([orders])
+//! #     .open()
+//! #     .await?;
+//! # let mine = pantry.as_principal(me);
+//! # mine.create_tenant("acme").await?;
+//! # let acme = mine.tenant("acme")?;
 //! use grantry::AuthorizedClient;
 //!
 //! let (source, origins) = (acme.stored_source("orders").await?, ["https://api.example.com"]);
@@ -161,8 +184,10 @@
 //!     None => AuthorizedClient::from_builder(builder, source, origins)?,
 //! };
 //! # let _ = api;
-//! # Ok(())
-//! # }
+//! # pantry.shutdown().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Where the server's own certificate is of a private authority, or a proxy stands in between, say how transports are made:

@@ -217,21 +217,53 @@
 //! ```
 //!
 //! ```
-//! # #[cfg(all(feature = "pantry", feature = "token-exchange"))]
-//! # async fn example(acme: grantry::pantry::TenantPantry, came: String) -> Result<(), grantry::Error> {
+//! # #[cfg(all(feature = "pantry", feature = "authorization-code", feature = "token-exchange"))]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # use std::sync::Arc;
+//! # use grantry::authorization_code::{Callback, UserAgentBinding};
+//! # use grantry::pantry::{Flow, Grantry, Service};
+//! # let callback = "https://app.example.com/callback";
+//! # let client = grantry_testkit::RegisteredClient::with_secret("gateway", "s3cret").redirect_uri(callback);
+//! # let test = grantry_testkit::TestServer::builder().client(client).build();
+//! # let server = test.authorization_server()?;
+//! # let service = |name| Service::builder(name, server.clone()).client_id("gateway").secret("s3cret");
+//! # let crm = service("crm").flow(Flow::AuthorizationCode).redirect_uri(callback).scope("contacts.read").build()?;
+//! # let orders = service("orders").flow(Flow::TokenExchange).scope("orders.read").build()?;
+//! # let folder = tempfile::tempdir()?;
+//! # let me = grantry::vault::access::Principal::workload("app")?;
+//! # let pantry = Grantry::builder()
+//! #     .vault(grantry::vault::MemoryVault::new())
+//! #     .keys(grantry::vault::LocalKey::generate(folder.path().join("grantry.key"))?)
+//! #     .lifeboats(folder.path().join("lifeboats"))
+//! #     .access(grantry::vault::access::AccessPolicy::sole(&me))
+//! #     .transport(Arc::new(test.transport()))
+//! #     .services([crm, orders])
+//! #     .open()
+//! #     .await?;
+//! # let mine = pantry.as_principal(me);
+//! # mine.create_tenant("acme").await?;
+//! # let acme = mine.tenant("acme")?;
+//! # let browser = UserAgentBinding::new(&grantry::SystemEntropy);
+//! # let (redirect, pending) = acme.authorize(("crm", "ann")).begin(&browser).await?;
+//! # let back = test.visit(&redirect.into_location()?).await.ok_or("nobody came back")?;
+//! # let query = back.split_once('?').ok_or("no query")?.1;
+//! # pending.finish(&browser, Callback::from_query(query)?).await.map_err(|failed| failed.error)?;
+//! # let came = grantry::TokenSource::token(&*acme.source(("crm", "ann")).await?).await?.expose().to_owned();
 //! use grantry::TokenSource;
 //! use grantry::token_exchange::{FromSource, SubjectToken};
 //!
 //! // For this call: the token that it came with.
 //! let orders = acme.exchange(("orders", "ann"), SubjectToken::new(came)).source().await?;
-//! orders.token().await?;
+//! assert_eq!(orders.token().await?.scope().as_str(), "orders.read");
 //!
 //! // For as long as Ann's consent to the tenant's crm holds: each time a token of that is exchanged.
 //! let crm = acme.source(("crm", "ann")).await?;
 //! let orders = acme.exchange(("orders", "ann"), FromSource::new(crm)).source().await?;
 //! orders.token().await?;
-//! # Ok(())
-//! # }
+//! # pantry.shutdown().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! Nothing of it is kept in the vault: [`exchange`](crate::pantry::TenantPantry::exchange).

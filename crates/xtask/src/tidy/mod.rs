@@ -4,11 +4,13 @@
 //! tests are small texts that break it. Clippy and rustc hold what they can hold better.
 
 mod calls;
+mod examples;
 mod files;
 mod floors;
 mod lengths;
 mod licences;
 mod links;
+mod lints;
 mod manual;
 mod metadata;
 mod owners;
@@ -78,6 +80,8 @@ pub fn check(root: &Path) -> Fallible<Report> {
     offences.extend(lengths::check(&files));
     offences.extend(calls::check(&files));
     offences.extend(pages::check(&metadata, &files));
+    offences.extend(lints::check(&metadata, &files));
+    offences.extend(examples::check(&files));
     offences.extend(words::check(&files));
     offences.extend(manual::check(&files));
     offences.extend(links::check(&files));
