@@ -25,17 +25,18 @@ enum Kind {
     Clippy,
     Docs,
     Features,
+    Fmt,
     Install,
     Servers,
     Tidy,
 }
 
-use Kind::{Cargo, Clippy, Docs, Features, Install, Servers, Tidy};
+use Kind::{Cargo, Clippy, Docs, Features, Fmt, Install, Servers, Tidy};
 
 /// Every stage, in the order in which they run.
 pub const STAGES: &[Stage] = &[
     stage("install", "what the other stages need is there, or gets there", Install),
-    stage("fmt", "every source is formatted", Cargo(&["fmt", "--all", "--check"])),
+    stage("fmt", "every source is formatted", Fmt),
     stage("tidy", "the rules of the house hold", Tidy),
     stage("clippy", "no lint has a word to say", Clippy),
     stage(
@@ -98,6 +99,7 @@ impl Stage {
             Install => install(root).map(|()| Vec::new()),
             Docs => docs(root).map(|()| Vec::new()),
             Features => features(root),
+            Fmt => fmt(root).map(|()| Vec::new()),
             Servers => servers(root).map(|()| Vec::new()),
             Tidy => tidy(root),
         }
@@ -137,6 +139,14 @@ fn servers(root: &Path) -> Fallible {
 /// Tests that only run when they are named, and so have to be named for clippy too.
 fn named() -> impl Iterator<Item = &'static str> {
     ["interop", "browser"].into_iter().chain(SERVERS.concat())
+}
+
+/// The package of the peers, which is no member of the workspace: their dependencies stay out of its lock.
+const PEERS: &str = "benches/peers/Cargo.toml";
+
+fn fmt(root: &Path) -> Fallible {
+    run(&mut cargo(root, &["fmt", "--all", "--check"]))?;
+    run(&mut cargo(root, &["fmt", "--manifest-path", PEERS, "--check"]))
 }
 
 fn clippy(root: &Path) -> Fallible {
