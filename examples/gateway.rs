@@ -75,7 +75,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let serving = tokio::spawn(async move { axum::serve(listener, app).await });
 
     // Ada clicks "connect". The test server consents for her at once.
-    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+    let plain = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let browser = plain.no_proxy().build()?;
     let ada = |url: String| {
         browser
             .get(url)

@@ -26,14 +26,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .scopes(["openid", "calendar.read"])
         .build()?;
 
+    let browser = reqwest::Client::builder().no_proxy().build()?;
     let granted = loopback
         .login(&flow, |url| {
             println!("To log in, open\n\n  {url}\n");
             // Here nobody is at a browser, so something that acts as one opens it: the test server consents at once.
-            let (server, url) = (Arc::clone(&server), url.to_owned());
+            let (server, url, browser) = (Arc::clone(&server), url.to_owned(), browser.clone());
             tokio::spawn(async move {
                 if let Some(back) = server.visit(&url).await {
-                    let page = reqwest::get(back).await;
+                    let page = browser.get(back).send().await;
                     println!("the browser got {:?}", page.map(|page| page.status()));
                 }
             });

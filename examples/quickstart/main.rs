@@ -59,7 +59,8 @@ async fn run() -> Result<bool, Box<dyn Error>> {
         .build()?;
     timeline.watch(&source);
     let watched = Arc::new(Watched::new(Arc::clone(&source)));
-    let client = AuthorizedClient::new(reqwest::Client::new(), Arc::clone(&watched), [api.origin()])?;
+    let client =
+        AuthorizedClient::from_builder(reqwest::Client::builder(), Arc::clone(&watched), [api.origin()])?;
 
     let stage = story::Stage { timeline, server, api, client, source, watched };
     let (claims, totals) = stage.tell().await?;

@@ -34,7 +34,7 @@ use crate::{AuthorizedRequestBuilder, Error};
 /// # let api_url = server.origin();
 /// use grantry_reqwest::AuthorizedClient;
 ///
-/// let api = AuthorizedClient::new(reqwest::Client::new(), source, [&api_url])?;
+/// let api = AuthorizedClient::from_builder(reqwest::Client::builder(), source, [&api_url])?;
 /// let orders = api.get(format!("{api_url}/orders")).query(&[("open", "yes")]).send().await?;
 /// assert_eq!(orders.status(), 200);
 /// # let seen = String::from_utf8_lossy(server.exchanges()[0].expose_request()).to_lowercase();

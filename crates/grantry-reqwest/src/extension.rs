@@ -33,7 +33,7 @@ use crate::redirect::Redirects;
 /// use grantry_reqwest::SendAuthorized;
 ///
 /// let origins = AllowedOrigins::new([&api_url])?;
-/// let client = reqwest::Client::new();
+/// let client = reqwest::Client::builder().no_proxy().build()?;
 /// let orders = client.get(format!("{api_url}/orders")).send_authorized(&source, &origins).await?;
 /// assert_eq!(orders.status(), 200);
 /// # let seen = String::from_utf8_lossy(server.exchanges()[0].expose_request()).to_lowercase();

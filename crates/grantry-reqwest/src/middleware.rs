@@ -35,7 +35,9 @@ use crate::redirect::Redirects;
 /// # let api_url = server.origin();
 /// use grantry_reqwest::AuthorizeMiddleware;
 ///
-/// let client = reqwest_middleware::ClientBuilder::new(reqwest::Client::new())
+/// // A proxy of the environment would see what goes over plain http, also to this machine.
+/// let plain = reqwest::Client::builder().no_proxy().build()?;
+/// let client = reqwest_middleware::ClientBuilder::new(plain)
 ///     .with(AuthorizeMiddleware::new(source, [&api_url])?)
 ///     .build();
 /// let orders = client.get(format!("{api_url}/orders")).send().await?;

@@ -13,7 +13,7 @@
 //!
 //! let server = AuthorizationServer::builder(token_url).build()?;
 //! let source = grantry::client_credentials(server, "billing", "s3cret").scope("orders.read").build()?;
-//! let api = AuthorizedClient::new(reqwest::Client::new(), source, [&api_url])?;
+//! let api = AuthorizedClient::from_builder(reqwest::Client::builder(), source, [&api_url])?;
 //!
 //! let orders = api.get(format!("{api_url}/orders")).send().await?;
 //! assert_eq!(orders.status(), 200);

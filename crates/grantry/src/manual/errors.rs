@@ -119,7 +119,7 @@
 //! use grantry::{AuthorizedClient, ErrorKind, RequestError};
 //!
 //! let source = grantry::client_credentials(server, "billing", "s3cret").scope("orders.read").build()?;
-//! let api = AuthorizedClient::new(reqwest::Client::new(), source, [origin])?;
+//! let api = AuthorizedClient::from_builder(reqwest::Client::builder(), source, [origin])?;
 //! match api.post(format!("{origin}/orders")).send().await {
 //!     Err(RequestError::Token(error)) if error.kind() == ErrorKind::InsufficientScope => {
 //!         assert_eq!(error.needed_scope().map(|scope| scope.as_str()), Some("orders.write"));

@@ -34,7 +34,8 @@
 //! # let person = Arc::clone(&test);
 //! # let open_browser = |url: &str| {
 //! #     let url = url.to_owned();
-//! #     tokio::spawn(async move { reqwest::get(person.visit(&url).await.unwrap()).await.unwrap().status() });
+//! #     let browser = reqwest::Client::builder().no_proxy().build().unwrap();
+//! #     tokio::spawn(async move { browser.get(person.visit(&url).await.unwrap()).send().await.unwrap().status() });
 //! # };
 //! let granted = loopback
 //!     .login(&flow, |url| {
