@@ -1,5 +1,7 @@
 //! The one task that renews in the background.
 
+mod shared;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
@@ -239,6 +241,8 @@ async fn run(running: Running) {
         }
         tokio::task::yield_now().await;
     }
+    drop(running);
+    scheduler.go_on_if_taken_up();
 }
 
 /// Says, however the loop ends, that it no longer runs.

@@ -151,9 +151,10 @@ impl ClientCredentialsSource {
         self
     }
 
-    /// The scheduler that renews in the background: share one among your sources, so that one task renews for all and
-    /// one cap holds for each token endpoint. Its clock and randomness are the source's. If left out, the source has
-    /// one of its own.
+    /// The scheduler that renews in the background, for all sources that have it: one task, and one cap on renewals for each
+    /// token endpoint. Its clock and randomness are the source's. If left out, it is the one of the runtime on which the
+    /// source is built ([`Scheduler::of_this_runtime`]), and of its own outside of one. Whoever wants to shut theirs down,
+    /// and nobody else's, hands one in.
     pub fn scheduler(mut self, scheduler: &Scheduler) -> Self {
         self.scheduler = Some(scheduler.clone());
         self
@@ -197,7 +198,7 @@ impl ClientCredentialsSource {
             None => Profile::builder(
                 self.server.facts().token_endpoint().as_str(),
                 self.client_id.as_str(),
-                &self.scheduler.take().unwrap_or_default(),
+                &self.scheduler.take().unwrap_or_else(Scheduler::of_this_runtime),
             )
             .policy(self.policy.fitted_to(self.server.facts()))
             .observer(Arc::clone(&self.observer))
@@ -304,6 +305,27 @@ mod tests {
         assert_eq!(key("https://AS.example.com/token"), "default/as.example.com/default");
         assert_eq!(key("http://127.0.0.1:8080/token"), "default/127.0.0.1/default");
         assert_eq!(key("http://[::1]:8080/token"), "default/1/default");
+    }
+
+    #[tokio::test]
+    async fn sources_without_a_scheduler_of_their_own_are_renewed_by_one_task() {
+        let client = grantry_testkit::RegisteredClient::with_secret("billing", "s3cret");
+        let test = grantry_testkit::TestServer::builder().client(client).build();
+        let mut sources = Vec::new();
+        for _ in 0..10 {
+            let server = AuthorizationServer::builder(test.token_endpoint()).build().unwrap();
+            let source =
+                client_credentials(server, "billing", "s3cret").transport(Arc::new(test.transport()));
+            let source = source.build().unwrap();
+            grantry_core::TokenSource::token(&source).await.unwrap();
+            sources.push(source);
+        }
+        while sources[0].profile().scheduler().renewals_in_flight() > 0 {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(tokio::runtime::Handle::current().metrics().num_alive_tasks(), 1);
+        assert_eq!(sources[0].profile().scheduler().booked(), 10);
     }
 
     #[test]
