@@ -6,29 +6,20 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantry_client_credentials::ClientCredentials;
 use grantry_core::{
-    Attempt, AuthorizationServer, Clock, Event, Failure, Grant, Observer, RefreshToken, Scope, TokenSet,
+    Attempt, AuthorizationServer, Clock, Event, Failure, Grant, Observer, RefreshToken, Rotation, Scope,
+    TokenSet,
 };
 use grantry_endpoint::{
     Client, ClientAuthentication, HttpTransport, KeepError, Keeper, Kept, RefreshTokenGrant, TokenEndpoint,
 };
 use grantry_testkit::{ManualClock, RawAnswer, RawServer};
 
-use crate::rows::{CANARY, Outcome, Row};
+use crate::rows::{CANARY, Outcome, Row, SENT, Way};
 
 /// The most that may leave a server: the cap of 256 KiB, and what the two kernels hold unread.
 const MOST: u64 = 2 << 20;
 /// Nothing takes longer, however busy the machine is.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The refresh token that a refresh-token grant begins with.
-const FIRST: &str = "first.c4n4ry5f0c1d9e7b";
-
-/// Which grant asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Way {
-    ClientCredentials,
-    RefreshToken,
-}
-
 /// What came of one request, and what is wrong with it whatever was expected.
 pub(crate) struct Came {
     pub(crate) outcome: Outcome,
@@ -43,15 +34,50 @@ pub(crate) async fn once(row: &Row, way: Way) -> Came {
     came
 }
 
+/// What one server is asked in a row: first for an answer, and then, by the same grant, for another one.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) way: Way,
+    /// What the facts of the server say of it.
+    pub(crate) rotation: Rotation,
+    pub(crate) answer: RawAnswer,
+    pub(crate) then: Option<RawAnswer>,
+}
+
+impl Asked {
+    /// For one answer, of a server of which nothing is known.
+    pub(crate) fn once(answer: RawAnswer, way: Way) -> Self {
+        Self { way, rotation: Rotation::UNKNOWN, answer, then: None }
+    }
+}
+
+/// What came of it.
+pub(crate) struct CameTwice {
+    pub(crate) first: Came,
+    /// What came of the second request, and the bytes of that.
+    pub(crate) then: Option<(Came, String)>,
+}
+
 /// Asks one server for one answer after another. A server for each would use up the machine's ports.
-pub(crate) async fn in_turn(asked: Vec<(RawAnswer, Way)>) -> Vec<Came> {
-    let answers: Vec<RawAnswer> = asked.iter().map(|(answer, _)| answer.clone()).collect();
-    let server = RawServer::start_sequence(answers).await.unwrap();
-    let mut all = Vec::new();
-    for (nth, (_, way)) in asked.into_iter().enumerate() {
-        let mut came = ask(&server, way, transport(false)).await;
-        came.complaints.extend(greed(&server, nth + 1, MOST));
-        all.push(came);
+pub(crate) async fn in_turn(asked: Vec<Asked>) -> Vec<CameTwice> {
+    let answers = asked.iter().flat_map(|asked| [Some(asked.answer.clone()), asked.then.clone()]).flatten();
+    let server = RawServer::start_sequence(answers.collect::<Vec<_>>()).await.unwrap();
+    let (mut all, mut connections) = (Vec::new(), 0);
+    for asked in asked {
+        let mut asking = Asking::new(&server, asked.way, asked.rotation, transport(false));
+        let mut first = asking.once().await;
+        connections += 1;
+        first.complaints.extend(greed(&server, connections, MOST));
+        let mut then = None;
+        if asked.then.is_some() {
+            let mut came = asking.once().await;
+            connections += 1;
+            came.complaints.extend(greed(&server, connections, MOST));
+            let exchanges = server.exchanges();
+            let request = exchanges.last().map_or(&[][..], |exchange| exchange.expose_request());
+            then = Some((came, String::from_utf8_lossy(request).into_owned()));
+        }
+        all.push(CameTwice { first, then });
     }
     all
 }
@@ -68,31 +94,62 @@ fn greed(server: &RawServer, connections: usize, most: u64) -> Option<String> {
 
 /// Asks a server once.
 pub(crate) async fn ask(server: &RawServer, way: Way, transport: Arc<HttpTransport>) -> Came {
-    let (clock, seen) = (Arc::new(ManualClock::new()), Arc::new(Seen::default()));
-    let facts = AuthorizationServer::builder(server.url("/token")).build().unwrap();
-    let secret = ClientAuthentication::secret_basic(format!("secret.{CANARY}"));
-    let client = Client::new("client", secret).unwrap();
-    let endpoint = TokenEndpoint::builder(facts, client, transport)
-        .clock(clock.clone())
-        .observer(seen.clone())
-        .build()
-        .unwrap();
-    let asked = Scope::parse("a b").unwrap();
-    let grant: Box<dyn Grant> = match way {
-        Way::ClientCredentials => {
-            Box::new(ClientCredentials::builder(endpoint).scope("a b").build().unwrap())
+    Asking::new(server, way, Rotation::UNKNOWN, transport).once().await
+}
+
+/// A grant at a server.
+struct Asking {
+    way: Way,
+    clock: Arc<ManualClock>,
+    seen: Arc<Seen>,
+    scope: Scope,
+    grant: Box<dyn Grant>,
+    held: Option<TokenSet>,
+}
+
+impl Asking {
+    pub(crate) fn new(
+        server: &RawServer,
+        way: Way,
+        rotation: Rotation,
+        transport: Arc<HttpTransport>,
+    ) -> Self {
+        let (clock, seen) = (Arc::new(ManualClock::new()), Arc::new(Seen::default()));
+        let facts = AuthorizationServer::builder(server.url("/token")).rotation(rotation).build().unwrap();
+        let secret = ClientAuthentication::secret_basic(format!("secret.{CANARY}"));
+        let client = Client::new("client", secret).unwrap();
+        let endpoint = TokenEndpoint::builder(facts, client, transport)
+            .clock(clock.clone())
+            .observer(seen.clone())
+            .build()
+            .unwrap();
+        let scope = Scope::parse("a b").unwrap();
+        let grant: Box<dyn Grant> = match way {
+            Way::ClientCredentials => {
+                Box::new(ClientCredentials::builder(endpoint).scope("a b").build().unwrap())
+            }
+            Way::RefreshToken => Box::new(
+                RefreshTokenGrant::builder(endpoint, RefreshToken::new(SENT), seen.clone())
+                    .granted_scope(scope.clone())
+                    .build()
+                    .unwrap(),
+            ),
+        };
+        Self { way, clock, seen, scope, grant, held: None }
+    }
+
+    /// Asks once, in the place of what it got before.
+    async fn once(&mut self) -> Came {
+        let attempt = Attempt::replace_if_any(self.held.as_ref());
+        let result = tokio::time::timeout(PATIENCE, self.grant.obtain(attempt)).await;
+        let result = result.unwrap_or_else(|_| panic!("{:?} hangs", self.way));
+        let complaints = complaints(&result, self.way, &self.scope, &self.seen);
+        if let Ok(set) = &result {
+            self.held = Some(set.clone());
         }
-        Way::RefreshToken => Box::new(
-            RefreshTokenGrant::builder(endpoint, RefreshToken::new(FIRST), seen.clone())
-                .granted_scope(asked.clone())
-                .build()
-                .unwrap(),
-        ),
-    };
-    let result = tokio::time::timeout(PATIENCE, grant.obtain(Attempt::first())).await;
-    let result = result.unwrap_or_else(|_| panic!("{way:?} hangs"));
-    let complaints = complaints(&result, way, &asked, &seen);
-    Came { outcome: outcome(result, way, &*clock), complaints }
+        self.seen.forget();
+        Came { outcome: outcome(result, self.way, &*self.clock), complaints }
+    }
 }
 
 /// One transport for all: every connection is used once.
@@ -111,7 +168,7 @@ pub(crate) fn transport(impatient: bool) -> Arc<HttpTransport> {
 fn outcome(result: Result<TokenSet, Failure>, way: Way, clock: &dyn Clock) -> Outcome {
     match result {
         Ok(set) => {
-            let kept = |token: &str| way == Way::RefreshToken && token == FIRST;
+            let kept = |token: &str| way == Way::RefreshToken && token == SENT;
             let refresh = set.refresh_token().map(|token| token.expose().to_owned());
             Outcome::Granted {
                 access: set.token().expose().to_owned(),
@@ -155,7 +212,7 @@ fn complaints(result: &Result<TokenSet, Failure>, way: Way, asked: &Scope, seen:
             failure.salvaged.as_ref()
         }
     };
-    let newest = newest.map(RefreshToken::expose).filter(|token| *token != FIRST);
+    let newest = newest.map(RefreshToken::expose).filter(|token| *token != SENT);
     if way == Way::RefreshToken && kept.last().map(String::as_str) != newest {
         found.push(format!("the keeper has {kept:?}, and the newest is {newest:?}"));
     }
@@ -170,6 +227,11 @@ struct Seen {
 }
 
 impl Seen {
+    fn forget(&self) {
+        self.scopes.lock().unwrap().clear();
+        self.kept.lock().unwrap().clear();
+    }
+
     fn kept(&self) -> Vec<String> {
         self.kept.lock().unwrap().clone()
     }

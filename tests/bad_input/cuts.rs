@@ -6,8 +6,8 @@ use grantry_core::{Consumed, ErrorKind};
 use grantry_testkit::{RawAnswer, RawServer};
 use tokio::task::JoinSet;
 
-use crate::ask::{self, Came, Way};
-use crate::rows::{self, Outcome, REFRESH};
+use crate::ask::{self, Asked, CameTwice};
+use crate::rows::{self, Outcome, REFRESH, Way};
 
 /// How many servers are asked at once in each way.
 const LANES: usize = 4;
@@ -53,9 +53,10 @@ async fn cut_all(answer: &str, offsets: Vec<usize>, end: fn(RawAnswer) -> RawAns
         for part in offsets.chunks(offsets.len().div_ceil(LANES)) {
             let (answer, part) = (answer.to_owned(), part.to_vec());
             asked.spawn(async move {
-                let sent = part.iter().map(|at| (end(RawAnswer::bytes(answer[..*at].to_owned())), way));
+                let cut = |at: &usize| end(RawAnswer::bytes(answer[..*at].to_owned()));
+                let sent = part.iter().map(|at| Asked::once(cut(at), way));
                 let came = ask::in_turn(sent.collect()).await;
-                let wrong = |(at, came): (usize, Came)| {
+                let wrong = |(at, CameTwice { first: came, .. }): (usize, CameTwice)| {
                     let fits = came.outcome == expected(&answer, at) && came.complaints.is_empty();
                     (!fits).then(|| format!("{way:?} cut at {at}: {:?} {:?}", came.outcome, came.complaints))
                 };

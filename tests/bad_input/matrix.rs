@@ -6,13 +6,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Consumed, ErrorKind};
+use grantry_core::{Consumed, ErrorKind, Rotation};
 use grantry_testkit::{RawAnswer, SeededEntropy};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::ask::{self, Came, Way};
-use crate::rows::{ACCESS, Outcome, REFRESH};
+use crate::ask::{self, Asked, CameTwice};
+use crate::rows::{ACCESS, Outcome, REFRESH, SECOND, SENT, Way};
 
 /// How many runs there are if nobody says.
 const RUNS: usize = 2_000;
@@ -25,11 +25,14 @@ const GARBAGE: &str = "]garbage";
 #[derive(Debug, Clone)]
 struct Case {
     way: Way,
+    /// What the server does with a refresh token that was used.
+    rotation: Rotation,
     status: u16,
     access: Option<&'static str>,
     token_type: Option<&'static str>,
     expires_in: (Option<&'static str>, Option<u64>),
-    refresh: bool,
+    /// What the server gives for it.
+    refresh: Option<&'static str>,
     scope: (Option<&'static str>, &'static str),
     error: Option<&'static str>,
     /// Turns the order of the members.
@@ -58,10 +61,27 @@ fn once_in(entropy: &SeededEntropy, n: u64) -> bool {
     entropy.next_u64().is_multiple_of(n)
 }
 
+/// Every policy that a server may have.
+const ROTATIONS: &[Rotation] = &[
+    Rotation::None,
+    Rotation::KeepOld,
+    Rotation::Grace { window: Duration::from_secs(30), same: true },
+    Rotation::Grace { window: Duration::from_secs(30), same: false },
+    Rotation::Strict { revokes_family: true },
+    Rotation::Strict { revokes_family: false },
+];
+
 impl Case {
     fn draw(from: &SeededEntropy) -> Self {
+        let rotation = one_of(from, ROTATIONS);
+        let given = match rotation {
+            // A server that does not rotate says nothing, or the same again.
+            Rotation::None => [None, Some(SENT)],
+            _ => [Some(REFRESH), Some(REFRESH)],
+        };
         Self {
             way: one_of(from, &[Way::ClientCredentials, Way::RefreshToken]),
+            rotation,
             status: one_of(from, &[200, 200, 200, 200, 201, 302, 400, 401, 403, 429, 500, 503]),
             access: one_of(
                 from,
@@ -82,7 +102,7 @@ impl Case {
                     (None, None),
                 ],
             ),
-            refresh: !once_in(from, 4),
+            refresh: if once_in(from, 8) { None } else { one_of(from, &given) },
             scope: one_of(
                 from,
                 &[
@@ -113,7 +133,7 @@ impl Case {
         add("access_token", self.access.map(|value| if value == "good" { good.as_str() } else { value }));
         add("token_type", self.token_type);
         add("expires_in", self.expires_in.0);
-        add("refresh_token", self.refresh.then(|| format!("\"{REFRESH}\"")).as_deref());
+        add("refresh_token", self.refresh.map(|token| format!("\"{token}\"")).as_deref());
         add("scope", self.scope.0);
         add("error", self.error.map(|code| format!("\"{code}\"")).as_deref());
         let turned = self.turned % members.len();
@@ -150,6 +170,79 @@ impl Case {
         if self.slowly { answer.slowly(64, Duration::from_millis(1)) } else { answer }
     }
 
+    /// The refresh token of the answer, where it is not the one that was sent.
+    fn new_refresh(&self) -> Option<&'static str> {
+        self.refresh.filter(|token| self.way == Way::ClientCredentials || *token != SENT)
+    }
+
+    /// What the model says of a second request by the same grant: the refresh token that it has to send, and what comes of it.
+    /// `None` where there is no second: the grant knows its end, or has no refresh token.
+    fn then(&self) -> Option<(&'static str, Outcome)> {
+        let got = match self.expected() {
+            Outcome::Failed { kind: ErrorKind::InvalidGrant, .. } => return None,
+            Outcome::Granted { refresh, .. } | Outcome::Failed { salvaged: refresh, .. } => refresh.is_some(),
+        };
+        if self.way == Way::ClientCredentials {
+            return None;
+        }
+        // Whoever lost the successor has the old one alone, and what that is worth is the server's affair.
+        let is_lost = self.refresh == Some(REFRESH) && !got;
+        let outcome = match self.rotation {
+            Rotation::Strict { .. } if is_lost => Outcome::Failed {
+                kind: ErrorKind::InvalidGrant,
+                consumed: Consumed::Refused,
+                salvaged: None,
+                wait: None,
+            },
+            rotation => Outcome::Granted {
+                access: ACCESS.to_owned(),
+                lifetime: Some(60),
+                scope: "a b".to_owned(),
+                refresh: (rotation != Rotation::None).then(|| SECOND.to_owned()),
+            },
+        };
+        Some((if got { REFRESH } else { SENT }, outcome))
+    }
+
+    /// The server's answer to the second request.
+    fn second_answer(&self) -> Option<RawAnswer> {
+        let body = match self.then()?.1 {
+            Outcome::Failed { .. } => {
+                let refused = r#"{"error":"invalid_grant"}"#;
+                return Some(RawAnswer::with_length("400 X\r\nContent-Type: application/json", refused));
+            }
+            Outcome::Granted { refresh: None, .. } => "",
+            Outcome::Granted { .. } => &format!(r#","refresh_token":"{SECOND}""#),
+        };
+        let granted = format!(
+            r#"{{"access_token":"{ACCESS}","token_type":"Bearer","expires_in":60,"scope":"a b"{body}}}"#
+        );
+        Some(RawAnswer::json(granted))
+    }
+
+    fn asked(&self) -> Asked {
+        Asked { way: self.way, rotation: self.rotation, answer: self.answer(), then: self.second_answer() }
+    }
+
+    /// What came otherwise than the model has it.
+    fn complaints(&self, came: &CameTwice) -> Option<String> {
+        let expected = self.expected();
+        let mut found = came.first.complaints.clone();
+        if came.first.outcome != expected {
+            found.push(format!("expected {expected:?}, came {:?}", came.first.outcome));
+        }
+        if let (Some((sends, expected)), Some((then, request))) = (self.then(), &came.then) {
+            found.extend(then.complaints.clone());
+            if !request.contains(&format!("refresh_token={sends}")) {
+                found.push(format!("{sends} had to be sent next, and not {request}"));
+            }
+            if then.outcome != expected {
+                found.push(format!("then expected {expected:?}, came {:?}", then.outcome));
+            }
+        }
+        (!found.is_empty()).then(|| format!("{self:?}\n  {}", found.join("\n  ")))
+    }
+
     /// What the model says.
     fn expected(&self) -> Outcome {
         let (head, on_wire, start) = self.wire();
@@ -157,7 +250,7 @@ impl Case {
         let failed = |kind, consumed, salvaged: bool| Outcome::Failed {
             kind,
             consumed,
-            salvaged: salvaged.then(|| REFRESH.to_owned()),
+            salvaged: self.new_refresh().filter(|_| salvaged).map(str::to_owned),
             wait: None,
         };
         if sent < head.len() {
@@ -167,7 +260,8 @@ impl Case {
         let came = &came[..came.len().min(json.len())];
         // Outside of a success a refresh token counts only beside an access token.
         let is_success = matches!(self.status, 200 | 201);
-        let holds_refresh = came.contains(&format!("\"refresh_token\":\"{REFRESH}\""))
+        let whole = self.refresh.map(|token| format!("\"refresh_token\":\"{token}\""));
+        let holds_refresh = whole.is_some_and(|whole| came.contains(&whole))
             && (is_success || came.contains("\"access_token\":\"a"));
         let by_status = match self.status {
             429 | 503 => Some((ErrorKind::Unavailable, Consumed::No)),
@@ -185,7 +279,10 @@ impl Case {
         let is_json = came == json.trim_end_matches(GARBAGE);
         let (kind, consumed) = match (self.error.filter(|_| is_json), by_status) {
             (Some(_), _) if self.access.is_some() => (ErrorKind::InvalidAnswer, Consumed::Unknown),
-            (Some(code), _) if is_success && holds_refresh && code != "server_error" => {
+            // A success with a successor beside its error: it may have been spent. The token that was sent is no successor.
+            (Some(code), _)
+                if is_success && holds_refresh && self.new_refresh().is_some() && code != "server_error" =>
+            {
                 (ErrorKind::InvalidAnswer, Consumed::Unknown)
             }
             // Where the server broke, no code is a verdict.
@@ -202,7 +299,7 @@ impl Case {
                         access: ACCESS.to_owned(),
                         lifetime: self.expires_in.1,
                         scope: self.scope.1.to_owned(),
-                        refresh: self.refresh.then(|| REFRESH.to_owned()),
+                        refresh: self.new_refresh().map(str::to_owned),
                     };
                 }
                 (ErrorKind::InvalidAnswer, Consumed::Unknown)
@@ -231,16 +328,8 @@ async fn generated_answers_come_to_what_the_model_says() {
         let (batch, room) = (batch.to_vec(), room.clone());
         asked.spawn(async move {
             let _permit = room.acquire_owned().await.unwrap();
-            let came = ask::in_turn(batch.iter().map(|case| (case.answer(), case.way)).collect()).await;
-            let wrong = |(case, came): (Case, Came)| {
-                let expected = case.expected();
-                let fits = came.outcome == expected && came.complaints.is_empty();
-                let (outcome, complaints) = (came.outcome, came.complaints);
-                (!fits).then(|| {
-                    format!("{case:?}\n  expected {expected:?}\n  came     {outcome:?} {complaints:?}")
-                })
-            };
-            batch.into_iter().zip(came).filter_map(wrong).collect::<Vec<_>>()
+            let came = ask::in_turn(batch.iter().map(Case::asked).collect()).await;
+            batch.iter().zip(&came).filter_map(|(case, came)| case.complaints(came)).collect::<Vec<_>>()
         });
     }
     let wrong = asked.join_all().await.concat();

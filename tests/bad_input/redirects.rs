@@ -3,8 +3,8 @@
 use grantry_core::{Consumed, ErrorKind};
 use grantry_testkit::{RawAnswer, RawServer};
 
-use crate::ask::{self, Way};
-use crate::rows::{self, Outcome};
+use crate::ask;
+use crate::rows::{self, Outcome, Way};
 
 #[tokio::test]
 async fn req_a07_no_redirect_is_followed_wherever_it_leads() {

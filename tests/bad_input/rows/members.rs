@@ -6,7 +6,7 @@ use grantry_core::Consumed::{No, Refused, Unknown};
 use grantry_core::ErrorKind;
 use grantry_testkit::RawAnswer;
 
-use super::{CANARY, REFRESH, Row, good, json, with, without};
+use super::{CANARY, REFRESH, Row, SENT, Way, good, json, with, without};
 
 /// Ten years: longer lifetimes are taken for this.
 const LONGEST: u64 = 10 * 366 * 24 * 3600;
@@ -110,6 +110,23 @@ fn refresh_tokens() -> Vec<Row> {
             Row::grants(format!("refresh_token {none}"), ok(with("refresh_token", none))).with_refresh(None),
         );
     }
+    // A server that does not rotate may say so by the token that it was sent: that is kept as it is, and is not new.
+    let same = with("refresh_token", &format!("\"{SENT}\""));
+    rows.push(
+        Row::grants("the refresh_token that was sent", ok(same.clone()))
+            .with_refresh(None)
+            .only_of(Way::RefreshToken),
+    );
+    rows.push(
+        Row::grants("a refresh_token where none was sent", ok(same.clone()))
+            .with_refresh(SENT)
+            .only_of(Way::ClientCredentials),
+    );
+    let lost = same.replace("access_token", "nothing");
+    rows.push(
+        Row::unusable("the refresh_token that was sent, and no access token", ok(lost))
+            .only_of(Way::RefreshToken),
+    );
     // A number is what some servers write for an opaque token.
     rows.push(Row::grants("refresh_token 12345", ok(with("refresh_token", "12345"))).with_refresh("12345"));
     let lost = with("refresh_token", "12345").replace("access_token", "nothing");

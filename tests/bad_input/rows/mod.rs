@@ -15,8 +15,17 @@ pub(crate) const CANARY: &str = "c4n4ry5f0c1d9e7b";
 pub(crate) const ACCESS: &str = "access.c4n4ry5f0c1d9e7b";
 /// The refresh token of every answer that has a good one.
 pub(crate) const REFRESH: &str = "refresh.c4n4ry5f0c1d9e7b";
+/// The refresh token that a refresh-token grant begins with, and sends.
+pub(crate) const SENT: &str = "first.c4n4ry5f0c1d9e7b";
 /// Another refresh token, in answers with two.
 pub(crate) const SECOND: &str = "second.c4n4ry5f0c1d9e7b";
+
+/// Which grant asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    ClientCredentials,
+    RefreshToken,
+}
 
 /// One answer, by name, and what has to come of it.
 #[derive(Debug, Clone)]
@@ -29,6 +38,8 @@ pub(crate) struct Row {
     /// Whether only time bounds what is read: interim answers, which hyper skips without keeping them, and of which
     /// reqwest tells nobody. Nothing grows with them, and the read timeout ends them.
     pub(crate) only_time_bounds: bool,
+    /// The one grant that it concerns, where it is not all.
+    pub(crate) only_of: Option<Way>,
 }
 
 /// What came of a request.
@@ -62,7 +73,7 @@ impl Row {
             scope: "a b".to_owned(),
             refresh: Some(REFRESH.to_owned()),
         };
-        Self { name: name.into(), answer, expected, impatient: false, only_time_bounds: false }
+        Self { name: name.into(), answer, expected, impatient: false, only_time_bounds: false, only_of: None }
     }
 
     /// An error, with nothing salvaged.
@@ -73,7 +84,7 @@ impl Row {
         consumed: Consumed,
     ) -> Self {
         let expected = Outcome::Failed { kind, consumed, salvaged: None, wait: None };
-        Self { name: name.into(), answer, expected, impatient: false, only_time_bounds: false }
+        Self { name: name.into(), answer, expected, impatient: false, only_time_bounds: false, only_of: None }
     }
 
     /// `InvalidAnswer`, and nobody can tell what became of the credential.
@@ -119,6 +130,11 @@ impl Row {
 
     pub(crate) fn impatient(self) -> Self {
         Self { impatient: true, ..self }
+    }
+
+    /// The same, for one grant alone.
+    pub(crate) fn only_of(self, way: Way) -> Self {
+        Self { only_of: Some(way), ..self }
     }
 
     /// The same, bounded by time alone.
