@@ -148,11 +148,16 @@ impl Inner {
     /// The page of an outcome, traced, with the headers that every answer here has.
     pub(crate) fn answer(&self, outcome: &Outcome) -> Response<Body> {
         if let Some(error) = outcome.error() {
-            let cause = std::error::Error::source(error).map(tracing::field::display);
-            let (outcome, remedy) = (outcome.word(), error.diagnosis());
-            tracing::warn!(%error, cause, remedy = remedy.remedy(), outcome, "a login did not work");
+            tracing::warn!(
+                error.type = error.kind().as_str(),
+                exception.message = %error,
+                grantry.cause = std::error::Error::source(error).map(tracing::field::display),
+                grantry.remedy = error.diagnosis().remedy(),
+                grantry.outcome = outcome.word(),
+                "a login did not work"
+            );
         } else {
-            tracing::info!(outcome = outcome.word(), "a login was asked for");
+            tracing::info!(grantry.outcome = outcome.word(), "a login was asked for");
         }
         let mut response = private(self.pages.page(outcome));
         if matches!(outcome, Outcome::Busy(_)) {

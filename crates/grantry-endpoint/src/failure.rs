@@ -7,7 +7,17 @@ use crate::{TransportCause, TransportFailure};
 
 /// The error that a transport failure is to callers.
 pub(crate) fn error(failure: &TransportFailure, stage: Stage) -> Error {
-    let (kind, fact) = match failure.cause() {
+    let (kind, fact) = said_of(failure.cause());
+    let error = Error::new(kind, stage, fact);
+    match failure.partial() {
+        Some(partial) => error.with_status(partial.status().as_u16()),
+        None => error,
+    }
+}
+
+/// What a cause is to callers.
+pub(crate) fn said_of(cause: TransportCause) -> (ErrorKind, &'static str) {
+    match cause {
         TransportCause::NameNotFound => (ErrorKind::Unreachable, "the server's name does not resolve"),
         TransportCause::NotConnected => (ErrorKind::Unreachable, "no connection to the server"),
         TransportCause::ProxyRefused => (ErrorKind::Unreachable, "the proxy refused to connect"),
@@ -23,11 +33,6 @@ pub(crate) fn error(failure: &TransportFailure, stage: Stage) -> Error {
             (ErrorKind::Interrupted, "the answer is cut off or its framing is broken")
         }
         TransportCause::TooLarge => (ErrorKind::InvalidAnswer, "the answer is larger than 256 KiB"),
-    };
-    let error = Error::new(kind, stage, fact);
-    match failure.partial() {
-        Some(partial) => error.with_status(partial.status().as_u16()),
-        None => error,
     }
 }
 

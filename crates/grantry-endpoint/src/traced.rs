@@ -2,6 +2,7 @@
 
 use grantry_core::shown_url;
 
+use crate::failure::said_of;
 use crate::quiet::{inside, quietly};
 use crate::{Answer, Request, Transport, TransportFailure};
 
@@ -20,6 +21,7 @@ pub(crate) async fn send(transport: &dyn Transport, request: Request) -> Result<
         url.full = url.as_str(),
         http.response.status_code = tracing::field::Empty,
         error.type = tracing::field::Empty,
+        grantry.transport_cause = tracing::field::Empty,
     );
     let result = inside(&span, transport.send(request)).await;
     let head = match &result {
@@ -28,7 +30,9 @@ pub(crate) async fn send(transport: &dyn Transport, request: Request) -> Result<
     };
     quietly(|| {
         if let Err(failure) = &result {
-            span.record("error.type", tracing::field::debug(failure.cause()));
+            let (kind, _) = said_of(failure.cause());
+            span.record("error.type", kind.as_str());
+            span.record("grantry.transport_cause", tracing::field::debug(failure.cause()));
         }
         if let Some(head) = head {
             span.record("http.response.status_code", head.status().as_u16());

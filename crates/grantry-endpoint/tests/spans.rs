@@ -61,16 +61,16 @@ impl tracing::Subscriber for Spans {
 }
 
 /// The fields of a span, as they are for each exchange.
-fn span(method: &str, url: &str, end: (&'static str, &str)) -> (&'static str, Fields) {
-    let fields = [
+fn span<const N: usize>(method: &str, url: &str, end: [(&'static str, &str); N]) -> (&'static str, Fields) {
+    let all = [
         ("otel.kind", "client"),
         ("http.request.method", method),
         ("server.address", "as.example.com"),
         ("server.port", "443"),
         ("url.full", url),
-        end,
     ];
-    ("oauth.request", fields.map(|(name, value)| (name, value.to_owned())).into())
+    let fields = all.into_iter().chain(end);
+    ("oauth.request", fields.map(|(name, value)| (name, value.to_owned())).collect())
 }
 
 #[tokio::test]
@@ -113,7 +113,8 @@ async fn metadata_tokens_keys_and_user_info_are_exchanged_in_spans_with_the_same
     asked.ask(set.token(), &claims).await.unwrap();
     asked.ask(set.token(), &claims).await.unwrap_err();
 
-    let answered = |status| ("http.response.status_code", status);
+    let answered = |status| [("http.response.status_code", status)];
+    let failed = |kind, cause| [("error.type", kind), ("grantry.transport_cause", cause)];
     let told = spans.0.lock().unwrap().clone();
     assert_eq!(
         told,
@@ -123,12 +124,12 @@ async fn metadata_tokens_keys_and_user_info_are_exchanged_in_spans_with_the_same
             span(
                 "GET",
                 "https://as.example.com/.well-known/oauth-protected-resource/api",
-                ("error.type", "NameNotFound")
+                failed("unreachable", "NameNotFound")
             ),
             span("POST", "https://as.example.com/token", answered("200")),
             span("GET", "https://as.example.com/keys", answered("200")),
             span("GET", "https://as.example.com/me", answered("200")),
-            span("GET", "https://as.example.com/me", ("error.type", "TimedOut")),
+            span("GET", "https://as.example.com/me", failed("interrupted", "TimedOut")),
         ]
     );
     let text = format!("{told:?}");

@@ -1,5 +1,5 @@
 //! What callers get, in the order of a token's life.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may")]
 
 mod support;
 
@@ -286,4 +286,29 @@ impl support::Scene {
     fn clock_reading(&self) -> u64 {
         grantry_core::Clock::now(&*self.clock).as_nanos() / 1_000_000
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_says_how_long_ago_a_token_was_handed_out_last() {
+    let s = scene(RefreshPolicy::default(), secs(1), [Answer::Token(secs(3600))]);
+    assert_eq!(s.source.health().last_used, None, "nobody has asked");
+    let about = |expected: u64| {
+        let last = s.source.health().last_used.expect("somebody has asked");
+        assert!(last.abs_diff(secs(expected)) <= secs(1), "{last:?}, not about {expected} s");
+    };
+    s.source.token().await.unwrap();
+    about(0);
+    tokio::time::advance(secs(90)).await;
+    about(90);
+    // Asking for the health is no use, and a hit by the fast way is one, whichever thread has it.
+    about(90);
+    assert!(s.source.ready().is_some());
+    about(0);
+    tokio::time::advance(secs(40)).await;
+    let source = Arc::clone(&s.source);
+    // On a thread that has the runtime's clock.
+    tokio::task::spawn_blocking(move || assert!(source.ready().is_some())).await.unwrap();
+    about(0);
+    tokio::time::advance(secs(7)).await;
+    about(7);
 }

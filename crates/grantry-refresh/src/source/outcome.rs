@@ -68,9 +68,9 @@ impl ManagedSource {
         let lifetime = set.token().expires().map(|at| at.since(set.obtained()));
         let took = self.profile.clock.now().since(started);
         tracing::debug!(
-            service = self.key.service(),
-            lifetime_s = lifetime.map(|l| l.as_secs()),
-            took_ms = took.as_millis(),
+            grantry.service = self.key.service(),
+            grantry.lifetime_s = lifetime.map(|l| l.as_secs()),
+            grantry.took_ms = took.as_millis(),
             "token renewed"
         );
         count_outcome("ok");
@@ -152,12 +152,12 @@ impl ManagedSource {
 
     pub(super) fn tell_failed(&self, told: &Told) {
         tracing::warn!(
-            service = self.key.service(),
+            grantry.service = self.key.service(),
             error.type = told.kind.as_str(),
-            attempt = told.attempt,
-            again_in_ms = told.again_in.map(|pause| pause.as_millis()),
-            in_doubt = told.in_doubt,
-            salvaged = told.salvaged,
+            grantry.attempt = told.attempt,
+            grantry.again_in_ms = told.again_in.map(|pause| pause.as_millis()),
+            grantry.in_doubt = told.in_doubt,
+            grantry.salvaged = told.salvaged,
             "token renewal failed"
         );
         count_outcome(told.kind.as_str());

@@ -81,11 +81,14 @@ impl TokenSource for ManagedSource {
         let service = self.key.service();
         if kept {
             tracing::debug!(
-                service,
+                grantry.service = service,
                 "a token was refused so soon after the one before that it is kept for now"
             );
         } else {
-            tracing::info!(service, "a resource server refused the token; the next demand replaces it");
+            tracing::info!(
+                grantry.service = service,
+                "a resource server refused the token; the next demand replaces it"
+            );
             self.profile.tell(&Event::rejected(self.key.clone()));
         }
     }
@@ -253,7 +256,11 @@ impl ManagedSource {
         if token.is_past_expiry() {
             let by = token.expires().map_or(Duration::ZERO, |expired| now.since(expired));
             let service = self.key.service();
-            tracing::warn!(service, expired_for_ms = by.as_millis(), "an expired token is handed out");
+            tracing::warn!(
+                grantry.service = service,
+                grantry.expired_for_ms = by.as_millis(),
+                "an expired token is handed out"
+            );
             self.profile.tell(&Event::served_expired(self.key.clone(), by));
         }
     }

@@ -161,24 +161,38 @@
 //!
 //! # Traces
 //!
-//! Everything goes through `tracing`; names of fields follow OpenTelemetry where it has one. Nothing is logged on
-//! the path of a token that is at hand.
+//! Everything goes through `tracing`. Fields have the names that the conventions of OpenTelemetry give them; what those have no
+//! name for is under `grantry.`, or under `oauth.` where it is a word of OAuth. Nothing is logged on the path of a token that is
+//! at hand.
 //!
 //! | level | what | fields |
 //! |---|---|---|
-//! | span, debug | `oauth.request`: one exchange with the authorization server, be it for tokens, metadata, keys or user info | `otel.kind`, `http.request.method`, `server.address`, `server.port`, `url.full` (without its query), `http.response.status_code`, `error.type` |
+//! | span, debug | `oauth.request`: one exchange with the authorization server, be it for tokens, metadata, keys or user info | `otel.kind`, `http.request.method`, `server.address`, `server.port`, `url.full`, `http.response.status_code`, `error.type`, `grantry.transport_cause` |
 //! | debug | token request failed | `server.address`, `oauth.grant_type`, `http.response.status_code`, `error.type` |
-//! | debug | token renewed | `service`, `lifetime_s`, `took_ms` |
-//! | warn | token renewal failed | `service`, `error.type`, `attempt`, `again_in_ms`, `salvaged`, `in_doubt` |
-//! | warn | an expired token is handed out | `service`, `expired_for_ms` |
-//! | info | a resource server refused the token; the next demand replaces it | `service` |
-//! | debug | a token was refused so soon after the one before that it is kept for now | `service` |
+//! | debug | token renewed | `grantry.service`, `grantry.lifetime_s`, `grantry.took_ms` |
+//! | warn | token renewal failed | `grantry.service`, `error.type`, `grantry.attempt`, `grantry.again_in_ms`, `grantry.salvaged`, `grantry.in_doubt` |
+//! | warn | an expired token is handed out | `grantry.service`, `grantry.expired_for_ms` |
+//! | info | a resource server refused the token; the next demand replaces it | `grantry.service` |
+//! | debug | a token was refused so soon after the one before that it is kept for now | `grantry.service` |
 //! | debug | the resource server refused the token, or asked for a nonce; sending once more | `server.address`, `server.port`, `http.response.status_code`, `http.request.resend_count` |
+//! | info | a login was asked for (`grantry-axum`) | `grantry.outcome` |
+//! | warn | a login did not work (`grantry-axum`) | `grantry.outcome`, `error.type`, `exception.message`, `grantry.cause`, `grantry.remedy` |
 //!
-//! `service` is the middle name of the source's key. `error.type` is
-//! [`ErrorKind::as_str`](crate::ErrorKind::as_str) in events; in the span it is the transport's cause, such as
-//! `TimedOut`, and stands there only where no whole answer came. `salvaged` says that a refresh token was found in
-//! an answer that could not be used otherwise, `in_doubt` that nobody can tell whether the credential was spent.
+//! | field | it says |
+//! |---|---|
+//! | `error.type` | [`ErrorKind::as_str`](crate::ErrorKind::as_str), everywhere. In the span only where no whole answer came |
+//! | `grantry.transport_cause` | what kept the answer from coming, such as `TimedOut` ([`TransportCause`](crate::TransportCause)) |
+//! | `url.full` | the URL without its query, user and fragment |
+//! | `grantry.service` | the middle name of the source's key |
+//! | `grantry.lifetime_s`, `grantry.took_ms` | how long the token is fit, in seconds; how long the attempt took, in milliseconds |
+//! | `grantry.attempt`, `grantry.again_in_ms` | the number of the attempt, and when the next one follows by itself; left out if none does |
+//! | `grantry.salvaged` | a refresh token was found in an answer that could not be used otherwise |
+//! | `grantry.in_doubt` | nobody can tell whether the credential was spent |
+//! | `grantry.expired_for_ms` | for how long the token had been expired |
+//! | `grantry.outcome` | how a login stands, in one word, such as `connected` |
+//! | `grantry.cause`, `grantry.remedy` | the error behind the one in `exception.message`, and what to do about it |
+//!
+//! Custody, the vault and the stores trace besides what goes wrong where nobody waits for an answer, for people to read.
 //!
 //! # Metrics
 //!
