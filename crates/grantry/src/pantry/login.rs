@@ -55,7 +55,10 @@ impl Authorize {
     /// # let person = std::sync::Arc::clone(&test);
     /// # let open_browser = move |url: &str| {
     /// #     let url = url.to_owned();
-    /// #     tokio::spawn(async move { reqwest::get(person.visit(&url).await.unwrap()).await.unwrap().status() });
+    /// #     let browser = reqwest::Client::builder().no_proxy().build().unwrap();
+    /// #     tokio::spawn(async move {
+    /// #         browser.get(person.visit(&url).await.unwrap()).send().await.unwrap().status()
+    /// #     });
     /// # };
     /// let login = acme.authorize(("calendar", "user-17"));
     /// let loopback = login.loopback().await?.listen().await?;
