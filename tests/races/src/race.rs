@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,10 +37,22 @@ pub async fn race(contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fa
     let course = Course::lay(contestant, scenario, seed).await?;
     let store = tempfile::tempdir()?;
     let seeds = serde_json::to_string(&course.seed())?;
-    contestant.run_to_end("seed", store.path(), &seeds)?;
-    let ran = course.run(contestant, store.path(), seed).await?;
+    let machines = machines(store.path(), scenario.machines);
+    // What is in files is on every machine in the beginning, as whoever sets them up would copy it.
+    if let Some((first, others)) = machines.split_first() {
+        std::fs::create_dir(first)?;
+        contestant.run_to_end("seed", first, &seeds)?;
+        others.iter().try_for_each(|other| copy_folder(first, other))?;
+    }
+    let ran = course.run(contestant, &machines, seed).await?;
     course.wait_until_quiet().await?;
-    let held = held(&contestant.run_to_end("show", store.path(), "")?)?;
+    let mut held: HashMap<String, Vec<String>> = HashMap::new();
+    for machine in &machines {
+        // A grant lives that lives on one of them.
+        for (grant, tokens) in held_by(&contestant.run_to_end("show", machine, "")?)? {
+            held.entry(grant).or_default().extend(tokens);
+        }
+    }
     course.report(contestant, seed, &ran, &held)
 }
 
@@ -102,16 +114,17 @@ impl Course {
         Seed { terms, grants }
     }
 
-    async fn run(&self, contestant: &Contestant, store: &Path, seed: u64) -> Fallible<Ran> {
+    async fn run(&self, contestant: &Contestant, machines: &[PathBuf], seed: u64) -> Fallible<Ran> {
         let scenario = &self.scenario;
         let mut ran = Ran::default();
-        let start = async |number: usize, said: Said| {
+        let start = async |place: usize, number: usize, said: Said| {
+            let machine = machines.get(place % machines.len().max(1)).ok_or("there is no machine")?;
             let port = self.relay.open(number).await?;
-            Worker::start(contestant, store, scenario.callers, port, &said)
+            Worker::start(contestant, machine, scenario.callers, port, &said)
         };
         let mut workers = Vec::new();
         for number in 1..=scenario.processes {
-            workers.push((number, start(number, ran.said.clone()).await?));
+            workers.push((number, start(number - 1, number, ran.said.clone()).await?));
         }
         let mut started = scenario.processes;
         // A worker that never asks is one whose callers get nothing, and the report will show it.
@@ -138,7 +151,7 @@ impl Course {
                 ran.misbehaved += 1;
             }
             started += 1;
-            (*number, *worker) = (started, start(started, ran.said.clone()).await?);
+            (*number, *worker) = (started, start(kill.victim, started, ran.said.clone()).await?);
         }
         sleep(scenario.lasts.saturating_sub(clock.now().since(began))).await;
         if let Some(restarts) = restarts {
@@ -261,8 +274,27 @@ fn begins(lifetime: Duration, grants: usize) -> Vec<u64> {
     (0..grants).map(|grant| now.saturating_add(lifetime.saturating_mul(grant) / grants)).collect()
 }
 
+/// The folder of each machine.
+fn machines(store: &Path, many: usize) -> Vec<PathBuf> {
+    (0..many.max(1)).map(|nth| store.join(format!("machine-{nth}"))).collect()
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Fallible<()> {
+    std::fs::create_dir(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let there = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &there)?;
+        } else {
+            std::fs::copy(entry.path(), there)?;
+        }
+    }
+    Ok(())
+}
+
 /// The refresh tokens that a store holds, by grant, from what `show` printed.
-fn held(shown: &str) -> Fallible<HashMap<String, Vec<String>>> {
+fn held_by(shown: &str) -> Fallible<HashMap<String, Vec<String>>> {
     let mut held: HashMap<String, Vec<String>> = HashMap::new();
     for line in shown.lines().filter(|line| !line.trim().is_empty()) {
         let line: Value = serde_json::from_str(line).map_err(|error| Unreadable(error.to_string()))?;
@@ -301,13 +333,13 @@ mod tests {
     fn several_tokens_of_a_grant_are_held_together_and_null_is_none() {
         let shown = "{\"grant\":\"a\",\"refresh_token\":\"1\"}\n\n{\"grant\":\"a\",\"refresh_token\":\"2\"}\n\
                      {\"grant\":\"b\",\"refresh_token\":null}\n";
-        let held = held(shown).unwrap();
+        let held = held_by(shown).unwrap();
         assert_eq!((held["a"].len(), held["b"].len()), (2, 0));
     }
 
     #[test]
     fn what_is_no_json_is_an_error_that_shows_nothing_of_it() {
-        assert!(!held("canary").unwrap_err().to_string().contains("canary"));
-        assert!(held("{\"refresh_token\":\"canary\"}").is_err());
+        assert!(!held_by("canary").unwrap_err().to_string().contains("canary"));
+        assert!(held_by("{\"refresh_token\":\"canary\"}").is_err());
     }
 }

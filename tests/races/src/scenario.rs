@@ -7,7 +7,7 @@ use std::time::Duration;
 use grantry_core::Rotation;
 
 /// The races of the table in the documentation.
-pub const SCENARIOS: [&str; 8] = [
+pub const SCENARIOS: [&str; 9] = [
     "strict-revoke",
     "strict",
     "grace-same",
@@ -16,6 +16,7 @@ pub const SCENARIOS: [&str; 8] = [
     "strict-revoke 20 s 150 kills",
     "grace-same 20 s 150 kills 5 % drops",
     "strict-revoke 2 % drops",
+    "strict-revoke 2 machines",
 ];
 
 /// For how long servers with a grace period accept a used refresh token: the default of a provider that has one.
@@ -65,6 +66,8 @@ pub struct Scenario {
     pub server: Server,
     /// How many worker processes share the store.
     pub processes: usize,
+    /// On how many machines they are, in turn: what a contestant keeps in files is on one of them, and not on the others.
+    pub machines: usize,
     /// Callers of each grant in each process.
     pub callers: usize,
     /// How many grants there are.
@@ -127,7 +130,7 @@ impl fmt::Display for InvalidScenario {
         }
         write!(
             f,
-            "), then any of: N processes, N callers, N grants, N s tokens, N ms latency, N s, N kills, N restarts, \
+            "), then any of: N processes, N machines, N callers, N grants, N s tokens, N ms latency, N s, N kills, N restarts, \
              N % drops; \
              not understood at {:?}",
             self.word
@@ -148,6 +151,7 @@ impl FromStr for Scenario {
         let mut scenario = Self {
             server: *server,
             processes: 4,
+            machines: 1,
             callers: 2,
             grants: 30,
             lifetime: Duration::from_secs(2),
@@ -163,6 +167,7 @@ impl FromStr for Scenario {
             let seconds = Duration::from_secs(number.into());
             let taken = match after {
                 ["processes" | "process", ..] if many > 0 => ({ scenario.processes = many }, 1),
+                ["machines" | "machine", ..] if many > 0 => ({ scenario.machines = many }, 1),
                 ["callers" | "caller", ..] if many > 0 => ({ scenario.callers = many }, 1),
                 ["grants" | "grant", ..] if many > 0 => ({ scenario.grants = many }, 1),
                 ["kills" | "kill", ..] => ({ scenario.kills = many }, 1),
@@ -192,6 +197,9 @@ impl fmt::Display for Scenario {
             self.latency.as_millis(),
             self.lasts.as_secs()
         )?;
+        if self.machines > 1 {
+            write!(f, " {} machines", self.machines)?;
+        }
         if self.kills > 0 {
             write!(f, " {} kills", self.kills)?;
         }
@@ -219,11 +227,10 @@ mod tests {
 
     #[test]
     fn each_word_changes_what_it_names() {
-        let scenario =
-            "none 1 process 1 caller 1 grant 5 s tokens 0 ms latency 7 s 1 kill 2 restarts 3 % drops";
+        let scenario = "none 1 process 3 machines 1 caller 1 grant 5 s tokens 0 ms latency 7 s 1 kill 2 restarts 3 % drops";
         let scenario: Scenario = scenario.parse().unwrap();
         assert_eq!((scenario.processes, scenario.callers, scenario.grants, scenario.kills), (1, 1, 1, 1));
-        assert_eq!(scenario.restarts, 2);
+        assert_eq!((scenario.restarts, scenario.machines), (2, 3));
         assert_eq!(scenario.to_string().parse::<Scenario>().unwrap(), scenario);
         assert_eq!((scenario.lifetime.as_secs(), scenario.lasts.as_secs()), (5, 7));
         assert_eq!((scenario.latency, scenario.drops_per_mille), (Duration::ZERO, 30));
