@@ -6,7 +6,9 @@ use grantry_core::{AuthorizationServer, Scope, ServiceName};
 use grantry_refresh::RefreshPolicy;
 use zeroize::Zeroizing;
 
+use crate::fields::Fields;
 use crate::flow::ChosenFlow;
+use crate::partial::PartialServer;
 use crate::place::Place;
 use crate::registration::Registration;
 
@@ -29,6 +31,7 @@ pub struct ServiceConfig {
     pub(crate) requested_token_type: Option<String>,
     pub(crate) refresh: RefreshPolicy,
     pub(crate) missing: Vec<Missing>,
+    pub(crate) said: Vec<&'static str>,
 }
 
 /// Which authorization server it is.
@@ -42,8 +45,8 @@ pub enum ServerConfig {
         /// The issuer identifier.
         issuer: String,
     },
-    /// The configuration does not say enough.
-    Unknown,
+    /// The configuration does not say enough. This is what it says, for whoever knows the rest, as the vault may.
+    Partial(Box<PartialServer>),
 }
 
 /// Parameters that requests carry besides. `Debug` shows their names only, since a value may be a key.
@@ -76,7 +79,7 @@ pub struct Missing {
     pub key: &'static str,
     /// What it is needed for.
     pub why: &'static str,
-    /// Whether the vault may have it.
+    /// Whether it is of the client's registration, which the vault usually has.
     pub vault_may_have_it: bool,
 }
 
@@ -158,6 +161,13 @@ impl ServiceConfig {
         &self.refresh
     }
 
+    /// Whether it says something under a key, itself or by the defaults: what it does not say may stand elsewhere. Keys
+    /// are as in the configuration, those within `refreshToken` by both names, such as
+    /// `refreshToken.bufferTime`.
+    pub fn says(&self, key: &str) -> bool {
+        self.said.contains(&key)
+    }
+
     /// What is missing for use.
     pub fn missing(&self) -> &[Missing] {
         &self.missing
@@ -166,5 +176,41 @@ impl ServiceConfig {
     /// Whether nothing is missing, or nothing but what the vault may have.
     pub fn is_complete(&self, with_vault: bool) -> bool {
         self.missing.iter().all(|missing| with_vault && missing.vault_may_have_it)
+    }
+}
+
+/// The keys that are there, those of the policy of renewals by both names.
+pub(crate) fn said(fields: &Fields) -> Vec<&'static str> {
+    let within = fields.section("refreshToken").into_iter().flat_map(|section| &section.found);
+    let of_policy = within.filter_map(|found| {
+        REFRESH_KEYS.iter().copied().find(|key| key.strip_prefix("refreshToken.") == Some(found.key.name))
+    });
+    fields.found.iter().map(|found| found.key.name).chain(of_policy).collect()
+}
+
+/// The keys of `refreshToken`, by both names.
+const REFRESH_KEYS: &[&str] = &[
+    "refreshToken.enabled",
+    "refreshToken.bufferTime",
+    "refreshToken.maxRetries",
+    "refreshToken.retryDelay",
+    "refreshToken.fallbackBehavior",
+    "refreshToken.queuePatience",
+    "refreshToken.expiredGrace",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::{AUTH, Shape};
+
+    #[test]
+    fn every_key_of_the_policy_can_be_asked_for_by_both_names() {
+        let Some(Shape::Section(section)) = AUTH.key("refreshToken").map(|key| &key.shape) else {
+            panic!("it is no section")
+        };
+        let names: Vec<String> =
+            section.keys.iter().map(|key| format!("refreshToken.{}", key.name)).collect();
+        assert_eq!(names, REFRESH_KEYS);
     }
 }

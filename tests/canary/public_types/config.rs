@@ -1,8 +1,8 @@
 //! Samples of configurations, with the canary for every secret.
 
 use grantry_config::{
-    Config, FileContent, FixedSurroundings, KeyProviderSection, Loaded, Source, StoreSection, Surroundings,
-    SystemSurroundings, Unreadable,
+    Config, FileContent, FixedSurroundings, KeyProviderSection, Loaded, ServerConfig, Source, StoreSection,
+    Surroundings, SystemSurroundings, Unreadable,
 };
 
 use super::Printed;
@@ -63,6 +63,8 @@ pub(super) fn config(to: &Printed) {
     to.print("grantry_config::Located", secret);
     to.print("grantry_config::Provenance", &secret.provenance());
     let part = loaded.config.service("part").unwrap();
+    let ServerConfig::Partial(partial) = part.server() else { panic!("it has a server") };
+    to.print("grantry_config::PartialServer", &**partial);
     to.print("grantry_config::Missing", &part.missing()[0]);
     deployment(to, &loaded.config);
     changes(to, &loaded.config);

@@ -5,7 +5,7 @@ use crate::service::Missing;
 use crate::table::AUTH;
 
 /// Keys that may also stand among `providerParams`.
-const PARAMS: &[&str] = &["tenantId", "instanceUrl", "domain"];
+pub(super) const PARAMS: &[&str] = &["tenantId", "instanceUrl", "domain"];
 
 /// What a service needs and does not have.
 pub(super) struct Needs<'f> {

@@ -4,13 +4,14 @@ use grantry_core::{AuthorizationServer, AuthorizationServerBuilder};
 use grantry_providers::Preset;
 
 use super::Resolving;
-use super::missing::Needs;
+use super::missing::{Needs, PARAMS};
 use super::urls::check;
 use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
 use crate::flow::Flow;
 use crate::nearest::nearest;
+use crate::partial::PartialServer;
 use crate::place::At;
 use crate::presets;
 use crate::service::ServerConfig;
@@ -31,6 +32,8 @@ const ENDPOINTS: &[(&str, Setter)] = &[
 struct Urls {
     token: Option<String>,
     others: Vec<(&'static str, Setter, String)>,
+    /// Those with a name in braces for which there is no value.
+    unfilled: Vec<(&'static str, String)>,
 }
 
 /// Values for the URLs of a preset.
@@ -81,7 +84,7 @@ impl Resolving<'_> {
             }
             Err(why) => {
                 self.invalid(fields.at, why.to_string(), "URLs of one server");
-                ServerConfig::Unknown
+                ServerConfig::Partial(Box::default())
             }
         }
     }
@@ -103,15 +106,19 @@ impl Resolving<'_> {
     }
 
     fn urls(&mut self, fields: &Fields, needs: &mut Needs<'_>) -> Urls {
-        let mut checked = |key: &str| {
+        let mut unfilled = Vec::new();
+        let mut checked = |key: &'static str| {
             let line = self.some_text(fields, key)?;
-            let filled = self.filled(fields, line, needs)?;
+            let Some(filled) = self.filled(fields, line, needs) else {
+                unfilled.push((key, line.text.to_owned()));
+                return None;
+            };
             self.url(line, &filled)?;
             Some(filled)
         };
         let token = checked("tokenUrl");
         let others = ENDPOINTS.iter().filter_map(|(key, set)| Some((*key, *set, checked(key)?))).collect();
-        Urls { token, others }
+        Urls { token, others, unfilled }
     }
 
     /// The facts of the preset, with the token endpoint of the configuration if it has one.
@@ -212,7 +219,7 @@ impl Resolving<'_> {
             urls.others.iter().find(|(key, ..)| *key == "issuer").map(|(_, _, issuer)| issuer.clone());
         if fields.find("tokenUrl").is_some() {
             // It is there, and was reported.
-            return ServerConfig::Unknown;
+            return ServerConfig::Partial(Box::new(urls.partial(fields)));
         }
         match issuer {
             Some(issuer) => {
@@ -235,7 +242,7 @@ impl Resolving<'_> {
                         "nothing says where tokens come from; a provider or an issuer would do as well",
                     );
                 }
-                ServerConfig::Unknown
+                ServerConfig::Partial(Box::new(urls.partial(fields)))
             }
         }
     }
@@ -249,7 +256,7 @@ impl Resolving<'_> {
     ) {
         let known = match server {
             ServerConfig::Known(server) => Some(server),
-            ServerConfig::Discover { .. } | ServerConfig::Unknown => None,
+            ServerConfig::Discover { .. } | ServerConfig::Partial(_) => None,
         };
         match flow {
             Some(Flow::AuthorizationCode) => {
@@ -272,6 +279,21 @@ impl Resolving<'_> {
             }
             Some(Flow::ClientCredentials) | None => {}
         }
+    }
+}
+
+impl Urls {
+    /// What is said of a server that cannot be made of it.
+    fn partial(&self, fields: &Fields) -> PartialServer {
+        let by_key =
+            PARAMS.iter().filter_map(|name| Some(((*name).to_owned(), fields.text(name)?.text.to_owned())));
+        let params = fields.text_map("providerParams");
+        let others = params.map(|(name, (_, written))| (name.clone(), written.text.as_str().to_owned()));
+        let mut values: Vec<(String, String)> = by_key.collect();
+        values.extend(others.filter(|(name, _)| !PARAMS.contains(&name.as_str())));
+        let token = self.token.iter().map(|url| ("tokenUrl", url.clone()));
+        let filled = self.others.iter().map(|(key, _, url)| (*key, url.clone()));
+        PartialServer { values, urls: token.chain(filled).chain(self.unfilled.iter().cloned()).collect() }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
 use crate::presets;
-use crate::service::{ServerConfig, ServiceConfig};
+use crate::service::{ServerConfig, ServiceConfig, said};
 
 impl Resolving<'_> {
     /// Understands a service's fields, with what the defaults say laid under them.
@@ -21,7 +21,7 @@ impl Resolving<'_> {
         let meant = flow.as_ref().map(crate::flow::ChosenFlow::flow);
         let known = match &server {
             ServerConfig::Known(server) => Some(&**server),
-            ServerConfig::Discover { .. } | ServerConfig::Unknown => None,
+            ServerConfig::Discover { .. } | ServerConfig::Partial(_) => None,
         };
         Self::needs_of_flow(meant, fields, &server, &mut needs);
         let registration = self.registration(fields, known, meant, &mut needs);
@@ -39,6 +39,7 @@ impl Resolving<'_> {
             requested_token_type: self.token_type(fields, "requestedTokenType"),
             refresh: self.refresh_policy(fields),
             missing: needs.into_missing(),
+            said: said(fields),
             scope: Scope::EMPTY,
             flow,
             server,

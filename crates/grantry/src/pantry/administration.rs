@@ -129,8 +129,24 @@ impl TenantPantry {
         how: Revocation,
     ) -> Result<RevocationReport, Error> {
         let key = self.key(&name.into())?;
-        let ready = self.house.ready(key.tenant(), key.service()).await.ok();
+        let ready = self.ready_to_revoke(key.service(), how).await?;
         self.revoke_key(&key, ready.as_ref(), how).await
+    }
+
+    /// The service, as far as anybody knows it: what nobody knows is stopped and deleted all the same.
+    ///
+    /// # Errors
+    /// Where its server is to be asked, and only for the moment nobody can say which that is.
+    async fn ready_to_revoke(&self, service: &str, how: Revocation) -> Result<Option<Arc<Ready>>, Error> {
+        let tenant = self.vault.tenant().as_str();
+        if how == Revocation::HereOnly {
+            return Ok(self.house.ready_here(tenant, service).await.ok());
+        }
+        match self.house.ready(tenant, service).await {
+            Ok(ready) => Ok(Some(ready)),
+            Err(error) if error.kind().is_definite() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn revoke_key(
@@ -166,7 +182,7 @@ impl TenantPantry {
     ) -> Result<RemovalReport, Error> {
         let service = self.key(&service.as_ref().into())?.service().to_owned();
         let tenant = self.vault.tenant().as_str();
-        let ready = self.house.ready(tenant, &service).await.ok();
+        let ready = self.ready_to_revoke(&service, how).await?;
         let mut report =
             RemovalReport { revocations: Vec::new(), left: Vec::new(), registration: Registration::None };
         for key in self.keys_of(&service).await? {
@@ -182,7 +198,10 @@ impl TenantPantry {
             Some(Stored { version, .. }) => {
                 self.vault.remove_client(&service, &version).await?;
                 // Whoever holds a handle learns of it.
-                let _ = self.house.refresh(tenant, &service).await;
+                let _ = match how {
+                    Revocation::HereOnly => self.house.ready_here(tenant, &service).await.map(drop),
+                    _ => self.house.refresh(tenant, &service).await,
+                };
                 Registration::Removed
             }
         };

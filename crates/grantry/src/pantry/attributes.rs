@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use grantry_core::{
-    AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Error, Rotation,
-};
+use grantry_core::{AuthorizationServer, ClientAuthenticationMethod, Error};
 use grantry_jose::Algorithm;
 use grantry_refresh::{Fallback, RefreshPolicy};
 use zeroize::Zeroizing;
 
+use super::described_server::server;
 use super::parts::{Parts, dpop_for};
 use super::service::Flow;
 
@@ -20,7 +19,7 @@ use super::service::Flow;
 /// |---|---|
 /// | `flow` | `client_credentials`, `authorization_code`, `device_authorization`, `token_exchange`; left out, what the preset means, else the first |
 /// | `provider` | the name of a [preset](grantry_providers::find); what it needs is `provider.NAME`, such as `provider.tenantId` |
-/// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `jwks_uri`, `issuer` | endpoints, also in the place of a preset's |
+/// | `token_url`, `authorization_url`, `revocation_url`, `introspection_url`, `device_url`, `par_url`, `jwks_uri`, `issuer` | endpoints, also in the place of a preset's; `{tenantId}` in one is `provider.tenantId` |
 /// | `auth_method` | as registered for OAuth, such as `client_secret_post` |
 /// | `key_id` | the `kid` of a private key |
 /// | `signing_algorithm` | how assertions are signed, such as `PS256`; left out, as the key is |
@@ -72,7 +71,7 @@ pub const ATTRIBUTES: &[&str] = &[
     "refresh.expired_grace_seconds",
 ];
 
-type Attributes = BTreeMap<String, String>;
+pub(super) type Attributes = BTreeMap<String, String>;
 
 /// Whether the attributes of a registration describe a service that can be used, without secrets and keys. What they
 /// name is checked as [`Service`](super::Service) would be.
@@ -93,14 +92,23 @@ pub fn described_server(attributes: &BTreeMap<String, String>) -> Result<Authori
 
 /// The service that the attributes describe, without client id and secrets.
 pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
-    let value = |name: &str| attributes.get(name).map(String::as_str);
     let mut parts = Parts::new(server(attributes)?);
-    if let Some(flow) = value("flow") {
-        let known = "client_credentials, authorization_code, device_authorization or token_exchange";
-        parts.flow = Flow::from_name(flow).ok_or_else(|| unknown("flow", known))?;
-    } else if let Some(flow) = default_flow(attributes) {
-        parts.flow = flow;
-    }
+    parts.flow = flow_of(attributes)?.unwrap_or_default();
+    fill(&mut parts, attributes)?;
+    check(&parts)?;
+    Ok(parts)
+}
+
+/// The flow, where the attributes say it or their provider's preset means one.
+pub(super) fn flow_of(attributes: &Attributes) -> Result<Option<Flow>, Error> {
+    let Some(flow) = attributes.get("flow") else { return Ok(default_flow(attributes)) };
+    let known = "client_credentials, authorization_code, device_authorization or token_exchange";
+    Flow::from_name(flow).map(Some).ok_or_else(|| unknown("flow", known))
+}
+
+/// What the attributes say besides server and flow.
+pub(super) fn fill(parts: &mut Parts, attributes: &Attributes) -> Result<(), Error> {
+    let value = |name: &str| attributes.get(name).map(String::as_str);
     if let Some(method) = value("auth_method") {
         let known = "client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, \
                      self_signed_tls_client_auth or none";
@@ -118,7 +126,7 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
         let algorithm = Algorithm::from_name(name).ok_or_else(|| unknown("signing_algorithm", known))?;
         parts.signing_algorithm = Some(algorithm);
     }
-    parts.certificate = value("certificate").map(str::to_owned);
+    parts.certificate = certificate(attributes, "certificate")?;
     parts.audience = value("audience").map(str::to_owned);
     parts.redirect_uri = value("redirect_uri").map(str::to_owned);
     parts.subject_token_type = value("subject_token_type").map(str::to_owned);
@@ -126,38 +134,39 @@ pub(super) fn parts_of(attributes: &Attributes) -> Result<Parts, Error> {
     let flag = |name: &str| -> Result<bool, Error> {
         value(name).map_or(Ok(false), |text| text.parse().map_err(|_| unknown(name, "true or false")))
     };
-    parts.tls.certificate = value("tls_certificate").map(str::to_owned);
+    parts.tls.certificate = certificate(attributes, "tls_certificate")?;
     parts.tls.bound_tokens = flag("certificate_bound")?;
     parts.without_pkce = value("pkce").is_some() && !flag("pkce")?;
     parts.dpop = flag("dpop")?.then(|| dpop_for(&parts.server));
-    check(&parts)?;
     for (name, value) in attributes {
         if let Some(name) = name.strip_prefix("param.") {
             parts.parameters.push((name.to_owned(), Zeroizing::new(value.clone())));
         }
     }
     parts.policy = policy(attributes)?;
-    Ok(parts)
+    Ok(())
+}
+
+fn certificate(attributes: &Attributes, name: &str) -> Result<Option<String>, Error> {
+    match attributes.get(name) {
+        Some(pem) if grantry_jose::certificate_thumbprint(pem).is_err() => {
+            Err(unknown(name, "-----BEGIN CERTIFICATE----- ..."))
+        }
+        pem => Ok(pem.cloned()),
+    }
 }
 
 /// What can be said of it without the key, which the attributes do not have.
 fn check(parts: &Parts) -> Result<(), Error> {
     let needs = parts.is_by_certificate() || parts.tls.bound_tokens;
-    let is_none = |pem: &String| grantry_jose::certificate_thumbprint(pem).is_err();
-    if parts.certificate.as_ref().is_some_and(is_none) {
-        return Err(unknown("certificate", "-----BEGIN CERTIFICATE----- ..."));
-    }
-    match &parts.tls.certificate {
-        None if needs => Err(Error::configuration(
+    if needs && parts.tls.certificate.is_none() {
+        return Err(Error::configuration(
             "nothing says which certificate is presented (RFC 8705): store one as the attribute tls_certificate",
-        )),
-        Some(pem) if is_none(pem) => Err(unknown("tls_certificate", "-----BEGIN CERTIFICATE----- ...")),
-        _ => {
-            #[cfg(feature = "token-exchange")]
-            super::exchange::TokenTypes::of(parts)?;
-            Ok(())
-        }
+        ));
     }
+    #[cfg(feature = "token-exchange")]
+    super::exchange::TokenTypes::of(parts)?;
+    Ok(())
 }
 
 /// The flow that a provider's preset means where nobody says; `None` without a preset.
@@ -170,61 +179,6 @@ pub fn default_flow(attributes: &BTreeMap<String, String>) -> Option<Flow> {
         grantry_providers::Flow::ClientCredentials => Flow::ClientCredentials,
         _ => Flow::AuthorizationCode,
     })
-}
-
-fn server(attributes: &Attributes) -> Result<AuthorizationServer, Error> {
-    let value = |name: &str| attributes.get(name).map(String::as_str);
-    let mut server = match (value("provider"), value("token_url")) {
-        (Some(provider), _) => preset(provider, attributes)?.to_builder(),
-        (None, Some(url)) => AuthorizationServer::builder(url),
-        (None, None) => {
-            return Err(Error::configuration(
-                "nothing says where the tokens come from: name a provider, or the token endpoint's URL",
-            ));
-        }
-    };
-    type Setter = fn(AuthorizationServerBuilder, String) -> AuthorizationServerBuilder;
-    let setters: [(&str, Setter); 8] = [
-        ("token_url", |server, url| server.token_endpoint(url)),
-        ("authorization_url", |server, url| server.authorization_endpoint(url)),
-        ("revocation_url", |server, url| server.revocation_endpoint(url)),
-        ("introspection_url", |server, url| server.introspection_endpoint(url)),
-        ("device_url", |server, url| server.device_authorization_endpoint(url)),
-        ("par_url", |server, url| server.pushed_authorization_request_endpoint(url)),
-        ("jwks_uri", |server, url| server.jwks_uri(url)),
-        ("issuer", |server, issuer| server.issuer(issuer)),
-    ];
-    for (name, set) in setters {
-        if let Some(url) = value(name) {
-            server = set(server, url.to_owned());
-        }
-    }
-    if let Some(rotation) = value("rotation") {
-        server = server.rotation(rotation_of(rotation)?);
-    }
-    server.build()
-}
-
-fn preset(provider: &str, attributes: &Attributes) -> Result<AuthorizationServer, Error> {
-    let preset = grantry_providers::find(provider).ok_or_else(|| {
-        unknown("provider", "one of `grantry providers list`, or name the token endpoint's URL")
-    })?;
-    let values: Vec<(&str, &str)> = attributes
-        .iter()
-        .filter_map(|(name, value)| Some((name.strip_prefix("provider.")?, value.as_str())))
-        .collect();
-    preset.server(&values)
-}
-
-fn rotation_of(text: &str) -> Result<Rotation, Error> {
-    let grace = text.strip_prefix("grace:").and_then(|seconds| seconds.parse().ok());
-    match (text, grace) {
-        ("none", _) => Ok(Rotation::None),
-        ("keep-old", _) => Ok(Rotation::KeepOld),
-        ("strict", _) => Ok(Rotation::UNKNOWN),
-        (_, Some(seconds)) => Ok(Rotation::Grace { window: Duration::from_secs(seconds), same: false }),
-        _ => Err(unknown("rotation", "none, keep-old, strict or grace:SECONDS")),
-    }
 }
 
 fn policy(attributes: &Attributes) -> Result<RefreshPolicy, Error> {
@@ -271,12 +225,14 @@ fn policy(attributes: &Attributes) -> Result<RefreshPolicy, Error> {
 }
 
 /// What was given is not shown: it may be a secret in the wrong place.
-fn unknown(attribute: &str, known: &str) -> Error {
+pub(super) fn unknown(attribute: &str, known: &str) -> Error {
     Error::configuration(format!("the attribute {attribute} has a value that is not known: use {known}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use grantry_core::Rotation;
+
     use super::*;
 
     fn attributes(pairs: &[(&str, &str)]) -> Attributes {

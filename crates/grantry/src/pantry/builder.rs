@@ -19,6 +19,7 @@ use grantry_vault::{RotationPolicy, SealedVault, Vault, VaultKeys};
 
 use super::Grantry;
 use super::chores::{Chores, Reaper};
+use super::described::Described;
 use super::doors::Doors;
 use super::house::{House, Services};
 use super::service::Service;
@@ -38,7 +39,7 @@ pub struct GrantryBuilder {
     pub(super) audit_elsewhere: bool,
     pub(super) audit_patience: Option<Duration>,
     pub(super) lifeboat: Option<Result<Arc<dyn Lifeboat>, Error>>,
-    pub(super) services: Vec<Service>,
+    pub(super) services: Vec<Described>,
     pub(super) way: Way,
     process_name: Option<String>,
     pub(super) rotation: Option<RotationPolicy>,
@@ -151,7 +152,7 @@ impl GrantryBuilder {
 
     /// Adds services. Those of the vault's registrations need no description here.
     pub fn services(mut self, services: impl IntoIterator<Item = Service>) -> Self {
-        self.services.extend(services);
+        self.services.extend(services.into_iter().map(Described::from));
         self
     }
 

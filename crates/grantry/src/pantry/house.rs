@@ -16,10 +16,11 @@ use grantry_vault::access::Principal;
 use grantry_vault::{PrincipalVault, SealedVault};
 
 use super::chores::Chores;
+use super::described::Described;
 use super::entry::{Entry, State, closed};
 use super::registration::{Name, Ready, Registration};
 use super::resolved::Resolved;
-use super::service::{Flow, Service};
+use super::service::Flow;
 use super::transports::Reach;
 
 /// What everything of one pantry shares.
@@ -51,7 +52,7 @@ pub(super) struct House {
 /// The services that are described, not those of the vault.
 #[derive(Debug, Default)]
 pub(super) struct Services {
-    by_name: HashMap<ServiceKey, Arc<Service>>,
+    by_name: HashMap<ServiceKey, Arc<Described>>,
     /// Those that were described once.
     removed: HashSet<ServiceKey>,
 }
@@ -62,10 +63,10 @@ type ServiceKey = (Option<String>, String);
 impl Services {
     /// # Errors
     /// `Configuration` for two of one name.
-    pub(super) fn new(services: impl IntoIterator<Item = Service>) -> Result<Self, Error> {
+    pub(super) fn new(services: impl IntoIterator<Item = Described>) -> Result<Self, Error> {
         let mut all = Self::default();
         for service in services {
-            let key = (service.tenant().map(|tenant| tenant.as_str().to_owned()), service.name().to_string());
+            let key = (service.tenant().map(|tenant| tenant.as_str().to_owned()), service.name().to_owned());
             if let Some(other) = all.by_name.get(&key) {
                 return Err(Error::configuration(format!(
                     "the service {} is described twice: in {} and in {}",
@@ -79,7 +80,7 @@ impl Services {
         Ok(all)
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Service> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &Described> {
         self.by_name.values().map(|service| &**service)
     }
 
@@ -90,7 +91,7 @@ impl Services {
         self
     }
 
-    fn find(&self, tenant: &str, service: &str) -> Option<Arc<Service>> {
+    fn find(&self, tenant: &str, service: &str) -> Option<Arc<Described>> {
         let of = |tenant: Option<&str>| self.by_name.get(&(tenant.map(str::to_owned), service.to_owned()));
         of(Some(tenant)).or_else(|| of(None)).cloned()
     }
@@ -164,12 +165,30 @@ impl House {
 
     /// A tenant's service, by what is known of it; the vault is looked at where that is old.
     pub(super) async fn ready(self: &Arc<Self>, tenant: &str, service: &str) -> Result<Arc<Ready>, Error> {
+        self.ready_as(tenant, service, true).await
+    }
+
+    /// The same, by what is known here: nobody is asked for metadata.
+    pub(super) async fn ready_here(
+        self: &Arc<Self>,
+        tenant: &str,
+        service: &str,
+    ) -> Result<Arc<Ready>, Error> {
+        self.ready_as(tenant, service, false).await
+    }
+
+    async fn ready_as(
+        self: &Arc<Self>,
+        tenant: &str,
+        service: &str,
+        asks: bool,
+    ) -> Result<Arc<Ready>, Error> {
         let registration = self.registration(&(tenant.to_owned(), service.to_owned()));
         let known = registration.known();
         if let Some(known) = known.as_ref().filter(|known| !known.is_old(self.clock.now())) {
             return Ok(Arc::clone(known));
         }
-        let refreshed = self.refresh(tenant, service).await;
+        let refreshed = self.look(tenant, service, asks).await;
         match (registration.known(), refreshed) {
             (Some(known), Ok(())) => Ok(known),
             // Better an old one than none, while the store does not answer.
@@ -185,6 +204,10 @@ impl House {
     /// # Errors
     /// Everything stays as it was: those of the vault, and `Configuration` for a registration that cannot be used.
     pub(super) async fn refresh(self: &Arc<Self>, tenant: &str, service: &str) -> Result<(), Error> {
+        self.look(tenant, service, true).await
+    }
+
+    async fn look(self: &Arc<Self>, tenant: &str, service: &str, asks: bool) -> Result<(), Error> {
         let name: Name = (tenant.to_owned(), service.to_owned());
         let registration = self.registration(&name);
         let asked = self.clock.now();
@@ -197,6 +220,10 @@ impl House {
         let record = vault.client_to_renew(service).await?;
         let described = locked(&self.services).find(tenant, service);
         let record = record.as_ref().map(|stored| &stored.value);
+        let described = match described {
+            Some(described) => Some(described.over(self, tenant, record, asks).await?),
+            None => None,
+        };
         match Resolved::new(tenant, service, described.as_deref(), record) {
             Ok(resolved) => match known {
                 Some(known) if known.resolved.is_same(&resolved) => known.is_as_known(self.clock.now()),

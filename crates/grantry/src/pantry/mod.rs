@@ -43,6 +43,12 @@
 //! the registration leaves out may be in the vault: client id, secret, key. A secret in both places is an error that names
 //! both.
 //!
+//! A service of a configuration may leave everything to the registration that it does not say itself: provider, endpoints,
+//! scopes, flow, policy. Endpoints count only where the registration was not made for another server. What is in neither
+//! place is named to whoever asks for the service, and stops no other. A mistake in what a configuration says is an error of
+//! opening. The metadata of an issuer is read when the first of its services is needed, once for all of them; while it cannot be
+//! had these services answer that, and it is tried again.
+//!
 //! # What is shared
 //!
 //! There is one source for each tenant, service and account, whoever holds it, and one for a client's own tokens, which
@@ -63,8 +69,12 @@ mod authorize;
 mod builder;
 mod chores;
 #[cfg(feature = "config")]
+mod completed;
+#[cfg(feature = "config")]
 mod configured;
 mod consent;
+mod described;
+mod described_server;
 #[cfg(feature = "device-authorization")]
 mod device;
 mod doors;
@@ -75,12 +85,16 @@ mod handles;
 mod house;
 mod identity;
 #[cfg(feature = "config")]
+mod issuer;
+#[cfg(feature = "config")]
 mod key_providers;
 #[cfg(feature = "loopback")]
 mod login;
 mod parts;
 mod permit;
 mod proof;
+#[cfg(feature = "config")]
+mod registered;
 mod registration;
 mod resolved;
 mod service;
@@ -104,6 +118,8 @@ pub use attributes::{ATTRIBUTES, check_attributes, default_flow, described_serve
 #[cfg(feature = "authorization-code")]
 pub use authorize::{Authorize, NotKept, PendingConsent};
 pub use builder::GrantryBuilder;
+#[cfg(feature = "config")]
+pub use completed::{attribute_of, completed};
 #[cfg(feature = "device-authorization")]
 pub use device::{DeviceNotKept, PendingDeviceConsent};
 #[cfg(feature = "token-exchange")]
@@ -119,6 +135,7 @@ pub use status::{GrantStatus, KeysStatus, OpenGrant, ProcessStatus, Status, Trou
 pub use stores::{make_store, open_store};
 
 use chores::Chores;
+use described::Described;
 use house::{House, Services};
 
 /// The vault, custody, the flows and the scheduler, wired to one object. Clones are the same.
@@ -182,6 +199,10 @@ impl Grantry {
     /// vault says of it, is found out for those that are open: the first error is returned, after all others were changed, and
     /// that service goes on as it was.
     pub async fn replace_services(&self, services: impl IntoIterator<Item = Service>) -> Result<(), Error> {
+        self.replace_described(services.into_iter().map(Described::from)).await
+    }
+
+    async fn replace_described(&self, services: impl IntoIterator<Item = Described>) -> Result<(), Error> {
         let services = Services::new(services)?;
         self.house.reach.check(services.all())?;
         self.house.replace_services(services);

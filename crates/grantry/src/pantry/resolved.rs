@@ -45,7 +45,7 @@ impl Resolved {
         described: Option<&Service>,
         record: Option<&ClientRecord>,
     ) -> Result<Self, Error> {
-        let in_vault = || format!("the vault (tenant {tenant}, registration {name})");
+        let in_vault = || in_vault(tenant, name);
         let mut parts = match (described, record) {
             (Some(service), _) => service.parts.clone(),
             (None, Some(record)) => parts_of(record.attributes()).map_err(|error| {
@@ -61,22 +61,8 @@ impl Resolved {
         let described_has =
             described.is_some() && (has_secret || (by_certificate && parts.tls.key.is_some()));
         if let Some(record) = record {
-            if parts.client_id.as_ref().is_some_and(|id| id != record.client_id()) {
-                return Err(Error::configuration(format!(
-                    "the client id of {name} is one in {} and another in {}: let one place name it",
-                    place(),
-                    in_vault()
-                )));
-            }
+            agree(tenant, name, &place(), parts.client_id.as_ref(), described_has, record)?;
             parts.client_id.get_or_insert_with(|| record.client_id().clone());
-            let vault_has = !record.secrets().is_empty() || record.private_key().is_some();
-            if described_has && vault_has {
-                return Err(Error::configuration(format!(
-                    "the client's secret of {name} stands in {} and in {}: take it out of one of them",
-                    place(),
-                    in_vault()
-                )));
-            }
             if !described_has {
                 parts.secrets = record.secrets().iter().map(|stored| stored.secret.clone()).collect();
                 parts.private_key = record.private_key().cloned();
@@ -220,6 +206,37 @@ impl fmt::Debug for Resolved {
             .field("parts", &self.parts)
             .finish_non_exhaustive()
     }
+}
+
+fn in_vault(tenant: &str, name: &str) -> String {
+    format!("the vault (tenant {tenant}, registration {name})")
+}
+
+/// Whether a description, and where it stands, says nothing that the vault's registration says in another way.
+///
+/// # Errors
+/// `Configuration` names both places.
+pub(super) fn agree(
+    tenant: &str,
+    name: &str,
+    place: &str,
+    client_id: Option<&ClientId>,
+    has_secret: bool,
+    record: &ClientRecord,
+) -> Result<(), Error> {
+    let in_vault = in_vault(tenant, name);
+    if client_id.is_some_and(|id| id != record.client_id()) {
+        return Err(Error::configuration(format!(
+            "the client id of {name} is one in {place} and another in {in_vault}: let one place name it"
+        )));
+    }
+    let vault_has = !record.secrets().is_empty() || record.private_key().is_some();
+    if has_secret && vault_has {
+        return Err(Error::configuration(format!(
+            "the client's secret of {name} stands in {place} and in {in_vault}: take it out of one of them"
+        )));
+    }
+    Ok(())
 }
 
 pub(super) fn not_found(tenant: &str, name: &str) -> Error {

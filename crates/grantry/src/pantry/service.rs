@@ -83,6 +83,12 @@ impl Service {
         }
     }
 
+    /// Starts from what is known already.
+    #[cfg(feature = "config")]
+    pub(super) fn of_parts(name: &str, parts: Parts) -> ServiceBuilder {
+        ServiceBuilder { name: name.to_owned(), tenant: None, place: String::new(), parts }
+    }
+
     /// What callers ask by.
     pub fn name(&self) -> &ServiceName {
         &self.name

@@ -10,6 +10,7 @@ use grantry_core::Error;
 pub(super) use grantry_endpoint::HttpTransportBuilder as Settings;
 use grantry_endpoint::Transport;
 
+use super::described::Described;
 use super::identity::TlsIdentity;
 use super::service::Service;
 
@@ -138,9 +139,11 @@ impl Reach {
     ///
     /// # Errors
     /// `Configuration` for the first that cannot, and where it stands.
-    pub(super) fn check<'s>(&self, services: impl IntoIterator<Item = &'s Service>) -> Result<(), Error> {
+    pub(super) fn check<'s>(&self, services: impl IntoIterator<Item = &'s Described>) -> Result<(), Error> {
         for service in services {
-            self.check_one(service).map_err(|error| service.mistake("cannot be reached", &error))?;
+            // What lacks something answers that to whoever asks for it, and stops nobody else.
+            let Some(service) = service.by_itself()? else { continue };
+            self.check_one(&service).map_err(|error| service.mistake("cannot be reached", &error))?;
         }
         Ok(())
     }

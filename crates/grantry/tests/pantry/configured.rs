@@ -168,7 +168,7 @@ async fn no_key_is_made_by_opening_and_one_that_the_vault_does_not_know_opens_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_issuer_alone_is_looked_up_when_the_pantry_opens() {
+async fn an_issuer_alone_is_enough() {
     let (server, folder) = (server().await, tempfile::tempdir().unwrap());
     LocalKey::generate(folder.path().join("grantry.key")).unwrap();
     let services = format!(

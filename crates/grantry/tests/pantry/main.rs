@@ -9,6 +9,8 @@ mod bound;
 #[cfg(feature = "rustls")]
 mod certificates;
 mod changing;
+#[cfg(feature = "config")]
+mod completing;
 #[cfg(all(feature = "config", feature = "reqwest", feature = "rustls", feature = "sqlite"))]
 mod configured;
 #[cfg(feature = "authorization-code")]
