@@ -1,6 +1,6 @@
 //! The configuration as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use grantry_core::{ServiceName, TenantId};
@@ -39,6 +39,7 @@ pub(crate) struct Parts {
     pub(crate) keys: Option<KeysSection>,
     pub(crate) access: Option<AccessPolicy>,
     pub(crate) audit: Option<AuditSection>,
+    pub(crate) secret_variables: BTreeSet<String>,
 }
 
 /// One tenant: what is different for it.
@@ -140,6 +141,12 @@ impl Config {
     /// Who may do what.
     pub fn access(&self) -> Option<&AccessPolicy> {
         self.0.access.as_ref()
+    }
+
+    /// The names of the environment variables that stand where secrets do: a program that starts others can keep them from
+    /// those.
+    pub fn secret_variables(&self) -> impl Iterator<Item = &str> {
+        self.0.secret_variables.iter().map(String::as_str)
     }
 
     /// Where it is recorded who did what.

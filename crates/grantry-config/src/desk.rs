@@ -1,7 +1,7 @@
 //! Where findings are collected while a configuration is read.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::excerpt::{Excerpt, visible};
 use crate::finding::{Finding, FindingKind, Severity};
@@ -96,6 +96,8 @@ pub(crate) struct Desk {
     errors: usize,
     /// Whether a source could not be read, so that nobody knows what is missing.
     pub(crate) lacks_a_source: bool,
+    /// The environment variables that secrets were read from.
+    pub(crate) secret_variables: BTreeSet<String>,
 }
 
 impl Desk {

@@ -59,6 +59,9 @@ impl Resolver<'_> {
     }
 
     fn piece(&self, desk: &mut Desk, piece: Piece<'_>, at: At, hidden: bool, resolved: &mut Resolved) {
+        if let (Piece::Variable { name, .. }, true) = (&piece, hidden) {
+            desk.secret_variables.insert((*name).to_owned());
+        }
         match piece {
             Piece::Plain(text) => resolved.push(text, Provenance::Literal),
             Piece::Variable { name, default } => match (self.surroundings.variable(name), default) {

@@ -43,7 +43,8 @@ pub(crate) fn load(
         layers.extend(read);
     }
     let merged = merge(&mut desk, layers);
-    let parts = understand(&mut desk, surroundings, &folders, merged, completeness);
+    let mut parts = understand(&mut desk, surroundings, &folders, merged, completeness);
+    parts.secret_variables = std::mem::take(&mut desk.secret_variables);
     let (errors, rest): (Vec<Finding>, Vec<Finding>) =
         desk.finish().into_iter().partition(|finding| finding.severity() == Severity::Error);
     let (warnings, notes) = rest.into_iter().partition(|finding| finding.severity() == Severity::Warning);

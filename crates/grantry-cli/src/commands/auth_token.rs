@@ -7,6 +7,7 @@ use std::time::Duration;
 use grantry::pantry::{Flow, TenantPantry};
 use grantry::token_exchange::SubjectToken;
 use grantry::{Binding, Clock, Error, ErrorKind, Party, Stage, SystemClock, Token, TokenSource};
+use grantry_config::Config;
 use serde_json::json;
 
 use super::After;
@@ -75,6 +76,10 @@ pub(super) async fn run(console: &Console, session: &Session, run: &Run) -> Resu
     if let Some(variable) = session.place.key.variable() {
         process.env_remove(variable);
     }
+    // With a client's secret it could have tokens by itself.
+    for variable in session.config.iter().flat_map(Config::secret_variables) {
+        process.env_remove(variable);
+    }
     process.env(&run.env, token.expose());
     Ok(After::Become(process))
 }
@@ -137,7 +142,10 @@ async fn not_obtained(session: &Session, tenant: &TenantPantry, of: &Of, error: 
 /// The flow of a service, by its name, where anything says it.
 pub(super) async fn flow(session: &Session, tenant: &TenantPantry, service: &str) -> Option<String> {
     if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
-        return described.flow().map(|chosen| chosen.flow().as_str().to_owned());
+        let described = described.flow().map(|chosen| chosen.flow().as_str().to_owned());
+        if described.is_some() {
+            return described;
+        }
     }
     let stored = tenant.vault().client(service).await.ok().flatten();
     stored.and_then(|stored| stored.value.attributes.get("flow").cloned())
