@@ -3,6 +3,7 @@
 use grantry::custody::{Revoked, SecretStep};
 use grantry::pantry::TenantPantry;
 use grantry::{ErrorKind, GrantKey};
+use grantry_config::ServiceConfig;
 use serde_json::{Value, json};
 
 use super::After;
@@ -22,7 +23,7 @@ pub(super) async fn run(
     if secret.is_some() || rotate.go_on {
         exchange(console, &tenant, rotate, secret).await
     } else {
-        renew(console, &tenant, rotate).await
+        renew(console, session, &tenant, rotate).await
     }
 }
 
@@ -90,9 +91,18 @@ fn step_object(step: &SecretStep) -> Value {
 }
 
 /// The secret stays; what is stored gets a fresh key, and there are new tokens.
-async fn renew(console: &Console, tenant: &TenantPantry, rotate: &Rotate) -> Result<After, Failed> {
+async fn renew(
+    console: &Console,
+    session: &Session,
+    tenant: &TenantPantry,
+    rotate: &Rotate,
+) -> Result<After, Failed> {
     let service = rotate.service.as_str();
-    reseal(tenant, service).await?;
+    let described = session.services().find(|described| described.name().as_str() == service);
+    let resealed = reseal(tenant, service).await?;
+    if !resealed && described.is_none() {
+        return Err(not_stored(service));
+    }
     let mut renewed = Vec::new();
     let mut first_failure = None;
     for key in keys_of(tenant, service).await? {
@@ -109,32 +119,43 @@ async fn renew(console: &Console, tenant: &TenantPantry, rotate: &Rotate) -> Res
         console.object(json!({
             "service": service,
             "secret_changed": false,
-            "resealed": true,
+            "resealed": resealed,
             "finished": first_failure.is_none(),
             "renewed": renewed.iter().map(|(key, _)| key.account()).collect::<Vec<_>>(),
             "old_tokens_revoked": revoked,
         }))?;
     } else {
-        console.note(&format!("the stored credentials of {service} have a fresh data key"));
+        if resealed {
+            console.note(&format!("the stored credentials of {service} have a fresh data key"));
+        }
         console.note(&format!("renewed {} grants, and revoked {revoked} old access tokens", renewed.len()));
-        console.note(
-            "the client secret itself is unchanged: have the provider issue a new one, then give it with \
-             --client-secret-stdin",
-        );
+        let described = described.filter(|described| has_secret(described));
+        console.note(&match described {
+            Some(described) => format!(
+                "the client secret itself is unchanged: have the provider issue a new one, and put it where {} has it from",
+                described.place()
+            ),
+            None => "the client secret itself is unchanged: have the provider issue a new one, then give it with \
+                     --client-secret-stdin"
+                .to_owned(),
+        });
     }
     first_failure.map_or(Ok(After::DONE), |error| Err(error.into()))
 }
 
-/// Every write is sealed under a key of its own.
-async fn reseal(tenant: &TenantPantry, service: &str) -> Result<(), Failed> {
+fn has_secret(described: &ServiceConfig) -> bool {
+    let registration = described.registration();
+    registration.client_secret().is_some() || registration.private_key().is_some()
+}
+
+/// Every write is sealed under a key of its own. Says whether anything is stored.
+async fn reseal(tenant: &TenantPantry, service: &str) -> Result<bool, Failed> {
     const MOST_CONFLICTS: u32 = 8;
     let mut conflicts = 0;
     loop {
-        let Some(stored) = tenant.vault().reveal_client(service).await? else {
-            return Err(not_stored(service));
-        };
+        let Some(stored) = tenant.vault().reveal_client(service).await? else { return Ok(false) };
         match tenant.vault().store_client(service, stored.value, Some(&stored.version)).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(true),
             Err(error) if error.kind() == ErrorKind::Conflict && conflicts < MOST_CONFLICTS => conflicts += 1,
             Err(error) => return Err(error.into()),
         }
