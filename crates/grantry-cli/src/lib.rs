@@ -17,7 +17,8 @@
 //! in the keychain of the operating system (feature `keychain`), and `grantry.keychain` says in which entry.
 //!
 //! With `--config`, or `GRANTRY_CONFIG` with colons between, the services of configuration files are used beside those in the
-//! vault; a secret in both is refused with both places. Vault, keys and audit trail are those of the configuration unless
+//! vault, and get from it what the files leave out; a secret in both is refused with both places. How many warnings the files
+//! draw is said on stderr, in one line; `config check` has them all. Vault, keys and audit trail are those of the configuration unless
 //! `--vault` names another one. Its roles are for programs: whoever can read the key may do everything with the vault.
 //!
 //! # Exit codes
@@ -47,6 +48,8 @@
 //! * No secret is on stdout but the token that `auth token` and `credential-process` print, and none on stderr.
 //! * A secret that was given as an argument is out of the process's command line before anything else is done, or nothing is done.
 //! * Nothing that a server or another person wrote reaches a terminal with its control characters.
+//! * What `run` starts has a token in its environment, and neither the key of the vault nor a variable that a configuration takes
+//!   a secret from.
 //! * A crash leaves no memory behind in a core file.
 //! * A pipe that is closed is no error.
 //! * A terminal that was asked echoes again, however the program ends by a signal that it can see.
@@ -161,7 +164,7 @@ async fn work(console: &Console, arguments: Arguments) -> Result<ExitCode, Faile
         interrupts.unless(move || commands::prepare(&console, command, &Arguments::command)).await?
     };
     let Some(prepared) = prepared else { return Ok(ExitCode::SUCCESS) };
-    let session = session(&prepared, tenant, &config, vault.as_deref(), key_file.as_deref())?;
+    let session = session(console, &prepared, tenant, &config, vault.as_deref(), key_file.as_deref())?;
     let all = async {
         let done = commands::run(console, &session, prepared).await;
         let closed = session.close().await;
@@ -187,6 +190,7 @@ async fn work(console: &Console, arguments: Arguments) -> Result<ExitCode, Faile
 }
 
 fn session(
+    console: &Console,
     prepared: &Prepared,
     tenant: String,
     named: &[PathBuf],
@@ -198,7 +202,11 @@ fn session(
         [] => None,
         // It tells the mistakes among everything else.
         files if prepared.is_doctor() => settings::load(files).ok(),
-        files => Some(settings::load(files)?),
+        files => {
+            let loaded = settings::loaded(files)?;
+            settings::tell_warnings(console, files, &loaded);
+            Some(loaded.config)
+        }
     };
     let mut place = Place::new(vault, key_file, config.as_ref())?;
     if prepared.wants_keychain() {

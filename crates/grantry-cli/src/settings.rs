@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use grantry_config::{Config, ConfigErrors, Loaded, ServiceConfig, Source, SystemSurroundings};
 
+use crate::console::Console;
 use crate::failed::{Failed, USAGE};
+use crate::session::shell_word;
 
 /// The environment variable that names them, with colons between.
 const VARIABLE: &str = "GRANTRY_CONFIG";
@@ -34,6 +36,19 @@ pub(crate) fn load(files: &[PathBuf]) -> Result<Config, Failed> {
 pub(crate) fn loaded(files: &[PathBuf]) -> Result<Loaded, Failed> {
     Config::load(files.iter().map(Source::file), &SystemSurroundings::new())
         .map_err(|errors| refused(&errors))
+}
+
+/// Says that there are warnings, and how they can be seen: once, however many there are.
+pub(crate) fn tell_warnings(console: &Console, files: &[PathBuf], loaded: &Loaded) {
+    let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+    let check: Vec<String> = names.iter().map(|name| shell_word(name)).collect();
+    let (names, check) = (names.join(", "), check.join(" "));
+    let count = match loaded.warnings.len() {
+        0 => return,
+        1 => "1 warning".to_owned(),
+        count => format!("{count} warnings"),
+    };
+    console.warn(&format!("{count} in {names}: see grantry config check {check}"));
 }
 
 /// A configuration with mistakes.

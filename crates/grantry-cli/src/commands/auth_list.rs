@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use grantry::pantry::completed;
 use grantry::vault::{ClientView, GrantState, TenantVault};
 use grantry::{Clock, ErrorKind, SystemClock, TenantId, Timestamp};
 use grantry_config::{Config, ServiceConfig};
@@ -235,6 +236,10 @@ fn secret(row: &Row<'_>, now: Timestamp) -> String {
     else {
         return if configured { "configured" } else { "none" }.to_owned();
     };
+    if configured {
+        // Which nobody can use until one of them is taken out.
+        return "in both places".to_owned();
+    }
     let added = client.secrets_added.last().map(|added| length(now.since(*added)));
     match (client.secrets_added.len(), client.has_private_key, added) {
         (_, true, _) => "private key".to_owned(),
@@ -245,17 +250,21 @@ fn secret(row: &Row<'_>, now: Timestamp) -> String {
 
 /// What says best where its tokens come from.
 fn server(row: &Row<'_>) -> String {
-    if let Some(service) = row.described {
-        let provider = service.provider().map(str::to_owned);
-        return provider.or_else(|| endpoint(service)).unwrap_or_else(|| "not described".to_owned());
-    }
+    let described =
+        row.described.and_then(|service| service.provider().map(str::to_owned).or_else(|| endpoint(service)));
     let attribute = |name: &str| row.client.and_then(|client| client.attributes.get(name).cloned());
-    attribute("provider").or_else(|| attribute("token_url")).unwrap_or_else(|| "not described".to_owned())
+    let stored = || attribute("provider").or_else(|| attribute("token_url"));
+    described.or_else(stored).unwrap_or_else(|| "not described".to_owned())
 }
 
 fn flow(row: &Row<'_>) -> String {
     if let Some(service) = row.described {
-        return service.flow().map_or_else(|| "-".to_owned(), |chosen| chosen.flow().to_string());
+        let stored = || {
+            let service = completed(service, &row.client?.attributes).ok()?;
+            Some(service.flow().as_str().to_owned())
+        };
+        let chosen = service.flow().map(|chosen| chosen.flow().to_string());
+        return chosen.or_else(stored).unwrap_or_else(|| "-".to_owned());
     }
     let stored = row.client.and_then(|client| client.attributes.get("flow").cloned());
     stored.unwrap_or_else(|| "client_credentials".to_owned())

@@ -54,9 +54,9 @@ pub(super) async fn run(
 async fn is_for_devices(session: &Session, tenant: &TenantPantry, login: &Login) -> Result<bool, Failed> {
     let service = login.of.service.as_str();
     if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
-        return Ok(described
-            .flow()
-            .is_some_and(|chosen| chosen.flow() == ConfiguredFlow::DeviceAuthorization));
+        if let Some(chosen) = described.flow() {
+            return Ok(chosen.flow() == ConfiguredFlow::DeviceAuthorization);
+        }
     }
     let stored = tenant.vault().client(service).await?;
     let flow = stored.as_ref().and_then(|stored| stored.value.attributes.get("flow"));

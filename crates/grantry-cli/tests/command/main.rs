@@ -31,6 +31,7 @@ mod signals;
 mod specification;
 mod surroundings;
 mod terminal;
+mod together;
 mod trail;
 mod tree;
 mod vault;

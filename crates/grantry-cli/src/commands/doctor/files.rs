@@ -12,19 +12,15 @@ use crate::failed::Failed;
 use crate::session::{Session, shell_word};
 use crate::spoken::length;
 
-/// What the configuration says of itself: its mistakes, its warnings, and what is missing.
+/// What the configuration says of itself: its mistakes and its warnings.
 pub(super) fn of_configuration(session: &Session, findings: &mut Findings) {
     if session.files.is_empty() {
         return;
     }
     let sources = session.files.iter().map(Source::file);
     let (all, severity) = match Config::load(sources, &SystemSurroundings::new()) {
-        Ok(loaded) => {
-            for note in loaded.notes.iter().filter(|note| note.kind() == FindingKind::Missing) {
-                findings.add(of_finding(Severity::Note, note));
-            }
-            (loaded.warnings, Severity::Warning)
-        }
+        // What is missing is told where it is known what the vault has.
+        Ok(loaded) => (loaded.warnings, Severity::Warning),
         Err(errors) => (errors.errors().to_vec(), Severity::Broken),
     };
     for finding in &all {
@@ -47,9 +43,6 @@ fn of_finding(severity: Severity, finding: &grantry_config::Finding) -> Finding 
         (None, Some(nearest), _) => format!("perhaps {nearest} is meant"),
         (None, None, FindingKind::Exposed) => {
             "take it from ${VARIABLE} or ${file:PATH}, or store it with grantry auth set".to_owned()
-        }
-        (None, None, FindingKind::Missing) => {
-            "add it, or leave it out where the vault has it: grantry auth set".to_owned()
         }
         _ => "change it, or take it out".to_owned(),
     };

@@ -7,6 +7,7 @@ mod redirect;
 mod servers;
 mod services;
 mod shared;
+mod together;
 
 use std::collections::BTreeSet;
 

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use grantry::pantry::described_server;
-use grantry::vault::PrincipalVault;
-use grantry::{AuthorizationServer, ErrorKind, Fallback, Pkce, Rotation, Scope, Timestamp};
-use grantry_config::{Flow, ServerConfig};
+use grantry::vault::{PrincipalVault, TenantVault};
+use grantry::{AuthorizationServer, ErrorKind, Pkce, Rotation, Scope, Timestamp};
+use grantry_config::ServiceConfig;
 
 use super::findings::{Check, Finding, Findings, Severity};
-use super::redirect;
+use super::{redirect, together};
 use crate::failed::Failed;
 use crate::session::{Session, how_to, tenants};
 use crate::settings::services_of;
+
+/// How many registrations are read at a time.
+const PAGE: usize = 256;
 
 /// A service, wherever it is described.
 #[derive(Debug, Default)]
@@ -72,74 +75,50 @@ pub(super) async fn collected(
     findings: &mut Findings,
 ) -> Vec<Examined> {
     let described = session.config.iter().flat_map(|config| services_of(config, tenant));
-    let mut all: Vec<Examined> = described
-        .map(|service| Examined { tenant: tenant.to_owned(), ..of_configuration(service) })
-        .collect();
-    let Some(vault) = vault else { return all };
-    // A tenant that has nothing yet has no key to look with.
-    let is_kept = tenants(vault).await.is_ok_and(|all| all.iter().any(|name| name.as_str() == tenant));
-    let Some(part) = vault.tenant(tenant).ok().filter(|_| is_kept) else { return all };
-    const PAGE: usize = 256;
+    let mut described: BTreeMap<&str, &ServiceConfig> =
+        described.map(|service| (service.name().as_str(), &**service)).collect();
+    let mut all = Vec::new();
     let mut after = None;
-    loop {
+    let part = part_of(vault, tenant).await;
+    while let Some(part) = &part {
         let page = match part.clients(after.as_ref(), PAGE).await {
             Ok(page) => page,
             // Its name is left, and nothing else.
-            Err(error) if error.kind() == ErrorKind::Erased => return all,
+            Err(error) if error.kind() == ErrorKind::Erased => break,
             Err(error) => {
                 findings.add(Finding::failed("the registrations", Check::Vault, &Failed::from(error)));
-                return all;
+                break;
             }
         };
         let is_last = page.len() < PAGE;
         for stored in &page {
-            let (name, attributes) = (stored.value.service.as_str(), &stored.value.attributes);
-            let client_id = stored.value.client_id.as_str().to_owned();
-            let added = stored.value.secrets_added.iter().max().copied();
-            if let Some(described) = all.iter_mut().find(|service| service.name == name) {
-                described.client_id.get_or_insert(client_id);
-                described.other_redirect_uri = attributes.get("redirect_uri").cloned();
-                described.stored = added;
-                continue;
-            }
-            let place = session.place_of(tenant, name);
-            let registered = of_registration(&place, name, client_id, attributes, findings);
-            all.push(Examined { tenant: tenant.to_owned(), stored: added, ..registered });
+            let client = &stored.value;
+            let (name, attributes) = (client.service.as_str(), &client.attributes);
+            let stored = client.secrets_added.iter().max().copied();
+            let client_id = client.client_id.as_str().to_owned();
+            let examined = match described.remove(name) {
+                Some(service) => together::examined(service, Some(client), findings),
+                None => {
+                    of_registration(&session.place_of(tenant, name), name, client_id, attributes, findings)
+                }
+            };
+            all.push(Examined { tenant: tenant.to_owned(), stored, ..examined });
         }
         after = page.into_iter().next_back().map(|stored| stored.value.service);
         if is_last {
-            return all;
+            break;
         }
     }
+    let rest = described.into_values().map(|service| together::examined(service, None, findings));
+    all.extend(rest.map(|examined| Examined { tenant: tenant.to_owned(), ..examined }));
+    all
 }
 
-fn of_configuration(service: &grantry_config::ServiceConfig) -> Examined {
-    let flow = service.flow().map(|chosen| chosen.flow());
-    let (server, issuer, is_discovered) = match service.server() {
-        ServerConfig::Known(server) => (Some((**server).clone()), server.issuer().map(str::to_owned), false),
-        ServerConfig::Discover { issuer } => (None, Some(issuer.to_string()), true),
-        _ => (None, None, false),
-    };
-    Examined {
-        tenant: String::new(),
-        name: service.name().as_str().to_owned(),
-        place: format!("{} ({})", service.name(), service.place()),
-        client_id: service.registration().client_id().map(|id| id.value().as_str().to_owned()),
-        is_interactive: matches!(flow, Some(Flow::AuthorizationCode | Flow::DeviceAuthorization)),
-        redirect_uri: service.redirect_uri().map(str::to_owned),
-        is_without_pkce: !service.pkce(),
-        scope: service.scope().clone(),
-        is_configured: true,
-        renews: service.refresh().enabled(),
-        uses_expired: matches!(service.refresh().fallback(), Fallback::UseExpired { .. }),
-        is_bound_to_key: service.dpop(),
-        has_certificate: service.registration().mutual_tls().is_some(),
-        server,
-        issuer,
-        is_discovered,
-        other_redirect_uri: None,
-        stored: None,
-    }
+/// What the vault has of a tenant. One that has nothing yet has no key to look with.
+async fn part_of(vault: Option<&PrincipalVault>, tenant: &str) -> Option<TenantVault> {
+    let vault = vault?;
+    let is_kept = tenants(vault).await.is_ok_and(|all| all.iter().any(|name| name.as_str() == tenant));
+    vault.tenant(tenant).ok().filter(|_| is_kept)
 }
 
 fn of_registration(
