@@ -8,6 +8,7 @@ use std::path::Path;
 use grantry::Timestamp;
 use grantry::vault::PrincipalVault;
 use grantry::vault::audit::{Break, BreakKind, Checkpoint, WriterId};
+use grantry_config::Config;
 use serde_json::{Value, json};
 
 use super::After;
@@ -38,6 +39,7 @@ struct Entry {
 
 pub(super) async fn show(console: &Console, session: &Session, show: &AuditShow) -> Result<After, Failed> {
     let vault = session.vault().await?;
+    tell_elsewhere(console, session);
     let mut entries: Vec<Entry> = Vec::new();
     let mut outcomes: HashMap<String, String> = HashMap::new();
     let mut after = None;
@@ -153,6 +155,7 @@ pub(super) async fn verify(
         kept.extend(read(path)?);
     }
     let vault = session.vault().await?;
+    tell_elsewhere(console, session);
     let newest = match verify.write_checkpoint {
         Some(_) => newest(&vault).await?,
         None => Vec::new(),
@@ -208,6 +211,19 @@ pub(super) async fn verify(
         }
     }
     Ok(After::End(if report.is_intact() { 0 } else { VAULT }))
+}
+
+/// Says where the rest of the trail is, where a configuration has it elsewhere: what is said of the vault's own part would
+/// pass for all of it.
+fn tell_elsewhere(console: &Console, session: &Session) {
+    let Some(audit) = session.config.as_ref().and_then(Config::audit).filter(|audit| !audit.in_vault) else {
+        return;
+    };
+    let folder = audit.folder.as_ref().map(|folder| folder.display().to_string());
+    console.warn(&format!(
+        "the configuration keeps the trail in {}, and not in the vault: this is about what the vault has of it",
+        folder.as_deref().unwrap_or("another place")
+    ));
 }
 
 /// The checkpoints of a file, which has one on each line.

@@ -53,10 +53,9 @@ pub(super) async fn run(
 /// Whether the service is described as one to which a person consents on another device.
 async fn is_for_devices(session: &Session, tenant: &TenantPantry, login: &Login) -> Result<bool, Failed> {
     let service = login.of.service.as_str();
-    if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
-        if let Some(chosen) = described.flow() {
-            return Ok(chosen.flow() == ConfiguredFlow::DeviceAuthorization);
-        }
+    let described = session.services().find(|described| described.name().as_str() == service);
+    if let Some(chosen) = described.and_then(|described| described.flow()) {
+        return Ok(chosen.flow() == ConfiguredFlow::DeviceAuthorization);
     }
     let stored = tenant.vault().client(service).await?;
     let flow = stored.as_ref().and_then(|stored| stored.value.attributes.get("flow"));

@@ -144,6 +144,13 @@ async fn what_is_no_checkpoint_and_where_none_can_be_written_is_said_with_its_fi
         "keys": { "type": "file", "path": "kept/the.key" }, "audit": { "vault": false, "folder": "trail" } }"#;
     std::fs::write(home.folder.path().join("grantry.json"), elsewhere).unwrap();
     home.run(&["vault", "init", "--config", "grantry.json"]).await.ends(0);
+    for looks in [VERIFY, &["audit", "show"]] {
+        let ran = home.run(&[looks, &["--config", "grantry.json"]].concat()).await.ends(0);
+        assert!(
+            ran.stderr.contains("keeps the trail in") && ran.stderr.contains("trail, and not in the vault"),
+            "{ran:?}"
+        );
+    }
     let of_config = ["--config", "grantry.json", "--write-checkpoint", "none.jsonl"];
     let none = home.run(&[VERIFY, &of_config].concat()).await.ends(3);
     assert!(none.stderr.contains("no checkpoint in the vault's own store"), "{}", none.stderr);
