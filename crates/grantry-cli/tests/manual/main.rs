@@ -9,12 +9,14 @@
 //! | `console` | each line after `$ ` runs; what is shown below it is what comes, see [`console`] |
 //! | `jsonc` | it is a configuration: it is loaded, and kept under the name in its first line |
 //! | `toml` | it depends on grantry: the features that it names are there |
+//! | `sh`, of the few that build the program itself or take minutes | what it names is there, see [`elsewhere`] |
 //! | anything else | fails: a snippet that nothing runs goes wrong one day |
 //!
 //! A comment `<!-- scene: NAME -->` has something happen that no command of a page could do: see [`scenes`].
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by them")]
 
 mod console;
+mod elsewhere;
 mod inline;
 mod page;
 mod scenes;
@@ -27,7 +29,7 @@ use std::path::{Path, PathBuf};
 use page::{Page, Step};
 use stage::Stage;
 
-/// Blocks that cannot run here, by their page and first line, and who runs them.
+/// Blocks that cannot run here, by their page and first line, and who runs them. What they name is there: see [`elsewhere`].
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("README.md", "cargo run --example quickstart", "the stage `quickstart`"),
     ("README.md", "cargo xtask test", "the test command itself"),
@@ -55,11 +57,14 @@ async fn every_snippet_of_the_manual_runs() {
                 Step::Console { lines, .. } => console::run(&stage, lines).await.map(|ran| commands += ran),
                 Step::Configuration { text, .. } => stage.configuration(text).map(|()| configurations += 1),
                 Step::Dependencies { text, .. } => toml::check(&root(), text),
-                Step::Other { words, first, .. } => {
-                    let elsewhere =
-                        ELSEWHERE.iter().find(|(page, line, _)| (*page, *line) == (&path, first.as_str()));
+                Step::Other { words, lines, .. } => {
+                    let first = lines.first().map_or("", String::as_str);
+                    let elsewhere = ELSEWHERE.iter().find(|(page, line, _)| (*page, *line) == (&path, first));
                     used.extend(elsewhere);
-                    elsewhere.map(|_| ()).ok_or_else(|| format!("nothing runs a block of {words:?}"))
+                    match elsewhere {
+                        Some(_) => elsewhere::check(&root(), lines),
+                        None => Err(format!("nothing runs a block of {words:?}")),
+                    }
                 }
             };
             if let Err(what) = done {

@@ -16,7 +16,7 @@ pub(crate) enum Step {
     Console { line: usize, lines: Vec<String> },
     Configuration { line: usize, text: String },
     Dependencies { line: usize, text: String },
-    Other { line: usize, words: String, first: String },
+    Other { line: usize, words: String, lines: Vec<String> },
 }
 
 impl Step {
@@ -76,7 +76,7 @@ fn step((line, words, lines): (usize, &str, Vec<String>)) -> Option<Step> {
         "jsonc" => Step::Configuration { line, text },
         "toml" => Step::Dependencies { line, text },
         "" => return None,
-        _ => Step::Other { line, words: words.to_owned(), first: lines.first().cloned().unwrap_or_default() },
+        _ => Step::Other { line, words: words.to_owned(), lines },
     })
 }
 
