@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use grantry_core::Timestamp;
+use grantry_core::{RefreshToken, Timestamp};
 use grantry_vault::access::{AccessPolicy, Principal};
-use grantry_vault::{ClientRecord, LocalKey, SealedVault, TenantVault};
+use grantry_vault::{ClientRecord, GrantRecord, LocalKey, SealedVault, TenantVault};
 use grantry_vault_sqlite::SqliteVault;
 
 use crate::figure::Report;
@@ -43,8 +43,8 @@ pub(crate) fn run(report: &mut Report) {
     let folder = tempfile::tempdir_in("target").unwrap();
     let folder = folder.path().canonicalize().unwrap();
     let (program, idler) = (named(&folder, NAME), named(&folder, IDLER));
-    let [few, grants, services] = ["few", "grants", "services"].map(|name| folder.join(name));
-    for vault in [&few, &grants, &services] {
+    let [few, grants, services, both] = ["few", "grants", "services", "both"].map(|name| folder.join(name));
+    for vault in [&few, &grants, &services, &both] {
         let made: serde_json::Value =
             serde_json::from_slice(&ask(&program, vault, &["vault", "init", "--json"]).stdout).unwrap();
         let set = ["auth", "set", "--service", "crm", "--client-id", "billing", "--client-secret", "s"];
@@ -54,6 +54,11 @@ pub(crate) fn run(report: &mut Report) {
             populate(opened, async |tenant| sweep::populate(&tenant).await);
         } else if vault == &services {
             populate(opened, register);
+        } else if vault == &both {
+            populate(opened, async |tenant| {
+                register(tenant.clone()).await;
+                consent(tenant).await;
+            });
         }
     }
 
@@ -72,9 +77,17 @@ pub(crate) fn run(report: &mut Report) {
     };
     assert_eq!(listed(&grants)["services"][0]["grants"], RECORDS);
     assert_eq!(listed(&services)["services"].as_array().unwrap().len(), RECORDS + 1);
-    let of_few = peak_of(&program, &few);
-    for (what, vault) in [("grants", &grants), ("services", &services)] {
-        let took = millis(|| drop(ask(&program, vault, &["auth", "list"])));
+    let all = listed(&both);
+    assert!(all["services"].as_array().unwrap().iter().skip(1).all(|service| service["grants"] == 1));
+    let of_few = peak_of(&program, &few, &["auth", "list"]);
+    for (what, vault, forms) in [
+        ("grants", &grants, &["auth", "list"][..]),
+        ("services", &services, &["auth", "list"]),
+        ("services, --json", &services, &["auth", "list", "--json"]),
+        ("services with a grant each", &both, &["auth", "list"]),
+        ("services with a grant each, --json", &both, &["auth", "list", "--json"]),
+    ] {
+        let took = millis(|| drop(ask(&program, vault, forms)));
         let read = millis(|| read_alone(&store_of(&program, vault)));
         report.add(
             format!("command: auth list of 100,000 {what}, beside reading them alone"),
@@ -84,7 +97,7 @@ pub(crate) fn run(report: &mut Report) {
             "< 1000 ms",
             took < 1_000.0,
         );
-        let peak = peak_of(&program, vault);
+        let peak = peak_of(&program, vault, forms);
         report.add(
             format!("command: memory of that at its peak, 100,000 {what}, beside one service"),
             peak,
@@ -150,6 +163,26 @@ async fn register(tenant: TenantVault) {
     }
 }
 
+/// One grant of each.
+async fn consent(tenant: TenantVault) {
+    let consented = Timestamp::from_unix_seconds(1_790_000_000);
+    let tasks: Vec<_> = (0..64)
+        .map(|task| {
+            let tenant = tenant.clone();
+            tokio::spawn(async move {
+                for nth in (task..RECORDS).step_by(64) {
+                    let token = RefreshToken::new("r".repeat(200));
+                    let grant = GrantRecord::new(consented).with_refresh_token(token, consented);
+                    tenant.create_grant(&format!("service-{nth:06}"), "default", grant).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}
+
 fn store_of(program: &Path, vault: &Path) -> String {
     let status = ask(program, vault, &["vault", "status", "--json"]).stdout;
     let status: serde_json::Value = serde_json::from_slice(&status).unwrap();
@@ -180,10 +213,10 @@ fn millis(mut work: impl FnMut()) -> f64 {
     times[RUNS / 2]
 }
 
-fn peak_of(program: &Path, vault: &Path) -> f64 {
+fn peak_of(program: &Path, vault: &Path, forms: &[&str]) -> f64 {
     let file = vault.join("peak");
     let listed =
-        Command::new(program).args(["auth", "list", "--vault"]).arg(vault).env(PEAK, &file).output().unwrap();
+        Command::new(program).args(forms).arg("--vault").arg(vault).env(PEAK, &file).output().unwrap();
     assert!(listed.status.success());
     std::fs::read_to_string(file).unwrap().parse::<f64>().unwrap() / MIB
 }

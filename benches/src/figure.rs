@@ -42,8 +42,8 @@ impl Report {
         self.figures.push(figure);
     }
 
-    /// Prints the table and writes the file, with the peers' figures where there are some.
-    pub(crate) fn finish(mut self, out: &str, peers: Option<&str>) {
+    /// Prints the table and writes the file, with the peers' figures where there are some. Says how many aims were missed.
+    pub(crate) fn finish(mut self, out: &str, peers: Option<&str>) -> usize {
         self.peers = peers
             .and_then(|path| std::fs::read(path).ok())
             .and_then(|text| serde_json::from_slice(&text).ok());
@@ -59,6 +59,10 @@ impl Report {
         }
         std::fs::write(out, serde_json::to_vec_pretty(&self).unwrap()).unwrap();
         println!("\nwritten to {out}");
+        let missed: Vec<&Figure> = self.figures.iter().filter(|figure| !figure.met).collect();
+        println!("{} of {} aims missed", missed.len(), self.figures.len());
+        missed.iter().for_each(|figure| println!("  missed: {}", line(figure)));
+        missed.len()
     }
 }
 
