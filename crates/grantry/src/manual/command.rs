@@ -93,7 +93,7 @@
 //! | to | run |
 //! |---|---|
 //! | have a token in a variable | `TOKEN=$(grantry auth token --service crm)` |
-//! | run a program with it | `grantry run --service crm -- ./nightly-report`, and `--env NAME` for another variable than `GRANTRY_TOKEN` |
+//! | run a program with it | `grantry run --service crm -- ./nightly-report`, and `--env NAME` for another variable than `GRANTRY_TOKEN`; the program does not get the variables from which a configuration takes secrets or the vault's key |
 //! | exchange a token that came for one of a service of the flow `token_exchange` | `grantry auth token --service orders --subject-token-stdin < came.txt` |
 //! | answer kubectl | `grantry credential-process --service crm --format kubernetes` |
 //! | answer a program that wants an object | `grantry credential-process --service crm` |
@@ -154,7 +154,8 @@
 //!
 //! The new one is stored beside the old one, tried, used for a renewal, and the old one is dropped at the end; a new secret that
 //! the server does not accept is taken out again. It comes by `--client-secret-stdin`, which asks where stdin is a terminal,
-//! `--client-secret-env` or `--client-secret-file`. Without a new secret the service's data key and its tokens are made anew. See
+//! `--client-secret-env` or `--client-secret-file`. Without a new secret the service's data key and its tokens are made anew, also
+//! where the secret stands in a configuration, which is said. See
 //! [`rotation`](super::rotation).
 //!
 //! # What is broken, risky or unused

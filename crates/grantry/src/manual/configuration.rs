@@ -40,7 +40,8 @@
 //! (every)  drive    authorization_code  https://oauth2.googleapis.com/token
 //! ```
 //!
-//! The command uses such a file, too: `grantry --config grantry.json auth token --service crm`. A mistake is shown where it stands, with what was probably meant. Nothing that may be a secret is shown:
+//! The command uses such a file, too: `grantry --config grantry.json auth token --service crm`. How many warnings
+//! the files draw is said on stderr, in one line. A mistake is shown where it stands, with what was probably meant. Nothing that may be a secret is shown:
 //!
 //! ```console
 //! $ echo '{"auth": {"tokenURL": "https://as.example.com/token", "clientSecret": "s3cret"}}' > wrong.json
@@ -159,6 +160,11 @@
 //! Best of all leave the secret out: where the file has none, the vault's registration has it
 //! (`grantry auth set --service crm --client-id billing --client-secret-stdin`). A secret that stands in the file itself draws
 //! a warning, and one in both places is an error.
+//!
+//! Whatever else a service leaves out the registration may have as well: provider, endpoints, scopes, flow, policy. Endpoints count
+//! only where it was not registered for another server. What is in neither place is an error for whoever asks for that service, and
+//! stops no other; a mistake stops everything. The metadata of an `issuer` is read when the first of its services is needed, once for
+//! all of them: while it cannot be had these services fail, and it is asked again.
 //!
 //! Keys are named as secrets are: `privateKeyFile` for assertions (with `certificateFile`, for servers that want its
 //! thumbprint), `mutualTls` for connections that present a certificate, `dpop` for a key that is made with each grant. The last
