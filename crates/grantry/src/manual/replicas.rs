@@ -100,7 +100,7 @@
 //! |---|---|
 //! | it is away | tokens that are fit, from memory; renewals wait, nothing is sent |
 //! | it went away after an answer came | the new token, on the strength of the lifeboat, unless `Release::AfterStore` says otherwise |
-//! | a failover lost confirmed writes | each process writes again what it has seen that was newer |
+//! | a failover lost confirmed writes | each process writes again what it has seen that was newer, an attempt under way and a doubt as well as a token |
 //! | it was restored from a backup | on a server that rotates, grants that were renewed since need their person: [`keys`](super::keys#backups) |
 //! | it is gone for longer than lease and allowance | on a strict server another replica may use the token once it is back: a doubt |
 //!
