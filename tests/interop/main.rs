@@ -17,5 +17,6 @@ mod refresh_token;
 mod renewal;
 mod resource;
 mod revocation;
+mod rotation;
 mod step_up;
 mod support;

@@ -48,3 +48,13 @@ async fn every_kill_of_the_plan_happens_and_the_race_goes_on() {
     assert_eq!(report.kills, 5, "{report:?}");
     assert!(report.kills_in_flight <= 5 && report.presented > 0, "{report:?}");
 }
+
+/// A lock in a file is on one machine: nothing that is kept there alone is enough.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_careless_process_on_each_of_two_machines_loses_grants() {
+    let report =
+        careless("strict-revoke 2 processes 2 machines 1 caller 3 grants 1 s tokens 0 ms latency 4 s")
+            .await
+            .unwrap();
+    assert!(report.grants_lost > 0 && report.families_revoked > 0, "{report:?}");
+}

@@ -83,7 +83,7 @@ impl Plan {
     /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
     /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
-        let (plan, dice) = (Self::with_lifeboats(seed), Dice::new(seed ^ 0x1a7e_57));
+        let (plan, dice) = (Self::with_lifeboats(seed), Dice::new(seed ^ 0x001a_7e57));
         let rotation = if dice.below(16) == 0 { Rotation::None } else { plan.rotation };
         let no_lifeboat = dice.below(12) == 0;
         Self {
