@@ -54,7 +54,8 @@
 //! On a server that refuses a used token at once, a grant is lost when the only answer with its successor is lost on the
 //! way, or with the process that had received it and not yet written it to the lifeboat (one sync of the disk). Where such
 //! a server revokes the family as well, it is also lost when an owner stands still for longer than its lease and the
-//! allowance, with the successor in its hands. Servers with a window for repeats lose nothing in any of these.
+//! allowance, with the successor in its hands. Servers with a window for repeats lose nothing to any one of these; two of
+//! them inside one window may be one too many.
 //!
 //! # Invariants
 //!

@@ -12,7 +12,7 @@
 //! | custody goes on with revocations that the server did not answer | each minute, each hour for those of others |
 //! | uses are told to custody, which writes them with the next renewal | each minute, and at the end |
 //! | the vault's keys are looked at, and exchanged after 90 days | each hour |
-//! | unused grants are revoked, if [that is wanted](crate::pantry::GrantryBuilder::reap_unused), or `reaper` in the configuration's `vault` says so | an hour after the start, then each day |
+//! | unused grants are revoked, if [that is wanted](crate::pantry::GrantryBuilder::reap_unused), or `reaper` in the configuration's `vault` says so | an hour after the start, then each day; `TenantPantry::reap` does it now, or lists them alone |
 //! | sources that no handle holds and nobody used for an hour are closed | each minute |
 //!
 //! [`shutdown`](crate::pantry::Grantry::shutdown) ends all of it, in an order in which nothing is lost: first whatever could

@@ -93,6 +93,7 @@ mod login;
 mod parts;
 mod permit;
 mod proof;
+mod reaping;
 #[cfg(feature = "config")]
 mod registered;
 mod registration;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry::config::{Config, Source, SystemSurroundings};
-use grantry::custody::HealthState;
+use grantry::custody::{HealthState, ReapedOutcome};
 use grantry::pantry::{Grantry, KeysStatus};
 use grantry::vault::{
     GrantRecord, KeyContext, KeyError, KeyId, KeyProvider, KeyRotation, KeyVersion, LocalKey, LocalKeySet,
@@ -229,6 +229,18 @@ async fn what_nobody_uses_is_revoked_while_it_lives_and_what_is_used_is_not() {
     assert_eq!(acme(&pantry).grants(None, 10).await.unwrap().len(), 1);
     let again = itself.tenant("globex").unwrap().source(("calendar", "user-17")).await;
     assert_eq!(again.err().unwrap().kind(), ErrorKind::InvalidGrant);
+
+    // A dry run says what would go, and changes nothing.
+    let wall = world.clock.wall();
+    let record = GrantRecord::new(wall).with_refresh_token(world.consent(), wall);
+    acme(&pantry).vault().create_grant("calendar", "user-19", record).await.unwrap();
+    world.hours(2).await;
+    let looked_at = acme(&pantry).reap(HOUR, true).await.unwrap();
+    let unused = looked_at.iter().filter(|reaped| matches!(reaped.outcome, ReapedOutcome::Unused));
+    assert_eq!(unused.map(|reaped| reaped.key.account()).collect::<Vec<_>>(), ["user-19"]);
+    assert_eq!(acme(&pantry).grants(None, 10).await.unwrap().len(), 2);
+    acme(&pantry).reap(HOUR, false).await.unwrap();
+    assert_eq!(acme(&pantry).grants(None, 10).await.unwrap().len(), 1);
 
     // A server that is away keeps what is to be revoked waiting, and nobody uses it.
     let wall = world.clock.wall();
