@@ -91,6 +91,7 @@ const NOT_TYPES: &[&str] = &[
     "grantry_core::Prover",
     "grantry_core::TokenSource",
     "grantry_custody::Lifeboat",
+    "grantry_custody::Opener",
     "grantry_custody::Prover",
     "grantry_custody::Revoker",
     "grantry_custody::protocol::AttemptId",

@@ -21,6 +21,10 @@ impl Voyage {
         // What is not in the record yet will be its next generation. A write that nobody confirmed may have put it there.
         let generation = generation + u64::from(!self.landed && !self.is_in_record());
         let Some(fresh) = self.fresh.take() else { return };
+        // Whoever gets it may want another at once, and where the server does not rotate by the same refresh token.
+        if self.landed {
+            self.afloat = None;
+        }
         if let Some(set) = public(&fresh, generation) {
             self.answer(Ok(set));
         }
