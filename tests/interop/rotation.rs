@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use grantry::vault::access::{AccessPolicy, Principal};
+use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
 use grantry::vault::{GrantRecord, LocalKey, MemoryVault, SealedVault};
 use grantry::{
     Attempt, ClientAuthentication, Clock, Grant, GrantKey, KeepError, Keeper, Kept, RefreshToken,
@@ -62,7 +62,11 @@ async fn eight_replicas_in_custody_make_one_request_for_all_and_keep_the_grant()
     let me = Principal::workload("me").unwrap();
     let open = async || {
         let key = LocalKey::from_bytes(Zeroizing::new([7; 32]));
-        SealedVault::builder(Arc::clone(&store), key, AccessPolicy::sole(&me)).open().await
+        // The test looks at the refresh token, too, which no ready-made role may.
+        let all = Role::custom("everything", Permission::ALL.iter().copied()).unwrap();
+        let bound = Binding::allow(&me, "everything", Reach::everything());
+        let policy = AccessPolicy::builder().role(all).bind(bound).build().unwrap();
+        SealedVault::builder(Arc::clone(&store), key, policy).open().await
     };
     let vault = open().await.unwrap();
     let mine = vault.as_principal(me.clone());
