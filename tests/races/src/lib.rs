@@ -81,7 +81,7 @@
 //! [`Report::successors_killed`].
 //!
 //! A lost grant is put down to a kill or to a dropped answer only if the answer with its successor was one that was
-//! dropped, or one of a worker that was killed within half a second of it, and nobody ever used or kept that successor.
+//! dropped, or one of a worker that was killed within a tenth of a second of it, and nobody ever used or kept that successor.
 //! Every other loss is unexplained, and [`Report::losses`] says who used which token after whom.
 //!
 //! # Invariants

@@ -7,9 +7,9 @@ use grantry_core::Instant;
 
 use crate::book::{Fate, Orphan, Reuse};
 
-/// How long after its answer had left a worker may have died without having kept what was in it. Syncing a disk that
-/// others sync too takes some of that; what a worker had for longer it should have kept.
-const KEEPING: Duration = Duration::from_millis(500);
+/// How long after its answer had left a worker may have died without having kept what was in it: it had to be given a core, and
+/// to write it down. What a worker had for longer it should have kept.
+const KEEPING: Duration = Duration::from_millis(100);
 
 /// What took the refresh token that a grant went on with.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use grantry_core::{Clock, Instant, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -162,13 +163,15 @@ impl Worker {
         Ok(Self { child, input, listener, port })
     }
 
-    /// Holds the process still and gives its connections to its relay; [`kill`](Self::kill) follows.
-    pub(crate) fn freeze(&self) -> Vec<Connection> {
+    /// Holds the process still, and gives when, and its connections to its relay; [`kill`](Self::kill) follows. Looking for
+    /// connections takes some milliseconds: what arrives meanwhile, nobody has received.
+    pub(crate) fn freeze(&self, clock: &SystemClock) -> (Instant, Vec<Connection>) {
         if let Ok(Some(process)) = i32::try_from(self.child.id()).map(Pid::from_raw) {
             // It may have ended by itself: then it has no connections.
             let _ = kill_process(process, Signal::STOP);
         }
-        connections(self.child.id(), self.port)
+        let frozen = clock.now();
+        (frozen, connections(self.child.id(), self.port))
     }
 
     /// SIGKILL; gives whether there was still somebody to kill.

@@ -138,8 +138,7 @@ impl Course {
         for kill in kill_plan(seed, scenario.kills, scenario.processes, scenario.lasts) {
             sleep(kill.after.saturating_sub(clock.now().since(began))).await;
             let Some((number, worker)) = workers.get_mut(kill.victim) else { continue };
-            let connections = worker.freeze();
-            let frozen = clock.now();
+            let (frozen, connections) = worker.freeze(&clock);
             let last = |port| self.relay.book().last_on(From { worker: *number, port });
             let is_open = |port| last(port).is_some_and(|last| self.relay.book().is_open(last));
             let busy = connections.iter().any(|c| c.unread || is_open(c.port));
