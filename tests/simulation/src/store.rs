@@ -245,6 +245,7 @@ impl Vault for Store {
             self.life.as_ref().is_some_and(|life| life.fate.strikes(life.fate.plan.doubtful_writes));
         if doubtful && self.life.as_ref().is_some_and(|life| life.fate.dice.below(2) == 0) {
             self.count("write lost");
+            self.life.iter().for_each(|life| life.fate.tower.write_lost(life.number));
             return Err(VaultError::in_doubt("the request was lost"));
         }
         let revision = {

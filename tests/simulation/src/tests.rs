@@ -202,6 +202,15 @@ fn what_another_lifeboat_holds_is_no_use_to_who_salvaged_a_token() {
     assert!(run(Plan::with_lifeboats(55_354), false).unwrap().broken.is_empty());
 }
 
+/// An owner stood still between its announcement and the request, and others sent the token as it woke; or with a slow answer on its
+/// way, in a world whose store's clock had leapt.
+#[test]
+fn an_owner_that_stands_still_may_be_overtaken() {
+    for seed in [8630, 8895, 8906, 11_363] {
+        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+    }
+}
+
 /// A store failed over while a grant was being withdrawn. Whoever looked into the records withdrew it again, and looked into another
 /// world from then on.
 #[test]

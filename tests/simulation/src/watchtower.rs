@@ -48,6 +48,8 @@ pub(crate) struct Facts {
     pub(crate) is_strict: bool,
     /// Whether the store may lose what it confirmed.
     pub(crate) forgets: bool,
+    /// Whether the store's clock leaps.
+    pub(crate) leaps: bool,
     /// Whether processes have no lifeboat.
     pub(crate) has_no_lifeboat: bool,
     /// Whether callers get no token before the store has what came with it.
@@ -93,6 +95,8 @@ struct Seen {
     broken: Vec<String>,
     /// Who did nothing from when to when, for whatever reason.
     still: Vec<(u64, Instant, Instant)>,
+    /// Whose write was lost, and until when the next would have come.
+    lost_writes: Vec<(u64, Instant, Instant)>,
     /// Grants whose record a failover has set back.
     forgotten: BTreeSet<GrantKey>,
     facts: Facts,

@@ -130,6 +130,7 @@ impl World {
         let facts = Facts {
             is_strict: !plan.forgives(),
             forgets: plan.failover,
+            leaps: plan.clock_leaps,
             has_no_lifeboat: plan.no_lifeboat,
             waits_for_store: plan.after_store || plan.no_lifeboat,
             inspects: plan.inspects,

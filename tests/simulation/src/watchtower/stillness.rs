@@ -2,18 +2,25 @@
 
 use std::time::Duration;
 
-use grantry_core::{GrantKey, Instant};
+use grantry_core::{Clock, GrantKey, Instant};
 
 use super::{Seen, Watchtower};
 use crate::life::machine_of;
 use crate::watchtower::Withdrawn;
 
-/// For how long an owner is silent before others take its lease for over, at least: it extends that each third.
-const LAPSE: Duration = Duration::from_secs(4);
+/// For how long an owner is silent before others take its lease of 6 s for over, at least: it extends that each third, and would have
+/// done so a moment after it fell silent.
+const LAPSE: Duration = Duration::from_millis(3_900);
 
-/// For how long an owner is silent before others do what cannot be undone, at least: until its lease is over, and the allowance after
-/// that.
-pub(super) const GONE: Duration = Duration::from_secs(9);
+/// For how long an owner is silent before others do what cannot be undone, at least: until its lease is over, and the allowance of 5 s
+/// after that.
+pub(super) const GONE: Duration = Duration::from_millis(8_900);
+
+/// The same where the store's clock leaps: others follow it by an eighth faster than time goes.
+const BY_LEAPS: (Duration, Duration) = (Duration::from_millis(3_200), Duration::from_millis(7_700));
+
+/// How often an owner extends its lease.
+const BEAT: Duration = Duration::from_secs(2);
 
 /// How far back somebody's last look at a clock, or at a record, may lie from what follows from it.
 const LOOK: Duration = Duration::from_secs(40);
@@ -22,6 +29,12 @@ impl Watchtower {
     /// A process does nothing for a while, of itself or because its machine sleeps.
     pub(crate) fn stands_still(&self, life: u64, from: Instant, to: Instant) {
         self.lock().still.push((life, from, to));
+    }
+
+    /// A write of a process was lost: if it was to extend a lease, the next is a third of that later.
+    pub(crate) fn write_lost(&self, life: u64) {
+        let now = self.clock.now();
+        self.lock().lost_writes.push((life, now, now.after(BEAT)));
     }
 
     /// A failover has set the record of a grant back.
@@ -54,13 +67,16 @@ impl Seen {
         overlap(theirs.map(|(_, began, ended)| (*began, *ended)).collect(), from, to)
     }
 
-    /// For how long a process could not have written between two moments: it did nothing, or the store was out of its reach.
+    /// For how long a process could not have written between two moments: it did nothing, the store was out of its reach, or what it
+    /// wrote was lost.
     fn silent_for(&self, life: u64, from: Instant, to: Instant) -> Duration {
-        let still = self.still.iter().filter(|(other, ..)| *other == life);
+        let still = self.still.iter().chain(&self.lost_writes).filter(|(other, ..)| *other == life);
         let cuts = self.cut_off.iter().filter(|(machine, ..)| *machine == machine_of(life));
         let still = still.map(|(_, began, ended)| (*began, *ended));
         let still = still.chain(self.dead.get(&life).map(|died| (*died, to)));
-        overlap(still.chain(cuts.map(|(_, began, ended)| (*began, *ended))).collect(), from, to)
+        // It tries again a beat after the one that failed.
+        let cuts = cuts.map(|(_, began, ended)| (*began, ended.after(BEAT)));
+        overlap(still.chain(cuts).collect(), from, to)
     }
 
     /// Whether a process may be at something that others have done meanwhile: it stood still since it looked.
@@ -68,14 +84,17 @@ impl Seen {
         !self.still_for(life, now.before(LOOK), now).is_zero()
     }
 
-    /// Whether others may have taken a process for gone that has had a request under way since then.
+    /// Whether others may have taken a process for gone that has had a request under way since then: also for what it did between
+    /// the announcement and the request.
     pub(super) fn may_have_lapsed(&self, life: u64, since: Instant, now: Instant) -> bool {
-        self.silent_for(life, since.before(LAPSE), now) >= LAPSE
+        let lapse = if self.facts.leaps { BY_LEAPS.0 } else { LAPSE };
+        self.silent_for(life, since.before(LOOK), now) >= lapse
     }
 
     /// Whether a process was silent for so long with what it received that others did what cannot be undone.
     pub(super) fn was_given_up(&self, life: u64, since: Instant, now: Instant) -> bool {
-        self.silent_for(life, since.before(LAPSE), now) >= GONE
+        let gone = if self.facts.leaps { BY_LEAPS.1 } else { GONE };
+        self.silent_for(life, since.before(LAPSE), now) >= gone
     }
 }
 
