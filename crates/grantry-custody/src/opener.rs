@@ -1,6 +1,5 @@
 //! Opening grants that nobody has asked for, to finish what was left of them.
 
-use std::fmt;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -102,11 +101,5 @@ impl Shared {
     pub(crate) async fn opened_for(&self, key: &GrantKey) -> Option<Arc<CustodyGrant>> {
         let opener = self.opener().clone()?;
         opener.open(key).await
-    }
-}
-
-impl fmt::Debug for dyn Opener {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Opener").finish_non_exhaustive()
     }
 }

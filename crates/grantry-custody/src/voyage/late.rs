@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use grantry_core::{Clock, ErrorKind, Failure};
+use grantry_vault::Renewing;
 
 use super::Voyage;
 use super::sending::Obtained;
@@ -20,11 +21,18 @@ impl Voyage {
         let (grant, tasks) = (Arc::clone(&self.grant), self.grant.custody.tasks.clone());
         let mut awaited = intent.token.map(|token| grant.custody.afloat.await_late(token));
         self.grant.custody.tasks.spawn(async move {
+            // Keys and audit trail come first here, too: once something has come, it goes into the lifeboat.
+            let mut allowed = std::pin::pin!(allowed(&grant));
+            let mut renewing = None;
             let mut hope_ends = std::pin::pin!(tokio::time::sleep(grant.terms.doubt_limit));
             let answered = loop {
                 tokio::select! {
                     biased;
                     answered = &mut obtained => break answered,
+                    begun = &mut allowed, if renewing.is_none() => match begun {
+                        Some(begun) => renewing = Some(begun),
+                        None => return,
+                    },
                     // What may never come keeps nobody from closing, nor for ever from the last chance.
                     () = tasks.closing() => return,
                     () = &mut hope_ends, if awaited.is_some() => awaited = None,
@@ -38,26 +46,37 @@ impl Voyage {
                 }
                 _ => return,
             };
-            bring_home(grant, stored, brought).await;
+            let renewing = match renewing {
+                Some(renewing) => Some(renewing),
+                None => allowed.await,
+            };
+            if let Some(renewing) = renewing {
+                bring_home(&grant, renewing, stored, brought).await;
+            }
             drop(awaited);
         });
     }
 }
 
-async fn bring_home(grant: Arc<Inner>, stored: StoredGrant, brought: Brought) {
-    let renewing = loop {
+/// A renewal, as soon as the keys and the audit trail allow one; `None` where nothing can bring the grant back.
+async fn allowed(grant: &Inner) -> Option<Renewing> {
+    loop {
         match grant.vault.renew(grant.key.service(), grant.key.account()).await {
-            Ok(renewing) => break renewing,
-            Err(error) if error.kind() == ErrorKind::Erased => return,
-            // The keys or the audit trail are away: it is kept until they are back.
+            Ok(renewing) => return Some(renewing),
+            Err(error) if error.kind() == ErrorKind::Erased => return None,
             Err(_) => tokio::time::sleep(grant.terms.allowance / 3).await,
         }
-    };
+    }
+}
+
+async fn bring_home(grant: &Arc<Inner>, renewing: Renewing, stored: StoredGrant, brought: Brought) {
     let redemption = Redemption::adopt(brought.proceeds, grant.terms);
-    let mut voyage = Voyage::adopting(Arc::clone(&grant), renewing, brought);
+    let mut voyage = Voyage::adopting(Arc::clone(grant), renewing, brought);
     voyage.stored = Some(stored);
     voyage.aboard = false;
-    voyage.seat = grant.custody.lifeboat.reserve().await.ok();
+    // Where all seats are taken, the store is what is left.
+    let seat = tokio::time::timeout(grant.terms.lease / 3, grant.custody.lifeboat.reserve()).await;
+    voyage.seat = seat.ok().and_then(Result::ok);
     voyage.board(&redemption.0).await;
     voyage.sail(redemption).await;
 }
