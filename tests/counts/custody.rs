@@ -17,6 +17,7 @@ use grantry_vault::{
     StoredRecord, Vault, VaultError, Watch,
 };
 use grantry_vault_sqlite::SqliteVault;
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// Counts what a disk is waited for: each write of the store alone is a commit, and each entry of the lifeboat a sync.
@@ -25,8 +26,10 @@ struct Syncs {
     audit: AtomicU64,
     grants: AtomicU64,
     lifeboat: AtomicU64,
-    /// How often somebody looked for what dead processes left.
+    /// How often somebody has looked for what dead processes left.
     looks: AtomicU64,
+    /// Shut while nothing is written to the trail. Whoever waits for such a write does not come back before it opens.
+    shut: watch::Sender<bool>,
 }
 
 impl Syncs {
@@ -49,7 +52,12 @@ impl Vault for Counted<SqliteVault> {
         record: SealedRecord,
         when: Precondition,
     ) -> Result<Revision, VaultError> {
-        let count = if key.as_grant_key().is_some() { &self.1.grants } else { &self.1.audit };
+        let count = if key.as_grant_key().is_some() {
+            &self.1.grants
+        } else {
+            let _ = self.1.shut.subscribe().wait_for(|shut| !shut).await;
+            &self.1.audit
+        };
         count.fetch_add(1, Ordering::SeqCst);
         self.0.store(key, record, when).await
     }
@@ -85,8 +93,9 @@ impl Lifeboat for Counted<FolderLifeboat> {
         self.0.leave(seat);
     }
     async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+        let adopted = self.0.adopt().await;
         self.1.looks.fetch_add(1, Ordering::SeqCst);
-        self.0.adopt().await
+        adopted
     }
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
         self.0.bring_home(id).await
@@ -107,6 +116,7 @@ impl Grant for Rotates {
         let syncs = &self.0;
         let before = [&syncs.audit, &syncs.grants, &syncs.lifeboat].map(|count| count.load(Ordering::SeqCst));
         assert_eq!(before, [1, 1, 0], "the intent in the trail and the claim, before anything is sent");
+        syncs.shut.send_replace(true);
         let next = self.1.fetch_add(1, Ordering::SeqCst);
         let set = TokenSet::builder(AccessToken::new(format!("access-{next}")), SystemClock::new().now())
             .refresh_token(RefreshToken::new(format!("{used}-{next}")));
@@ -136,23 +146,24 @@ async fn a_renewal_in_custody_waits_for_four_syncs_and_no_more() {
     let lifeboat = FolderLifeboat::builder(folder.path().join("lifeboats")).seats(2).open().unwrap();
     let custody = Custody::builder(&vault, Counted(lifeboat, Arc::clone(&syncs)));
     let custody = custody.look_every(Duration::from_secs(3_600)).open().await.unwrap();
-    let key = GrantKey::new("acme", "crm", "user-17").unwrap();
-    let grant = custody.grant(key, Rotates(Arc::clone(&syncs), Arc::default()));
-    let grant = grant.rotation(Rotation::Strict { revokes_family: true }).build().unwrap();
-    // The look when it is opened, and the one soon after, which lists the tenant's grants: that goes into the trail too.
+    // The look when it is opened, and the one soon after: it lists the grants of the tenants that are open by then, which
+    // goes into the trail.
     while syncs.looks.load(Ordering::SeqCst) < 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    let key = GrantKey::new("acme", "crm", "user-17").unwrap();
+    let grant = custody.grant(key, Rotates(Arc::clone(&syncs), Arc::default()));
+    let grant = grant.rotation(Rotation::Strict { revokes_family: true }).build().unwrap();
     let mut held: Option<TokenSet> = None;
     for _ in 0..20 {
         // What rides on later writes is written before it is counted anew.
         until_quiet(&syncs).await;
         syncs.taken();
         let set = grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap();
-        let [audit, grants, lifeboat] = syncs.taken();
-        // The outcome may be on its way already: nobody waits for it.
-        assert!((1..=2).contains(&audit), "{audit}");
-        assert_eq!((grants, lifeboat), (2, 1), "the claim, the landing, and the lifeboat between them");
+        let waited = syncs.taken();
+        assert_eq!(waited, [1, 2, 1], "the intent, the claim and the landing, and the lifeboat between these two");
+        // The outcome waits for the gate: nobody waits for it.
+        syncs.shut.send_replace(false);
         held = Some(set);
     }
     custody.close().await;
