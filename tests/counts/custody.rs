@@ -161,7 +161,11 @@ async fn a_renewal_in_custody_waits_for_four_syncs_and_no_more() {
         syncs.taken();
         let set = grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap();
         let waited = syncs.taken();
-        assert_eq!(waited, [1, 2, 1], "the intent, the claim and the landing, and the lifeboat between these two");
+        assert_eq!(
+            waited,
+            [1, 2, 1],
+            "the intent, the claim and the landing, and the lifeboat between these two"
+        );
         // The outcome waits for the gate: nobody waits for it.
         syncs.shut.send_replace(false);
         held = Some(set);

@@ -45,6 +45,7 @@ impl StoredGrant {
             now: self.believed.now,
             reachable_since: self.believed.reachable_since,
             stamp: self.stored.version.read_at(),
+            took: self.answered.since(self.asked),
             access_expires: kept.map(|kept| kept.expires),
             holds_another: kept
                 .zip(replacing)

@@ -45,6 +45,7 @@ pub(super) fn protocol(printed: &Printed) {
         now,
         reachable_since: now,
         stamp: now,
+        took: Duration::ZERO,
         access_expires: None,
         holds_another: false,
     };

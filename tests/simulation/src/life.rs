@@ -90,6 +90,7 @@ pub(crate) fn machine_of(life: u64) -> usize {
 impl Life {
     /// A process begins.
     pub(crate) fn begin(number: u64, fate: Fate) -> Arc<Self> {
+        fate.tower.born(number);
         Arc::new(Self {
             number,
             fate,
@@ -155,7 +156,7 @@ impl Life {
             self.fate.trace.fault("stall");
             let (now, lasts) =
                 (self.fate.clock.now(), Duration::from_millis(500 + self.fate.dice.below(15_000)));
-            self.fate.tower.stalled(now, now.after(lasts));
+            self.fate.tower.stalled(self.number, now, now.after(lasts));
             self.stand_still(lasts);
         }
         loop {

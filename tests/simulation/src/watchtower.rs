@@ -89,10 +89,16 @@ struct Seen {
     outages: Vec<(Instant, Instant)>,
     /// Which machine could not reach the store, from when to when.
     cut_off: Vec<(usize, Instant, Instant)>,
-    /// From when to when a process stood still of itself.
-    stalls: Vec<(Instant, Instant)>,
+    /// Which process stood still of itself, from when to when.
+    stalls: Vec<(u64, Instant, Instant)>,
     /// Broken promises.
     broken: Vec<String>,
+    /// When a process wrote the record of a grant.
+    writes: BTreeMap<(u64, GrantKey), Vec<Instant>>,
+    /// When a process began.
+    born: BTreeMap<u64, Instant>,
+    /// When the store's clock leapt ahead, and how far.
+    leaps: Vec<(Instant, Duration)>,
     /// Who did nothing from when to when, for whatever reason.
     still: Vec<(u64, Instant, Instant)>,
     /// Whose write was lost, and until when the next would have come.
@@ -159,8 +165,8 @@ impl Watchtower {
     }
 
     /// A process stands still for a while.
-    pub(crate) fn stalled(&self, from: Instant, to: Instant) {
-        self.lock().stalls.push((from, to));
+    pub(crate) fn stalled(&self, life: u64, from: Instant, to: Instant) {
+        self.lock().stalls.push((life, from, to));
     }
 
     /// How many token requests were sent, and how many of them with a token that had been used.
@@ -268,6 +274,7 @@ impl Watchtower {
         let Some(key) = record.as_grant_key() else { return };
         let now = self.clock.now();
         let mut seen = self.lock();
+        seen.writes.entry((life, key.clone())).or_default().push(now);
         let brings = seen
             .tokens
             .values()

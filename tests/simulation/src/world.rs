@@ -278,7 +278,9 @@ impl World {
             }
             if plan.clock_leaps && fate.dice.below(120) == 0 {
                 fate.trace.fault("store clock leap");
-                self.disk.leap(Duration::from_millis(fate.dice.below(4_000)));
+                let by = Duration::from_millis(fate.dice.below(4_000));
+                fate.tower.leapt(by);
+                self.disk.leap(by);
             }
             if plan.key_outages && fate.dice.below(120) == 0 {
                 self.turn_off(&fate.keys_gone, 30_000);

@@ -45,7 +45,7 @@ pub struct Claim {
     pub standing: Standing,
     /// The attempt.
     pub intent: Intent,
-    /// How long after the moment before the write the request may still be sent.
+    /// How long after the moment before the reading that it goes on from the request may still be sent.
     pub send_within: Duration,
 }
 
@@ -86,9 +86,11 @@ impl Snapshot {
 
     fn claim(&self, mut standing: Standing, asked: &Asked, terms: &Terms) -> Decision {
         let candidate = standing.next().copied();
+        // A store that takes its time must not use up the time to send.
+        let taken = self.took.min(terms.longest_reading());
         let send_within = match candidate.and_then(|candidate| candidate.doubt.map(|_| candidate)) {
-            None => terms.send_within(),
-            Some(candidate) => match self.again(&candidate, terms) {
+            None => terms.send_within() + taken,
+            Some(candidate) => match self.again(&candidate, terms.send_within() + taken, terms) {
                 Ok(send_within) => send_within,
                 Err(not_before) => return Decision::NotBefore(not_before),
             },
@@ -101,15 +103,14 @@ impl Snapshot {
             token: candidate.map(|candidate| candidate.token),
             first_sent: doubt.map_or(self.now, |doubt| doubt.first_sent),
             sends: doubt.map_or(0, |doubt| doubt.sends).saturating_add(1),
-            lease_until: self.stamp.after(terms.lease),
+            lease_until: self.stamp.after(terms.lease + taken),
         };
         standing.intent = Some(intent);
         Decision::Redeem(Claim { standing, intent, send_within })
     }
 
     /// How long a token that may have been used already may be sent again; or when, if not now.
-    fn again(&self, candidate: &Candidate, terms: &Terms) -> Result<Duration, StoreTime> {
-        let most = terms.send_within();
+    fn again(&self, candidate: &Candidate, most: Duration, terms: &Terms) -> Result<Duration, StoreTime> {
         let Some(doubt) = candidate.doubt else { return Ok(most) };
         let Some(until) = terms.resend_until(doubt.first_sent) else { return Ok(most) };
         if self.now < until {

@@ -1,5 +1,7 @@
 //! What a grant's record says of its renewals.
 
+use std::time::Duration;
+
 use grantry_core::StoreTime;
 use grantry_vault::{Fingerprint, LineageId};
 
@@ -89,6 +91,8 @@ pub struct Snapshot {
     pub now: StoreTime,
     /// The store's clock when it was read, as it said: what is written is in it. Never earlier than `now`.
     pub stamp: StoreTime,
+    /// How long the reading took: the store's clock may have gone on by that since it said `stamp`.
+    pub took: Duration,
     /// Since when this process has had answers of the store, without a failure or a long pause in between. Before that nobody
     /// may have been able to write.
     pub reachable_since: StoreTime,

@@ -133,9 +133,15 @@ impl Terms {
         self.lease + 2 * self.http_timeout + self.margin
     }
 
-    /// How long after the claim a request may be sent.
+    /// How long after the reading that a claim goes on from a request may be sent, where that reading took no time.
     pub(super) fn send_within(&self) -> Duration {
         self.lease.saturating_sub(self.http_timeout + self.margin)
+    }
+
+    /// How long a reading may have taken at most for a lease to be longer by that: others wait for as much longer for an owner
+    /// that died.
+    pub(super) fn longest_reading(&self) -> Duration {
+        self.lease / 2
     }
 
     /// Until when a used token may be sent again, if the server accepts that at all: `None` for always.

@@ -69,7 +69,7 @@ pub(crate) struct Voyage {
     store_error: Option<Error>,
     /// What the attempt is to replace.
     replacing: Option<TokenSet>,
-    /// The boot clock before the claim was written.
+    /// The boot clock before the reading that the claim goes on from.
     claimed_at: Instant,
     waiting: waiting::Waiting,
     reply: Option<oneshot::Sender<Reply>>,
@@ -197,7 +197,8 @@ impl Voyage {
 
     async fn write(&mut self, change: &Change) -> Event {
         if !change.lands && change.standing.intent.is_some() {
-            self.claimed_at = self.grant.custody.clock.now();
+            // The lease is reckoned from what the store's clock said: whoever stands still after that has slept through it.
+            self.claimed_at = self.stored.as_ref().map_or(self.claimed_at, |stored| stored.asked);
         }
         let wall = self.grant.custody.clock.wall();
         let mut chronicle = self.chronicle_after(change, wall);

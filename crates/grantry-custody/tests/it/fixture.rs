@@ -46,6 +46,7 @@ pub(crate) struct ShakyVault {
     is_down: Mutex<bool>,
     is_full: Mutex<bool>,
     hangs: Mutex<bool>,
+    late: Mutex<Duration>,
 }
 
 impl ShakyVault {
@@ -61,6 +62,11 @@ impl ShakyVault {
     /// Whether reading a record never ends.
     pub(crate) fn set_hanging(&self, hangs: bool) {
         *self.hangs.lock().unwrap() = hangs;
+    }
+
+    /// How long what was read is on its way.
+    pub(crate) fn set_late(&self, late: Duration) {
+        *self.late.lock().unwrap() = late;
     }
 
     fn check(&self) -> Result<(), VaultError> {
@@ -80,7 +86,10 @@ impl Vault for ShakyVault {
         if hangs {
             std::future::pending::<()>().await;
         }
-        self.inner.load(key).await
+        let read = self.inner.load(key).await;
+        let late = *self.late.lock().unwrap();
+        tokio::time::sleep(late).await;
+        read
     }
     async fn store(
         &self,
@@ -150,6 +159,7 @@ impl World {
             is_down: Mutex::new(false),
             is_full: Mutex::new(false),
             hangs: Mutex::new(false),
+            late: Mutex::default(),
         });
         let world = Self { server, clock, store, folder: tempfile::tempdir().unwrap(), rotation };
         let consented =

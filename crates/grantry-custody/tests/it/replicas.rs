@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Clock, Failure, Grant, GrantKey, Rotation, Scope, TokenSet};
+use grantry_core::{Attempt, Clock, Consumed, Failure, Grant, GrantKey, Rotation, Scope, TokenSet};
 use grantry_custody::{Custody, FolderLifeboat, Release};
 use grantry_testkit::SeededGrant;
 use grantry_vault::GrantRecord;
@@ -48,6 +48,31 @@ async fn sixteen_replicas_and_four_callers_each_make_one_request_for_each_expiry
             world.pass(TOKEN_LIFETIME).await;
         }
     }
+}
+
+/// Its lease is reckoned from what the store's clock said, so it has slept through that. Nobody has written meanwhile, and its
+/// claim is taken; the others may find it over at once.
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_between_its_look_and_its_claim_sends_nothing() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    world.store.set_late(Duration::from_secs(14));
+    let failure = replica.grant.obtain(Attempt::first()).await.unwrap_err();
+    assert!(matches!(failure.consumed, Consumed::No), "{failure:?}");
+    assert_eq!(world.requests(), 0);
+    world.store.set_late(Duration::ZERO);
+    replica.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(world.requests(), 1, "nothing was in doubt");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_slow_keeps_nobody_from_a_renewal() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    world.store.set_late(Duration::from_millis(2_500));
+    let (one, other) = tokio::join!(one.grant.obtain(Attempt::first()), other.grant.obtain(Attempt::first()));
+    assert_eq!((one.unwrap().generation(), other.unwrap().generation()), (1, 1));
+    assert_eq!(world.requests(), 1);
 }
 
 #[tokio::test(start_paused = true)]

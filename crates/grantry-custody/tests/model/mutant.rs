@@ -22,6 +22,8 @@ pub(crate) enum Mutant {
     CondemnedBlindly,
     /// A request is sent whenever its sender gets to it.
     NoSendGuard,
+    /// How late a request may leave counts from the claim, which a process may write long after it looked.
+    GuardFromTheWrite,
     /// Nothing is written before the request is sent.
     NoClaim,
     /// An attempt of which nobody knows leaves no trace.
@@ -35,7 +37,7 @@ pub(crate) enum Mutant {
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::FencedByEpoch,
         Self::ForeignIntentCleared,
         Self::SiblingsDropped,
@@ -43,6 +45,7 @@ impl Mutant {
         Self::ShownBeforeStored,
         Self::CondemnedBlindly,
         Self::NoSendGuard,
+        Self::GuardFromTheWrite,
         Self::NoClaim,
         Self::DoubtForgotten,
         Self::NoExtension,

@@ -73,6 +73,9 @@ struct Attempt {
     pending: Pending,
     /// The version that the next write is over.
     over: u32,
+    /// When the store was asked for the reading that is gone on from.
+    asked: u8,
+    /// The same of the reading that the claim goes on from.
     began: u8,
     id: AttemptId,
     proceeds: Option<Proceeds>,
@@ -82,14 +85,29 @@ struct Attempt {
 #[allow(clippy::large_enum_variant, reason = "one for each attempt")]
 enum Pending {
     Read,
+    /// What a reading found, and the version of it.
+    Found(Box<Snapshot>, u32),
     Write(Change),
     Wait(u8),
     Pause(u8),
-    Post { token: Token, within: u8 },
-    Request { token: Token, sent: u8 },
-    Response { answer: Option<Token>, sent: u8 },
-    Mangled { found: Token },
-    Silence { sent: u8 },
+    Post {
+        token: Token,
+        within: u8,
+    },
+    Request {
+        token: Token,
+        sent: u8,
+    },
+    Response {
+        answer: Option<Token>,
+        sent: u8,
+    },
+    Mangled {
+        found: Token,
+    },
+    Silence {
+        sent: u8,
+    },
     Board,
 }
 
@@ -267,7 +285,15 @@ impl World {
         id: AttemptId,
         proceeds: Option<Proceeds>,
     ) {
-        let attempt = Attempt { redemption, pending: Pending::Read, over: 0, began: self.now, id, proceeds };
+        let attempt = Attempt {
+            redemption,
+            pending: Pending::Read,
+            over: 0,
+            asked: self.now,
+            began: self.now,
+            id,
+            proceeds,
+        };
         self.replicas[me].attempt = Some(attempt);
         self.obey(me, effects);
     }
@@ -280,9 +306,20 @@ impl World {
         };
         let mut world = self.clone();
         let event = match &attempt.pending {
+            // Only who stands still comes to what it found later.
+            Pending::Read if self.faults.stalls > 0 => {
+                let found = Pending::Found(Box::new(self.snapshot()), self.record.version);
+                world.attempt(me).pending = found;
+                worlds.push(world);
+                return;
+            }
             Pending::Read => {
                 world.attempt(me).over = self.record.version;
-                Event::Read(self.snapshot())
+                Event::Read(Snapshot { took: at(self.now).since(at(attempt.asked)), ..self.snapshot() })
+            }
+            Pending::Found(found, version) => {
+                world.attempt(me).over = *version;
+                Event::Read(Snapshot { took: at(self.now).since(at(attempt.asked)), ..(**found).clone() })
             }
             Pending::Write(change) => world.write(me, change.clone()),
             Pending::Wait(until) if self.now >= *until => Event::Woken,
@@ -295,6 +332,9 @@ impl World {
                 } else {
                     let pending = Pending::Request { token: *token, sent: self.now };
                     world.attempt(me).pending = pending;
+                    if !self.others_wait_for(&attempt.id) {
+                        world.broken = Some("a request leaves without a lease");
+                    }
                     if !world.faulted && world.requests_with(*token) > 1 {
                         world.broken = Some("two requests with one token are under way");
                     }
@@ -354,7 +394,10 @@ impl World {
             let mut world = self.fault(|faults| faults.crashes -= 1);
             world.gone |= self.only_copy(me);
             if self.only_copy(me)
-                && matches!(attempt.pending, Pending::Read | Pending::Write(_) | Pending::Pause(_))
+                && matches!(
+                    attempt.pending,
+                    Pending::Read | Pending::Found(..) | Pending::Write(_) | Pending::Pause(_)
+                )
             {
                 world.broken =
                     Some("the only copy of a token was in memory for longer than it takes to keep it");
@@ -464,11 +507,18 @@ impl World {
     fn obey(&mut self, me: usize, effects: Vec<Effect>) {
         for effect in effects {
             let pending = match effect {
-                Effect::Read => Pending::Read,
-                Effect::Write(change) => {
-                    // The guard counts from before the claim.
+                Effect::Read => {
                     let now = self.now;
-                    self.attempt(me).began = now;
+                    self.attempt(me).asked = now;
+                    Pending::Read
+                }
+                Effect::Write(change) => {
+                    // The guard counts from before the reading: the lease does, too.
+                    let late = self.mutant == Some(Mutant::GuardFromTheWrite);
+                    let now = self.now;
+                    let attempt = self.attempt(me);
+                    let asked = std::mem::take(&mut attempt.asked);
+                    attempt.began = if late { now } else { asked };
                     Pending::Write(*change)
                 }
                 Effect::Wait(until) => Pending::Wait(tick(until)),
@@ -595,10 +645,21 @@ impl World {
             generation: self.record.generation,
             now: at(self.now),
             stamp: at(self.now),
+            took: Duration::ZERO,
             reachable_since: at(0),
             access_expires: Some(Some(at(self.record.access_expires))),
             holds_another: false,
         }
+    }
+
+    /// Whether others leave a record to this attempt.
+    fn others_wait_for(&self, attempt: &AttemptId) -> bool {
+        let standing = &self.record.standing;
+        let owner = standing.intent.filter(|intent| intent.attempt == *attempt);
+        // Somebody else has brought a successor of the same token home meanwhile.
+        let late = standing.outstanding.filter(|late| late.attempt == *attempt);
+        let until = owner.map(|intent| intent.lease_until).max(late.map(|late| late.until));
+        until.is_some_and(|until| at(self.now) < until)
     }
 
     fn requests_with(&self, sent: Token) -> usize {

@@ -92,13 +92,14 @@ impl Seen {
     /// I1: a redemption leaves while another of the same token is under way. Of that one's owner others may think that it is gone, or
     /// whoever sends now has stood still since it looked.
     pub(super) fn look_at_overlap(&mut self, life: u64, refresh_token: &str, now: Instant) {
+        // What a mangled answer made up is of no grant.
         let key = self.tokens.get(refresh_token).map(|token| &token.key);
         if key.is_some_and(|key| self.forgotten.contains(key)) {
             return;
         }
         let overlapped = self.under_way.values().find(|(other, token, since)| {
             token == refresh_token
-                && !self.may_have_lapsed(*other, *since, now)
+                && !self.may_have_lapsed(*other, key, *since, now)
                 && !self.may_be_behind(life, now)
         });
         if let Some((other, _, since)) = overlapped {
@@ -156,7 +157,11 @@ impl Watchtower {
             seen.broken
                 .push(format!("I3: {key} is renewed at {now:?} with {short}, whose successor is at hand"));
         }
-        if is_first && let Some(left) = seen.fresh_for(token, early.saturating_add(SLACK), now) {
+        let is_left = seen.was_left_by_one_that_stood_still(&key, token, sent.life, now);
+        if is_first
+            && !is_left
+            && let Some(left) = seen.fresh_for(token, early.saturating_add(SLACK), now)
+        {
             let short: String = token.chars().take(8).collect();
             seen.broken.push(format!(
                 "I12: {key} is renewed at {now:?} with {short}, and nobody gave its access token up, fit for {left:?}"

@@ -1,5 +1,6 @@
 //! Why a grant was lost, where that could not be avoided.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use grantry_core::{GrantKey, Instant};
@@ -61,8 +62,7 @@ impl Watchtower {
             });
             let outages =
                 seen.outages.iter().filter(|(from, to)| *from <= until && *to >= first_used).count();
-            // Processes that stand still one after the other, for most of the time in which one had to act, are a fault, too.
-            let standing = usize::from(seen.standing(first_used, until) >= until.since(first_used) / 2);
+            let standing = seen.standing(first_used, until);
             if troubles + outages + standing >= 2 {
                 let faults = troubles + standing;
                 return Some(format!("{why}, with {faults} faults and {outages} outages in the window"));
@@ -73,9 +73,16 @@ impl Watchtower {
 }
 
 impl Seen {
-    /// For how long processes stood still between two moments, all together.
-    fn standing(&self, from: Instant, to: Instant) -> Duration {
-        self.stalls.iter().map(|(began, ended)| (*ended).min(to).since((*began).max(from))).sum()
+    /// How many faults it is that processes stood still between two moments: one for each that did nothing for most of the time in
+    /// which it had to act, and one if only all together did.
+    fn standing(&self, from: Instant, to: Instant) -> usize {
+        let mut each = BTreeMap::<u64, Duration>::new();
+        for (life, began, ended) in &self.stalls {
+            *each.entry(*life).or_default() += (*ended).min(to).since((*began).max(from));
+        }
+        let most = to.since(from) / 2;
+        let alone = each.values().filter(|lasts| **lasts >= most).count();
+        alone.max(usize::from(each.values().sum::<Duration>() >= most))
     }
 
     /// Whether somebody had it in its hands, and could not write, until others took the last chance.
@@ -83,7 +90,11 @@ impl Seen {
         let parent = token.parent.as_ref().and_then(|parent| self.tokens.get(parent));
         let Some(until) = parent.and_then(|parent| parent.used_again) else { return false };
         let is_late = token.stored_at.is_none_or(|stored| stored.after(GONE) > until);
-        is_late && token.received_by.keys().any(|life| self.was_given_up(*life, token.issued_at, until))
+        is_late
+            && token
+                .received_by
+                .keys()
+                .any(|life| self.was_given_up(*life, &token.key, token.issued_at, until))
     }
 
     fn was_out_of_reach_until_used_again(&self, token: &Issued) -> bool {

@@ -16,11 +16,15 @@ const LAPSE: Duration = Duration::from_millis(3_900);
 /// after that.
 pub(super) const GONE: Duration = Duration::from_millis(8_900);
 
-/// The same where the store's clock leaps: others follow it by an eighth faster than time goes.
+/// The same where the store's clock leaps: others follow it by an eighth faster than time goes. Who has begun since it leapt believes
+/// all of it at once.
 const BY_LEAPS: (Duration, Duration) = (Duration::from_millis(3_200), Duration::from_millis(7_700));
 
 /// How often an owner extends its lease.
 const BEAT: Duration = Duration::from_secs(2);
+
+/// How far back an owner's last write may lie from its request.
+const AGO: Duration = Duration::from_secs(40);
 
 /// How far back somebody's last look at a clock, or at a record, may lie from what follows from it.
 const LOOK: Duration = Duration::from_secs(40);
@@ -35,6 +39,18 @@ impl Watchtower {
     pub(crate) fn write_lost(&self, life: u64) {
         let now = self.clock.now();
         self.lock().lost_writes.push((life, now, now.after(BEAT)));
+    }
+
+    /// A process begins.
+    pub(crate) fn born(&self, life: u64) {
+        let now = self.clock.now();
+        self.lock().born.insert(life, now);
+    }
+
+    /// The store's clock leaps ahead.
+    pub(crate) fn leapt(&self, by: Duration) {
+        let now = self.clock.now();
+        self.lock().leaps.push((now, by));
     }
 
     /// A failover has set the record of a grant back.
@@ -84,17 +100,40 @@ impl Seen {
         !self.still_for(life, now.before(LOOK), now).is_zero()
     }
 
-    /// Whether others may have taken a process for gone that has had a request under way since then: also for what it did between
-    /// the announcement and the request.
-    pub(super) fn may_have_lapsed(&self, life: u64, since: Instant, now: Instant) -> bool {
+    /// Whether others may have taken a process for gone that has had a request for a grant under way since then: also for what it
+    /// did between the announcement and the request.
+    pub(super) fn may_have_lapsed(
+        &self,
+        life: u64,
+        key: Option<&GrantKey>,
+        since: Instant,
+        now: Instant,
+    ) -> bool {
         let lapse = if self.facts.leaps { BY_LEAPS.0 } else { LAPSE };
-        self.silent_for(life, since.before(LOOK), now) >= lapse
+        self.was_silent(life, self.last_write(life, key, since), now, lapse)
     }
 
     /// Whether a process was silent for so long with what it received that others did what cannot be undone.
-    pub(super) fn was_given_up(&self, life: u64, since: Instant, now: Instant) -> bool {
+    pub(super) fn was_given_up(&self, life: u64, key: &GrantKey, since: Instant, now: Instant) -> bool {
         let gone = if self.facts.leaps { BY_LEAPS.1 } else { GONE };
-        self.silent_for(life, since.before(LAPSE), now) >= gone
+        self.was_silent(life, self.last_write(life, Some(key), since), now, gone)
+    }
+
+    /// When a process wrote the record of a grant for the last time before that.
+    fn last_write(&self, life: u64, key: Option<&GrantKey>, before: Instant) -> Instant {
+        let theirs = key.and_then(|key| self.writes.get(&(life, key.clone()))).into_iter().flatten();
+        theirs.filter(|at| **at <= before).next_back().copied().unwrap_or(before.before(AGO))
+    }
+
+    fn was_silent(&self, life: u64, from: Instant, now: Instant, least: Duration) -> bool {
+        self.silent_for(life, from, now) >= least.saturating_sub(self.leapt_for_the_new(from, now))
+    }
+
+    /// How far the store's clock leapt between two moments, for processes that began after that.
+    fn leapt_for_the_new(&self, from: Instant, to: Instant) -> Duration {
+        let is_new = |leapt: Instant| self.born.values().any(|born| *born >= leapt && *born <= to);
+        let leaps = self.leaps.iter().filter(|(at, _)| *at >= from && *at <= to && is_new(*at));
+        leaps.map(|(_, by)| *by).sum()
     }
 }
 

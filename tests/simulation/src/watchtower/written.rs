@@ -192,6 +192,22 @@ impl Seen {
         }
     }
 
+    /// Whether somebody else announced to redeem a token, and had stood still: it took what it had read for older than it was, and
+    /// what it left is to be found out.
+    pub(super) fn was_left_by_one_that_stood_still(
+        &self,
+        key: &GrantKey,
+        token: &str,
+        by: u64,
+        now: Instant,
+    ) -> bool {
+        let token = Some(Fingerprint::of(&RefreshToken::new(token)));
+        let announced = self.written.announced.iter();
+        let mut others =
+            announced.filter(|((of, _, redeems), life)| of == key && *redeems == token && **life != by);
+        others.any(|(_, life)| self.may_be_behind(*life, now))
+    }
+
     pub(super) fn note_given(&mut self, life: u64, access_token: &str, now: Instant) {
         let key = self.by_access_token.get(access_token).and_then(|token| self.tokens.get(token));
         if let Some(key) = key.map(|token| token.key.clone()) {
@@ -231,7 +247,7 @@ impl Seen {
             token.key == *key
                 && !token.stored
                 && token.received_by.keys().any(|life| {
-                    !self.dead.contains_key(life) && !self.was_given_up(*life, token.issued_at, now)
+                    !self.dead.contains_key(life) && !self.was_given_up(*life, key, token.issued_at, now)
                 })
                 && !self.was_out_of_reach(token, now)
                 && records.is_live(name)
