@@ -102,6 +102,7 @@ mod standing_codec;
 mod store_clock;
 mod stored_grant;
 mod tasks;
+mod traced;
 mod usage;
 mod voyage;
 

@@ -16,6 +16,7 @@ use crate::health::unreadable;
 use crate::lifeboat::{Adopted, LifeboatError};
 use crate::protocol::{Asked, End, Redemption};
 use crate::standing_codec;
+use crate::traced::of_grant;
 use crate::voyage::{Ended, Voyage};
 
 /// How many records are read at once.
@@ -28,7 +29,11 @@ impl Shared {
     /// Brings home what lifeboats of dead processes hold; what cannot be now stays for the next time.
     pub(crate) async fn adopt(self: &Arc<Self>) {
         if let Err(error) = self.adopt_or_say_why().await {
-            tracing::warn!(%error, "lifeboats cannot be looked at");
+            tracing::warn!(
+                error.type = error.kind().as_str(),
+                exception.message = %error,
+                "lifeboats cannot be looked at"
+            );
         }
     }
 
@@ -57,13 +62,19 @@ impl Shared {
         let brought = match renewing.open_aside(&entry.cargo.sealed).await {
             Ok(aside) => Brought::decode(aside.lineage, &aside.content),
             Err(error) => {
-                tracing::error!(grant = %grant.key, %error, "an entry of a lifeboat cannot be opened; it stays there");
+                of_grant!(
+                    error,
+                    &grant.key,
+                    error.type = error.kind().as_str(),
+                    exception.message = %error,
+                    "an entry of a lifeboat cannot be opened; it stays there"
+                );
                 renewing.finish(Outcome::failed(error.kind().as_str()));
                 return false;
             }
         };
         let Some(brought) = brought else {
-            tracing::error!(grant = %grant.key, "an entry of a lifeboat is of another format; it stays there");
+            of_grant!(error, &grant.key, "an entry of a lifeboat is of another format; it stays there");
             return false;
         };
         let redemption = Redemption::adopt(brought.proceeds, grant.terms);
@@ -121,7 +132,11 @@ impl Shared {
         let tenants = match self.tenants_to_look_at(all).await {
             Ok(tenants) => tenants,
             Err(error) => {
-                tracing::warn!(%error, "the tenants cannot be listed; those that are open here are looked at");
+                tracing::warn!(
+                    error.type = error.kind().as_str(),
+                    exception.message = %error,
+                    "the tenants cannot be listed; those that are open here are looked at"
+                );
                 self.looking.owe_all();
                 self.services.tenants()
             }
@@ -137,7 +152,12 @@ impl Shared {
                     Ok(page) => page,
                     Err(error) => {
                         self.store_clock.failed();
-                        tracing::warn!(%tenant, %error, "open intents cannot be looked for");
+                        tracing::warn!(
+                            grantry.tenant = tenant.as_str(),
+                            error.type = error.kind().as_str(),
+                            exception.message = %error,
+                            "open intents cannot be looked for"
+                        );
                         is_whole = false;
                         break;
                     }
@@ -180,7 +200,7 @@ impl Shared {
     /// Finishes what was left of a grant that nobody has opened here, if it can be opened.
     async fn finish_unopened(self: &Arc<Self>, key: &GrantKey) {
         let Some(grant) = self.opened_for(key).await else { return };
-        tracing::info!(grant = %key, "a renewal that was left half done is finished");
+        of_grant!(info, key, "a renewal that was left half done is finished");
         grant.0.resolve_while(
             Ended { end: End::Again, at: None, stays_aboard: false },
             Some(Arc::clone(&grant)),

@@ -116,7 +116,10 @@ impl Connection {
             };
             let may_be_seen_anew = fault.is_absent() || fault.is(RvError::UserPinNotInitialized);
             if may_be_seen_anew && renewals < MOST_RENEWALS {
-                tracing::warn!(module = ?module, "the token is gone: the PKCS#11 module looks for it again");
+                tracing::warn!(
+                    grantry.module = ?module,
+                    "the token is gone: the PKCS#11 module looks for it again"
+                );
                 // SoftHSM sees no token, or one without a PIN, while another process writes to it.
                 std::thread::sleep(PAUSE * renewals);
                 renewals += 1;
@@ -127,7 +130,7 @@ impl Connection {
                 return Err(self.gone(&*module));
             } else if fault.meaning() == Meaning::Lost && !reconnected {
                 reconnected = true;
-                tracing::warn!(%fault, "the session with the token is lost: a new one begins");
+                tracing::warn!(exception.message = %fault, "the session with the token is lost: a new one begins");
             } else {
                 return Err(fault.into_error());
             }

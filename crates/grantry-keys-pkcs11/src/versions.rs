@@ -174,7 +174,11 @@ pub(crate) fn create(live: &mut Live) -> Result<VersionId, Trouble> {
         match make(live, id, mechanism, &label) {
             Ok(()) => {
                 Record::waiting(id).keep(live)?;
-                tracing::info!(version = %id.key_id(&live.shared), ?mechanism, "a key was made in the token");
+                tracing::info!(
+                    grantry.key = %id.key_id(&live.shared),
+                    grantry.mechanism = ?mechanism,
+                    "a key was made in the token"
+                );
                 return Ok(id);
             }
             Err(Trouble::Token(fault)) if is_of_the_mechanism(fault) => {
@@ -182,7 +186,11 @@ pub(crate) fn create(live: &mut Live) -> Result<VersionId, Trouble> {
                 live.reopen()?;
                 live.prove_present()?;
                 destroy_keys(live, id)?;
-                tracing::warn!(?mechanism, %fault, "the token has the mechanism, but it does not work");
+                tracing::warn!(
+                    grantry.mechanism = ?mechanism,
+                    exception.message = %fault,
+                    "the token has the mechanism, but it does not work"
+                );
                 first_fault.get_or_insert(fault);
             }
             Err(trouble) => {

@@ -159,7 +159,7 @@ impl TransitKeys {
             return Err(bodies::not_understood().into());
         }
         let key = self.engine.name.key_id(latest);
-        tracing::info!(%key, "a version of the key was made");
+        tracing::info!(grantry.key = %key, "a version of the key was made");
         Ok(key)
     }
 
@@ -171,7 +171,7 @@ impl TransitKeys {
         }
         if version != facts.active() {
             self.configure(&[("min_encryption_version", version)]).await?;
-            tracing::info!(%key, "a version of the key was promoted");
+            tracing::info!(grantry.key = %key, "a version of the key was promoted");
         }
         Ok(())
     }
@@ -195,7 +195,7 @@ impl TransitKeys {
         let next = version.saturating_add(1);
         if version == facts.oldest() {
             self.configure(&[("min_decryption_version", next)]).await?;
-            tracing::info!(%key, "a version of the key was retired");
+            tracing::info!(grantry.key = %key, "a version of the key was retired");
         }
         if !self.keep_retired && facts.min_available_version < next {
             // The server destroys nothing as long as this is not set. Where it is, another process may just raise it.
@@ -203,7 +203,7 @@ impl TransitKeys {
                 self.configure(&[("min_encryption_version", active)]).await?;
             }
             self.engine.call(Call::Trim, numbers(&[("min_available_version", next)])).await?;
-            tracing::info!(%key, "a version of the key was destroyed");
+            tracing::info!(grantry.key = %key, "a version of the key was destroyed");
         }
         Ok(())
     }

@@ -92,7 +92,10 @@ impl Hub {
                     Ok(true) => PAUSE,
                     Ok(false) => IDLE_PAUSE,
                     Err(error) => {
-                        tracing::debug!(%error, "other processes could not be told of a change");
+                        tracing::debug!(
+                            exception.message = %error,
+                            "other processes could not be told of a change"
+                        );
                         *self.lock() = Untold { is_everything: true, ..Untold::default() };
                         self.wake.notify_one();
                         PAUSE_AFTER_FAILURE

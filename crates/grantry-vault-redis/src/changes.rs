@@ -221,7 +221,7 @@ async fn follow(following: Arc<Following>) {
     loop {
         rest = if following.follow_once().await { REST.0 } else { (rest * 2).min(REST.1) };
         following.disconnected();
-        tracing::debug!(?rest, "not subscribed to changes in Redis");
+        tracing::debug!(grantry.again_in_ms = rest.as_millis(), "not subscribed to changes in Redis");
         sleep(rest).await;
     }
 }

@@ -68,7 +68,10 @@ impl Reader {
         let connection = connection;
         match Statements::prepare(&connection) {
             Ok(statements) => self.serve(&connection, statements),
-            Err(error) => tracing::error!(error = %failure::of_statement(&error, self.place.path()), "vault"),
+            Err(error) => {
+                let error = failure::of_statement(&error, self.place.path());
+                tracing::error!(exception.message = %error, "a thread that reads the vault has ended");
+            }
         }
     }
 

@@ -88,7 +88,10 @@ impl Writer {
         match Statements::prepare(&connection) {
             Ok(statements) => self.serve(&connection, statements),
             // The tables were checked a moment ago. Who asks is told that the thread has ended.
-            Err(error) => tracing::error!(error = %failure::of_statement(&error, self.place.path()), "vault"),
+            Err(error) => {
+                let error = failure::of_statement(&error, self.place.path());
+                tracing::error!(exception.message = %error, "the thread that writes the vault has ended");
+            }
         }
     }
 
@@ -190,7 +193,11 @@ impl Writer {
         let is_in_doubt = matches!(done, Err(Failed::InDoubt(_)));
         let failure = done.err().map(VaultError::from);
         if let Some(error) = &failure {
-            tracing::warn!(%error, writes = group.len(), "the vault has not written");
+            tracing::warn!(
+                exception.message = %error,
+                grantry.writes = group.len(),
+                "the vault has not written"
+            );
             if matches!(error, VaultError::Full(_)) {
                 // What is in the log may have a place in the file already, and then the log can begin anew.
                 LOG_PAGES.set(LOG_PAGES.get().max(LONG_LOG));
@@ -250,7 +257,7 @@ impl Writer {
         // Where others or a failing disk stand in the way, the next write asks again.
         if let Err(error) = shortened {
             let error = failure::of_statement(&error, self.place.path());
-            tracing::warn!(%error, "the vault's log could not be moved into its file");
+            tracing::warn!(exception.message = %error, "the vault's log could not be moved into its file");
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::brought::Brought;
 use crate::chronicle::Stopped;
 use crate::grant::Inner;
 use crate::lifeboat::Seat;
+use crate::traced::of_grant;
 
 /// The pause before the second try, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -42,7 +43,7 @@ impl Orphan {
     /// Tries once, and gives up what is older than a revocation may take by the store's clock.
     pub(crate) async fn revoke_once(&self, now: Option<StoreTime>) -> Orphaned {
         if now.is_some_and(|now| now >= self.brought.obtained.after(Stopped::LIMIT)) {
-            tracing::warn!(grant = %self.grant.key, "tokens of a grant that is gone could not be revoked in time");
+            of_grant!(warn, &self.grant.key, "tokens of a grant that is gone could not be revoked in time");
             return Orphaned::Done;
         }
         let custody = &self.grant.custody;
@@ -51,9 +52,7 @@ impl Orphan {
         }
         match tokio::time::timeout(SHORTLY, self.ask_server()).await {
             Ok(Ok(orphaned)) => return orphaned,
-            Ok(Err(error)) => {
-                tracing::warn!(grant = %self.grant.key, %error, "tokens of a grant that is gone are revoked later");
-            }
+            Ok(Err(error)) => self.tell_of_a_later_try(&error),
             Err(_) => {}
         }
         custody.queue.let_orphans_rest(custody.clock.now().after(REST));
@@ -73,9 +72,7 @@ impl Orphan {
                 match self.ask_server().await {
                     Ok(Orphaned::Done) => break,
                     Ok(Orphaned::Remains) => {}
-                    Err(error) => {
-                        tracing::warn!(grant = %self.grant.key, %error, "tokens of a grant that is gone are revoked later");
-                    }
+                    Err(error) => self.tell_of_a_later_try(&error),
                 }
                 if age >= Stopped::LIMIT {
                     break;
@@ -94,8 +91,18 @@ impl Orphan {
             leave(&self.grant, seat);
         });
         if !started && !is_aboard {
-            tracing::warn!(grant = %key, "custody was closed before tokens of a grant that is gone were revoked");
+            of_grant!(warn, &key, "custody was closed before tokens of a grant that is gone were revoked");
         }
+    }
+
+    fn tell_of_a_later_try(&self, error: &Error) {
+        of_grant!(
+            warn,
+            &self.grant.key,
+            error.type = error.kind().as_str(),
+            exception.message = %error,
+            "tokens of a grant that is gone are revoked later"
+        );
     }
 
     async fn ask_server(&self) -> Result<Orphaned, Error> {
@@ -104,7 +111,11 @@ impl Orphan {
         };
         let Some(revoker) = service.revoker else { return Ok(Orphaned::Done) };
         if self.heir_lives && !revoker.spares_later_consents() {
-            tracing::info!(grant = %self.grant.key, "tokens of an earlier consent are left alone for the sake of the later one");
+            of_grant!(
+                info,
+                &self.grant.key,
+                "tokens of an earlier consent are left alone for the sake of the later one"
+            );
             return Ok(Orphaned::Done);
         }
         if let Some(token) = &self.brought.refresh_token {

@@ -119,7 +119,12 @@ impl Shared {
         };
         for tenant in tenants {
             if let Err(error) = self.finish_revocations(tenant.as_str()).await {
-                tracing::warn!(%tenant, %error, "unfinished revocations cannot be looked for");
+                tracing::warn!(
+                    grantry.tenant = tenant.as_str(),
+                    error.type = error.kind().as_str(),
+                    exception.message = %error,
+                    "unfinished revocations cannot be looked for"
+                );
             }
         }
     }

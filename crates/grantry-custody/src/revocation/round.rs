@@ -15,6 +15,7 @@ use crate::custody::Shared;
 use crate::protocol::Verdict;
 use crate::services::Service;
 use crate::stored_grant::{chronicle, standing, with_standing_and};
+use crate::traced::of_grant;
 
 /// How long a server may take for one token.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -39,7 +40,14 @@ impl Shared {
         if let Err(error) = self.try_to_revoke(key, stance, &mut report).await {
             // Nothing brings an erased tenant's tokens back.
             let queued = error.kind() != ErrorKind::Erased;
-            tracing::warn!(grant = %key, %error, queued, "a revocation failed");
+            of_grant!(
+                warn,
+                key,
+                error.type = error.kind().as_str(),
+                exception.message = %error,
+                grantry.queued = queued,
+                "a revocation failed"
+            );
             report.add(RevokedPart::Record, StepOutcome::Failed { error, queued });
         }
         if !report.is_queued() {

@@ -11,13 +11,14 @@ use crate::brought::Brought;
 use crate::grant::Inner;
 use crate::protocol::Redemption;
 use crate::stored_grant::StoredGrant;
+use crate::traced::of_grant;
 
 impl Voyage {
     /// Goes on without a grant that takes too long. If it brings tokens after all, they may be the only ones that live: they are
     /// brought home by their descent, as those of any owner that comes back late.
     pub(super) fn go_on_without(&self, redemption: &Redemption, mut obtained: Obtained) {
         let (Some(stored), Some(intent)) = (self.stored.clone(), redemption.claimed()) else { return };
-        tracing::warn!(grant = %self.grant.key, "a grant takes longer than it may; it is not waited for");
+        of_grant!(warn, &self.grant.key, "a grant takes longer than it may; it is not waited for");
         let (grant, tasks) = (Arc::clone(&self.grant), self.grant.custody.tasks.clone());
         let mut awaited = intent.token.map(|token| grant.custody.afloat.await_late(token));
         self.grant.custody.tasks.spawn(async move {

@@ -22,6 +22,7 @@ use crate::grant::Inner;
 use crate::lifeboat::{Cargo, Seat};
 use crate::protocol::{Change, Effect, End, Event, Redemption};
 use crate::stored_grant::StoredGrant;
+use crate::traced::of_grant;
 use crate::usage::Usage;
 use heartbeat::Heartbeat;
 
@@ -261,7 +262,12 @@ impl Voyage {
             }
             Err(error) => {
                 if self.grant.custody.lifeboat.is_durable() {
-                    tracing::warn!(grant = %self.grant.key, %error, "what was received is not in the lifeboat");
+                    of_grant!(
+                        warn,
+                        &self.grant.key,
+                        exception.message = %error,
+                        "what was received is not in the lifeboat"
+                    );
                 }
                 Event::NotAboard
             }

@@ -2,6 +2,7 @@
 
 use super::Voyage;
 use crate::revocation::{Orphan, Orphaned};
+use crate::traced::of_grant;
 use grantry_vault::GrantState;
 
 impl Voyage {
@@ -9,7 +10,7 @@ impl Voyage {
     pub(super) async fn revoke_orphan(&mut self) {
         let Some(brought) = self.brought.take() else { return };
         if self.is_named_by_record(&brought.proceeds) {
-            tracing::error!(grant = %self.grant.key, "tokens of a grant that lives were not to be revoked");
+            of_grant!(error, &self.grant.key, "tokens of a grant that lives were not to be revoked");
             return;
         }
         let heir_lives = self.heir_lives();

@@ -5,6 +5,7 @@ use grantry_core::{Clock, Error, Rotation};
 use super::Voyage;
 use crate::protocol::{Event, Redemption, Snapshot, Standing};
 use crate::stored_grant::{StoredGrant, standing, with_standing};
+use crate::traced::of_grant;
 
 impl Voyage {
     pub(super) async fn read(&mut self) -> Event {
@@ -100,7 +101,7 @@ impl Voyage {
             None => self.grant.keepsake.lost_by(stored, renewing).await,
         };
         let Some(lost) = lost else { return self.recall(event, noted).await };
-        tracing::warn!(grant = %self.grant.key, "the store has lost what it had kept; it is written again");
+        of_grant!(warn, &self.grant.key, "the store has lost what it had kept; it is written again");
         let renewing = match self.grant.vault.renew(self.grant.key.service(), self.grant.key.account()).await
         {
             Ok(renewing) => renewing,
@@ -139,7 +140,7 @@ impl Voyage {
         let record = with_standing(stored.stored.value.clone(), &recalled);
         // Whoever has something in its hands is about to write anyhow.
         if self.brought.is_none() {
-            tracing::warn!(grant = %self.grant.key, "the store has forgotten an attempt; what it holds is in doubt");
+            of_grant!(warn, &self.grant.key, "the store has forgotten an attempt; what it holds is in doubt");
             match renewing.store(record.clone(), over, over.generation()).await {
                 Ok(version) => stored.stored.version = version,
                 Err(error) => return self.not_read(error),

@@ -143,7 +143,7 @@ impl Courier {
             state.waiting.pop_front();
         }
         if state.failing_since.take().is_some() {
-            tracing::info!(sink = self.index, "the audit sink takes lines again");
+            tracing::info!(grantry.audit.sink = self.index, "the audit sink takes lines again");
         }
         drop(state);
         self.progress.reached(self.index, last.seq() + 1);
@@ -155,7 +155,11 @@ impl Courier {
         state.failures += 1;
         if state.failing_since.is_none() {
             state.failing_since = Some(now);
-            tracing::warn!(sink = self.index, %error, "the audit sink fails; its lines are kept and tried again");
+            tracing::warn!(
+                grantry.audit.sink = self.index,
+                exception.message = %error,
+                "the audit sink fails; its lines are kept and tried again"
+            );
         }
     }
 

@@ -168,7 +168,7 @@ impl Recorder {
     fn checkpoint_due(self: &Arc<Self>, head: &mut Head) {
         if let Err(error) = self.checkpoint(head, false) {
             // Nothing has changed, so the next line tries again.
-            tracing::error!(%error, "the audit log cannot make a checkpoint");
+            tracing::error!(exception.message = %error, "the audit log cannot make a checkpoint");
         }
     }
 

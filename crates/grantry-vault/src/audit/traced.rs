@@ -6,7 +6,7 @@ use super::{AuditError, AuditLine, AuditSink};
 
 /// Emits each line as an event of `tracing`, target `grantry::audit`, level INFO: for those who collect logs anyway.
 ///
-/// The field `line` is the line's JSON, so that what a collector kept can be verified. It is not durable: nobody knows
+/// The field `grantry.audit.line` is the line's JSON, so that what a collector kept can be verified. It is not durable: nobody knows
 /// what becomes of an event.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
@@ -27,12 +27,16 @@ impl AuditSink for Traced {
 
     async fn append(&self, batch: &[AuditLine]) -> Result<(), AuditError> {
         for line in batch {
+            // In braces: the macro does not take a name with a dot right after a target.
             tracing::info!(
                 target: "grantry::audit",
-                writer = %line.writer(),
-                seq = line.seq(),
-                stage = line.stage(),
-                line = line.to_json(),
+                {
+                    grantry.audit.writer = %line.writer(),
+                    grantry.audit.seq = line.seq(),
+                    grantry.audit.stage = line.stage(),
+                    grantry.audit.line = line.to_json(),
+                },
+                "a line of the audit trail"
             );
         }
         Ok(())

@@ -151,7 +151,12 @@ impl Keyring {
                 Ok(key) => opening.push((epoch.number, key)),
                 Err(error) if error.is_passing() => return Err(error.into()),
                 // What is sealed under the other keys can be read nevertheless.
-                Err(error) => tracing::warn!(%error, epoch = epoch.number, "an older key does not unwrap"),
+                Err(error) => tracing::warn!(
+                    grantry.tenant = tenant.map(TenantId::as_str),
+                    grantry.epoch = epoch.number,
+                    exception.message = %error,
+                    "an older key does not unwrap"
+                ),
             }
         }
         Ok(TenantKeys::new(active, opening, loaded, self.most_age, Arc::clone(&self.clock)))

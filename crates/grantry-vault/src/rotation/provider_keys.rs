@@ -99,7 +99,11 @@ impl<'a> Rotator<'a> {
                     Ok(()) => run.report.retired_keys.push(version.id),
                     // One that lets go of the oldest only, which something names.
                     Err(KeyError::Refused(why)) => {
-                        tracing::info!(key = %version.id, %why, "a key cannot be retired yet");
+                        tracing::info!(
+                            grantry.key = %version.id,
+                            exception.message = %why,
+                            "a key cannot be retired yet"
+                        );
                         run.report.waiting_keys.push(version.id);
                     }
                     Err(error) => return Err(error.into()),

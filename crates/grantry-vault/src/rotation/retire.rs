@@ -77,7 +77,7 @@ impl<'a> Rotator<'a> {
                 let page = self.keyring.store.backend.list(&prefix, after.as_ref(), PAGE).await?;
                 for (key, stored) in page.records.iter().filter(|(key, _)| *key != keys_record(None)) {
                     let Ok((header, _)) = Header::read(stored.sealed.as_bytes()) else {
-                        tracing::warn!(%key, "not a record: no key of its tenant is retired");
+                        tracing::warn!(grantry.record = %key, "not a record: no key of its tenant is retired");
                         return Ok(None);
                     };
                     named.insert(header.stamp.epoch);

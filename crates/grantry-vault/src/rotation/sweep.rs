@@ -178,7 +178,11 @@ impl<'a> Rotator<'a> {
             Err(StoreError::Erased(_)) => Ok(Known::Erased),
             Err(error) if error.is_passing() => Err(error),
             Err(error) => {
-                tracing::warn!(%error, tenant = key.tenant_part(), "the keys of a tenant cannot be had");
+                tracing::warn!(
+                    grantry.tenant = key.tenant_part(),
+                    exception.message = %error,
+                    "the keys of a tenant cannot be had"
+                );
                 Ok(Known::Lost)
             }
         }

@@ -44,7 +44,11 @@ impl SealedVault {
             loop {
                 let done = own.rotate(&policy, |_| {}).await;
                 if let Err(error) = &done {
-                    tracing::warn!(kind = %error.kind(), %error, "keys could not be rotated");
+                    tracing::warn!(
+                        error.type = error.kind().as_str(),
+                        exception.message = %error,
+                        "keys could not be rotated"
+                    );
                 }
                 let is_done = matches!(&done, Ok(report) if !report.busy_elsewhere);
                 *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
@@ -98,6 +102,11 @@ fn tell(vault: &SealedVault, age: &KeyAge) {
     let is_overdue = matches!(age.state, KeyAgeState::Overdue | KeyAgeState::Unknown);
     let days = age.age.as_secs() / (24 * 3600);
     let tenant = age.tenant.as_ref().map(TenantId::as_str);
-    tracing::warn!(tenant, days, is_overdue, "a key is to be rotated");
+    tracing::warn!(
+        grantry.tenant = tenant,
+        grantry.age_days = days,
+        grantry.overdue = is_overdue,
+        "a key is to be rotated"
+    );
     vault.0.observer.on(&Event::key_due(age.tenant.clone(), age.age, is_overdue));
 }

@@ -178,21 +178,46 @@
 //! | info | a login was asked for (`grantry-axum`) | `grantry.outcome` |
 //! | warn | a login did not work (`grantry-axum`) | `grantry.outcome`, `error.type`, `exception.message`, `grantry.cause`, `grantry.remedy` |
 //!
+//! Custody, the vault, the stores and the key providers tell besides what goes wrong, or is put right, where nobody waits for an
+//! answer. An event about a stored grant names it by `grantry.tenant`, `grantry.service` and `grantry.account`, and one that tells
+//! of an error has its text in `exception.message`, and its kind in `error.type` where it has one. What is left of their fields:
+//!
+//! | level | what | fields |
+//! |---|---|---|
+//! | warn | a revocation failed | `grantry.queued` |
+//! | warn | unfinished revocations, open intents or unused grants of a tenant cannot be looked for | `grantry.tenant` |
+//! | info | unused grants were looked at | `grantry.tenant`, `grantry.grants` |
+//! | warn | the vault has not written (SQLite) | `grantry.writes` |
+//! | debug | not subscribed to changes in Redis | `grantry.again_in_ms` |
+//! | warn | an older key does not unwrap; the keys of a tenant cannot be had | `grantry.tenant`, `grantry.epoch` |
+//! | warn | not a record: no key of its tenant is retired | `grantry.record` |
+//! | warn | a key is to be rotated | `grantry.tenant`, `grantry.age_days`, `grantry.overdue` |
+//! | info | a key was made, promoted, retired or destroyed, or cannot be retired yet | `grantry.key`, `grantry.mechanism` |
+//! | warn | a mechanism of the token does not work (PKCS#11) | `grantry.mechanism` |
+//! | warn | the token is gone: the PKCS#11 module looks for it again | `grantry.module` |
+//! | warn, info | the audit sink fails; it takes lines again | `grantry.audit.sink` |
+//! | info | a line of the audit trail, from the sink [`Traced`](crate::vault::audit::Traced) | `grantry.audit.writer`, `grantry.audit.seq`, `grantry.audit.stage`, `grantry.audit.line` |
+//!
 //! | field | it says |
 //! |---|---|
 //! | `error.type` | [`ErrorKind::as_str`](crate::ErrorKind::as_str), everywhere. In the span only where no whole answer came |
 //! | `grantry.transport_cause` | what kept the answer from coming, such as `TimedOut` ([`TransportCause`](crate::TransportCause)) |
 //! | `url.full` | the URL without its query, user and fragment |
-//! | `grantry.service` | the middle name of the source's key |
+//! | `grantry.tenant`, `grantry.service`, `grantry.account` | the names of a grant's key. Of a source only the middle one is told |
 //! | `grantry.lifetime_s`, `grantry.took_ms` | how long the token is fit, in seconds; how long the attempt took, in milliseconds |
 //! | `grantry.attempt`, `grantry.again_in_ms` | the number of the attempt, and when the next one follows by itself; left out if none does |
+//! | `grantry.queued` | whether it is tried again by itself |
 //! | `grantry.salvaged` | a refresh token was found in an answer that could not be used otherwise |
 //! | `grantry.in_doubt` | nobody can tell whether the credential was spent |
 //! | `grantry.expired_for_ms` | for how long the token had been expired |
 //! | `grantry.outcome` | how a login stands, in one word, such as `connected` |
 //! | `grantry.cause`, `grantry.remedy` | the error behind the one in `exception.message`, and what to do about it |
-//!
-//! Custody, the vault and the stores trace besides what goes wrong where nobody waits for an answer, for people to read.
+//! | `grantry.grants`, `grantry.writes` | how many grants or writes it concerns |
+//! | `grantry.record` | where the record stands in the store |
+//! | `grantry.epoch`, `grantry.key`, `grantry.mechanism`, `grantry.module` | the number of a tenant's key; the name of a key provider's; how that encrypts; the PKCS#11 module |
+//! | `grantry.age_days`, `grantry.overdue` | how old a key is, and whether it should have been exchanged by now. Without a tenant it is the deployment's |
+//! | `grantry.audit.sink` | which of the audit log's sinks, counted from 0 |
+//! | `grantry.audit.line` | the line's JSON, so that what was collected can be verified; who wrote it, its number and its stage stand beside it |
 //!
 //! # Metrics
 //!

@@ -86,7 +86,11 @@ async fn reap(house: Weak<House>, reaper: Reaper) {
         let Some(house) = house.upgrade() else { return };
         house.tell_uses();
         if let Err(error) = reap_all(&house, &reaper).await {
-            tracing::warn!(%error, "unused grants cannot be looked for");
+            tracing::warn!(
+                error.type = error.kind().as_str(),
+                exception.message = %error,
+                "unused grants cannot be looked for"
+            );
         }
     }
 }
@@ -100,8 +104,17 @@ async fn reap_all(house: &House, reaper: &Reaper) -> Result<(), Error> {
             let Ok(vault) = by.tenant(tenant.as_str()) else { continue };
             match house.custody.reap(&vault, reaper.unused_for, false).await {
                 Ok(reaped) if reaped.is_empty() => {}
-                Ok(reaped) => tracing::info!(%tenant, grants = reaped.len(), "unused grants were looked at"),
-                Err(error) => tracing::warn!(%tenant, %error, "unused grants cannot be looked for"),
+                Ok(reaped) => tracing::info!(
+                    grantry.tenant = tenant.as_str(),
+                    grantry.grants = reaped.len(),
+                    "unused grants were looked at"
+                ),
+                Err(error) => tracing::warn!(
+                    grantry.tenant = tenant.as_str(),
+                    error.type = error.kind().as_str(),
+                    exception.message = %error,
+                    "unused grants cannot be looked for"
+                ),
             }
         }
         match tenants.into_iter().next_back() {

@@ -22,7 +22,14 @@ impl Opener for Doors {
         match opened {
             Ok(grant) => Some(grant),
             Err(error) => {
-                tracing::warn!(grant = %key, %error, "what was left of a grant cannot be finished here");
+                tracing::warn!(
+                    grantry.tenant = key.tenant(),
+                    grantry.service = key.service(),
+                    grantry.account = key.account(),
+                    error.type = error.kind().as_str(),
+                    exception.message = %error,
+                    "what was left of a grant cannot be finished here"
+                );
                 None
             }
         }

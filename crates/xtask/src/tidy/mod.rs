@@ -18,6 +18,7 @@ mod pages;
 mod rust_version;
 mod small_build;
 mod source;
+mod traces;
 mod words;
 
 use std::fmt;
@@ -82,6 +83,7 @@ pub fn check(root: &Path) -> Fallible<Report> {
     offences.extend(pages::check(&metadata, &files));
     offences.extend(lints::check(&metadata, &files));
     offences.extend(examples::check(&files));
+    offences.extend(traces::check(&files));
     offences.extend(words::check(&files));
     offences.extend(manual::check(&files));
     offences.extend(links::check(&files));
