@@ -3,4 +3,5 @@
 
 mod ear;
 mod kept;
+mod logins;
 mod sources;
