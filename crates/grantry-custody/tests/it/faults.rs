@@ -218,7 +218,8 @@ async fn a_full_store_refuses_the_renewal_before_anything_is_sent_and_the_next_o
     assert!(world.is_alive().await);
 }
 
-/// A lifeboat on a disk that is full.
+/// A lifeboat on a disk that is full. It gives no seat, so that nothing may be sent; `NoLifeboat` gives one to everybody, as there
+/// nothing is waited for but the store.
 #[derive(Debug)]
 struct FullBoat;
 
