@@ -10,7 +10,8 @@ use grantry_core::{
     TokenSet,
 };
 use grantry_endpoint::{
-    Client, ClientAuthentication, HttpTransport, KeepError, Keeper, Kept, RefreshTokenGrant, TokenEndpoint,
+    Client, ClientAuthentication, Dpop, HttpTransport, KeepError, Keeper, Kept, RefreshTokenGrant,
+    TokenEndpoint,
 };
 use grantry_testkit::{ManualClock, RawAnswer, RawServer};
 
@@ -64,7 +65,7 @@ pub(crate) async fn in_turn(asked: Vec<Asked>) -> Vec<CameTwice> {
     let server = RawServer::start_sequence(answers.collect::<Vec<_>>()).await.unwrap();
     let (mut all, mut connections) = (Vec::new(), 0);
     for asked in asked {
-        let mut asking = Asking::new(&server, asked.way, asked.rotation, transport(false));
+        let mut asking = Asking::new(&server, asked.way, asked.rotation, transport(false), None);
         let mut first = asking.once().await;
         connections += 1;
         first.complaints.extend(greed(&server, connections, MOST));
@@ -94,7 +95,12 @@ fn greed(server: &RawServer, connections: usize, most: u64) -> Option<String> {
 
 /// Asks a server once.
 pub(crate) async fn ask(server: &RawServer, way: Way, transport: Arc<HttpTransport>) -> Came {
-    Asking::new(server, way, Rotation::UNKNOWN, transport).once().await
+    Asking::new(server, way, Rotation::UNKNOWN, transport, None).once().await
+}
+
+/// The same, with a proof of possession: for a token that is bound to its key.
+pub(crate) async fn ask_for_a_bound_token(server: &RawServer, way: Way) -> Came {
+    Asking::new(server, way, Rotation::UNKNOWN, transport(false), Some(Dpop::es256())).once().await
 }
 
 /// A grant at a server.
@@ -113,16 +119,19 @@ impl Asking {
         way: Way,
         rotation: Rotation,
         transport: Arc<HttpTransport>,
+        dpop: Option<Dpop>,
     ) -> Self {
         let (clock, seen) = (Arc::new(ManualClock::new()), Arc::new(Seen::default()));
         let facts = AuthorizationServer::builder(server.url("/token")).rotation(rotation).build().unwrap();
         let secret = ClientAuthentication::secret_basic(format!("secret.{CANARY}"));
         let client = Client::new("client", secret).unwrap();
-        let endpoint = TokenEndpoint::builder(facts, client, transport)
-            .clock(clock.clone())
-            .observer(seen.clone())
-            .build()
-            .unwrap();
+        let builder = TokenEndpoint::builder(facts, client, transport);
+        let builder = builder.clock(clock.clone()).observer(seen.clone());
+        let builder = match dpop {
+            Some(dpop) => builder.dpop(dpop),
+            None => builder,
+        };
+        let endpoint = builder.build().unwrap();
         let scope = Scope::parse("a b").unwrap();
         let grant: Box<dyn Grant> = match way {
             Way::ClientCredentials => {

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ask;
+mod bound;
 mod cuts;
 mod matrix;
 mod redirects;

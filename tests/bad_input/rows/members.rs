@@ -1,6 +1,6 @@
 //! Members in forms that servers use, and in forms that nobody should.
 //!
-//! Nothing here asks for DPoP yet: an answer of that type was not asked for.
+//! Nothing here asks for DPoP: an answer of that type was not asked for. What comes where it was is in `bound.rs`.
 
 use grantry_core::Consumed::{No, Refused, Unknown};
 use grantry_core::ErrorKind;
