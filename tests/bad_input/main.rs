@@ -8,6 +8,7 @@ mod cuts;
 mod matrix;
 mod redirects;
 mod rows;
+mod short_lives;
 
 use std::sync::Arc;
 
