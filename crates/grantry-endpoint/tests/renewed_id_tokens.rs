@@ -7,6 +7,8 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantry_core::{Attempt, Clock, Consumed, ErrorKind, Failure, Grant, RefreshToken, Timestamp, TokenSet};
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, ExpectedIdToken, IdToken, IdTokenFlaw, IdTokenVerifier,
@@ -156,6 +158,27 @@ async fn req_d18_without_the_keys_the_refresh_token_is_kept_all_the_same() {
     assert_eq!(shelf.kept(), ["r1"]);
     obtain(&grant).await.unwrap_err();
     assert_eq!((spent(&script), shelf.kept()), (strings(&["r0", "r1"]), strings(&["r1", "r2"])));
+}
+
+#[tokio::test]
+async fn req_d18_an_id_token_without_a_signature_of_the_server_is_refused_and_the_refresh_token_is_kept() {
+    let part = |json: String| URL_SAFE_NO_PAD.encode(json);
+    let claims = part(login().to_string());
+    let none = format!("{}.{claims}.", part(r#"{"alg":"none","kid":"1"}"#.to_owned()));
+    let embedded = format!(
+        "{}.{claims}.{}",
+        part(format!(r#"{{"alg":"HS256","kid":"1","jwk":{}}}"#, key().public_jwk().to_json())),
+        part("a signature".to_owned())
+    );
+    for id_token in [none, embedded, "a.b.c".to_owned()] {
+        let body = json!({"access_token": "t1", "refresh_token": "r1", "id_token": id_token});
+        // Where it is no token at all the keys are not asked for.
+        let answers = vec![Ok(answer(200, body.to_string())), keys()];
+        let (grant, script, shelf) = grant(answers, original().await);
+        let failure = obtain(&grant).await.unwrap_err();
+        assert_eq!((failure.error.kind(), failure.consumed), (ErrorKind::InvalidAnswer, Consumed::No));
+        assert_eq!((spent(&script), shelf.kept()), (strings(&["r0"]), strings(&["r1"])), "{id_token}");
+    }
 }
 
 #[tokio::test]
