@@ -23,8 +23,8 @@ const HEADS: [&str; 16] = [
 ];
 
 /// The heads of [`Report::narrow_table`].
-const NARROW_HEADS: [&str; 8] =
-    ["contestant", "lost", "by kill", "by drop", "unexplained", "per expiry", "reuses", "errors"];
+const NARROW_HEADS: [&str; 9] =
+    ["contestant", "lost", "by kill", "by drop", "unexplained", "requests", "per expiry", "reuses", "errors"];
 
 /// The figures of one contestant in one race. All but the callers' errors are what the servers saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
@@ -132,6 +132,7 @@ impl Report {
                 report.lost_by_kill.to_string(),
                 report.lost_by_drop.to_string(),
                 report.lost_unexplained.to_string(),
+                report.token_requests.to_string(),
                 format!("{:.2}", report.requests_per_expiry),
                 report.consumed_uses.to_string(),
                 report.caller_errors.to_string(),
