@@ -121,8 +121,8 @@ impl Seen {
 
     /// When a process wrote the record of a grant for the last time before that.
     fn last_write(&self, life: u64, key: Option<&GrantKey>, before: Instant) -> Instant {
-        let theirs = key.and_then(|key| self.writes.get(&(life, key.clone()))).into_iter().flatten();
-        theirs.filter(|at| **at <= before).next_back().copied().unwrap_or(before.before(AGO))
+        let mut theirs = key.and_then(|key| self.writes.get(&(life, key.clone()))).into_iter().flatten();
+        theirs.rfind(|at| **at <= before).copied().unwrap_or(before.before(AGO))
     }
 
     fn was_silent(&self, life: u64, from: Instant, now: Instant, least: Duration) -> bool {
