@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantry_core::{AccessToken, ErrorKind, Scope, StoreTime, Target, TenantId, Timestamp};
 use grantry_vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
-use grantry_vault::audit::{AuditError, AuditLine, AuditSink, MemorySink, Outcome};
+use grantry_vault::audit::{AuditError, AuditLine, AuditSink, JsonLines, MemorySink, Outcome};
 use grantry_vault::{ClientRecord, MemoryVault, SealedVault, StoredAccessToken};
 use support::{grant, key};
 
@@ -237,6 +237,44 @@ async fn the_trail_in_the_own_store_is_verified_and_a_missing_part_is_found() {
     let report = open().await.unwrap().as_principal(principal("root")).verify_audit([]).await.unwrap();
     assert!(!report.is_intact(), "{report:?}");
     let denied = vault.as_principal(principal("service")).verify_audit([]).await.unwrap_err();
+    assert_eq!(denied.kind(), ErrorKind::AccessDenied);
+}
+
+#[tokio::test]
+async fn a_trail_in_files_is_verified_together_with_that_of_the_own_store() {
+    let (store, folder) = (MemoryVault::new(), tempfile::tempdir().unwrap());
+    let open = |is_elsewhere: bool| {
+        let vault =
+            SealedVault::builder(store.clone(), key(1), policy()).audit_sink(JsonLines::new(folder.path()));
+        if is_elsewhere { vault.audit_elsewhere() } else { vault }.open()
+    };
+    for is_elsewhere in [false, true] {
+        let vault = open(is_elsewhere).await.unwrap();
+        let root = vault.as_principal(principal("root"));
+        root.create_tenant(if is_elsewhere { "zeta" } else { "acme" }).await.unwrap();
+        vault.close().await.unwrap();
+    }
+    let files = || JsonLines::files(folder.path()).unwrap();
+    let vault = SealedVault::builder(store.clone(), key(1), policy()).open().await.unwrap();
+    let root = vault.as_principal(principal("root"));
+    let report = root.verify_audit_in([], files()).await.unwrap();
+    assert!(report.is_intact() && report.repeated() > 0, "{report:?}");
+    // The two processes before, and this one.
+    assert_eq!((files().len(), report.writers().count()), (2, 3));
+    assert_eq!(root.verify_audit([]).await.unwrap().writers().count(), 2);
+
+    let of_both = std::fs::read_to_string(&files()[0]).unwrap();
+    let cut: Vec<&str> =
+        of_both.lines().enumerate().filter(|(nth, _)| *nth != 1).map(|(_, line)| line).collect();
+    std::fs::write(&files()[0], cut.join("\n") + "\n").unwrap();
+    let report = root.verify_audit_in([], files()).await.unwrap();
+    let found = report.first_break().unwrap();
+    assert_eq!(&*found.at.as_ref().unwrap().source, files()[0].to_str().unwrap(), "{found:?}");
+
+    let gone = root.verify_audit_in([], [folder.path().join("audit-gone.jsonl")]).await.unwrap_err();
+    assert_eq!(gone.kind(), ErrorKind::Storage);
+    assert!(gone.to_string().contains("audit-gone.jsonl"), "{gone}");
+    let denied = vault.as_principal(principal("service")).verify_audit_in([], files()).await.unwrap_err();
     assert_eq!(denied.kind(), ErrorKind::AccessDenied);
 }
 

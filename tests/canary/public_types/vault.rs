@@ -13,7 +13,7 @@ use grantry_vault::access::{
     ServicePattern, TenantPattern,
 };
 use grantry_vault::audit::{
-    AttemptId, AuditError, AuditKey, AuditLog, InvalidAuditId, JsonLines, MemorySink, Outcome, Traced,
+    AttemptId, AuditError, AuditKey, AuditLog, InvalidAuditId, JsonLines, Lines, MemorySink, Outcome, Traced,
     Verifier,
 };
 use grantry_vault::conformance::{self, Broken, Subject};
@@ -259,6 +259,9 @@ pub(super) async fn audit(printed: &Printed) {
     print.the("Traced", &Traced::new());
     let folder = tempfile::tempdir().unwrap();
     print.the("JsonLines", &JsonLines::new(folder.path()));
+    let mut read = Lines::new(lines[0].to_json().into_bytes().leak() as &[u8]);
+    print.the("LineRead", &read.next().unwrap().unwrap());
+    print.the("Lines", &read);
     let verifier = Verifier::new(root());
     print.the("Verifier", &verifier);
     let gap: Vec<_> = lines.iter().enumerate().filter(|(nth, _)| *nth != 2).map(|(_, line)| line).collect();

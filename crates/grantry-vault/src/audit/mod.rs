@@ -5,6 +5,7 @@
 //! | record | [`AuditLog`], [`Intent`], [`Outcome`] |
 //! | choose where it goes, or write a sink | [`JsonLines`], [`Traced`], [`MemorySink`], [`AuditSink`] |
 //! | verify it | [`Verifier`], [`Report`] |
+//! | read files of it | [`JsonLines::files`], [`Lines`] |
 //! | keep what betrays a log that was cut | [`Checkpoint`] |
 //!
 //! # How it holds
@@ -42,6 +43,7 @@ mod json_lines;
 mod key;
 mod line;
 mod line_json;
+mod lines;
 mod log;
 mod memory_sink;
 mod progress;
@@ -65,6 +67,7 @@ pub use ids::{AttemptId, Fingerprint, InvalidAuditId, WriterId};
 pub use json_lines::JsonLines;
 pub use key::AuditKey;
 pub use line::AuditLine;
+pub use lines::{LineRead, Lines};
 pub use log::AuditLog;
 pub use memory_sink::MemorySink;
 pub use report::{At, Break, BreakKind, Orphan, Report, WriterSummary};

@@ -1,17 +1,15 @@
 //! Verification of an audit log.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead};
 
 use super::authenticity::Trust;
 use super::examined::{Examined, compare_kept};
 use super::findings::{Findings, Position};
 use super::line::Content;
+use super::lines::{LineRead, Lines};
 use super::report::{At, Orphan, Report};
 use super::{AttemptId, AuditKey, AuditLine, Checkpoint, CheckpointKey, WriterId};
-
-/// The longest line that is read, in bytes: more than the longest that is written.
-const LONGEST: u64 = 65_536;
 
 /// Reads the lines of an audit log, one source after the other, and tells what was changed.
 ///
@@ -126,30 +124,27 @@ impl Verifier {
     ///
     /// # Errors
     /// Those of the reader.
-    pub fn read(&mut self, name: &str, mut source: impl BufRead) -> io::Result<()> {
+    pub fn read(&mut self, name: &str, source: impl BufRead) -> io::Result<()> {
+        self.read_lines(name, Lines::new(source))
+    }
+
+    /// The same, of lines that are read already one after the other.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub(crate) fn read_lines(&mut self, name: &str, lines: Lines<impl BufRead>) -> io::Result<()> {
         self.begin(name);
-        let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            source.by_ref().take(LONGEST).read_until(b'\n', &mut bytes)?;
-            let ended = bytes.pop_if(|byte| *byte == b'\n').is_some();
-            if !ended && bytes.len() as u64 == LONGEST {
-                skip_line(&mut source)?;
-                self.unreadable();
-                continue;
-            }
-            if !ended && bytes.is_empty() {
-                return Ok(());
-            }
-            match std::str::from_utf8(&bytes).ok().and_then(|text| AuditLine::from_json(text).ok()) {
-                Some(line) => self.line(&line),
-                None if ended => self.unreadable(),
-                None => {
+        for line in lines {
+            match line? {
+                LineRead::Line(line) => self.line(&line),
+                LineRead::Unreadable => self.unreadable(),
+                LineRead::Torn => {
                     self.position.line += 1;
                     self.torn.push(self.position.at());
                 }
             }
         }
+        Ok(())
     }
 
     /// Verifies one list of lines.
@@ -185,23 +180,6 @@ impl Verifier {
     fn unreadable(&mut self) {
         self.position.line += 1;
         self.findings.unreadable(&self.position);
-    }
-}
-
-/// Reads on to the end of a line that is too long, without keeping it.
-fn skip_line(source: &mut impl BufRead) -> io::Result<()> {
-    loop {
-        let (read, ended) = match source.fill_buf()? {
-            [] => return Ok(()),
-            bytes => match bytes.iter().position(|byte| *byte == b'\n') {
-                Some(newline) => (newline + 1, true),
-                None => (bytes.len(), false),
-            },
-        };
-        source.consume(read);
-        if ended {
-            return Ok(());
-        }
     }
 }
 

@@ -141,3 +141,23 @@ async fn a_name_that_is_taken_is_never_written_to() {
     assert!(read(folder.path(), None).is_intact());
     assert_eq!(JsonLines::files(folder.path()).unwrap().len(), 2);
 }
+
+#[tokio::test]
+async fn what_stands_in_a_file_is_read_line_by_line_however_long_a_line_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = chain(&root(), 1, 1, "a");
+    let mut bytes = joined(&texts(&lines[..1]));
+    bytes.extend_from_slice(&[b'x'; 300_000]);
+    bytes.extend_from_slice(b"\n\xff\n\n");
+    bytes.extend_from_slice(lines[1].to_json().as_bytes());
+    let path = folder.path().join("audit-x.jsonl");
+    fs::write(&path, &bytes).unwrap();
+    let read: Vec<_> = Lines::open(&path).unwrap().map(Result::unwrap).collect();
+    let line = |nth: usize| LineRead::Line(lines[nth].clone());
+    let bad = || LineRead::Unreadable;
+    assert_eq!(read, [line(0), bad(), bad(), bad(), line(1)]);
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let last = Lines::open(&path).unwrap().last().unwrap().unwrap();
+    assert_eq!(last, LineRead::Torn);
+    assert!(Lines::open(folder.path()).is_err(), "a folder");
+}
