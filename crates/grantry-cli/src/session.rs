@@ -8,14 +8,13 @@ use grantry::TenantId;
 use grantry::custody::FolderLifeboat;
 use grantry::pantry::{Grantry, GrantryBuilder, PrincipalPantry, TenantPantry};
 use grantry::vault::access::{AccessPolicy, Binding, Permission, Principal, Reach, Role};
-use grantry::vault::audit::JsonLines;
 use grantry::vault::{PrincipalVault, RotationPolicy, SealedVault, Vault, VaultKeys};
 use grantry_config::{Config, ServiceConfig};
 
 use crate::console::Console;
 use crate::escaped::escaped;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
-use crate::place::Place;
+use crate::place::{KeepsTrail, Place};
 use crate::settings::services_of;
 use crate::stranded::Stranded;
 
@@ -64,19 +63,8 @@ impl Session {
 
     async fn unseal(&self, (store, keys): (Arc<dyn Vault>, VaultKeys)) -> Result<PrincipalVault, Failed> {
         let me = me()?;
-        let mut vault = SealedVault::builder(store, keys, policy(&me)?).deployment(&self.place.deployment);
-        if let Some(audit) = self.config.as_ref().and_then(Config::audit) {
-            if let Some(folder) = &audit.folder {
-                vault = vault.audit_sink(JsonLines::new(folder));
-            }
-            if !audit.in_vault {
-                vault = vault.audit_elsewhere();
-            }
-            if let Some(patience) = audit.patience {
-                vault = vault.audit_patience(patience);
-            }
-        }
-        let vault = vault.open().await?;
+        let vault = SealedVault::builder(store, keys, policy(&me)?).deployment(&self.place.deployment);
+        let vault = vault.trail(self.place.trail.as_ref()).open().await?;
         let vault = self.vault.get_or_init(|| vault);
         Ok(vault.as_principal(me))
     }
@@ -89,7 +77,8 @@ impl Session {
         let me = me()?;
         let mut pantry = self.pantry_builder().await?;
         if let Some(config) = &self.config {
-            pantry = pantry.config(config.clone());
+            // Vault, keys and trail are those of the place, which may be another one.
+            pantry = pantry.config(config.services_alone());
         }
         let pantry = pantry.open().await?;
         let mine = self.pantry.get_or_init(|| pantry).as_principal(me);
@@ -113,19 +102,7 @@ impl Session {
     }
 
     async fn open_to_look_into(&self) -> Result<PrincipalPantry, Failed> {
-        let mut pantry = self.pantry_builder().await?;
-        if let Some(audit) = self.config.as_ref().and_then(Config::audit) {
-            if let Some(folder) = &audit.folder {
-                pantry = pantry.audit_sink(JsonLines::new(folder));
-            }
-            if !audit.in_vault {
-                pantry = pantry.audit_elsewhere();
-            }
-            if let Some(patience) = audit.patience {
-                pantry = pantry.audit_patience(patience);
-            }
-        }
-        let pantry = pantry.open().await?;
+        let pantry = self.pantry_builder().await?.open().await?;
         Ok(self.pantry.get_or_init(|| pantry).as_principal(me()?))
     }
 
@@ -146,7 +123,8 @@ impl Session {
             .observer(self.stranded.clone())
             .without_rotation()
             .for_a_moment()
-            .most_patience(PATIENCE))
+            .most_patience(PATIENCE)
+            .trail(self.place.trail.as_ref()))
     }
 
     /// How old keys may become: as the configuration says, or as is usual.
@@ -261,7 +239,8 @@ pub(crate) async fn open_whole(place: &Place, makes: bool) -> Result<(SealedVaul
     let role = Role::custom("mover", Permission::ALL.iter().copied()).map_err(wrong)?;
     let binding = Binding::allow(&me, &role, Reach::everything());
     let policy = AccessPolicy::builder().role(role).bind(binding).build().map_err(wrong)?;
-    let vault = SealedVault::builder(store, keys, policy).deployment(&place.deployment).open().await?;
+    let vault = SealedVault::builder(store, keys, policy).deployment(&place.deployment);
+    let vault = vault.trail(place.trail.as_ref()).open().await?;
     let mine = vault.as_principal(me);
     Ok((vault, mine))
 }

@@ -128,6 +128,16 @@ impl Config {
         self.0.tenants.iter()
     }
 
+    /// Its services alone, without vault, keys, access and audit: for a program that has those from elsewhere.
+    pub fn services_alone(&self) -> Self {
+        Self(Arc::new(Parts {
+            services: self.0.services.clone(),
+            tenants: self.0.tenants.clone(),
+            secret_variables: self.0.secret_variables.clone(),
+            ..Parts::default()
+        }))
+    }
+
     /// Where credentials are kept.
     pub fn vault(&self) -> Option<&VaultSection> {
         self.0.vault.as_ref()

@@ -221,6 +221,10 @@ fn the_sections_of_the_deployment_are_plain_data() {
         }
     }"#]);
     let config = &loaded.config;
+    let alone = config.services_alone();
+    let others =
+        [alone.vault().is_none(), alone.keys().is_none(), alone.audit().is_none(), alone.access().is_none()];
+    assert!(others.iter().all(|is_gone| *is_gone) && alone.secret_variables().eq(config.secret_variables()));
     let vault = config.vault().unwrap();
     assert!(matches!(&vault.store, StoreSection::Sqlite { path, .. } if path.ends_with("grantry.db")));
     assert_eq!(vault.deployment.as_deref(), Some("eu"));

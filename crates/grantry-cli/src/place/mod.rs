@@ -3,6 +3,7 @@
 mod key;
 mod marker;
 mod store;
+mod trail;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use grantry::vault::{Vault, VaultKeys};
-use grantry_config::{Config, StoreSection};
+use grantry_config::{AuditSection, Config, StoreSection};
 
 use crate::failed::{Failed, VAULT};
 
 pub(crate) use self::key::{Key, OtherKey};
 pub(crate) use self::store::Store;
+pub(crate) use self::trail::KeepsTrail;
 
 /// The parts of a vault.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub(crate) struct Place {
     pub(crate) lifeboats: PathBuf,
     /// The name that every record is bound to.
     pub(crate) deployment: String,
+    /// Where its trail is kept; `None` where that is the vault alone.
+    pub(crate) trail: Option<AuditSection>,
 }
 
 /// Where something lies: in a file, or wherever else.
@@ -62,7 +66,9 @@ impl Place {
             (None, Some(config)) => Self::of_config(config)?,
             (None, None) => Self::of_folder(&data_folder()?.join("grantry"))?,
         };
-        let keys = config.and_then(Config::keys).filter(|_| folder.is_none());
+        let own = config.filter(|_| folder.is_none());
+        place.trail = own.and_then(Config::audit).cloned();
+        let keys = own.and_then(Config::keys);
         match (key, keys) {
             (Some(path), _) => place.key = Key::File(path.to_owned()),
             (None, Some(keys)) => place.key = Key::of(&keys.provider, &place.folder),
@@ -99,6 +105,7 @@ impl Place {
             key: Key::of_folder(folder)?,
             folder: folder.to_owned(),
             deployment: DEPLOYMENT.to_owned(),
+            trail: None,
         })
     }
 

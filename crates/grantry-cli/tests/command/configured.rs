@@ -100,6 +100,26 @@ async fn the_vault_and_the_keys_of_a_configuration_are_used_unless_others_are_na
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_trail_of_another_vault_than_that_of_a_configuration_is_kept_in_that_vault() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    write(
+        &home,
+        r#"{ "vault": { "type": "sqlite", "path": "kept/store.db" }, "audit": { "vault": false, "folder": "trail" } }"#,
+    );
+    let folder = home.vault();
+    let other = ["--config", "grantry.json", "--vault", folder.to_str().unwrap()];
+    home.run(&[&["auth", "list"], &other[..]].concat()).await.ends(0);
+    home.run(&[&["auth", "token", "--service", "crm"], &other[..]].concat()).await.ends(0);
+    let shown = home.run(&["audit", "show", "--service", "crm"]).await.ends(0);
+    assert!(shown.stdout.contains("token.use"), "{}", shown.stdout);
+    assert!(!home.folder.path().join("trail").exists());
+    // And that of a vault that is moved is where its own configuration has it.
+    home.run(&["vault", "migrate", "--to", "grantry.json"]).await.ends(0);
+    assert!(std::fs::read_dir(home.folder.path().join("trail")).unwrap().count() > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_child_gets_a_token_and_not_the_key_above_all_keys() {
     let (mut home, server) = (Home::new(), server().await);
     home.variables.push(("THE_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()));

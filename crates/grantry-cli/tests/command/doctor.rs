@@ -291,6 +291,16 @@ async fn permissions_say_who_can_read_and_who_can_write() {
         let found = all.iter().find(|(_, text)| text.contains(about) && text.contains(what));
         assert_eq!(found.map(|found| found.0.as_str()), Some(severity), "{all:?}");
     }
+    // A folder with the trail, which a collector may read.
+    configure(&home, r#"{ "audit": { "folder": "trail" } }"#);
+    home.run(&["auth", "list", "--config", "grantry.json"]).await.ends(0);
+    let trail = home.folder.path().join("trail");
+    for (bits, severity) in [(0o700, None), (0o755, None), (0o777, Some("warning"))] {
+        mode(&trail, bits);
+        let all = found(&[]).await;
+        assert_eq!(all.first().map(|found| found.0.as_str()), severity, "{bits:o} {all:?}");
+    }
+    configure(&home, "{}");
     // A key elsewhere, in a folder in which others can exchange it.
     let elsewhere = home.folder.path().join("the keys");
     std::fs::create_dir(&elsewhere).unwrap();

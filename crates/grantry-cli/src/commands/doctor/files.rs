@@ -97,6 +97,14 @@ pub(super) fn of_vault(session: &Session, findings: &mut Findings) {
         );
     }
     is_kept_from_others(&place.lifeboats, Allowed::mine("700", Severity::Warning), findings);
+    // A collector reads it.
+    if let Some(folder) = place.trail.as_ref().and_then(|trail| trail.folder.as_ref()) {
+        is_kept_from_others(
+            folder,
+            Allowed { mode: "go-w", forbidden: WRITING, or: Severity::Note },
+            findings,
+        );
+    }
 }
 
 /// Others write.
