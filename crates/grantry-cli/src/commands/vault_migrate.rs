@@ -36,10 +36,10 @@ struct Count {
 
 pub(super) async fn run(console: &Console, session: &Session, migrate: &Migrate) -> Result<After, Failed> {
     let from = match &migrate.from {
-        Some(path) => Place::named(path, migrate.from_key_file.as_deref())?,
+        Some(path) => Place::named(console, path, migrate.from_key_file.as_deref())?,
         None => session.place.clone(),
     };
-    let to = Place::named(&migrate.to, migrate.to_key_file.as_deref())?;
+    let to = Place::named(console, &migrate.to, migrate.to_key_file.as_deref())?;
     let is_same_file = |one: &std::path::Path, other: &std::path::Path| matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other);
     if let (Some(one), Some(other)) = (from.store.path(), to.store.path())
         && (one == other || is_same_file(one, other))

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use grantry::vault::{Vault, VaultKeys};
 use grantry_config::{AuditSection, Config, StoreSection};
 
+use crate::console::Console;
 use crate::failed::{Failed, VAULT};
+use crate::settings;
 
 pub(crate) use self::key::{Key, OtherKey};
 pub(crate) use self::store::Store;
@@ -77,15 +79,18 @@ impl Place {
         Ok(place)
     }
 
-    /// A folder, or what a configuration file describes.
+    /// A folder, or what a configuration file describes, which may draw warnings.
     ///
     /// # Errors
     /// Usage where it is neither.
-    pub(crate) fn named(path: &Path, key: Option<&Path>) -> Result<Self, Failed> {
+    pub(crate) fn named(console: &Console, path: &Path, key: Option<&Path>) -> Result<Self, Failed> {
         if !path.is_file() {
             return Self::new(Some(path), key, None);
         }
-        let config = crate::settings::load(std::slice::from_ref(&path.to_owned()))?;
+        let files = [path.to_owned()];
+        let loaded = settings::loaded(&files)?;
+        settings::tell_warnings(console, &files, &loaded);
+        let config = loaded.config;
         if config.vault().is_none() {
             let shown = path.display();
             return Err(Failed::usage(format!(

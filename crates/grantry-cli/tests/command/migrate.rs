@@ -1,5 +1,6 @@
 //! From one vault into another.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -124,6 +125,36 @@ async fn what_stands_in_the_way_is_told_before_anything_is_changed() {
     assert!(states(&old).await.iter().all(|(_, state)| *state == GrantState::Active));
     home.run(&["auth", "remove", "--service", "crm", "--vault", "new", "--local-only"]).await.ends(0);
     home.run(&["vault", "migrate", "--to", "new"]).await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_of_the_configurations_that_are_moved_between_are_counted() {
+    let home = Home::new();
+    for (file, folder, secret) in [("old.json", "old", "literal"), ("new.json", "new", "${file:secret.txt}")]
+    {
+        let text = format!(
+            r#"{{ "vault": {{ "type": "sqlite", "path": "{folder}/store.db" }},
+                  "auth": {{ "clientId": "billing", "clientSecret": "{secret}", "tokenUrl": "https://as.example.com/token" }} }}"#
+        );
+        std::fs::write(home.folder.path().join(file), text).unwrap();
+    }
+    let secret = home.folder.path().join("secret.txt");
+    std::fs::write(&secret, SECRET).unwrap();
+    std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+    home.run(&["vault", "init", "--vault", "old"]).await.ends(0);
+    std::fs::rename(home.folder.path().join("old/grantry.db"), home.folder.path().join("old/store.db"))
+        .unwrap();
+    let migrate = ["vault", "migrate", "--from", "old.json", "--to", "new.json"];
+    let told = "1 warning in old.json: see grantry config check old.json";
+    let ran = home.run(&migrate).await.ends(0);
+    assert_eq!(
+        ran.stderr.lines().filter(|line| line.contains("warning")).collect::<Vec<_>>(),
+        [format!("warning: {told}")]
+    );
+    let back =
+        home.run(&["vault", "migrate", "--from", "new.json", "--to", "old.json", "--json"]).await.ends(0);
+    let event: serde_json::Value = serde_json::from_str(back.stderr.lines().next().unwrap()).unwrap();
+    assert_eq!((&event["event"], &event["message"]), (&"warning".into(), &told.into()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
