@@ -135,3 +135,28 @@
 //!
 //! Beside the vault's own store any number of sinks take the trail: `JsonLines` writes files for a collector
 //! (`audit.folder`), an `AuditSink` of your own whatever you like. At least one has to be durable.
+//! `"vault": false` in the section `audit` leaves it out of the store.
+//!
+//! # A trail in files
+//!
+//! With `--config` both commands read the files of `audit.folder` as well, and compare what is in both places:
+//!
+//! ```jsonc
+//! // trail.json
+//! { "audit": { "vault": false, "folder": "trail" } }
+//! ```
+//!
+//! ```console
+//! $ grantry --config trail.json auth refresh --service crm
+//! ...
+//! $ grantry --config trail.json audit show --last 2
+//! TIME                  WHO         WHAT        OF  DECISION  OUTCOME
+//! ...
+//! $ grantry --config trail.json audit verify
+//! intact: 58 lines of 9 processes
+//! ```
+//!
+//! What is broken is said with its file and line. Whoever can write to the folder can put lines there that `audit show` shows, and
+//! only `audit verify` tells from others. A file that ends in the middle of a line breaks nothing: a process was killed there, or is at it.
+//! A collector may take away files of processes that ended; lines that are missing since are found by the checkpoints of those
+//! processes, so bring their files back before you verify up to them.

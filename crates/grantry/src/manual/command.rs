@@ -281,7 +281,7 @@
 //! | `vault migrate` | `to` `dry_run` `registrations` `moved` `copied` `there_already` `obstacles[]` |
 //! | `vault shred-tenant` | `tenant` `erased` |
 //! | `audit show` | `entries[].at` `entries[].process` `entries[].line` `entries[].principal` `entries[].action` `entries[].object` `entries[].decision` `entries[].reason` `entries[].outcome` |
-//! | `audit verify` | `intact` `lines` `writers` `breaks[]` `places[].process` `places[].line` `places[].last_line` `places[].kind` `unlisted_breaks` `attempts_without_outcome` `checkpoints_written` |
+//! | `audit verify` | `intact` `lines` `writers` `breaks[]` `places[].process` `places[].line` `places[].last_line` `places[].kind` `places[].file` `places[].line_of_file` `torn[].file` `torn[].line` `unlisted_breaks` `attempts_without_outcome` `checkpoints_written` |
 //! | `config check` | `errors[].source` `errors[].line` `errors[].column` `errors[].what` `errors[].expected` `errors[].nearest` `warnings[].source` `warnings[].line` `warnings[].column` `warnings[].what` `warnings[].expected` `warnings[].nearest` `notes[].source` `notes[].line` `notes[].column` `notes[].what` `notes[].expected` `notes[].nearest` `services[].tenant` `services[].service` `services[].flow` `services[].because` `services[].provider` `services[].token_endpoint` `services[].missing[]` |
 //! | `doctor` | `broken` `warnings` `notes` `tenants[]` `tenants_left_out[]` `findings[].severity` `findings[].check` `findings[].where` `findings[].what` `findings[].remedy` |
 //! | `providers list` | `providers[].name` `providers[].title` `providers[].aliases[]` `providers[].needs[]` `providers[].token_endpoint` `providers[].authorization_endpoint` `providers[].revocation_endpoint` `providers[].client_authentication_methods[]` `providers[].verified` `providers[].notes[]` `providers[].unverified[]` `providers[].documentation[]` |
@@ -330,7 +330,8 @@
 //! ```
 //!
 //! Each run of the command is a process with a chain of its own. What is broken is said with its process and the lines there, and
-//! the command ends with 6. Why checkpoints are kept elsewhere: [access](super::access#what-verifying-proves). See [`keys`](super::keys) and [`access`](super::access).
+//! the command ends with 6. Why checkpoints are kept elsewhere: [access](super::access#what-verifying-proves); a trail in a
+//! folder: [access](super::access#a-trail-in-files). See [`keys`](super::keys) and [`access`](super::access).
 //!
 //! # Completions and manual pages
 //!

@@ -6,7 +6,7 @@ use grantry::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::After;
-use super::tell_elsewhere;
+use super::trail::Trail;
 use crate::arguments::AuditShow;
 use crate::console::Console;
 use crate::failed::Failed;
@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::spoken::utc;
 use crate::table::{Cell, Table, Tone};
 
-/// How many entries more than those that are wanted are held until they are sorted out.
+/// How many lines more than the entries that are wanted are held until they are sorted out.
 const SPARE: usize = 1024;
 
 /// An entry: what somebody wanted, and how it ended.
@@ -33,36 +33,14 @@ struct Entry {
 }
 
 pub(crate) async fn show(console: &Console, session: &Session, show: &AuditShow) -> Result<After, Failed> {
-    let vault = session.vault().await?;
-    tell_elsewhere(console, session);
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut outcomes: HashMap<String, String> = HashMap::new();
-    let mut after = None;
-    loop {
-        let (lines, next) = vault.audit_lines(after.as_ref()).await?;
-        for line in lines {
-            let Ok(line) = serde_json::from_str::<Value>(&line) else { continue };
-            if let Some(outcome) = line.get("outcome") {
-                let ended = [text(outcome, "ended"), text(outcome, "kind")];
-                outcomes.insert(text(outcome, "attempt"), ended.join(" ").trim().to_owned());
-            }
-            let entry = line.get("intent").map(|intent| entry(&line, intent));
-            let is_wanted = |entry: &Entry| show.service.is_none() || entry.service == show.service;
-            entries.extend(entry.filter(is_wanted));
-            // Each process wrote a chain of its own, and they come one after the other.
-            if show.last.is_some_and(|most| entries.len() > most.saturating_add(SPARE)) {
-                oldest_first(&mut entries, show.last);
-            }
-        }
-        match next {
-            Some(_) => after = next,
-            None => break,
-        }
-    }
-    oldest_first(&mut entries, show.last);
-    for entry in &mut entries {
-        let line = entry.line.map(|line| line.to_string()).unwrap_or_default();
-        entry.outcome = outcomes.remove(&format!("{}.{line}", entry.process));
+    let mut shown = Shown { wanted: show, entries: Vec::new(), outcomes: HashMap::new(), unsettled: 0 };
+    let trail = Trail::of(session).await?;
+    let unreadable = trail.each(|line| shown.take(line)).await?;
+    let entries = shown.all();
+    if unreadable > 0 {
+        let count = if unreadable == 1 { "1 line is".to_owned() } else { format!("{unreadable} lines are") };
+        console
+            .warn(&format!("{count} not shown, being no line of a trail: grantry audit verify says where"));
     }
     if console.json {
         let objects: Vec<Value> = entries.iter().map(object).collect();
@@ -89,11 +67,70 @@ pub(crate) async fn show(console: &Console, session: &Session, show: &AuditShow)
     Ok(After::DONE)
 }
 
-/// Sorts by time, and keeps the last so many.
-fn oldest_first(entries: &mut Vec<Entry>, most: Option<usize>) {
-    entries.sort_by_key(|entry| entry.at);
-    if let Some(most) = most {
-        entries.drain(..entries.len().saturating_sub(most));
+/// What of a trail is shown.
+struct Shown<'a> {
+    wanted: &'a AuditShow,
+    entries: Vec<Entry>,
+    /// How attempts ended, and whether their intents can still come: those of a process come before, in its own chain.
+    outcomes: HashMap<String, (String, bool)>,
+    /// How many lines came since it was last settled.
+    unsettled: usize,
+}
+
+impl Shown<'_> {
+    fn take(&mut self, line: &str) {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { return };
+        if let Some(outcome) = line.get("outcome") {
+            let ended = [text(outcome, "ended"), text(outcome, "kind")];
+            let attempt = text(outcome, "attempt");
+            let is_of_another =
+                attempt.split_once('.').is_none_or(|(process, _)| process != text(&line, "writer"));
+            self.outcomes.insert(attempt, (ended.join(" ").trim().to_owned(), is_of_another));
+        }
+        let entry = line.get("intent").map(|intent| entry(&line, intent));
+        let service = self.wanted.service.as_ref();
+        let is_wanted = |entry: &Entry| service.is_none_or(|service| entry.service.as_ref() == Some(service));
+        self.entries.extend(entry.filter(is_wanted));
+        self.unsettled += 1;
+        // Each process wrote a chain of its own, and they come one after the other.
+        if self.wanted.last.is_some_and(|most| self.unsettled > most.saturating_add(SPARE)) {
+            self.settle();
+        }
+    }
+
+    fn all(mut self) -> Vec<Entry> {
+        self.settle();
+        self.entries
+    }
+
+    /// Sorts by time, keeps the last so many, and lets go of what nothing can come for any more. What stands both in the
+    /// vault and in a file is there once.
+    fn settle(&mut self) {
+        self.unsettled = 0;
+        let entries = &mut self.entries;
+        entries.sort_by(|one, other| one.place().cmp(&other.place()));
+        entries.dedup_by(|later, one| {
+            let is_same = later.line.is_some() && later.place() == one.place();
+            if is_same && one.outcome.is_none() {
+                one.outcome = later.outcome.take();
+            }
+            is_same
+        });
+        if let Some(most) = self.wanted.last {
+            entries.drain(..entries.len().saturating_sub(most));
+        }
+        for entry in entries.iter_mut().filter(|entry| entry.outcome.is_none()) {
+            let line = entry.line.map(|line| line.to_string()).unwrap_or_default();
+            entry.outcome =
+                self.outcomes.get(&format!("{}.{line}", entry.process)).map(|(ended, _)| ended.clone());
+        }
+        self.outcomes.retain(|_, (_, is_of_another)| *is_of_another);
+    }
+}
+
+impl Entry {
+    fn place(&self) -> (Option<Timestamp>, &str, Option<u64>) {
+        (self.at, &self.process, self.line)
     }
 }
 

@@ -6,11 +6,11 @@ use std::io::Write;
 use std::path::Path;
 
 use grantry::vault::PrincipalVault;
-use grantry::vault::audit::{Break, BreakKind, Checkpoint, WriterId};
+use grantry::vault::audit::{At, Break, BreakKind, Checkpoint, WriterId};
 use serde_json::{Value, json};
 
 use super::super::After;
-use super::tell_elsewhere;
+use super::trail::Trail;
 use crate::arguments::AuditVerify;
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
@@ -25,23 +25,23 @@ pub(crate) async fn verify(
     for path in &verify.checkpoint {
         kept.extend(read(path)?);
     }
-    let vault = session.vault().await?;
-    tell_elsewhere(console, session);
+    let trail = Trail::of(session).await?;
     let newest = match verify.write_checkpoint {
-        Some(_) => newest(&vault).await?,
+        Some(_) => newest(&trail).await?,
         None => Vec::new(),
     };
     // Those that are to be written, too: what is written was verified, whatever becomes of the store in between.
     kept.extend(newest.iter().cloned());
-    let report = vault.verify_audit(kept).await?;
+    let files = trail.files()?;
+    if files.is_none() {
+        trail.tell_gone(console);
+    }
+    let report = trail.vault.verify_audit_in(kept, files.unwrap_or_default()).await?;
     let written = match &verify.write_checkpoint {
         Some(path) if report.is_intact() => {
             if newest.is_empty() {
-                let fact = "there is no checkpoint in the vault's own store, so that none can be kept";
-                return Err(Failed::new(NOT_FOUND, fact).with_remedy(
-                    "run it again once a process has ended; where the configuration has the trail elsewhere, keep those of the \
-                     folder that it names",
-                ));
+                let fact = "there is no checkpoint in the trail yet, so that none can be kept";
+                return Err(Failed::new(NOT_FOUND, fact).with_remedy("run it again once a process has ended"));
             }
             write(path, &newest)?;
             Some(path)
@@ -57,6 +57,7 @@ pub(crate) async fn verify(
             "writers": report.writers().count(),
             "breaks": report.breaks().iter().map(spoken).collect::<Vec<_>>(),
             "places": report.breaks().iter().map(place).collect::<Vec<_>>(),
+            "torn": report.torn().iter().map(|at| json!({ "file": &*at.source, "line": at.line })).collect::<Vec<_>>(),
             "unlisted_breaks": report.unlisted_breaks(),
             "attempts_without_outcome": report.orphans().len(),
             "checkpoints_written": written.map(|_| newest.len()),
@@ -80,6 +81,18 @@ pub(crate) async fn verify(
         if verify.write_checkpoint.is_some() {
             console.note("no checkpoint was written");
         }
+        let is_gone = |found: &Break| matches!(found.kind, BreakKind::Missing | BreakKind::Truncated);
+        if let Some(folder) = trail.folder.as_ref().filter(|_| report.breaks().iter().any(is_gone)) {
+            console.note(&format!(
+                "if files were moved out of {}, bring back those with these processes in their names, and run it again",
+                folder.display()
+            ));
+        }
+    }
+    for torn in report.torn().iter().filter(|_| !console.json) {
+        console.note(&format!(
+            "{torn} ends in the middle of a line: the process that wrote it was stopped there, or is at it now"
+        ));
     }
     Ok(After::End(if report.is_intact() { 0 } else { VAULT }))
 }
@@ -103,22 +116,17 @@ fn read(path: &Path) -> Result<Vec<Checkpoint>, Failed> {
 }
 
 /// The newest checkpoint of each process that has written one.
-async fn newest(vault: &PrincipalVault) -> Result<Vec<Checkpoint>, Failed> {
+async fn newest(trail: &Trail) -> Result<Vec<Checkpoint>, Failed> {
     let mut newest: BTreeMap<WriterId, Checkpoint> = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let (lines, next) = vault.audit_lines(after.as_ref()).await?;
-        for checkpoint in lines.iter().filter_map(|line| Checkpoint::from_json(line).ok()) {
-            let is_newer = |known: &Checkpoint| known.seq() < checkpoint.seq();
-            if newest.get(&checkpoint.writer()).is_none_or(is_newer) {
-                newest.insert(checkpoint.writer(), checkpoint);
-            }
+    let take = |line: &str| {
+        let Ok(checkpoint) = Checkpoint::from_json(line) else { return };
+        let is_newer = |known: &Checkpoint| known.seq() < checkpoint.seq();
+        if newest.get(&checkpoint.writer()).is_none_or(is_newer) {
+            newest.insert(checkpoint.writer(), checkpoint);
         }
-        match next {
-            Some(_) => after = next,
-            None => return Ok(newest.into_values().collect()),
-        }
-    }
+    };
+    trail.each(take).await?;
+    Ok(newest.into_values().collect())
 }
 
 /// The file has either all of it or what it had before.
@@ -138,7 +146,7 @@ fn write(path: &Path, checkpoints: &[Checkpoint]) -> Result<(), Failed> {
     })
 }
 
-/// What is broken, and in whose chain. A line has its number there.
+/// What is broken, in which file, and in whose chain. A line has its number there.
 fn spoken(found: &Break) -> String {
     let lines = match (found.seq, found.through) {
         (Some(first), Some(last)) if last > first => format!("lines {first} to {last}"),
@@ -150,7 +158,14 @@ fn spoken(found: &Break) -> String {
         (false, false) => format!("{lines} of {process}"),
         _ => lines + &process,
     };
-    if place.is_empty() { found.kind.to_string() } else { format!("{place}: {}", found.kind) }
+    let file = in_file(found).map(At::to_string).unwrap_or_default();
+    let places: Vec<String> = [file, place].into_iter().filter(|place| !place.is_empty()).collect();
+    [places, vec![found.kind.to_string()]].concat().join(": ")
+}
+
+/// Where it was noticed, if that was in a file.
+fn in_file(found: &Break) -> Option<&At> {
+    found.at.as_ref().filter(|at| &*at.source != PrincipalVault::OWN_STORE)
 }
 
 fn place(found: &Break) -> Value {
@@ -159,6 +174,8 @@ fn place(found: &Break) -> Value {
         "line": found.seq,
         "last_line": found.through.or(found.seq),
         "kind": kind(found.kind),
+        "file": in_file(found).map(|at| at.source.to_string()),
+        "line_of_file": in_file(found).map(|at| at.line),
     })
 }
 
