@@ -8,6 +8,7 @@ use grantry_config::{Config, ConfigErrors, Loaded, ServiceConfig, Source, System
 use crate::console::Console;
 use crate::failed::{Failed, USAGE};
 use crate::session::shell_word;
+use crate::spoken::count;
 
 /// The environment variable that names them, with colons between.
 const VARIABLE: &str = "GRANTRY_CONFIG";
@@ -43,19 +44,17 @@ pub(crate) fn tell_warnings(console: &Console, files: &[PathBuf], loaded: &Loade
     let names: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
     let check: Vec<String> = names.iter().map(|name| shell_word(name)).collect();
     let (names, check) = (names.join(", "), check.join(" "));
-    let count = match loaded.warnings.len() {
-        0 => return,
-        1 => "1 warning".to_owned(),
-        count => format!("{count} warnings"),
-    };
+    if loaded.warnings.is_empty() {
+        return;
+    }
+    let count = count(loaded.warnings.len(), "warning", "warnings");
     console.warn(&format!("{count} in {names}: see grantry config check {check}"));
 }
 
 /// A configuration with mistakes.
 pub(crate) fn refused(errors: &ConfigErrors) -> Failed {
-    let count = errors.errors().len();
-    let mistakes = if count == 1 { "a mistake".to_owned() } else { format!("{count} mistakes") };
-    let mut failed = Failed::new(USAGE, format!("the configuration has {mistakes}"));
+    let counted = errors.to_string();
+    let mut failed = Failed::new(USAGE, counted.lines().next().unwrap_or_default());
     // Its end is what the message says already.
     let report = errors.report().to_string();
     let report = report.trim_end();

@@ -32,6 +32,12 @@ pub(crate) fn length(length: Duration) -> String {
     }
 }
 
+/// `1 grant`, `2 grants`.
+pub(crate) fn count(number: impl TryInto<u64>, one: &str, more: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
+    format!("{number} {}", if number == 1 { one } else { more })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND};
 use crate::secret::Secret;
 use crate::session::Session;
+use crate::spoken::count;
 
 pub(super) async fn run(
     console: &Console,
@@ -128,7 +129,11 @@ async fn renew(
         if resealed {
             console.note(&format!("the stored credentials of {service} have a fresh data key"));
         }
-        console.note(&format!("renewed {} grants, and revoked {revoked} old access tokens", renewed.len()));
+        console.note(&format!(
+            "renewed {}, and revoked {}",
+            count(renewed.len(), "grant", "grants"),
+            count(revoked, "old access token", "old access tokens")
+        ));
         let described = described.filter(|described| has_secret(described));
         console.note(&match described {
             Some(described) => format!(

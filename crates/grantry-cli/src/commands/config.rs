@@ -59,6 +59,10 @@ fn accepted(console: &Console, loaded: &Loaded) -> Result<(), Failed> {
             missing.join(", ").into(),
         ]);
     }
+    if table.is_empty() {
+        console.note("it describes no service");
+        return Ok(());
+    }
     console.table(&table)
 }
 

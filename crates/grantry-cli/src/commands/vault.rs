@@ -14,7 +14,7 @@ use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::Place;
 use crate::session::{Session, tenants};
-use crate::spoken::{length, utc};
+use crate::spoken::{count, length, utc};
 use crate::table::{Cell, Table, Tone};
 
 /// How many tenants' keys are looked at a time.
@@ -162,11 +162,11 @@ pub(super) async fn rotate_keys(
         }))?;
     } else {
         console.note(&format!(
-            "new keys for {} sets, {} of {} records sealed anew, {} old keys retired",
-            report.new_epochs,
+            "new keys for {}, {} of {} records sealed anew, {} retired",
+            count(report.new_epochs, "set", "sets"),
             report.resealed,
             report.seen,
-            report.retired_epochs + report.retired_keys.len() as u64
+            count(report.retired_epochs + report.retired_keys.len() as u64, "old key", "old keys")
         ));
         if !report.waiting_keys.is_empty() {
             let hold = length(policy.held_for());

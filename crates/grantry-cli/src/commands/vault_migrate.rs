@@ -16,6 +16,7 @@ use crate::console::Console;
 use crate::failed::{Failed, VAULT};
 use crate::place::Place;
 use crate::session::{Session, open_whole, tenants};
+use crate::spoken::count;
 
 /// How many records are read at a time.
 const PAGE: usize = 256;
@@ -329,37 +330,39 @@ impl Step {
     }
 }
 
-fn tell(console: &Console, migrate: &Migrate, to: &Place, count: &Count) -> Result<After, Failed> {
+fn tell(console: &Console, migrate: &Migrate, to: &Place, done: &Count) -> Result<After, Failed> {
     if console.json {
         console.object(json!({
             "to": to.store.shown(),
             "dry_run": migrate.dry_run,
-            "registrations": count.registrations,
-            "moved": count.moved,
-            "copied": count.copied,
-            "there_already": count.already,
-            "obstacles": count.obstacles,
+            "registrations": done.registrations,
+            "moved": done.moved,
+            "copied": done.copied,
+            "there_already": done.already,
+            "obstacles": done.obstacles,
         }))?;
     } else {
-        for obstacle in &count.obstacles {
+        for obstacle in &done.obstacles {
             console.warn(obstacle);
         }
-        let Count { registrations, moved, copied, already, .. } = count;
+        let Count { registrations, moved, copied, already, .. } = done;
         let would = if migrate.dry_run { "would bring" } else { "brought" };
         console.note(&format!(
-            "{would} {registrations} registrations and {} grants to {}; {already} records were there already",
-            moved + copied,
-            to.store.shown()
+            "{would} {} and {} to {}; {} there already",
+            count(*registrations, "registration", "registrations"),
+            count(moved + copied, "grant", "grants"),
+            to.store.shown(),
+            count(*already, "record was", "records were")
         ));
-        if !migrate.dry_run && count.obstacles.is_empty() {
+        if !migrate.dry_run && done.obstacles.is_empty() {
             console.note(
                 "programs that still use the old vault renew no consent there any more: start them with the new one, and \
                  keep the old one until nobody needs its audit trail",
             );
         }
     }
-    if !count.obstacles.is_empty() && !console.json {
+    if !done.obstacles.is_empty() && !console.json {
         console.note("remove what stands in the way, and run it again: what was moved already stays moved");
     }
-    Ok(After::End(if count.obstacles.is_empty() { 0 } else { VAULT }))
+    Ok(After::End(if done.obstacles.is_empty() { 0 } else { VAULT }))
 }

@@ -54,7 +54,7 @@ async fn without_a_new_secret_rotate_brings_fresh_keys_and_tokens_and_says_that_
     home.set(&server).await.ends(0);
     let before = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
     let rotated = home.run(&["auth", "rotate", "--service", "crm"]).await.ends(0);
-    for said in ["fresh data key", "revoked 1 old access tokens", "secret itself is unchanged"] {
+    for said in ["fresh data key", "revoked 1 old access token", "secret itself is unchanged"] {
         assert!(rotated.stderr.contains(said), "{said}: {}", rotated.stderr);
     }
     let after = home.run(&["auth", "token", "--service", "crm"]).await.ends(0);

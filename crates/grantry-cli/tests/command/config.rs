@@ -51,7 +51,11 @@ async fn every_mistake_is_told_with_its_place_and_no_secret() {
         (&1.into(), &"tokenUrl".into())
     );
     assert!(!ran.stdout.contains(SECRET));
-    home.run(&["config", "check", "not-there.json"]).await.ends(2);
+    let ran = home.run(&["config", "check", "not-there.json"]).await.ends(2);
+    assert_eq!(ran.stderr.matches("mistake").count(), 1, "how many there are is said once: {}", ran.stderr);
+    write(&home, "nothing.json", "{}");
+    let ran = home.run(&["config", "check", "nothing.json"]).await.ends(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", "it describes no service\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

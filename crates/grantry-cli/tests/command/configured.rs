@@ -59,7 +59,7 @@ async fn services_of_a_configuration_are_used_beside_those_of_the_vault() {
     assert_eq!((service["client_id"].as_str(), service["grants"].as_u64()), (Some("billing"), Some(1)));
     // Without its variable it cannot be used.
     let unset = home.run(&["auth", "list", "--config", "grantry.json"]).await.ends(2);
-    assert!(unset.stderr.contains("CRM_SECRET") && unset.stderr.contains("a mistake"), "{}", unset.stderr);
+    assert!(unset.stderr.contains("CRM_SECRET") && unset.stderr.contains("one mistake"), "{}", unset.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]

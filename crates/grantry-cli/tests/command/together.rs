@@ -107,7 +107,7 @@ async fn tokens_are_rotated_where_the_secret_stands_in_the_configuration_alone()
     let token = ["auth", "token", "--service", "crm"];
     let before = home.run(&with(&token)).await.ends(0).stdout;
     let rotated = home.run(&with(&["auth", "rotate", "--service", "crm"])).await.ends(0).stderr;
-    assert!(rotated.contains("renewed 1 grants"), "{rotated}");
+    assert!(rotated.contains("renewed 1 grant,"), "{rotated}");
     assert!(rotated.contains("itself is unchanged") && rotated.contains("grantry.json:1:"), "{rotated}");
     assert!(!rotated.contains("have a fresh data key"), "nothing of the client is stored: {rotated}");
     assert_ne!(home.run(&with(&token)).await.ends(0).stdout, before);

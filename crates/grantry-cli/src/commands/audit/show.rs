@@ -11,7 +11,7 @@ use crate::arguments::AuditShow;
 use crate::console::Console;
 use crate::failed::Failed;
 use crate::session::Session;
-use crate::spoken::utc;
+use crate::spoken::{count, utc};
 use crate::table::{Cell, Table, Tone};
 
 /// How many lines more than the entries that are wanted are held until they are sorted out.
@@ -38,7 +38,7 @@ pub(crate) async fn show(console: &Console, session: &Session, show: &AuditShow)
     let unreadable = trail.each(|line| shown.take(line)).await?;
     let entries = shown.all();
     if unreadable > 0 {
-        let count = if unreadable == 1 { "1 line is".to_owned() } else { format!("{unreadable} lines are") };
+        let count = count(unreadable, "line is", "lines are");
         console
             .warn(&format!("{count} not shown, being no line of a trail: grantry audit verify says where"));
     }

@@ -15,6 +15,7 @@ use crate::arguments::AuditVerify;
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::session::Session;
+use crate::spoken::count;
 
 pub(crate) async fn verify(
     console: &Console,
@@ -63,11 +64,12 @@ pub(crate) async fn verify(
             "checkpoints_written": written.map(|_| newest.len()),
         }))?;
     } else if report.is_intact() {
-        console.data(&format!("intact: {lines} lines of {} processes\n", report.writers().count()))?;
+        let processes = count(report.writers().count(), "process", "processes");
+        console.data(&format!("intact: {} of {processes}\n", count(lines, "line", "lines")))?;
         if let Some(path) = written {
             console.note(&format!(
-                "wrote the checkpoints of {} processes to {}",
-                newest.len(),
+                "wrote the checkpoints of {} to {}",
+                count(newest.len(), "process", "processes"),
                 path.display()
             ));
         }
@@ -76,7 +78,7 @@ pub(crate) async fn verify(
             console.data(&format!("broken: {}\n", spoken(found)))?;
         }
         if report.unlisted_breaks() > 0 {
-            console.note(&format!("and in {} places more", report.unlisted_breaks()));
+            console.note(&format!("and in {} more", count(report.unlisted_breaks(), "place", "places")));
         }
         if verify.write_checkpoint.is_some() {
             console.note("no checkpoint was written");

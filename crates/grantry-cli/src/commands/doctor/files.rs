@@ -10,7 +10,7 @@ use grantry_config::{Config, FindingKind, Source, SystemSurroundings};
 use super::findings::{Check, Finding, Findings, Severity};
 use crate::failed::Failed;
 use crate::session::{Session, shell_word};
-use crate::spoken::length;
+use crate::spoken::{count, length};
 
 /// What the configuration says of itself: its mistakes and its warnings.
 pub(super) fn of_configuration(session: &Session, findings: &mut Findings) {
@@ -185,8 +185,8 @@ pub(super) async fn of_keys(
         }
     }
     if overdue.0 > 0 {
-        let what =
-            format!("{} keys are older than they should be, the oldest {}", overdue.0, length(overdue.1));
+        let keys = count(overdue.0, "key is older than it", "keys are older than they");
+        let what = format!("{keys} should be, the oldest {}", length(overdue.1));
         findings.found(
             Severity::Warning,
             Check::KeyAge,
@@ -196,8 +196,8 @@ pub(super) async fn of_keys(
         );
     }
     if unknown > 0 {
-        let what =
-            format!("{unknown} keys were made at a time that has not come yet, and are not due before it");
+        let keys = count(unknown, "key was", "keys were");
+        let what = format!("{keys} made at a time that has not come yet, and not due before it");
         findings.found(
             Severity::Warning,
             Check::KeyAge,

@@ -6,6 +6,7 @@ use super::super::After;
 use super::LookedAt;
 use crate::console::Console;
 use crate::failed::Failed;
+use crate::spoken::count;
 use crate::table::{Cell, Table, Tone};
 
 /// How bad it is.
@@ -194,7 +195,7 @@ impl Findings {
         }
         // A remedy that ends in the middle is none.
         console.whole(&table)?;
-        let (warnings, notes) = (several(warnings, "warning"), several(notes, "note"));
+        let (warnings, notes) = (count(warnings, "warning", "warnings"), count(notes, "note", "notes"));
         console.note(&format!("{broken} broken, {warnings}, {notes}"));
         tell_left_out(console, looked_at);
         Ok(After::End(code))
@@ -204,9 +205,9 @@ impl Findings {
 fn tell_left_out(console: &Console, looked_at: &LookedAt) {
     if !looked_at.left_out.is_empty() {
         console.note(&format!(
-            "only the services and grants of {} were looked at; --all-tenants looks at those of {} tenants more",
+            "only the services and grants of {} were looked at; --all-tenants looks at those of {} more",
             looked_at.tenants.join(", "),
-            looked_at.left_out.len()
+            count(looked_at.left_out.len(), "tenant", "tenants")
         ));
     }
 }
@@ -219,10 +220,6 @@ fn object(finding: &Finding) -> Value {
         "what": finding.what,
         "remedy": finding.remedy,
     })
-}
-
-fn several(count: usize, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
