@@ -81,6 +81,7 @@ use arguments::Arguments;
 use commands::Prepared;
 use console::Console;
 use failed::{Failed, INTERRUPTED};
+use grantry::TenantId;
 use interrupts::Interrupts;
 use place::Place;
 use session::Session;
@@ -197,6 +198,7 @@ fn session(
     vault: Option<&Path>,
     key_file: Option<&Path>,
 ) -> Result<Session, Failed> {
+    TenantId::new(&tenant).map_err(|error| Failed::usage(error.to_string()))?;
     let files = settings::files(named);
     let config = match &files[..] {
         [] => None,

@@ -123,8 +123,12 @@ pub(super) async fn store(
 fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
     let described = &wanted.described;
     grantry::ServiceName::new(wanted.service).map_err(|error| Failed::usage(error.to_string()))?;
+    if let Some(client_id) = &wanted.registered.client_id {
+        registration::check_text("client-id", client_id)?;
+    }
     let mut attributes = BTreeMap::new();
     registration::change(&mut attributes, described, &wanted.given.certificates, &[])?;
+    registration::check_texts(&attributes, &described.scope)?;
     if !attributes.contains_key("tls_certificate") {
         // The certificate may be stored already.
         attributes.remove("certificate_bound");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use grantry::ClientAuthenticationMethod as Method;
+use grantry::{ClientAuthenticationMethod as Method, Scope};
 
 use super::credentials::Certificates;
 use crate::arguments::{Described, Registered};
@@ -71,6 +71,59 @@ pub(super) fn change(
         }
     }
     Ok(())
+}
+
+/// Whether a configuration would take them, too: what no server could have meant is found when it is stored, and not when it is
+/// used.
+///
+/// # Errors
+/// Usage, with the flag; what was given is not shown, since it may be a secret in the wrong place.
+pub(super) fn check_texts(attributes: &BTreeMap<String, String>, scopes: &[String]) -> Result<(), Failed> {
+    for (name, value) in attributes {
+        match name.split_once('.') {
+            Some((prefix @ ("param" | "provider"), _)) => {
+                let flag = if prefix == "param" { "param" } else { "provider-param" };
+                if value.chars().any(char::is_control) {
+                    return Err(controlled(flag));
+                }
+            }
+            // Each of them is looked at below; PEM has lines; the rest are numbers and words that the flags know.
+            _ if ["scopes", "tls_certificate", "certificate"].contains(&name.as_str()) => {}
+            _ => check_text(&name.replace('_', "-"), value)?,
+        }
+    }
+    for scope in scopes {
+        check_text("scope", scope)?;
+        if scope.contains(',') {
+            return Err(Failed::usage("a scope holds a comma, so it is probably several").with_remedy(
+                "give each by a --scope of its own; the provider's separator is put in by itself",
+            ));
+        }
+        Scope::parse(scope).map_err(|error| Failed::usage(error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// The same of one flag.
+///
+/// # Errors
+/// As [`check_texts`].
+pub(super) fn check_text(flag: &str, value: &str) -> Result<(), Failed> {
+    if value.trim().is_empty() {
+        return Err(Failed::usage(format!("--{flag} is empty: give it a value, or leave it out")));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(controlled(flag));
+    }
+    if value.trim() != value {
+        return Err(Failed::usage(format!("--{flag} has white space around it: give it without")));
+    }
+    Ok(())
+}
+
+fn controlled(flag: &str) -> Failed {
+    let fact = format!("--{flag} holds a control character, such as a line break at its end");
+    Failed::usage(fact).with_remedy("give it without")
 }
 
 /// What was given, with the endpoints that the issuer's metadata names (RFC 8414), where an issuer is all that says where

@@ -257,7 +257,7 @@ fn data_folder() -> Result<PathBuf, Failed> {
         return Ok(data);
     }
     let home = set("HOME").ok_or_else(|| {
-        let fact = "nothing says where the vault is: HOME is not set";
+        let fact = "nothing says where the vault is: HOME is not set, or is no absolute path";
         Failed::usage(fact).with_remedy("name a folder with --vault, or set GRANTRY_VAULT")
     })?;
     let data = if cfg!(target_os = "macos") { "Library/Application Support" } else { ".local/share" };

@@ -89,3 +89,65 @@ async fn a_person_who_has_to_authorize_is_4() {
     let ran = home.run(&["auth", "token", "--service", "crm", "--account", "user-17"]).await.ends(4);
     assert!(ran.stderr.contains("consent"), "{}", ran.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_cannot_be_one_is_refused_by_every_command() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let long = "x".repeat(1100);
+    for tenant in ["..", "a/b", "", "Acme", "caf\u{e9}", &long] {
+        for arguments in [
+            ["auth", "list"].as_slice(),
+            &["auth", "token", "--service", "crm"],
+            &["auth", "status"],
+            &["vault", "status"],
+            &["audit", "show"],
+            &["doctor", "--offline"],
+        ] {
+            let ran = home.run(&[arguments, &["--tenant", tenant]].concat()).await.ends(2);
+            let is_short = ran.stderr.len() < 200;
+            assert!(ran.stderr.contains(" is not usable: ") && is_short && ran.stdout.is_empty(), "{ran:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_server_could_mean_is_not_stored() {
+    let (home, server) = (Home::new(), server().await);
+    let set = ["auth", "set", "--service", "crm", "--public"];
+    for (flags, what) in [
+        (["--client-id", ""].as_slice(), "--client-id is empty"),
+        (&["--client-id", " "], "--client-id is empty"),
+        (&["--client-id", "billing\n"], "--client-id holds a control character"),
+        (&["--client-id", "bill\u{1b}[2Jing"], "--client-id holds a control character"),
+        (&["--client-id", " billing"], "--client-id has white space around it"),
+        (&["--client-id", "x", "--scope", "a,b"], "a scope holds a comma"),
+        (&["--client-id", "x", "--scope", "a\u{1b}[2J"], "--scope holds a control character"),
+        (&["--client-id", "x", "--scope", "a\"b"], "a scope may hold only printable ASCII"),
+        (&["--client-id", "x", "--audience", ""], "--audience is empty"),
+        (&["--client-id", "x", "--key-id", "a\tb"], "--key-id holds a control character"),
+        (&["--client-id", "x", "--param", "a=b\nc"], "--param holds a control character"),
+    ] {
+        let ran = home.run(&[set.as_slice(), flags].concat()).await.ends(2);
+        assert!(ran.stderr.contains(what), "{}", ran.stderr);
+        assert!(ran.stderr.chars().all(|c| !c.is_control() || c == '\n'), "{ran:?}");
+        assert!(!home.vault().exists(), "nothing is made for it");
+    }
+    // A colon is a character like any other, and several scopes may be one text.
+    let url = server.token_endpoint();
+    let odd = ["--client-id", "a:b", "--scope", "one two", "--param", "empty=", "--token-url", &url];
+    home.run(&[set.as_slice(), &odd].concat()).await.ends(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_that_is_no_absolute_path_is_said_to_be_none() {
+    let home = Home::new();
+    for value in ["", "relative/home"] {
+        let ran = home.command(&["auth", "list"]).env("HOME", value).output().await.unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert!(
+            ran.status.code() == Some(2) && said.contains("HOME is not set, or is no absolute path"),
+            "{said}"
+        );
+    }
+}
