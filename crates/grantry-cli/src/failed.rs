@@ -83,7 +83,8 @@ impl From<Error> for Failed {
         failed.causes = diagnosis.causes().map(escaped).collect();
         if error.kind() == ErrorKind::AuditUnavailable {
             failed.causes.push(
-                "the vault has the audit trail too, and its disk is full or cannot be written to".to_owned(),
+                "the vault, or the folder that a configuration has for the trail, cannot be written to, or its disk is full"
+                    .to_owned(),
             );
         }
         failed

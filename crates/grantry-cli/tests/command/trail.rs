@@ -273,6 +273,16 @@ async fn a_folder_of_a_trail_that_cannot_be_read_is_an_error_that_says_what_to_d
         assert!(ran.stderr.contains("to do: look at what lies there"), "{}", ran.stderr);
     }
     std::fs::remove_file(&pipe).unwrap();
+    let nobody = home.run(&["audit", "show", "--service", "erp"]).await.ends(0);
+    assert_eq!(nobody.stderr, "nothing was done with erp yet\n");
+    let config = r#"{ "vault": { "type": "sqlite", "path": "kept/store.db" }, "audit": { "vault": false, "folder": "grantry.json/x" } }"#;
+    std::fs::write(home.folder.path().join("blocked.json"), config).unwrap();
+    let blocked = home.run(&["auth", "list", "--config", "blocked.json"]).await.ends(6);
+    assert!(
+        blocked.stderr.contains("the folder that a configuration has for the trail"),
+        "{}",
+        blocked.stderr
+    );
     std::fs::rename(&folder, home.folder.path().join("away")).unwrap();
     let gone = home.run(VERIFY).await.ends(0);
     assert!(

@@ -60,7 +60,11 @@ pub(crate) async fn show(console: &Console, session: &Session, show: &AuditShow)
         ]);
     }
     if table.is_empty() {
-        console.note("nothing was done yet");
+        match &show.service {
+            _ if show.last == Some(0) => {}
+            Some(service) => console.note(&format!("nothing was done with {service} yet")),
+            None => console.note("nothing was done yet"),
+        }
         return Ok(After::DONE);
     }
     console.table(&table)?;
