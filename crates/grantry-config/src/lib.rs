@@ -124,6 +124,7 @@ pub use flow::{ChosenFlow, Flow};
 pub use partial::PartialServer;
 pub use place::Place;
 pub use registration::{Located, MutualTls, Registration, SecretText};
+pub use resolve::{InvalidUrl, check_url};
 pub use schema::json_schema;
 pub use sections::{
     AuditSection, KeyProviderSection, KeysSection, ReaperSection, StoreSection, TokenSection, VaultSection,

@@ -43,6 +43,8 @@ pub(super) fn config(to: &Printed) {
     let loaded = load(with_secrets());
     to.print("grantry_config::Loaded", &loaded);
     to.print("grantry_config::Config", &loaded.config);
+    let url = format!("http://user:{CANARY}@as.example.com/");
+    to.print("grantry_config::InvalidUrl", &grantry_config::check_url("tokenUrl", &url).unwrap_err());
     to.print("grantry_config::Finding", &loaded.warnings[0]);
     to.print("grantry_config::Severity", &loaded.warnings[0].severity());
     to.print("grantry_config::FindingKind", &loaded.warnings[0].kind());

@@ -84,7 +84,7 @@ pub(super) async fn store(
     session: &Session,
     wanted: &Wanted<'_>,
 ) -> Result<Stored, Failed> {
-    check(wanted)?;
+    check(console, wanted)?;
     if !session.place.is_made() {
         // Before one is made for nothing.
         check_proof(None, &BTreeMap::new(), wanted)?;
@@ -120,7 +120,7 @@ pub(super) async fn store(
 }
 
 /// What can be refused before a vault is opened or made.
-fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
+fn check(console: &Console, wanted: &Wanted<'_>) -> Result<(), Failed> {
     let described = &wanted.described;
     grantry::ServiceName::new(wanted.service).map_err(|error| Failed::usage(error.to_string()))?;
     if let Some(client_id) = &wanted.registered.client_id {
@@ -128,7 +128,7 @@ fn check(wanted: &Wanted<'_>) -> Result<(), Failed> {
     }
     let mut attributes = BTreeMap::new();
     registration::change(&mut attributes, described, &wanted.given.certificates, &[])?;
-    registration::check_texts(&attributes, &described.scope)?;
+    registration::check_texts(console, &attributes, &described.scope)?;
     if !attributes.contains_key("tls_certificate") {
         // The certificate may be stored already.
         attributes.remove("certificate_bound");

@@ -3,10 +3,24 @@
 use std::collections::BTreeMap;
 
 use grantry::{ClientAuthenticationMethod as Method, Scope};
+use grantry_config::check_url;
 
 use super::credentials::Certificates;
 use crate::arguments::{Described, Registered};
+use crate::console::Console;
 use crate::failed::Failed;
+
+/// What names an endpoint of the server.
+const ENDPOINTS: &[&str] = &[
+    "token_url",
+    "authorization_url",
+    "revocation_url",
+    "introspection_url",
+    "device_url",
+    "par_url",
+    "jwks_uri",
+    "issuer",
+];
 
 /// Puts what was given in the place of what was stored.
 ///
@@ -78,7 +92,11 @@ pub(super) fn change(
 ///
 /// # Errors
 /// Usage, with the flag; what was given is not shown, since it may be a secret in the wrong place.
-pub(super) fn check_texts(attributes: &BTreeMap<String, String>, scopes: &[String]) -> Result<(), Failed> {
+pub(super) fn check_texts(
+    console: &Console,
+    attributes: &BTreeMap<String, String>,
+    scopes: &[String],
+) -> Result<(), Failed> {
     for (name, value) in attributes {
         match name.split_once('.') {
             Some((prefix @ ("param" | "provider"), _)) => {
@@ -89,7 +107,18 @@ pub(super) fn check_texts(attributes: &BTreeMap<String, String>, scopes: &[Strin
             }
             // Each of them is looked at below; PEM has lines; the rest are numbers and words that the flags know.
             _ if ["scopes", "tls_certificate", "certificate"].contains(&name.as_str()) => {}
-            _ => check_text(&name.replace('_', "-"), value)?,
+            _ => {
+                let flag = name.replace('_', "-");
+                check_text(&flag, value)?;
+                // What stands in braces is filled later, and the whole is looked at then.
+                if ENDPOINTS.contains(&name.as_str()) && !value.contains('{') {
+                    let other = check_url(&format!("--{flag}"), value);
+                    if let Some(host) = other.map_err(|error| Failed::usage(error.to_string()))? {
+                        console
+                            .warn(&format!("the host of --{flag} has letters beyond ASCII: it means {host}"));
+                    }
+                }
+            }
         }
     }
     for scope in scopes {

@@ -124,6 +124,10 @@ async fn what_no_server_could_mean_is_not_stored() {
         (&["--client-id", "x", "--scope", "a,b"], "a scope holds a comma"),
         (&["--client-id", "x", "--scope", "a\u{1b}[2J"], "--scope holds a control character"),
         (&["--client-id", "x", "--scope", "a\"b"], "a scope may hold only printable ASCII"),
+        (&["--client-id", "x", "--token-url", ""], "--token-url is empty"),
+        (&["--client-id", "x", "--token-url", "https://2130706433/"], "writes an address in another form"),
+        (&["--client-id", "x", "--token-url", "https://as.example.com./"], "a dot at the end of its host"),
+        (&["--client-id", "x", "--issuer", "http://as.example.com"], "issuer has to be an https URL"),
         (&["--client-id", "x", "--audience", ""], "--audience is empty"),
         (&["--client-id", "x", "--key-id", "a\tb"], "--key-id holds a control character"),
         (&["--client-id", "x", "--param", "a=b\nc"], "--param holds a control character"),
@@ -133,6 +137,13 @@ async fn what_no_server_could_mean_is_not_stored() {
         assert!(ran.stderr.chars().all(|c| !c.is_control() || c == '\n'), "{ran:?}");
         assert!(!home.vault().exists(), "nothing is made for it");
     }
+    let other = ["--client-id", "x", "--token-url", "https://b\u{fc}cher.example/token"];
+    let ran = home.run(&[set.as_slice(), &other].concat()).await.ends(0);
+    assert!(
+        ran.stderr
+            .contains("warning: the host of --token-url has letters beyond ASCII: it means xn--bcher-kva"),
+        "{ran:?}"
+    );
     // A colon is a character like any other, and several scopes may be one text.
     let url = server.token_endpoint();
     let odd = ["--client-id", "a:b", "--scope", "one two", "--param", "empty=", "--token-url", &url];

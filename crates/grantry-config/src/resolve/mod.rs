@@ -19,6 +19,8 @@ mod server;
 mod service;
 mod urls;
 
+pub use self::urls::{InvalidUrl, check_url};
+
 use std::borrow::Cow;
 use std::path::PathBuf;
 

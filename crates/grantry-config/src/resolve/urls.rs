@@ -28,17 +28,34 @@ impl Resolving<'_> {
 
     /// A host in other letters is another host than it may seem.
     fn look_at_host(&mut self, line: Line<'_>, filled: &str, url: &Url) {
-        let written = authority(filled);
-        if written.is_ascii()
-            && !written.to_ascii_lowercase().split('.').any(|label| label.starts_with("xn--"))
-        {
-            return;
-        }
-        let host = url.host_str().unwrap_or_default();
+        let Some(host) = other_letters(filled, url) else { return };
         let what = format!("the host of {} has letters beyond ASCII: it means {host}", line.key);
         let draft = Draft::warning(FindingKind::Doubtful, line.at, what);
         self.desk.tell(draft.expected("that host, if it is the one that is meant"));
     }
+}
+
+/// Why a text is no URL of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidUrl(String);
+
+/// Checks a URL as a configuration does: for whoever takes one from elsewhere, such as from a command line. `name` is what the error
+/// calls it. What comes back is the host that it means, where that is written in letters beyond ASCII.
+///
+/// # Errors
+/// [`InvalidUrl`] says why, and does not repeat the text.
+pub fn check_url(name: &str, text: &str) -> Result<Option<String>, InvalidUrl> {
+    let url = check(name, text).map_err(InvalidUrl)?;
+    Ok(other_letters(text, &url).map(str::to_owned))
+}
+
+/// The host, where it is written in other letters than it may seem.
+fn other_letters<'a>(text: &str, url: &'a Url) -> Option<&'a str> {
+    let written = authority(text);
+    let is_coded = |label: &str| label.starts_with("xn--");
+    let is_plain = written.is_ascii() && !written.to_ascii_lowercase().split('.').any(is_coded);
+    url.host_str().filter(|_| !is_plain)
 }
 
 pub(super) fn check(key: &str, text: &str) -> Result<Url, String> {
@@ -98,6 +115,18 @@ fn host_of(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_host_that_letters_mean_is_told_to_whoever_asks() {
+        let asked = |text| check_url("--token-url", text);
+        assert_eq!(asked("https://as.example.com/token"), Ok(None));
+        assert_eq!(asked("https://b\u{fc}cher.example/"), Ok(Some("xn--bcher-kva.example".to_owned())));
+        let error = asked("http://user:pw@as.example.com/").unwrap_err().to_string();
+        assert_eq!(error, "--token-url must not hold a user name or password");
+        assert!(
+            asked("http://as.example.com/").unwrap_err().to_string().starts_with("--token-url has to be")
+        );
+    }
 
     #[test]
     fn only_urls_that_mean_what_they_look_like_are_endpoints() {
