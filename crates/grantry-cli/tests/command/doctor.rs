@@ -128,6 +128,13 @@ async fn what_a_configuration_should_not_do_is_told_with_its_place() {
     assert_eq!(of(&json, "redirect_uri")[0].0, "note");
     home.run(&config).await.ends(0);
 
+    // Its flow alone is missing.
+    std::fs::write(&path, r#"{"auth": {"tokenUrl": "https://as.example.com/t", "clientId": "x"}}"#).unwrap();
+    let found =
+        of(&home.run(&[config.as_slice(), &["--json"]].concat()).await.ends(0).json(), "configuration");
+    assert!(found.iter().any(|(_, what)| what.contains("still lacks flow")), "{found:?}");
+    assert!(!found.iter().any(|(_, what)| what.contains("where its tokens come from")), "{found:?}");
+
     std::fs::write(&path, r#"{"auth": {"tokenURL": "https://as.example.com/t", "pkce": 7}}"#).unwrap();
     let json = home.run(&[config.as_slice(), &["--json"]].concat()).await.ends(1).json();
     let mistakes = of(&json, "configuration");

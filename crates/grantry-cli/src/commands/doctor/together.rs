@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use grantry::pantry::{Flow, Service, attribute_of, completed};
 use grantry::vault::ClientView;
-use grantry::{Fallback, Scope};
+use grantry::{AuthorizationServer, Fallback, Scope};
 use grantry_config::{Missing, ServerConfig, ServiceConfig};
 
 use super::findings::{Check, Findings, Severity};
@@ -50,8 +50,15 @@ fn of_configuration(service: &ServiceConfig, client: Option<&ClientView>) -> Exa
     let flow = service.flow().map(|chosen| chosen.flow());
     let client_id = service.registration().client_id().map(|id| id.value().as_str().to_owned());
     let stored = |name: &str| client.and_then(|client| client.attributes.get(name));
+    let server = match service.server() {
+        // It can be looked at, whatever else is missing.
+        ServerConfig::Known(server) => Some(AuthorizationServer::clone(server)),
+        _ => None,
+    };
     Examined {
         name: service.name().as_str().to_owned(),
+        issuer: server.as_ref().and_then(|server| server.issuer().map(str::to_owned)),
+        server,
         place: format!("{} ({})", service.name(), service.place()),
         client_id: client_id.or_else(|| client.map(|client| client.client_id.as_str().to_owned())),
         is_interactive: matches!(flow, Some(AuthorizationCode | DeviceAuthorization)),
