@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::After;
 use crate::arguments::Rotate;
 use crate::console::Console;
-use crate::failed::{Failed, NOT_FOUND};
+use crate::failed::{Failed, NOT_FOUND, chain};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::spoken::count;
@@ -110,7 +110,7 @@ async fn renew(
         match tenant.renew_and_revoke((key.service(), key.account())).await {
             Ok(done) => renewed.push((key, done.before == Some(Revoked::AtServer))),
             Err(error) => {
-                console.warn(&format!("{} could not be renewed: {error}", key.account()));
+                console.warn(&format!("{} could not be renewed: {}", key.account(), chain(&error)));
                 first_failure = first_failure.or(Some(error));
             }
         }
