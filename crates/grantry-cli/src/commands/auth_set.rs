@@ -108,6 +108,13 @@ pub(super) async fn store(
             wanted.service
         ));
     }
+    if flow.as_ref().is_some_and(|chosen| chosen.flow == Flow::ClientCredentials) && is_public(&record) {
+        console.warn(&format!(
+            "the client of {} shows nothing to the server, so that no server gives it tokens by client_credentials (RFC 6749 \
+             section 4.4): give it a secret, or name where a person consents (--authorization-url, --device-url)",
+            wanted.service
+        ));
+    }
     let done = if existed { "changed" } else { "stored" };
     console.say(&format!("{done} the credentials of {} (tenant {})", wanted.service, session.tenant));
     if let Some(chosen) = flow.as_ref().filter(|chosen| chosen.tell) {
@@ -117,6 +124,12 @@ pub(super) async fn store(
         console.say(&format!("for another one: {other}"));
     }
     Ok(Stored { existed, vault_is_new, flow })
+}
+
+/// Whether nothing is stored that the client could show.
+fn is_public(record: &ClientRecord) -> bool {
+    let has_none = record.secrets().is_empty() && record.private_key().is_none();
+    has_none && !credentials::is_by_certificate(record.attributes())
 }
 
 /// What can be refused before a vault is opened or made.

@@ -151,6 +151,18 @@ async fn what_no_server_could_mean_is_not_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_can_get_no_token_is_told_when_it_is_stored() {
+    let (home, server) = (Home::new(), server().await);
+    let url = server.token_endpoint();
+    let set = ["auth", "set", "--service", "crm", "--client-id", "x", "--public", "--token-url", &url];
+    let ran = home.run(&set).await.ends(0);
+    assert!(ran.stderr.contains("warning: the client of crm shows nothing to the server"), "{}", ran.stderr);
+    let with_code = [set.as_slice(), &["--authorization-url", &url]].concat();
+    let code = home.run(&[with_code.as_slice(), &["--flow", "authorization_code"]].concat()).await.ends(0);
+    assert!(!code.stderr.contains("warning"), "{}", code.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_home_that_is_no_absolute_path_is_said_to_be_none() {
     let home = Home::new();
     for value in ["", "relative/home"] {
