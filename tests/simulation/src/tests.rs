@@ -222,6 +222,12 @@ fn a_claim_that_is_over_as_it_is_written_sends_nothing() {
     assert!(run(Plan::of(40_887), false).unwrap().broken.is_empty());
 }
 
+/// An owner found that somebody else had written when it was to extend its lease, and was cut off before it could do so again.
+#[test]
+fn a_lease_is_extended_though_somebody_else_wrote() {
+    assert!(run(Plan::of(21_162), false).unwrap().broken.is_empty());
+}
+
 /// An owner had just extended its lease when it died. The store's clock leapt, and a process that began after that believed it.
 #[test]
 fn who_begins_after_a_leap_of_the_clock_believes_it() {

@@ -37,7 +37,13 @@ impl<'a> Heartbeat<'a> {
                     Some(theirs) => self.beat(theirs).await,
                     None => self.beat(&mut stored.stored).await,
                 };
-                if beaten { None } else { self.renewing.grant().await.ok().flatten() }
+                if beaten {
+                    return None;
+                }
+                // At once: the next beat may be too late, or find the store out of reach.
+                let mut found = self.renewing.grant().await.ok().flatten()?;
+                self.beat(&mut found).await;
+                Some(found)
             };
             // A store that hangs must not keep the answer waiting.
             let found = tokio::select! {

@@ -11,7 +11,7 @@ use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, Lifeb
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::access::Principal;
 
-use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, key, kind};
+use crate::fixture::{GRACE, STRICT, Slow, TOKEN_LIFETIME, World, key, kind};
 use crate::process::Start;
 
 #[tokio::test(start_paused = true)]
@@ -252,19 +252,6 @@ async fn without_room_in_the_lifeboat_nothing_is_sent() {
     assert_eq!(world.requests(), 0);
     world.replica().await.grant.obtain(Attempt::first()).await.unwrap();
     assert!(world.is_alive().await);
-}
-
-/// Brings its answer after ten seconds: longer than the lease.
-#[derive(Debug)]
-struct Slow(Arc<dyn Grant>);
-
-#[async_trait]
-impl Grant for Slow {
-    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
-        let answer = self.0.obtain(attempt).await;
-        tokio::time::sleep(Duration::from_secs(10)).await;
-        answer
-    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{
-    Clock, Error, ErrorKind, Event, Grant, GrantKey, Observer, RefreshToken, Rotation, Scope, StoreTime,
+    Attempt, Clock, Error, ErrorKind, Event, Failure, Grant, GrantKey, Observer, RefreshToken, Rotation,
+    Scope, StoreTime, TokenSet,
 };
 use grantry_custody::{Custody, CustodyGrant, FolderLifeboat, Lifeboat, Release};
 use grantry_endpoint::{Client, ClientAuthentication, RefreshTokenRedemption, TokenEndpoint};
@@ -122,6 +123,19 @@ impl Vault for ShakyVault {
     }
     fn watch(&self) -> Option<&dyn Watch> {
         self.inner.watch()
+    }
+}
+
+/// Brings its answer after ten seconds: longer than the lease.
+#[derive(Debug)]
+pub(crate) struct Slow(pub(crate) Arc<dyn Grant>);
+
+#[async_trait]
+impl Grant for Slow {
+    async fn obtain(&self, attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
+        let answer = self.0.obtain(attempt).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        answer
     }
 }
 

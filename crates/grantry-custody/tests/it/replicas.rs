@@ -9,8 +9,9 @@ use grantry_core::{Attempt, Clock, Consumed, Failure, Grant, GrantKey, Rotation,
 use grantry_custody::{Custody, FolderLifeboat, Release};
 use grantry_testkit::SeededGrant;
 use grantry_vault::GrantRecord;
+use grantry_vault::access::Principal;
 
-use crate::fixture::{GRACE, STRICT, TOKEN_LIFETIME, World, admin, key};
+use crate::fixture::{GRACE, STRICT, Slow, TOKEN_LIFETIME, World, admin, key};
 use crate::process::Start;
 
 #[tokio::test(start_paused = true)]
@@ -63,6 +64,31 @@ async fn a_process_that_stood_still_between_its_look_and_its_claim_sends_nothing
     world.store.set_late(Duration::ZERO);
     replica.grant.obtain(Attempt::first()).await.unwrap();
     assert_eq!(world.requests(), 1, "nothing was in doubt");
+}
+
+/// The record was written by somebody else just before its owner was to extend its lease, and the store was out of the owner's reach
+/// when it was to do so again.
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_extended_at_once_on_top_of_what_somebody_else_wrote() {
+    let world = World::new(Rotation::KeepOld).await;
+    let redemption = Some(Arc::new(Slow(world.redemption())) as Arc<dyn Grant>);
+    let owner = world.process_with("owner", Start { redemption, ..Start::default() }).await;
+    let other = world.process("other").await;
+    let renewing = other.vault.as_principal(Principal::system_renewal()).tenant("acme").unwrap();
+    let renewing = renewing.renew("crm", "user-17").await.unwrap();
+    let link = Arc::clone(&owner.link);
+    let call = tokio::spawn(async move { owner.grant.obtain(Attempt::first()).await });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let stands = renewing.grant().await.unwrap().unwrap();
+    renewing.store(stands.value, &stands.version, stands.version.generation()).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    link.cut();
+    let second = tokio::spawn(async move { other.grant.obtain(Attempt::first()).await });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(world.requests(), 1, "its lease began anew after two seconds");
+    assert_eq!(second.await.unwrap().unwrap().generation(), 1);
+    assert_eq!(world.requests(), 2);
+    call.abort();
 }
 
 #[tokio::test(start_paused = true)]
