@@ -49,7 +49,7 @@ impl StoredGrant {
             access_expires: kept.map(|kept| kept.expires),
             holds_another: kept
                 .zip(replacing)
-                .is_some_and(|(kept, replaced)| kept.token.expose() != replaced.token().expose()),
+                .map(|(kept, replaced)| kept.token.expose() != replaced.token().expose()),
         })
     }
 

@@ -47,7 +47,7 @@ pub(super) fn protocol(printed: &Printed) {
         stamp: now,
         took: Duration::ZERO,
         access_expires: None,
-        holds_another: false,
+        holds_another: None,
     };
     print.the("Snapshot", &snapshot);
     let asked = Asked { attempt, replacing: None, resolves: false };

@@ -53,9 +53,12 @@ impl Snapshot {
     /// Whether what the record holds is fit, and is not what is to be replaced.
     pub(super) fn serves(&self, asked: &Asked) -> bool {
         // After a failover two tokens may bear the same number.
-        let is_another = asked.replacing.is_none_or(|replaced| {
-            replaced < self.generation || (replaced == self.generation && self.holds_another)
-        });
+        let is_another = match (self.holds_another, asked.replacing) {
+            (Some(false), _) => false,
+            (Some(true), Some(replaced)) => replaced <= self.generation,
+            (None, Some(replaced)) => replaced < self.generation,
+            (_, None) => true,
+        };
         is_another && self.holds_fit_access_token()
     }
 

@@ -98,8 +98,8 @@ pub struct Snapshot {
     pub reachable_since: StoreTime,
     /// When the stored access token expires: `None` without one, `Some(None)` where the server did not say.
     pub access_expires: Option<Option<StoreTime>>,
-    /// Whether there is one that is certainly another than the one that is to be replaced.
-    pub holds_another: bool,
+    /// Whether that is another than the one that is to be replaced, where there are both.
+    pub holds_another: Option<bool>,
 }
 
 impl Standing {

@@ -53,12 +53,12 @@ pub enum Effect {
     Wait(StoreTime),
     /// Wait a moment before the store is asked again.
     Pause,
-    /// Send one token request with this refresh token, within this time counted from before the claim was written. From
-    /// now on the lease is extended while the attempt lives.
+    /// Send one token request with this refresh token, within this time counted from before the reading that the claim goes on from.
+    /// The lease is extended until it is answered and what came is aboard.
     Send {
         /// The token; `None` for a grant that has none.
         token: Option<Fingerprint>,
-        /// How long after the claim it may leave.
+        /// How long after that reading it may leave.
         within: Duration,
     },
     /// Write what was brought into the lifeboat, durably.
@@ -168,9 +168,10 @@ impl Redemption {
         self.stage == Stage::Over
     }
 
-    /// Whether its lease has to be extended: its request may be under way, or what it received is not in the record yet.
+    /// Whether its lease is extended for as long as it waits: its request may be under way, or the lifeboat takes its time. What is
+    /// written into the record is over soon, or is written again.
     pub fn holds_a_lease(&self) -> bool {
-        matches!(self.stage, Stage::Sending { .. } | Stage::Boarding { .. } | Stage::Landing { .. })
+        matches!(self.stage, Stage::Sending { .. } | Stage::Boarding { .. })
     }
 
     /// The intent that it wrote, while its request may be under way.

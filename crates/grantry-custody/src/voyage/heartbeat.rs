@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use grantry_vault::{GrantRecord, Renewing, Stored};
 
@@ -26,11 +27,13 @@ impl<'a> Heartbeat<'a> {
         let mut work = std::pin::pin!(work);
         // Once somebody else has written, the attempt has to read the record itself before it writes.
         let mut theirs: Option<Stored<GrantRecord>> = None;
+        let third = self.grant.terms.lease / 3;
+        let (mut pause, mut patience) = (third, third);
         loop {
             tokio::select! {
                 biased;
                 done = &mut work => return done,
-                () = tokio::time::sleep(self.grant.terms.lease / 3) => {}
+                () = tokio::time::sleep(pause) => {}
             }
             let beat = async {
                 let beaten = match &mut theirs {
@@ -49,9 +52,11 @@ impl<'a> Heartbeat<'a> {
             let found = tokio::select! {
                 biased;
                 done = &mut work => return done,
-                found = beat => found,
+                found = tokio::time::timeout(patience, beat) => found,
             };
-            theirs = found.or(theirs);
+            // One connection may be dead, and the others answer; or the store is slow, and has more time at the next beat.
+            (pause, patience) = if found.is_ok() { (third, third) } else { (Duration::ZERO, patience * 2) };
+            theirs = found.ok().flatten().or(theirs);
         }
     }
 

@@ -219,7 +219,16 @@ impl Voyage {
         };
         let over = &stored.stored.version;
         let generation = over.generation().saturating_add(u64::from(change.lands));
-        match renewing.store(record.clone(), over, generation).await {
+        let writing = renewing.store(record.clone(), over, generation);
+        let written = match self.brought {
+            // Others take whoever brings nothing home for gone.
+            Some(_) => match tokio::time::timeout(self.waiting.store_patience(), writing).await {
+                Ok(written) => written,
+                Err(_) => Err(self.waiting.store_is_silent()),
+            },
+            None => writing.await,
+        };
+        match written {
             Ok(version) => {
                 self.grant.keepsake.note(&version, &change.standing);
                 stored.stored.value = record;
@@ -253,14 +262,14 @@ impl Voyage {
         let sealed = renewing.seal_aside(version.lineage(), version.generation(), &brought.encode());
         let Ok(sealed) = sealed else { return Event::NotAboard };
         let cargo = Cargo::new(renewing.record().clone(), sealed);
+        // From now on it may be there: whoever is cut off in between leaves it there.
+        self.aboard = true;
         let boarding = self.grant.custody.lifeboat.board(seat, &cargo);
         let attempt = redemption.attempt();
         match Heartbeat::new(&self.grant, renewing, attempt).during(stored, boarding).await {
-            Ok(()) => {
-                self.aboard = true;
-                Event::Aboard
-            }
+            Ok(()) => Event::Aboard,
             Err(error) => {
+                self.aboard = false;
                 if self.grant.custody.lifeboat.is_durable() {
                     of_grant!(
                         warn,

@@ -8,9 +8,24 @@ use crate::stored_grant::{StoredGrant, standing, with_standing};
 use crate::traced::of_grant;
 
 impl Voyage {
+    /// Reads the record. With something in its hands it waits for the store no longer than its lease allows, and tries again: one
+    /// answer that never comes is not yet a store that is gone.
     pub(super) async fn read(&mut self) -> Event {
-        let event = self.read_once().await;
-        let event = if self.is_rolled_back { self.restore(event).await } else { event };
+        if self.brought.is_none() {
+            return self.read_with_lifeboats().await;
+        }
+        match tokio::time::timeout(self.waiting.store_patience(), self.read_with_lifeboats()).await {
+            Ok(event) => event,
+            Err(_) => {
+                self.grant.custody.store_clock.failed();
+                let error = self.waiting.store_is_silent();
+                self.not_read(error)
+            }
+        }
+    }
+
+    async fn read_with_lifeboats(&mut self) -> Event {
+        let event = self.read_and_restore().await;
         // Before a token is sent once more to a server that may revoke the family for it: the successor may be in a lifeboat
         // of a process that died here.
         let Event::Read(snapshot) = &event else { return event };
@@ -22,7 +37,13 @@ impl Voyage {
         self.has_adopted = true;
         // Boxed, for what is adopted sails like this.
         Box::pin(self.grant.custody.adopt()).await;
-        self.read_once().await
+        // The store may have gone back meanwhile.
+        self.read_and_restore().await
+    }
+
+    async fn read_and_restore(&mut self) -> Event {
+        let event = self.read_once().await;
+        if self.is_rolled_back { self.restore(event).await } else { event }
     }
 
     async fn read_once(&mut self) -> Event {

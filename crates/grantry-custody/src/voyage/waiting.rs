@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Clock, Instant, StoreTime};
+use grantry_core::{Clock, Error, ErrorKind, Instant, Stage, StoreTime};
 use grantry_vault::{ChangeHint, Renewing};
 
 use super::Voyage;
@@ -13,6 +13,8 @@ use crate::protocol::Event;
 /// How long a change may stay unnoticed where the store's hints are lost.
 const POLL: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// For how long one answer of the store is waited for at most, by whoever has something to bring home.
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What an attempt waits with.
 pub(super) struct Waiting {
@@ -23,6 +25,7 @@ pub(super) struct Waiting {
     clock: Arc<dyn Clock>,
     pauses: u32,
     most_pause: Duration,
+    store_patience: Duration,
 }
 
 impl Waiting {
@@ -37,6 +40,7 @@ impl Waiting {
             pauses: 0,
             // Whoever has something in its hands is back in time once the store is.
             most_pause: terms.allowance / 3,
+            store_patience: terms.lease / 3,
         }
     }
 
@@ -47,6 +51,18 @@ impl Waiting {
             Some(watch) if self.watches => Some(watch.next_change(renewing.record())),
             _ => None,
         };
+    }
+
+    /// For how long an answer of the store is waited for by whoever has something to bring home. One connection may be dead without
+    /// anybody having noticed, while the others answer.
+    pub(super) fn store_patience(&self) -> Duration {
+        self.store_patience
+    }
+
+    /// It did not answer in that time, and may be slow: the next time it has more.
+    pub(super) fn store_is_silent(&mut self) -> Error {
+        self.store_patience = (self.store_patience * 2).min(MOST_PATIENCE);
+        Error::new(ErrorKind::Storage, Stage::Keep, "the store did not answer in time; it is asked again")
     }
 
     /// Waits a moment, and longer each time.

@@ -1,12 +1,15 @@
 //! A store that fails over, and loses what it had confirmed.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use grantry_core::{Attempt, ErrorKind, Grant};
+use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::{Precondition, RecordKey, SealedRecord, Vault};
 
-use crate::fixture::{STRICT, TOKEN_LIFETIME, World, admin, key, kind};
+use crate::fixture::{STRICT, ShakyVault, TOKEN_LIFETIME, World, admin, key, kind};
 
 impl World {
     /// The grant's record, as the store has it.
@@ -16,10 +19,14 @@ impl World {
 
     /// The store fails over to one that has the record as it was then.
     async fn fail_over_to(&self, then: SealedRecord) {
-        let record = RecordKey::grant(&key());
-        let now = self.store.load(&record).await.unwrap().unwrap();
-        self.store.store(&record, then, Precondition::Matches(now.revision)).await.unwrap();
+        fail_over(&self.store, then).await;
     }
+}
+
+async fn fail_over(store: &ShakyVault, then: SealedRecord) {
+    let record = RecordKey::grant(&key());
+    let now = store.load(&record).await.unwrap().unwrap();
+    store.store(&record, then, Precondition::Matches(now.revision)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,5 +122,64 @@ async fn what_a_store_brings_back_is_in_doubt_for_a_process_that_has_only_seen_t
     world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
     assert_eq!(world.requests(), 3);
     other.custody.close().await;
+    assert!(world.is_alive().await, "the last chance brought it back");
+}
+
+/// A lifeboat that takes its time to be looked into: meanwhile the store fails over.
+#[derive(Debug)]
+struct WhileLookedInto {
+    boat: FolderLifeboat,
+    store: Arc<ShakyVault>,
+    then: Arc<Mutex<Option<SealedRecord>>>,
+}
+
+#[async_trait]
+impl Lifeboat for WhileLookedInto {
+    async fn reserve(&self) -> Result<Seat, LifeboatError> {
+        self.boat.reserve().await
+    }
+    async fn board(&self, seat: &Seat, cargo: &Cargo) -> Result<(), LifeboatError> {
+        self.boat.board(seat, cargo).await
+    }
+    fn leave(&self, seat: Seat) {
+        self.boat.leave(seat);
+    }
+    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+        let then = self.then.lock().unwrap().take();
+        if let Some(then) = then {
+            fail_over(&self.store, then).await;
+        }
+        self.boat.adopt().await
+    }
+    async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
+        self.boat.bring_home(id).await
+    }
+    fn is_durable(&self) -> bool {
+        true
+    }
+}
+
+/// What it had read before said that the token is in doubt, and what it read afterwards that another one was never used.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_goes_back_while_lifeboats_are_looked_into_is_noticed() {
+    let world = World::new(STRICT).await;
+    let before = world.sealed().await;
+    let then = Arc::new(Mutex::new(None));
+    let boat = FolderLifeboat::builder(world.lifeboats()).seats(4).open().unwrap();
+    let boat = WhileLookedInto { boat, store: Arc::clone(&world.store), then: Arc::clone(&then) };
+    let one = world.replica_in(boat, world.redemption(), Release::default()).await;
+    let other = world.replica().await;
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling());
+    assert_eq!(kind(other.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    assert_eq!(world.requests(), 2);
+    other.custody.close().await;
+    drop(other.grant);
+    *then.lock().unwrap() = Some(before);
+    assert_eq!(kind(one.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    assert!(then.lock().unwrap().is_none(), "it was looked into");
+    assert_eq!(world.requests(), 2, "nothing is sent");
+    world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
+    one.custody.close().await;
     assert!(world.is_alive().await, "the last chance brought it back");
 }

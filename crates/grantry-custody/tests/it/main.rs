@@ -7,6 +7,7 @@ mod failover;
 mod faults;
 mod fixture;
 mod further;
+mod hanging;
 mod healths;
 mod histories;
 mod moving;

@@ -101,6 +101,21 @@ async fn a_store_that_is_slow_keeps_nobody_from_a_renewal() {
     assert_eq!(world.requests(), 1);
 }
 
+/// A source knows the token alone, and another caller was given the same one since.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_to_be_replaced_is_never_given_out_again() {
+    let world = World::new(STRICT).await;
+    let replica = world.replica().await;
+    let held = replica.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!(replica.grant.obtain(Attempt::first()).await.unwrap().generation(), 1);
+    let refused = TokenSet::from_token(held.token().clone());
+    let next = replica.grant.obtain(Attempt::replace(&refused)).await.unwrap();
+    assert_eq!((next.generation(), world.requests()), (2, 2));
+    assert_ne!(next.token().expose(), held.token().expose());
+    let later = replica.grant.obtain(Attempt::replace(&refused)).await.unwrap();
+    assert_eq!((later.generation(), world.requests()), (2, 2), "what is stored is another one");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_token_that_another_replica_renewed_is_used_and_not_renewed_again() {
     let world = World::new(STRICT).await;

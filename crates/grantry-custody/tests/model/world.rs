@@ -648,7 +648,7 @@ impl World {
             took: Duration::ZERO,
             reachable_since: at(0),
             access_expires: Some(Some(at(self.record.access_expires))),
-            holds_another: false,
+            holds_another: None,
         }
     }
 
