@@ -171,7 +171,7 @@ impl World {
             };
             match tower.reason(key, window) {
                 Some(reason) => unavoidable.push(format!("{key}: {reason}")),
-                None if tower.has_forgotten(key) => {
+                None if tower.is_lost_by_the_store(key) => {
                     unavoidable.push(format!("{key}: the store lost a commit"));
                 }
                 None => tower.broke(format!("{key} is lost, and nothing explains it")),

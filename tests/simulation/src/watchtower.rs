@@ -103,8 +103,8 @@ struct Seen {
     still: Vec<(u64, Instant, Instant)>,
     /// Whose write was lost, and until when the next would have come.
     lost_writes: Vec<(u64, Instant, Instant)>,
-    /// Grants whose record a failover has set back.
-    forgotten: BTreeSet<GrantKey>,
+    /// Grants whose record failovers have set back, and when.
+    forgotten: BTreeMap<GrantKey, Vec<Instant>>,
     facts: Facts,
     /// Requests that left after their sender had stood still, behind its last look at the clock: no client can help that.
     left_late: BTreeSet<u64>,

@@ -42,7 +42,7 @@ impl Seen {
         // Nobody has what came with it, or knows whether it is the one that the server goes on with: that is found out by
         // redeeming it, whatever a sibling brought (L1). One that a record held with its access token is in no doubt, unless it
         // was lost; what another process has in its lifeboat alone is nothing to whoever found the refresh token by itself.
-        let is_held = token.is_whole && !self.forgotten.contains(&token.key);
+        let is_held = token.is_whole && !self.forgotten.contains_key(&token.key);
         if self.noted.salvaged.contains(refresh_token) && !is_held {
             return None;
         }
@@ -78,7 +78,7 @@ impl Seen {
         let was_lost = self.troubles.contains_key(key) || self.noted.unusable.contains(key);
         let first_used = self.tokens.get(token).and_then(|token| token.first_used).unwrap_or(now);
         let hinders = |from: Instant, to: Instant| from <= now && to >= first_used.before(SLACK);
-        let was_late = self.forgotten.contains(key)
+        let was_late = self.forgotten.contains_key(key)
             || self.outages.iter().any(|(from, to)| hinders(*from, *to))
             || self.still.iter().any(|(_, from, to)| hinders(*from, *to));
         if self.facts.is_strict && !was_lost && !was_late {
@@ -94,7 +94,7 @@ impl Seen {
     pub(super) fn look_at_overlap(&mut self, life: u64, refresh_token: &str, now: Instant) {
         // What a mangled answer made up is of no grant.
         let key = self.tokens.get(refresh_token).map(|token| &token.key);
-        if key.is_some_and(|key| self.forgotten.contains(key)) {
+        if key.is_some_and(|key| self.forgotten.contains_key(key)) {
             return;
         }
         let overlapped = self.under_way.values().find(|(other, token, since)| {
@@ -146,7 +146,7 @@ impl Watchtower {
         let is_first = *before == 1;
         // A successor that was tried, and refused, is none. A server that forgives may be asked again while one waits in a lifeboat.
         let received = seen.facts.is_strict
-            && !seen.forgotten.contains(&key)
+            && !seen.forgotten.contains_key(&key)
             && seen.tokens.iter().any(|(name, child)| {
                 child.parent.as_deref() == Some(token)
                     && child.received_by.contains_key(&sent.life)

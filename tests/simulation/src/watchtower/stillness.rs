@@ -20,6 +20,9 @@ pub(super) const GONE: Duration = Duration::from_millis(8_900);
 /// all of it at once.
 const BY_LEAPS: (Duration, Duration) = (Duration::from_millis(3_200), Duration::from_millis(7_700));
 
+/// How long after a failover a process that lives, and is not hindered, has written again what it remembers.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
 /// How often an owner extends its lease.
 const BEAT: Duration = Duration::from_secs(2);
 
@@ -55,8 +58,9 @@ impl Watchtower {
 
     /// A failover has set the record of a grant back.
     pub(crate) fn forgot(&self, key: &GrantKey) {
+        let now = self.clock.now();
         let mut seen = self.lock();
-        seen.forgotten.insert(key.clone());
+        seen.forgotten.entry(key.clone()).or_default().push(now);
         // Somebody may know of it, or nobody: it is as if it had been asked for alone.
         if let Some(known) = seen.withdrawn.get_mut(key) {
             *known = Withdrawn::Asked;
@@ -65,7 +69,28 @@ impl Watchtower {
 
     /// Whether a failover ever set the record of a grant back.
     pub(crate) fn has_forgotten(&self, key: &GrantKey) -> bool {
-        self.lock().forgotten.contains(key)
+        self.lock().forgotten.contains_key(key)
+    }
+
+    /// Whether a grant may have been lost because a failover has set its record back: nobody who lived remembered the successor for
+    /// long enough to write it again before its parent was used once more.
+    pub(crate) fn is_lost_by_the_store(&self, key: &GrantKey) -> bool {
+        let seen = self.lock();
+        let Some(set_back) = seen.forgotten.get(key) else { return false };
+        let leaves = seen.tokens.values().filter(|token| token.key == *key && token.first_used.is_none());
+        !leaves.filter(|leaf| leaf.lost.is_empty()).any(|leaf| {
+            let parent = leaf.parent.as_ref().and_then(|parent| seen.tokens.get(parent));
+            let used_again = parent.and_then(|parent| parent.used_again);
+            let before =
+                |at: &&Instant| used_again.is_none_or(|again| **at < again) && leaf.issued_at <= **at;
+            let Some(last) = set_back.iter().filter(before).max() else { return false };
+            let remembered = last.after(REMEMBERED);
+            let had_time = used_again.is_none_or(|again| again > remembered) && remembered < self.clock.now();
+            let is_hindered =
+                seen.outages.iter().any(|(from, to)| *from <= remembered && *to >= leaf.issued_at);
+            let remembers = |life: &u64| seen.silent_for(*life, leaf.issued_at, remembered).is_zero();
+            had_time && !is_hindered && leaf.received_by.keys().any(remembers)
+        })
     }
 
     /// Whether something was gone at some time between two moments, or a process stood still.

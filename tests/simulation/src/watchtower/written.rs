@@ -74,7 +74,7 @@ impl Watchtower {
             seen.written.announced.get(&(key.clone(), owner.attempt, Some(token))) == Some(&life)
         });
         let now = self.clock.now();
-        let may_be_overtaken = seen.forgotten.contains(&key) || seen.may_be_behind(life, now);
+        let may_be_overtaken = seen.forgotten.contains_key(&key) || seen.may_be_behind(life, now);
         if announcements < sends || (!owns && !may_be_overtaken) {
             seen.broken.push(format!(
                 "I8: process {life} sends a token of {key} for the {sends}. time, with {announcements} announcements, owned: {owns}"
@@ -173,7 +173,7 @@ impl Watchtower {
         let mut ancestor = before.and_then(|before| seen.tokens.get(&before)?.parent.clone());
         while let Some(token) = ancestor {
             // A store that fails over goes back, and who writes then goes on from there.
-            if token == refresh_token && !seen.forgotten.contains(key) {
+            if token == refresh_token && !seen.forgotten.contains_key(key) {
                 seen.broken.push(format!("I2: the record of {key} went back to an ancestor"));
                 return;
             }
@@ -240,7 +240,7 @@ impl Seen {
             let short: String = token.chars().take(8).collect();
             self.broken.push(format!("I5: a person is asked for, and {short} of {key} lives in the record"));
         }
-        if self.forgotten.contains(key) {
+        if self.forgotten.contains_key(key) {
             return;
         }
         let in_hands = self.tokens.iter().find(|(name, token)| {
