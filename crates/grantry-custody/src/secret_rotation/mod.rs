@@ -1,14 +1,16 @@
 //! Exchanging a client's secret, so that at each moment one of those that the vault holds works.
 
+mod cutoff;
 mod old_tokens;
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_core::{ClientSecret, Clock, Error, ErrorKind, RefreshToken, Stage, StoreTime, Timestamp};
+use grantry_core::{ClientSecret, Clock, Error, ErrorKind, RefreshToken, Stage, Timestamp};
 use grantry_vault::{ClientRecord, Fingerprint, RecordVersion, Stored, StoredSecret, TenantVault};
 
+use self::cutoff::Cutoff;
 use crate::Custody;
 use crate::custody::Shared;
 
@@ -75,7 +77,8 @@ pub enum SecretStep {
     TakenBack,
     /// The new one stands before the old one.
     Switched,
-    /// Access tokens that had been obtained before the switch were revoked.
+    /// Access tokens that had been obtained up to the switch were revoked; where the old secret was kept on, up to the
+    /// run that drops it. What a process that has not heard of the new secret obtains later lives until it expires.
     #[non_exhaustive]
     OldTokensRevoked {
         /// How many.
@@ -109,8 +112,8 @@ impl SecretRotationReport {
 
 impl Custody {
     /// Exchanges the secret of a tenant's client for a service: the new one is stored beside the old, proven, put first,
-    /// and the old one dropped. How far that is stands in the client's record, by the order and number of its secrets,
-    /// so that another run goes on after any failure or crash.
+    /// and the old one dropped. How far that is stands in the client's record, by the order and number of its secrets and,
+    /// while old tokens are revoked, in an attribute, so that another run goes on after any failure or crash.
     ///
     /// It is done as `by`, which needs `client.read_secret` and `client.write`.
     pub fn rotate_secret(
@@ -170,7 +173,7 @@ impl SecretRotation {
             // Later than the old one whatever the clock says: the order of both is what another run goes by.
             let added = self.custody.clock.wall().max(old.added.after(std::time::Duration::from_nanos(1)));
             let secrets = [(old.secret.clone(), old.added), (new.clone(), added)];
-            version = self.store(&mut client, secrets.into(), &version).await?;
+            version = self.store(&mut client, secrets.into(), None, &version).await?;
             steps.push(SecretStep::Stored);
             standing = Standing::Stored;
         }
@@ -182,24 +185,36 @@ impl SecretRotation {
             match self.prover.prove(&new.0).await {
                 Ok(()) => steps.push(SecretStep::Proven),
                 Err(error) if error.kind() == ErrorKind::InvalidClient => {
-                    self.store(&mut client, vec![old], &version).await?;
+                    self.store(&mut client, vec![old], None, &version).await?;
                     steps.push(SecretStep::TakenBack);
                     return Err(error);
                 }
                 Err(error) => return Err(error),
             }
-            version = self.store(&mut client, vec![new, old], &version).await?;
+            version = self.store(&mut client, vec![new, old], None, &version).await?;
             steps.push(SecretStep::Switched);
             standing = Standing::Switched;
         }
         if matches!(standing, Standing::Switched) && !self.keeps_old {
-            let switched: StoreTime = version.read_at();
-            steps.push(self.custody.revoke_old_tokens(self.by.tenant(), &self.service, switched).await?);
+            let cutoff = self.cutoff(&mut client, &mut version).await?;
+            steps.push(self.custody.revoke_old_tokens(self.by.tenant(), &self.service, cutoff.at).await?);
             let first = client.secrets().first().map(pair);
-            self.store(&mut client, first.into_iter().collect(), &version).await?;
+            self.store(&mut client, first.into_iter().collect(), None, &version).await?;
             steps.push(SecretStep::OldDropped);
         }
         Ok(())
+    }
+
+    /// The moment up to which tokens are revoked, and in the record before the first of them is: a run that goes on later
+    /// would take those of the new secret along.
+    async fn cutoff(&self, client: &mut ClientRecord, version: &mut RecordVersion) -> Result<Cutoff, Error> {
+        if let Some(left) = Cutoff::left_in(client, version) {
+            return Ok(left);
+        }
+        let cutoff = Cutoff::now(&self.by, client, version).await?;
+        let secrets = client.secrets().iter().map(pair).collect();
+        *version = self.store(client, secrets, Some(&cutoff), version).await?;
+        Ok(cutoff)
     }
 
     fn standing(&self, client: &ClientRecord) -> Result<Standing, Error> {
@@ -228,6 +243,7 @@ impl SecretRotation {
         &self,
         client: &mut ClientRecord,
         secrets: Vec<(ClientSecret, Timestamp)>,
+        cutoff: Option<&Cutoff>,
         over: &RecordVersion,
     ) -> Result<RecordVersion, Error> {
         let mut changed = ClientRecord::new(client.client_id().clone());
@@ -237,8 +253,11 @@ impl SecretRotation {
         if let Some(key) = client.private_key() {
             changed = changed.with_private_key(key.clone());
         }
-        for (name, value) in client.attributes() {
+        for (name, value) in client.attributes().iter().filter(|(name, _)| *name != cutoff::ATTRIBUTE) {
             changed = changed.with_attribute(name, value);
+        }
+        if let Some(cutoff) = cutoff {
+            changed = changed.with_attribute(cutoff::ATTRIBUTE, cutoff.as_attribute());
         }
         let version = self.by.store_client(&self.service, changed.clone(), Some(over)).await?;
         *client = changed;

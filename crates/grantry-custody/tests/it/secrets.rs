@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Grant, Scope};
+use grantry_core::{AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Grant, Scope, TokenSet};
 use grantry_custody::{Prover, SecretRotationReport, SecretStep};
 use grantry_endpoint::{TokenEndpoint, TokenRequest};
 use grantry_testkit::{Endpoint, Fault, Moment, RegisteredClient};
@@ -83,9 +83,7 @@ async fn a_secret_is_stored_proven_put_first_and_the_old_ones_tokens_are_revoked
     assert_eq!(report.steps[..3], [SecretStep::Stored, SecretStep::Proven, SecretStep::Switched]);
     assert_eq!(report.steps[4..], [SecretStep::OldDropped]);
     assert_eq!(secrets(&process).await, ["n3w"]);
-    let token = AccessToken::new(old.token().expose());
-    let at = Moment::read(&world.clock);
-    assert!(world.server.with_authority(|authority, _| authority.check(&token, at)).is_none());
+    assert!(!is_good(&world, &old));
     // Whoever had it refused gets another one, and the grant lives on.
     process.grant.obtain(Attempt::replace(&old)).await.unwrap();
     assert!(world.is_alive().await);
@@ -165,6 +163,53 @@ async fn a_grant_that_somebody_is_renewing_keeps_its_access_token() {
     let left = matches!(report.steps[3], SecretStep::OldTokensRevoked { revoked: 0, failed: 1, .. });
     assert!(report.is_finished() && left, "{report:?}");
     assert!(world.is_alive().await);
+}
+
+fn is_good(world: &World, set: &TokenSet) -> bool {
+    let (token, at) = (AccessToken::new(set.token().expose()), Moment::read(&world.clock));
+    world.server.with_authority(|authority, _| authority.check(&token, at)).is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_obtained_with_the_old_secret_while_the_new_one_was_being_proven_is_revoked() {
+    let (world, process) = world().await;
+    world.server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)));
+    let renewing = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        process.grant.obtain(Attempt::first()).await.unwrap()
+    };
+    let (report, old) = tokio::join!(rotate(&world, &process, Some("n3w")), renewing);
+    let revoked = matches!(report.steps[3], SecretStep::OldTokensRevoked { revoked: 1, .. });
+    assert!(report.is_finished() && revoked, "{report:?}");
+    assert!(!is_good(&world, &old));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_goes_on_leaves_tokens_of_the_new_secret_alone() {
+    let (world, process) = world().await;
+    let old = process.grant.obtain(Attempt::first()).await.unwrap();
+    world.server.inject(Endpoint::Revocation, Fault::delay(Duration::from_secs(20)));
+    let cut = tokio::time::timeout(Duration::from_secs(5), rotate(&world, &process, Some("n3w"))).await;
+    assert!(cut.is_err() && secrets(&process).await == ["n3w", "s3cret"]);
+    let set = process.grant.obtain(Attempt::replace(&old)).await.unwrap();
+    let report = rotate(&world, &process, None).await;
+    let none =
+        matches!(report.steps[0], SecretStep::OldTokensRevoked { revoked: 0, unsupported: 0, failed: 0, .. });
+    assert!(report.is_finished() && none && is_good(&world, &set), "{report:?}");
+    let client = process.acme().reveal_client("crm").await.unwrap().unwrap();
+    assert_eq!(client.attributes().len(), 1, "nothing is left of the exchange: {client:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_old_secret_was_kept_tokens_are_revoked_up_to_the_run_that_drops_it() {
+    let (world, process) = world().await;
+    let rotation = process.custody.rotate_secret(&process.acme(), "crm", prover(&world)).to("n3w");
+    assert!(rotation.keeping_old().run().await.is_finished());
+    // This process has not heard of the new one yet.
+    let old = process.grant.obtain(Attempt::first()).await.unwrap();
+    world.pass(Duration::from_secs(1)).await;
+    let report = rotate(&world, &process, None).await;
+    assert!(report.is_finished() && !is_good(&world, &old), "{report:?}");
 }
 
 /// Polls so many times, and drops what is not ready by then.
