@@ -20,6 +20,7 @@ use crate::history::ProcessName;
 use crate::lifeboat::Lifeboat;
 use crate::looking::Looking;
 use crate::opener::Opener;
+use crate::openings::Openings;
 use crate::protocol::AttemptId;
 use crate::revocation::Queue;
 use crate::services::Services;
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) looking: Looking,
     /// Who opens grants of which something is left, and that nobody has opened.
     pub(crate) opener: Mutex<Option<Arc<dyn Opener>>>,
+    /// Those that are being opened so.
+    pub(crate) openings: Arc<Openings>,
     /// The store's clock, as far as it is believed.
     pub(crate) store_clock: StoreClock,
     /// What servers told, for the proofs of tokens that come from the store.
@@ -169,6 +172,7 @@ impl CustodyBuilder {
             queue: Queue::default(),
             looking: Looking::every(self.look_every),
             opener: Mutex::default(),
+            openings: Arc::default(),
             store_clock: StoreClock::default(),
             tasks: Tasks::default(),
             afloat: Afloat::default(),

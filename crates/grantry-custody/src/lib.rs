@@ -90,6 +90,7 @@ mod lifeboat;
 mod lifetimes;
 mod looking;
 mod opener;
+mod openings;
 pub mod protocol;
 mod reap;
 mod recovery;

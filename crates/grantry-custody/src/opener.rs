@@ -1,6 +1,7 @@
 //! Opening grants that nobody has asked for, to finish what was left of them.
 
 use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{Error, GrantKey, TenantId};
@@ -10,6 +11,12 @@ use crate::grant::CustodyGrant;
 
 /// How many tenants are listed at once.
 const PAGE: usize = 256;
+/// How long an opener may take at least: it may ask a server for its metadata.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An opener did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TookTooLong;
 
 /// Knows how to renew any grant of the vault, also one that nobody has opened in this process.
 ///
@@ -60,7 +67,8 @@ const PAGE: usize = 256;
 #[async_trait]
 pub trait Opener: Send + Sync + 'static {
     /// The grant under that key, ready to be renewed; `None` where this process cannot renew it. It is held until what was
-    /// left of it is finished. Dropping the future gives up nothing.
+    /// left of it is finished. Dropping the future gives up nothing: one that has not answered by the time of the next
+    /// look, at least 10 seconds, is dropped, and the grant is asked for again later.
     async fn open(&self, key: &GrantKey) -> Option<Arc<CustodyGrant>>;
 }
 
@@ -97,9 +105,17 @@ impl Shared {
         self.opener.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A grant that nobody has opened here, opened.
-    pub(crate) async fn opened_for(&self, key: &GrantKey) -> Option<Arc<CustodyGrant>> {
-        let opener = self.opener().clone()?;
-        opener.open(key).await
+    /// A grant that nobody has opened here, opened; none once custody is being closed.
+    ///
+    /// # Errors
+    /// The opener has not answered by the time of the next look.
+    pub(crate) async fn opened_for(&self, key: &GrantKey) -> Result<Option<Arc<CustodyGrant>>, TookTooLong> {
+        let Some(opener) = self.opener().clone() else { return Ok(None) };
+        tokio::select! {
+            biased;
+            () = self.tasks.closing() => Ok(None),
+            opened = opener.open(key) => Ok(opened),
+            () = tokio::time::sleep(self.looking.pause().max(LEAST_PATIENCE)) => Err(TookTooLong),
+        }
     }
 }

@@ -177,7 +177,7 @@ impl Shared {
                         standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
                     let Some(grant) = self.registered(&key) else {
                         if is_left {
-                            self.finish_unopened(&key).await;
+                            self.finish_unopened(&key);
                         }
                         continue;
                     };
@@ -196,18 +196,6 @@ impl Shared {
     }
 }
 
-impl Shared {
-    /// Finishes what was left of a grant that nobody has opened here, if it can be opened.
-    async fn finish_unopened(self: &Arc<Self>, key: &GrantKey) {
-        let Some(grant) = self.opened_for(key).await else { return };
-        of_grant!(info, key, "a renewal that was left half done is finished");
-        grant.0.resolve_while(
-            Ended { end: End::Again, at: None, stays_aboard: false },
-            Some(Arc::clone(&grant)),
-        );
-    }
-}
-
 impl Inner {
     /// After an attempt that left a doubt: somebody finds out, whatever the source's policy says.
     pub(crate) fn resolve_after(self: &Arc<Self>, ended: Ended) {
@@ -215,7 +203,7 @@ impl Inner {
     }
 
     /// The same, and meanwhile something is held.
-    fn resolve_while(self: &Arc<Self>, ended: Ended, held: Option<Arc<CustodyGrant>>) {
+    pub(crate) fn resolve_while(self: &Arc<Self>, ended: Ended, held: Option<Arc<CustodyGrant>>) {
         if !matches!(ended.end, End::InDoubt(_) | End::Again) {
             return;
         }

@@ -1,6 +1,6 @@
 //! Revocations that are not finished: gone on with each minute, and found again after a restart.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,6 +18,9 @@ const PAGE: usize = 256;
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Every so many looks all grants are gone through: other processes may have left something over.
 const ALL_EVERY: u32 = 60;
+
+/// How many grants of a service may hang while they are opened before the others are not opened at all.
+const MOST_HANGING: u32 = 3;
 
 /// The grants whose revocation this process knows to be unfinished.
 #[derive(Debug, Default)]
@@ -60,7 +63,7 @@ impl Shared {
     ) -> Result<Vec<RevocationReport>, Error> {
         let vault = self.vault.tenant(tenant);
         let vault = vault.map_err(|error| Error::configuration(error.to_string()))?;
-        let mut reports = Vec::new();
+        let (mut reports, mut hanging) = (Vec::new(), HashMap::new());
         let mut after = None;
         loop {
             let page = vault.grants_to_renew(after.as_ref(), PAGE).await?;
@@ -72,8 +75,7 @@ impl Shared {
                 }
                 if view.is_ok_and(|view| view.state == GrantState::Revoked) {
                     if self.services.of(&key).is_none() {
-                        // Opened, it tells how the server revokes.
-                        drop(self.opened_for(&key).await);
+                        self.learn_how_to_revoke(&key, &mut hanging).await;
                     }
                     reports.push(self.revoke(&key, Stance::Queued).await);
                 }
@@ -81,6 +83,17 @@ impl Shared {
             if is_last {
                 return Ok(reports);
             }
+        }
+    }
+
+    /// A grant that is opened tells how its server revokes. Each opening that hangs holds the others up for a while, so that
+    /// there are a few of a service, and the rest waits for the next time.
+    async fn learn_how_to_revoke(&self, key: &GrantKey, hanging: &mut HashMap<String, u32>) {
+        if hanging.get(key.service()).is_some_and(|hung| *hung >= MOST_HANGING) {
+            return;
+        }
+        if self.opened_for(key).await.is_err() {
+            *hanging.entry(key.service().to_owned()).or_default() += 1;
         }
     }
 
