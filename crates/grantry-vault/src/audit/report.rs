@@ -142,6 +142,8 @@ pub enum BreakKind {
     Signature,
     /// A line does not continue the one before it. Only without the root key, which tells more.
     Unlinked,
+    /// An outcome of an attempt that has another one, or that was denied and so has none: who wrote it held a key.
+    SecondOutcome,
 }
 
 impl fmt::Display for BreakKind {
@@ -157,6 +159,7 @@ impl fmt::Display for BreakKind {
             Self::Forked => "a chain goes on in two ways",
             Self::Signature => "the signature of this checkpoint is wrong",
             Self::Unlinked => "this does not continue the line before it",
+            Self::SecondOutcome => "this is one outcome too many of its attempt",
         })
     }
 }

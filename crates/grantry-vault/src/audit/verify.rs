@@ -8,7 +8,7 @@ use super::examined::{Examined, compare_kept};
 use super::findings::{Findings, Position};
 use super::line::Content;
 use super::lines::{LineRead, Lines};
-use super::report::{At, Orphan, Report};
+use super::report::{At, BreakKind, Orphan, Report};
 use super::{AttemptId, AuditKey, AuditLine, Checkpoint, CheckpointKey, WriterId};
 
 /// Reads the lines of an audit log, one source after the other, and tells what was changed.
@@ -115,8 +115,8 @@ impl Verifier {
         let writer = line.writer();
         let trust = &self.trust;
         let chain = self.chains.entry(writer).or_insert_with(|| Examined::new(trust.keys(writer)));
-        if chain.examine(line, &self.position, &mut self.findings) {
-            self.attempts.saw(line);
+        if chain.examine(line, &self.position, &mut self.findings) && !self.attempts.saw(line) {
+            self.findings.found(BreakKind::SecondOutcome, &self.position, writer, line.seq());
         }
     }
 
@@ -192,24 +192,27 @@ struct Attempts {
 }
 
 impl Attempts {
-    fn saw(&mut self, line: &AuditLine) {
+    /// Whether the attempt that the line is of has no more outcomes now than it may have.
+    fn saw(&mut self, line: &AuditLine) -> bool {
         match &line.parts().content {
             Content::Intent(intent) => {
                 let attempt = AttemptId::new(line.writer(), line.seq());
-                if self.early.remove(&attempt) || !intent.is_allowed() {
+                let has_ended = self.early.remove(&attempt);
+                if has_ended || !intent.is_allowed() {
                     self.over.insert(attempt);
                 } else {
                     self.open.insert(attempt, line.clone());
                 }
+                intent.is_allowed() || !has_ended
             }
             Content::Outcome { attempt, .. } => {
                 if self.open.remove(attempt).is_some() {
-                    self.over.insert(*attempt);
-                } else if !self.over.contains(attempt) {
-                    self.early.insert(*attempt);
+                    self.over.insert(*attempt)
+                } else {
+                    !self.over.contains(attempt) && self.early.insert(*attempt)
                 }
             }
-            Content::Opening { .. } | Content::Checkpoint { .. } => {}
+            Content::Opening { .. } | Content::Checkpoint { .. } => true,
         }
     }
 

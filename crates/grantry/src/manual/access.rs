@@ -116,10 +116,10 @@
 //! # What verifying proves
 //!
 //! Lines are chained by keys that are erased as they are left behind, and signed checkpoints close each stretch. `audit verify`
-//! finds lines that were edited, deleted, inserted, exchanged or forked. What it cannot see by itself is an end that was cut
-//! off, or that the whole store was set back: for that keep checkpoints where whoever runs the vault cannot write, and name them with
-//! `--checkpoint`. `--write-checkpoint` writes the newest of each process, and only where nothing is broken, so that one
-//! command verifies up to what was kept the last time and keeps what is new:
+//! finds lines that were edited, deleted, inserted, exchanged or forked, and a second outcome of one attempt. What it cannot see by
+//! itself is an end that was cut off, or that the whole store was set back: for that keep checkpoints where whoever runs the vault
+//! cannot write, and name them with `--checkpoint`. `--write-checkpoint` writes the newest of each process, and only where nothing
+//! is broken, so that one command verifies up to what was kept the last time and keeps what is new:
 //!
 //! ```console
 //! $ grantry audit verify --write-checkpoint kept.jsonl

@@ -193,6 +193,7 @@ fn kind(kind: BreakKind) -> &'static str {
         BreakKind::Forked => "forked",
         BreakKind::Signature => "signature",
         BreakKind::Unlinked => "unlinked",
+        BreakKind::SecondOutcome => "second_outcome",
         _ => "other",
     }
 }

@@ -74,6 +74,48 @@ fn an_outcome_may_be_told_by_another_writer_and_read_before_its_intent() {
 }
 
 #[test]
+fn a_second_outcome_of_an_attempt_is_a_break_whoever_tells_it_and_in_whatever_order() {
+    let mut one = Chain::new(&root(), WriterId::from_bytes([1; 16])).unwrap();
+    let mut two = Chain::new(&root(), WriterId::from_bytes([2; 16])).unwrap();
+    let now = Still.wall();
+    let opened = one.open(now);
+    let attempt = AttemptId::new(one.writer(), one.seq());
+    let began = one.add(Content::Intent(intent("a")), now);
+    let ended = |outcome| Content::Outcome { attempt, outcome };
+    let first_end = one.add(ended(Outcome::failed("invalid_grant")), now);
+    let second = [two.open(now), two.add(ended(Outcome::ok()), now)];
+    let too_many = |lines: &[&AuditLine]| {
+        let report = Verifier::new(root()).verify(lines.iter().copied());
+        assert_eq!(report.breaks().len(), 1, "{report:?}");
+        let found = report.first_break().unwrap();
+        (found.kind, found.writer, found.seq)
+    };
+    let by =
+        |writer: u8, seq| (BreakKind::SecondOutcome, Some(WriterId::from_bytes([writer; 16])), Some(seq));
+    assert_eq!(too_many(&[&opened, &began, &first_end, &second[0], &second[1]]), by(2, 1));
+    assert_eq!(too_many(&[&second[0], &second[1], &opened, &began, &first_end]), by(1, 2));
+    // Of two without their intent the second is one too many all the same.
+    let mut three = Chain::new(&root(), WriterId::from_bytes([3; 16])).unwrap();
+    let third = [three.open(now), three.add(ended(Outcome::ok()), now)];
+    assert_eq!(too_many(&[&second[0], &second[1], &third[0], &third[1]]), by(3, 1));
+    // The very line that is read twice is told once.
+    let copied = [&opened, &began, &first_end, &opened, &began, &first_end];
+    assert!(Verifier::new(root()).verify(copied).is_intact());
+}
+
+#[test]
+fn an_outcome_of_what_was_denied_is_a_break() {
+    let mut one = Chain::new(&root(), WriterId::from_bytes([1; 16])).unwrap();
+    let now = Still.wall();
+    let opened = one.open(now);
+    let attempt = AttemptId::new(one.writer(), one.seq());
+    let denied = one.add(Content::Intent(intent("a").denied("no_role")), now);
+    let ended = one.add(Content::Outcome { attempt, outcome: Outcome::ok() }, now);
+    let report = Verifier::new(root()).verify([&opened, &denied, &ended]);
+    assert_eq!(first(&report), Some((BreakKind::SecondOutcome, Some(3))), "{report:?}");
+}
+
+#[test]
 fn a_denied_intent_needs_no_outcome() {
     let mut one = Chain::new(&root(), WriterId::from_bytes([1; 16])).unwrap();
     let now = Still.wall();

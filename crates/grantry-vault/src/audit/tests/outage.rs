@@ -119,9 +119,9 @@ async fn a_sink_too_far_behind_loses_only_what_another_has() {
     assert_eq!((health.sinks[0].waiting, health.sinks[0].given_up, health.waiting), (8, 13, 0));
     // Now both are down, and nothing more is given up.
     up.then(Act::Fail(0));
-    let attempt = AttemptId::new(log.writer(), 1);
-    for _ in 0..20 {
-        log.outcome(attempt, Outcome::unknown());
+    for nth in 0..20 {
+        let of_another = AttemptId::new(WriterId::from_bytes([9; 16]), nth);
+        log.outcome(of_another, Outcome::unknown());
     }
     let health = log.health();
     assert_eq!(health.outcomes_waiting, 20);
