@@ -22,6 +22,7 @@ use crate::looking::Looking;
 use crate::opener::Opener;
 use crate::openings::Openings;
 use crate::protocol::AttemptId;
+use crate::recovery::Raised;
 use crate::revocation::Queue;
 use crate::services::Services;
 use crate::store_clock::StoreClock;
@@ -68,6 +69,7 @@ pub(crate) struct Shared {
     pub(crate) opener: Mutex<Option<Arc<dyn Opener>>>,
     /// Those that are being opened so.
     pub(crate) openings: Arc<Openings>,
+    pub(crate) raised: Raised,
     /// The store's clock, as far as it is believed.
     pub(crate) store_clock: StoreClock,
     /// What servers told, for the proofs of tokens that come from the store.
@@ -173,6 +175,7 @@ impl CustodyBuilder {
             looking: Looking::every(self.look_every),
             opener: Mutex::default(),
             openings: Arc::default(),
+            raised: Raised::default(),
             store_clock: StoreClock::default(),
             tasks: Tasks::default(),
             afloat: Afloat::default(),

@@ -1,7 +1,8 @@
 //! What happens by itself: lifeboats of the dead are brought home, and doubts resolved.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -207,6 +208,8 @@ impl Inner {
         if !matches!(ended.end, End::InDoubt(_) | End::Again) {
             return;
         }
+        // Before it is known whether somebody resolves them: who does looks here after he has stopped.
+        self.custody.raised.add(&self.key);
         if self.resolves.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -222,12 +225,19 @@ impl Inner {
                     () = tokio::time::sleep(pause) => {}
                 }
                 let Some(grant) = me.upgrade() else { return };
-                let Some(again) = grant.resolve().await else {
-                    grant.resolves.store(false, Ordering::Release);
+                let raised = &grant.custody.raised;
+                // What came up so far is looked into now; what comes up from here on may not be seen.
+                raised.take(&grant.key);
+                if let Some(again) = grant.resolve().await {
+                    longer = (longer * 2).min(MOST_PAUSE);
+                    pause = grant.pause(again.at, longer);
+                    continue;
+                }
+                grant.resolves.store(false, Ordering::Release);
+                if !raised.take(&grant.key) || grant.resolves.swap(true, Ordering::AcqRel) {
                     return;
-                };
-                longer = (longer * 2).min(MOST_PAUSE);
-                pause = grant.pause(again.at, longer);
+                }
+                (pause, longer) = (grant.pause(None, FIRST_PAUSE), FIRST_PAUSE);
             }
         });
         if !started {
@@ -252,6 +262,21 @@ impl Inner {
         let ended = voyage.sail(Redemption::begin(asked, self.terms, self.custody.releases_aboard())).await;
         let is_over = matches!(ended.end, End::Fresh | End::Stored | End::Gone | End::Refused(_));
         (!is_over).then_some(ended)
+    }
+}
+
+/// Grants of which a doubt came up since they were last looked into.
+#[derive(Debug, Default)]
+pub(crate) struct Raised(Mutex<HashSet<GrantKey>>);
+
+impl Raised {
+    fn add(&self, key: &GrantKey) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
+    }
+
+    /// Whether one came up. It is not told again.
+    fn take(&self, key: &GrantKey) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
 }
 
