@@ -15,7 +15,7 @@ pub(crate) struct Flight {
     wake: Notify,
     /// Whether the task ended without a result: its runtime went.
     cut_off: AtomicBool,
-    /// Ends the pause before the next attempt, once its time has come.
+    /// Has a pause look at the clock. What comes while no pause goes on is there for the next one.
     hurry: Notify,
 }
 
@@ -39,7 +39,7 @@ impl Flight {
         self.cut_off.load(Ordering::Acquire)
     }
 
-    /// Somebody asks after the time of the next attempt has come: a pause that still goes on ends.
+    /// Somebody asks after the time of the next attempt has come: a pause that still goes on finds that it has.
     pub(crate) fn hurry(&self) {
         self.hurry.notify_one();
     }

@@ -150,11 +150,12 @@ impl Scheduler {
         lane
     }
 
-    /// Waits until `until` on the scheduler's clock, or until `sooner` resolves; `false` once the scheduler closes.
+    /// Waits until `until` on the scheduler's clock; `false` once the scheduler closes.
     ///
     /// The wait is cut in pieces, because tokio's clock stands still while the machine sleeps and this one does not.
-    pub(crate) async fn pause(&self, until: Instant, sooner: impl Future<Output = ()>) -> bool {
-        let mut sooner = std::pin::pin!(sooner);
+    /// Whenever what `look` returns resolves, the clock is looked at as well, and nothing more: it may have been meant
+    /// for the pause before.
+    pub(crate) async fn pause<F: Future<Output = ()>>(&self, until: Instant, look: impl Fn() -> F) -> bool {
         loop {
             let left = until.since(self.0.clock.now());
             if left.is_zero() {
@@ -163,7 +164,7 @@ impl Scheduler {
             tokio::select! {
                 biased;
                 () = self.closed() => return false,
-                () = &mut sooner => return !self.is_closed(),
+                () = look() => {}
                 () = tokio::time::sleep(left.min(LONGEST_SLEEP)) => {}
             }
         }

@@ -123,6 +123,25 @@ async fn a_machine_that_slept_through_a_pause_tries_again_when_it_wakes() {
     assert_eq!(s.grant.asked(), 2, "and without one it is noticed soon");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_during_an_attempt_does_not_end_the_pause_after_it() {
+    let policy = RefreshPolicy::builder().fallback(Fallback::Queue { patience: secs(600) }).build().unwrap();
+    let script = [Answer::Fails(ErrorKind::Unavailable), Answer::Busy(secs(60)), Answer::Token(secs(600))];
+    let s = scene(policy, secs(5), script);
+    s.source.warm();
+    while s.grant.asked() < 2 {
+        tokio::time::sleep(secs(1)).await;
+    }
+    // The time of the second attempt has come, and the attempt is on its way.
+    let second = s.clock.now();
+    let source = Arc::clone(&s.source);
+    let caller = tokio::spawn(async move { source.token().await });
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(s.grant.asked(), 2, "the server asked for 60 s");
+    assert!(caller.await.unwrap().is_ok());
+    assert!(s.clock.now().since(second) >= secs(64), "{:?}", s.clock.now().since(second));
+}
+
 #[test]
 fn a_dropped_runtime_does_not_forget_what_the_server_asked_for() {
     let first = runtime();

@@ -75,7 +75,7 @@ impl Landing {
             tries.at_once = at_once;
             let scheduler = source.profile.scheduler.clone();
             drop(source);
-            if !scheduler.pause(at, self.flight.hurried()).await {
+            if !scheduler.pause(at, || self.flight.hurried()).await {
                 return;
             }
         }

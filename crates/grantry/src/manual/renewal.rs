@@ -28,8 +28,8 @@
 //!
 //! A failure never displaces a token that is still fit. Retries follow: before the first one a time between zero
 //! and `retry_delay` (full jitter), then between zero and twice that, and so on up to `longest_delay` (60 s). A
-//! `Retry-After` is waited for in full, with the draw on top; more than an hour counts as an hour. An attempt that
-//! sent nothing uses no retry up while somebody waits.
+//! `Retry-After` is waited for in full, whoever asks meanwhile, with the draw on top; more than an hour counts as an
+//! hour. An attempt that sent nothing uses no retry up while somebody waits.
 //!
 //! After `max_retries`, or at once where the diagnosis says [`Retry::Never`](crate::Retry::Never), the source rests
 //! for `cool_down`, or for the `Retry-After` if that is longer. It is never the end: the next demand afterwards
