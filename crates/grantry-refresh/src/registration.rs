@@ -8,6 +8,9 @@ use grantry_core::{Error, Instant};
 /// How long one attempt probes a registration before another may.
 const PROBE: Duration = Duration::from_secs(60);
 
+/// How soon sources look again that come while one probes: it mostly has its answer by then.
+const BESIDE_A_PROBE: Duration = Duration::from_secs(5);
+
 /// A client at an authorization server, shared by all sources that act as that client.
 ///
 /// `invalid_client` says nothing about a grant, so it opens this breaker instead of condemning one.
@@ -33,11 +36,14 @@ impl Registration {
         &self.name
     }
 
-    /// The refusal that still stands at `now`, and until when. Once its time is over one caller may probe.
+    /// The refusal that still stands at `now`, and when to look again. Once its time is over one caller may probe.
     pub(crate) fn check(&self, now: Instant) -> Result<(), (Error, Instant)> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.as_mut() {
-            Some(refusal) if now < refusal.until => Err((refusal.error.clone(), refusal.until)),
+            Some(refusal) if now < refusal.until => {
+                let latest = if refusal.probing { now.after(BESIDE_A_PROBE) } else { Instant::MAX };
+                Err((refusal.error.clone(), refusal.until.min(latest)))
+            }
             Some(refusal) => {
                 refusal.until = now.after(PROBE);
                 refusal.probing = true;
@@ -81,7 +87,11 @@ mod tests {
         registration.refused(Error::new(ErrorKind::InvalidClient, Stage::Token, "no"), at(30));
         assert_eq!(registration.check(at(29)).unwrap_err().1, at(30));
         assert!(registration.check(at(30)).is_ok(), "the probe");
-        assert!(registration.check(at(30)).is_err(), "only one");
+        assert_eq!(
+            registration.check(at(30)).unwrap_err().1,
+            at(35),
+            "only one, and the others soon look again"
+        );
         registration.unproved(at(31));
         assert!(registration.check(at(31)).is_ok(), "the probe brought no answer, so another may try");
         registration.accepted();

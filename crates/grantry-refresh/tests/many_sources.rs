@@ -54,6 +54,48 @@ async fn one_refusal_of_the_client_spares_its_other_sources_theirs() {
     }
 }
 
+/// Sources of one client, whose requests take this long.
+fn of_one_client(
+    count: usize,
+    delay: Duration,
+    script: impl IntoIterator<Item = Answer>,
+) -> (Arc<ScriptedGrant>, Vec<Arc<ManagedSource>>) {
+    let clock = TestClock::new();
+    let grant = ScriptedGrant::new(&clock, delay, script);
+    let scheduler = Scheduler::builder().clock(clock).build();
+    let profile = Profile::builder("https://as.test/token", "test", &scheduler).build();
+    let sources = keys(count).map(|key| ManagedSource::new(key, grant.clone(), &profile)).collect();
+    (grant, sources)
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_refused_late_in_the_rest_of_a_client_does_not_serve_all_of_it_again() {
+    let script = [Answer::Fails(ErrorKind::InvalidClient), Answer::Token(secs(600))];
+    let (grant, sources) = of_one_client(2, secs(0), script);
+    assert!(sources[0].token().await.is_err());
+    tokio::time::sleep(secs(29)).await;
+    assert_eq!(sources[1].token().await.unwrap_err().kind(), ErrorKind::InvalidClient);
+    assert_eq!(grant.asked(), 1);
+    tokio::time::sleep(secs(2)).await;
+    assert!(sources[1].token().await.is_ok(), "the client's rest is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_under_way_keeps_other_sources_of_the_client_for_seconds_only() {
+    let script = [Answer::Fails(ErrorKind::InvalidClient), Answer::Token(secs(600))];
+    let (grant, sources) = of_one_client(2, secs(1), script);
+    assert!(sources[0].token().await.is_err());
+    tokio::time::sleep(secs(31)).await;
+    sources[0].warm();
+    while grant.asked() < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(sources[1].token().await.unwrap_err().kind(), ErrorKind::InvalidClient);
+    assert_eq!(grant.asked(), 2, "one probes");
+    tokio::time::sleep(secs(6)).await;
+    assert!(sources[1].token().await.is_ok());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_dropped_source_is_renewed_no_more() {
     let s = scene(RefreshPolicy::default(), secs(0), [Answer::Token(secs(600))]);

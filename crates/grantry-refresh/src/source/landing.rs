@@ -8,7 +8,7 @@ use grantry_core::{Error, ErrorKind, Failure, Instant, Stage};
 use tokio::runtime::Handle;
 
 use super::ManagedSource;
-use super::outcome::{Next, Tries};
+use super::outcome::{Fruitless, Next, Tries};
 use crate::flight::Flight;
 use crate::lane::Slot;
 use crate::scheduler::InFlight;
@@ -54,19 +54,19 @@ impl Landing {
             let result = match attempt {
                 Ok(Some(result)) => result,
                 Ok(None) => return,
-                Err(_) => Err(Failure::unknown(panicked())),
+                Err(_) => Err(Fruitless::from(Failure::unknown(panicked()))),
             };
-            let failure = match result {
+            let fruitless = match result {
                 Ok(set) => {
                     source.publish(&set);
                     // Those who wait come before those who watch.
                     self.flight.attempt_ended();
                     return source.tell_renewed(&set, started);
                 }
-                Err(failure) => failure,
+                Err(fruitless) => fruitless,
             };
-            tries.count(&failure);
-            let (next, told) = source.note_failure(failure, &tries, self.flight.waiting() > 0);
+            tries.count(&fruitless);
+            let (next, told) = source.note_failure(fruitless, &tries, self.flight.waiting() > 0);
             self.flight.attempt_ended();
             source.tell_failed(&told);
             let Next::TryAgain { at, at_once } = next else {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Consumed, ErrorKind, Event, Failure, Instant, Retry, TokenSet};
+use grantry_core::{Consumed, Error, ErrorKind, Event, Failure, Instant, Retry, TokenSet};
 
 use super::ManagedSource;
 use super::state::{LastFailure, State};
@@ -11,6 +11,26 @@ use crate::calendar::tick_of;
 
 /// The longest `Retry-After` that is obeyed as it is; a longer one counts as this.
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+
+/// Why an attempt brought no token.
+pub(super) struct Fruitless {
+    failure: Failure,
+    /// When the breaker lets somebody through again, if it was what stopped the attempt.
+    stopped_until: Option<Instant>,
+}
+
+impl Fruitless {
+    /// The client is refused until then, as others of its sources know.
+    pub(super) fn stopped(error: Error, until: Instant) -> Self {
+        Self { failure: Failure::unsent(error.with_retry_at(until)), stopped_until: Some(until) }
+    }
+}
+
+impl From<Failure> for Fruitless {
+    fn from(failure: Failure) -> Self {
+        Self { failure, stopped_until: None }
+    }
+}
 
 /// What follows a failed attempt.
 pub(super) enum Next {
@@ -31,9 +51,9 @@ pub(super) struct Tries {
 }
 
 impl Tries {
-    pub(super) fn count(&mut self, failure: &Failure) {
+    pub(super) fn count(&mut self, fruitless: &Fruitless) {
         self.all += 1;
-        self.sent += u32::from(failure.sent);
+        self.sent += u32::from(fruitless.failure.sent);
     }
 }
 
@@ -99,8 +119,9 @@ impl ManagedSource {
     }
 
     /// Notes a failed attempt, and says what follows.
-    pub(super) fn note_failure(&self, failure: Failure, tries: &Tries, waiting: bool) -> (Next, Told) {
-        let Failure { error, salvaged, consumed, sent, .. } = failure;
+    pub(super) fn note_failure(&self, fruitless: Fruitless, tries: &Tries, waiting: bool) -> (Next, Told) {
+        let stopped_until = fruitless.stopped_until;
+        let Failure { error, salvaged, consumed, sent, .. } = fruitless.failure;
         let policy = &self.profile.policy;
         let now = self.profile.clock.now();
         let retry = error.diagnosis().retry();
@@ -113,7 +134,10 @@ impl ManagedSource {
         let hopeless = retry == Retry::Never || error.kind() == ErrorKind::Internal;
         let ended = !at_once && (hopeless || used_up || !policy.enabled());
         let asked = error.retry_after(now).map(|asked| asked.min(LONGEST_ASKED));
-        let pause = if ended {
+        let pause = if let Some(until) = stopped_until.filter(|_| ended) {
+            // The rest is the client's: it began when the server refused, and is not served once more by each source.
+            until.since(now)
+        } else if ended {
             policy.cool_down().max(asked.unwrap_or_default())
         } else if at_once {
             Duration::ZERO

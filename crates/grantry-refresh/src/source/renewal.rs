@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use super::ManagedSource;
 use super::landing::Takeoff;
+use super::outcome::Fruitless;
 use super::state::State;
 use crate::Verdict;
 use crate::calendar::tick_of;
@@ -84,7 +85,7 @@ impl ManagedSource {
     }
 
     /// One attempt: at most one token request. `None` if the scheduler closed before anything was sent.
-    pub(super) async fn attempt(&self, slot: Option<Slot>) -> Option<Result<TokenSet, Failure>> {
+    pub(super) async fn attempt(&self, slot: Option<Slot>) -> Option<Result<TokenSet, Fruitless>> {
         let profile = &*self.profile;
         let _slot = match slot {
             Some(slot) => slot,
@@ -98,12 +99,12 @@ impl ManagedSource {
             return None;
         }
         if let Err((error, until)) = profile.registration.check(profile.clock.now()) {
-            return Some(Err(Failure::unsent(error.with_retry_at(until))));
+            return Some(Err(Fruitless::stopped(error, until)));
         }
         let replacing = self.lock().replacing(self.held.load_full().as_deref());
         let result = self.grant.obtain(Attempt::replace_if_any(replacing.as_ref())).await;
         self.note_registration(&result);
-        Some(result.and_then(|set| self.usable(set)))
+        Some(result.and_then(|set| self.usable(set)).map_err(Fruitless::from))
     }
 
     /// What the attempt said of the client itself.

@@ -37,8 +37,8 @@
 //! definite verdict of the server (`invalid_grant`, `invalid_scope` and the like).
 //!
 //! `invalid_client` says nothing about a grant. It opens the breaker of the [`Profile`](crate::Profile): for the
-//! cool-down all its sources fail without asking, then one of them tries. While the endpoint has another client
-//! secret to try, the next attempt follows at once, whatever `max_retries` says (once in a row), and no breaker
+//! cool-down all its sources fail without asking, whenever in it they come, then one of them tries; others that come
+//! meanwhile fail, and look again after 5 s. While the endpoint has another client secret to try, the next attempt follows at once, whatever `max_retries` says (once in a row), and no breaker
 //! opens; see [`client_authentication`](super::client_authentication).
 //!
 //! # What the fallback words mean
