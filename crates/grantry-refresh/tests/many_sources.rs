@@ -97,6 +97,16 @@ async fn a_probe_that_is_under_way_keeps_other_sources_of_the_client_for_seconds
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_probe_that_panics_keeps_the_client_refused_no_longer() {
+    let script = [Answer::Fails(ErrorKind::InvalidClient), Answer::Panics, Answer::Token(secs(600))];
+    let (_grant, sources) = of_one_client(3, secs(0), script);
+    assert!(sources[0].token().await.is_err());
+    tokio::time::sleep(secs(31)).await;
+    assert_eq!(sources[1].token().await.unwrap_err().kind(), ErrorKind::Internal);
+    assert!(sources[2].token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dropped_source_is_renewed_no_more() {
     let s = scene(RefreshPolicy::default(), secs(0), [Answer::Token(secs(600))]);
     s.source.token().await.unwrap();

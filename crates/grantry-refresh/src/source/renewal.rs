@@ -9,10 +9,11 @@ use super::ManagedSource;
 use super::landing::Takeoff;
 use super::outcome::Fruitless;
 use super::state::State;
-use crate::Verdict;
 use crate::calendar::tick_of;
 use crate::flight::Flight;
 use crate::lane::Slot;
+use crate::registration::Leave;
+use crate::{Profile, Verdict};
 
 impl ManagedSource {
     /// Obtains the first token in the background, without a caller that waits for it: as soon as the lane to the
@@ -98,9 +99,10 @@ impl ManagedSource {
         if profile.scheduler.is_closed() {
             return None;
         }
-        if let Err((error, until)) = profile.registration.check(profile.clock.now()) {
-            return Some(Err(Fruitless::stopped(error, until)));
-        }
+        let _probe = match profile.registration.check(profile.clock.now()) {
+            Ok(leave) => (leave == Leave::Probe).then(|| Probe(profile)),
+            Err((error, until)) => return Some(Err(Fruitless::stopped(error, until))),
+        };
         let replacing = self.lock().replacing(self.held.load_full().as_deref());
         let result = self.grant.obtain(Attempt::replace_if_any(replacing.as_ref())).await;
         self.note_registration(&result);
@@ -125,7 +127,7 @@ impl ManagedSource {
             ErrorKind::InvalidGrant | ErrorKind::InvalidScope | ErrorKind::Refused => {
                 profile.registration.accepted()
             }
-            _ => profile.registration.unproved(now),
+            _ => {}
         }
     }
 
@@ -137,6 +139,16 @@ impl ManagedSource {
         self.lock().unusual_mut().set = Some(set);
         let text = "the access token had expired when it came: its lifetime is shorter than the request took";
         Err(Failure::not_consumed(Error::new(ErrorKind::InvalidAnswer, Stage::Token, text)))
+    }
+}
+
+/// The attempt that finds out whether its client is still refused. Also one that panics, or whose runtime goes, makes room for
+/// another.
+struct Probe<'a>(&'a Profile);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.0.registration.probe_ended(self.0.clock.now());
     }
 }
 
