@@ -27,6 +27,7 @@ mod flight;
 mod gate;
 mod health;
 mod lane;
+mod lanes;
 mod near;
 mod policy;
 mod profile;

@@ -2,7 +2,6 @@
 
 mod shared;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,6 +15,7 @@ use tokio::sync::Notify;
 use crate::RenewalWindow;
 use crate::calendar::{Calendar, TICK};
 use crate::lane::Lane;
+use crate::lanes::Lanes;
 use crate::profile::system;
 use crate::source::ManagedSource;
 
@@ -47,9 +47,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     calendar: Mutex<Calendar<ManagedSource>>,
-    /// The lane of each token endpoint, as long as a profile holds it.
-    lanes: Mutex<HashMap<String, Weak<Lane>>>,
-    concurrent_renewals: usize,
+    lanes: Lanes,
     /// Wakes the loop: an earlier booking, a free place in a lane, the end.
     sooner: Arc<Notify>,
     running: AtomicBool,
@@ -140,14 +138,7 @@ impl Scheduler {
 
     /// The lane to this token endpoint.
     pub(crate) fn lane(&self, token_endpoint: &str) -> Arc<Lane> {
-        let mut lanes = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lane) = lanes.get(token_endpoint).and_then(Weak::upgrade) {
-            return lane;
-        }
-        lanes.retain(|_, lane| lane.strong_count() > 0);
-        let lane = Arc::new(Lane::new(self.0.concurrent_renewals, Arc::clone(&self.0.sooner)));
-        lanes.insert(token_endpoint.to_owned(), Arc::downgrade(&lane));
-        lane
+        self.0.lanes.lane(token_endpoint)
     }
 
     /// Waits until `until` on the scheduler's clock; `false` once the scheduler closes.
@@ -191,11 +182,6 @@ impl Scheduler {
         self.0.calendar.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lanes(&self) -> Vec<Arc<Lane>> {
-        let lanes = self.0.lanes.lock().unwrap_or_else(PoisonError::into_inner);
-        lanes.values().filter_map(Weak::upgrade).collect()
-    }
-
     /// Whether only the loop itself still holds the scheduler: every source and profile is gone.
     fn is_alone(&self) -> bool {
         Arc::strong_count(&self.0) <= 2
@@ -220,9 +206,7 @@ impl Scheduler {
 async fn run(running: Running) {
     let scheduler = Scheduler(Arc::clone(&running.0));
     while !scheduler.is_closed() && !scheduler.is_alone() {
-        for lane in scheduler.lanes() {
-            lane.start_next();
-        }
+        scheduler.0.lanes.start_next();
         let due = scheduler.calendar().take_due(scheduler.0.clock.now(), BATCH);
         if due.is_empty() {
             let next = scheduler.calendar().next();
@@ -303,13 +287,13 @@ impl SchedulerBuilder {
 
     /// Builds it. Nothing runs before the first source holds a token.
     pub fn build(self) -> Scheduler {
+        let sooner = Arc::<Notify>::default();
         Scheduler(Arc::new(Inner {
             clock: self.clock,
             entropy: self.entropy,
             calendar: Mutex::default(),
-            lanes: Mutex::default(),
-            concurrent_renewals: self.concurrent_renewals,
-            sooner: Arc::default(),
+            lanes: Lanes::new(self.concurrent_renewals, Arc::clone(&sooner)),
+            sooner,
             running: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             closing: Notify::new(),
