@@ -62,7 +62,8 @@ impl AuthorizedClient {
     ///
     /// The client keeps its settings, its redirect policy among them; see the [crate](crate) for what that
     /// means, and [`AuthorizedClient::from_builder`] for the stricter way. It keeps its proxies too: where one of
-    /// the origins is http, build it with `no_proxy`, or a proxy of the environment sees the token in clear.
+    /// the origins is http, build it with `no_proxy`, or a proxy of the environment sees the token in clear. And it
+    /// keeps its `default_headers`, which nobody can see: a `Host` among them sends every token to another place.
     ///
     /// # Errors
     /// What [`AllowedOrigins::new`] refuses.

@@ -5,8 +5,8 @@ use grantry_core::presenting::{
     remember_answer, token_rejected,
 };
 use grantry_core::{Origin, Thumbprint, Token, TokenSource};
-use reqwest::header::{AUTHORIZATION, HeaderName};
-use reqwest::{Request, Response};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use reqwest::{Request, Response, Url};
 
 use crate::Error;
 use crate::redirect::{self, Redirects};
@@ -57,6 +57,9 @@ pub(crate) async fn present<C: Carrier, S: TokenSource + ?Sized>(
     let Terms { source, origins, redirects, identity } = terms;
     let origin = origins.check(request.url()).map_err(Refused)?;
     check_headers(request.headers(), origin).map_err(Refused)?;
+    if redirects == Redirects::Ours {
+        name_host(&mut request);
+    }
     let mut token = take(source).await?;
     let mut tried = Tried::default();
     let mut hops = 0;
@@ -133,6 +136,26 @@ async fn authorize(
     }
     headers.insert(AUTHORIZATION, token.header().clone());
     Ok(())
+}
+
+/// Says the host where the request does not: a client fills in what its `default_headers` say, and nobody is shown those.
+///
+/// Not where the client follows redirects. It would take the header along to other hosts.
+fn name_host(request: &mut Request) {
+    if !request.headers().contains_key(HOST)
+        && let Some(host) = authority(request.url())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+}
+
+fn authority(url: &Url) -> Option<HeaderValue> {
+    let host = url.host_str()?;
+    match url.port() {
+        Some(port) => HeaderValue::try_from(format!("{host}:{port}")),
+        None => HeaderValue::from_str(host),
+    }
+    .ok()
 }
 
 fn tell(origin: &Origin, answer: &Response, tried: Tried, what: &str) {

@@ -106,6 +106,22 @@ async fn req_e07_nothing_is_sent_to_an_origin_that_is_not_allowed() {
 }
 
 #[tokio::test]
+async fn a_host_among_the_default_headers_of_a_built_client_leads_no_token_astray() {
+    let server = Server::start(|seen| match seen.path.as_str() {
+        "/" => Reply::redirect(302, "/there"),
+        _ => Reply::ok(),
+    })
+    .await;
+    let elsewhere = [(reqwest::header::HOST, reqwest::header::HeaderValue::from_static("evil.test"))];
+    let builder = client_builder().default_headers(elsewhere.into_iter().collect());
+    let api = AuthorizedClient::from_builder(builder, TestSource::bearer(), [server.origin()]).unwrap();
+    assert_eq!(api.get(server.url("/")).send().await.unwrap().status(), 200);
+    let own = server.origin().replace("http://", "");
+    let hosts: Vec<_> = server.seen().iter().map(|seen| seen.header("host").map(str::to_owned)).collect();
+    assert_eq!(hosts, [Some(own.clone()), Some(own)]);
+}
+
+#[tokio::test]
 async fn no_token_no_request() {
     let server = Server::start(|_| Reply::ok()).await;
     let error =

@@ -21,7 +21,8 @@
 //! A token goes to the origins that you name (scheme, host and port; a path makes no difference) and nowhere else.
 //! There is no wildcard. http is accepted for loopback only. A request to another place is refused before anything
 //! is sent, and so is one with a `Host` header that names another place, or with an `Authorization` header of its
-//! own.
+//! own. A client from `from_builder` names the host itself. The `default_headers` of one that you hand in are added after
+//! the check and nobody can see them: keep `Host` out of them.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
