@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use grantry_client_credentials::ClientCredentials;
 use grantry_core::{AuthorizationServer, ClientId, Error, GrantKey, NoObserver, Observer};
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-use grantry_endpoint::HttpTransport;
 use grantry_endpoint::{Client, Discovered, Dpop, TokenEndpoint, TokenEndpointBuilder, Transport};
 use grantry_refresh::{ManagedSource, Profile, RefreshPolicy, Scheduler};
 
 use crate::Credential;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+use crate::default_transport::default_transport;
 
 /// Starts a source of tokens for a client that acts on its own behalf (RFC 6749 section 4.4).
 ///
@@ -153,8 +153,9 @@ impl ClientCredentialsSource {
 
     /// The scheduler that renews in the background, for all sources that have it: one task, and one cap on renewals for each
     /// token endpoint. Its clock and randomness are the source's. If left out, it is the one of the runtime on which the
-    /// source is built ([`Scheduler::of_this_runtime`]), and of its own outside of one. Whoever wants to shut theirs down,
-    /// and nobody else's, hands one in.
+    /// source is built ([`Scheduler::of_this_runtime`]). A source that is built outside of one has a scheduler of its own: a
+    /// task for each source, and a cap that holds for that source alone. Whoever builds many there, or wants to shut theirs
+    /// down and nobody else's, hands one in.
     pub fn scheduler(mut self, scheduler: &Scheduler) -> Self {
         self.scheduler = Some(scheduler.clone());
         self
@@ -167,7 +168,8 @@ impl ClientCredentialsSource {
         self
     }
 
-    /// How requests reach the server; if left out, that of the discovery, else an `HttpTransport` with its defaults.
+    /// How requests reach the server; if left out, that of the discovery, else an `HttpTransport` with its defaults, which
+    /// all sources share that are built without one on the same runtime. Outside of a runtime each builds its own.
     pub fn transport(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = Some(transport);
         self
@@ -268,11 +270,6 @@ fn endpoint(
             Ok(TokenEndpoint::builder(server, client, default_transport()?))
         }
     }
-}
-
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
-fn default_transport() -> Result<Arc<dyn Transport>, Error> {
-    Ok(Arc::new(HttpTransport::new()?))
 }
 
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]

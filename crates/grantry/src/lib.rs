@@ -59,6 +59,8 @@
 mod client_credentials;
 #[cfg(feature = "client-credentials")]
 mod credential;
+#[cfg(all(feature = "client-credentials", any(feature = "rustls", feature = "native-tls")))]
+mod default_transport;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod discover;
 #[cfg(all(feature = "authorization-code", feature = "vault"))]

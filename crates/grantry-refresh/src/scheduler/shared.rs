@@ -12,7 +12,8 @@ static SHARED: Mutex<Vec<(Id, Weak<Inner>)>> = Mutex::new(Vec::new());
 
 impl Scheduler {
     /// The scheduler that everybody on the caller's runtime shares who makes none of their own: one task renews for all of
-    /// them, and one cap holds for each token endpoint. Outside of a runtime it is a new one.
+    /// them, and one cap holds for each token endpoint. Outside of a runtime it is a new one
+    /// each time: who builds many sources there makes one with [`new`](Scheduler::new), and hands it to all of them.
     ///
     /// It is one for each runtime, not for the process: a renewal has to end with the runtime that its callers are on and no
     /// sooner. It lives as long as somebody holds it. To [shut it down](Scheduler::shutdown) is to shut it down for all; whoever

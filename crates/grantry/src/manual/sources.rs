@@ -77,8 +77,12 @@
 //! | share | with | because |
 //! |---|---|---|
 //! | one [`Scheduler`](crate::Scheduler) | `.scheduler(&scheduler)` | one background task for all, renewals spread among all, one limit on renewals at once for each token endpoint, one shutdown |
-//! | one [`Transport`](crate::Transport) | `.transport(transport)` | one pool of connections; each source that is given none builds its own |
+//! | one [`Transport`](crate::Transport) | `.transport(transport)` | one pool of connections; sources that are built without one on one runtime share one |
 //! | one [`Profile`](crate::Profile) | [`ManagedSource::new`](crate::ManagedSource::new) | one policy, and one breaker for a refused client |
+//!
+//! Sources that are given neither share both with all others that are built on the same runtime. Outside of a runtime
+//! each source builds its own: a background task, a limit on renewals and a pool of connections for every single one. So
+//! hand both in where many sources are built before the runtime starts.
 //!
 //! At most 16 renewals run at once at one token endpoint, unless `Scheduler::builder().concurrent_renewals(..)`
 //! says otherwise. [`client_credentials`](crate::client_credentials()) makes a profile for each source. Where many
