@@ -30,8 +30,9 @@ const CAP: usize = 256 * 1024;
 /// It is bounded in every direction: total, connect and read timeouts, 256 KiB of an answer's body, no
 /// redirects, no retries, no decompression. The URL has to be https, or http to loopback; `localhost` is always
 /// resolved to loopback addresses. Certificates and host names are always verified; a private certificate
-/// authority is added with [`HttpTransportBuilder::add_root_certificate`]. Nothing is read from the environment:
-/// a proxy is used only where [`HttpTransportBuilder::proxy`] names it.
+/// authority is added with [`HttpTransportBuilder::add_root_certificate`]. No proxy is taken from the environment: one is used
+/// only where [`HttpTransportBuilder::proxy`] names it. The roots are the platform's; where they are files, as on
+/// Linux, `SSL_CERT_FILE` and `SSL_CERT_DIR` name others.
 ///
 /// Cloning shares the connections. It has to be used inside a tokio runtime.
 ///

@@ -1,4 +1,4 @@
-//! The transport reads nothing of the environment.
+//! The transport takes no proxy from the environment.
 #![cfg(feature = "rustls")]
 #![allow(missing_docs, clippy::unwrap_used)]
 

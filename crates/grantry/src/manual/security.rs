@@ -55,9 +55,10 @@
 //!
 //! # Proxies and the environment
 //!
-//! The transport to the authorization server reads nothing from the environment: a proxy is used where
-//! [`proxy`](crate::HttpTransportBuilder::proxy) names it. The reqwest client that you hand in keeps its own
-//! settings.
+//! The transport to the authorization server takes no proxy from the environment: one is used where
+//! [`proxy`](crate::HttpTransportBuilder::proxy) names it. It trusts the roots of the platform; where those are files,
+//! as on Linux, `SSL_CERT_FILE` and `SSL_CERT_DIR` name others, so whoever sets the environment of your process says whom it
+//! trusts. The reqwest client that you hand in keeps its own settings.
 //!
 //! # Logging
 //!
