@@ -46,7 +46,9 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
     /// A token fit to present now, if one is at hand. Never waits, never allocates, never locks.
     ///
     /// `None` does not mean that there is no token: one caller of several is sent to
-    /// [`token`](TokenSource::token) in order to start a renewal, and gets the held one there.
+    /// [`token`](TokenSource::token) in order to start a renewal, and gets the held one there. A caller that gets `None`
+    /// has to go there: some get it until one does, such as threads that share a managed source and have to be given
+    /// places of their own, which only `token` may allocate.
     fn ready(&self) -> Option<Token>;
 
     /// A token fit to present now, obtained if need be.
