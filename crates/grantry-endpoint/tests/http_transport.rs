@@ -312,23 +312,32 @@ async fn a_proxy_that_refuses_leaves_the_request_unsent_and_loopback_goes_past_i
 /// A certificate for `names`, and what accepts connections with it.
 fn tls_acceptor(names: &[&str]) -> (tokio_rustls::TlsAcceptor, String) {
     let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-    let made = rcgen::generate_simple_self_signed(names).unwrap();
-    let key =
-        tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    acceptor_with(rcgen::CertificateParams::new(names).unwrap())
+}
+
+fn acceptor_with(certificate: rcgen::CertificateParams) -> (tokio_rustls::TlsAcceptor, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let made = certificate.self_signed(&key).unwrap();
+    let key = tokio_rustls::rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let mut config = tokio_rustls::rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![made.der().clone()], key)
         .unwrap();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), made.cert.pem())
+    (tokio_rustls::TlsAcceptor::from(Arc::new(config)), made.pem())
 }
 
 /// A TLS server for `names` that answers 200; counts the bytes that it could decrypt.
 async fn tls_server(names: &[&str]) -> (u16, String, Arc<AtomicUsize>) {
-    let (acceptor, pem) = tls_acceptor(names);
+    tls_server_of(tls_acceptor(names)).await
+}
+
+async fn tls_server_of(
+    (acceptor, pem): (tokio_rustls::TlsAcceptor, String),
+) -> (u16, String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(AtomicUsize::new(0));
@@ -361,6 +370,32 @@ async fn req_a02_an_untrusted_certificate_or_another_host_gets_no_byte() {
 
     assert_eq!(trusting.send(post(&url)).await.unwrap().status(), 200);
     assert!(seen.load(Ordering::SeqCst) > 0);
+}
+
+#[tokio::test]
+async fn req_a02_a_certificate_that_expired_or_is_of_an_unknown_authority_gets_no_byte() {
+    let lasting_until = |year| {
+        let mut certificate = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        certificate.not_after = rcgen::date_time_ymd(year, 1, 1);
+        acceptor_with(certificate)
+    };
+    // Each is a root to whoever is asked to trust it, so that nothing but its time is wrong with the second.
+    for (year, trusted) in [(2100, true), (2020, false)] {
+        let (port, pem, seen) = tls_server_of(lasting_until(year)).await;
+        let trusting = quick().add_root_certificate(pem).for_single_use_credentials().build().unwrap();
+        let answer = trusting.send(post(&format!("https://localhost:{port}/"))).await;
+        assert_eq!((answer.is_ok(), seen.load(Ordering::SeqCst) > 0), (trusted, trusted), "{year}");
+        if let Err(expired) = answer {
+            assert_eq!((expired.cause(), expired.is_unsent()), (TransportCause::TlsFailed, true));
+        }
+    }
+
+    let (port, _, seen) = tls_server(&["localhost"]).await;
+    let (_, of_another) = tls_acceptor(&["localhost"]);
+    let trusting = quick().add_root_certificate(of_another).for_single_use_credentials().build().unwrap();
+    let unknown = trusting.send(post(&format!("https://localhost:{port}/"))).await.unwrap_err();
+    assert_eq!((unknown.cause(), unknown.is_unsent()), (TransportCause::TlsFailed, true));
+    assert_eq!(seen.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test]

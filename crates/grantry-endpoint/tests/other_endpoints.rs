@@ -24,7 +24,7 @@ fn asked(script: &Script) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn req_e16_e17_the_well_known_path_is_inserted_before_the_issuers_and_the_first_document_counts() {
+async fn req_e17_three_places_are_tried_in_order_for_an_issuer_with_a_path() {
     let absent = || Ok(answer(404, "<html>"));
     let script =
         Script::new([absent(), Ok(answer(200, "<html>")), document("https://as.example.com/t/", "")]);
@@ -39,7 +39,11 @@ async fn req_e16_e17_the_well_known_path_is_inserted_before_the_issuers_and_the_
             "https://as.example.com/t/.well-known/openid-configuration",
         ]
     );
-    let script = Script::new([absent(), Ok(answer(302, ""))]);
+}
+
+#[tokio::test]
+async fn req_e17_two_places_are_tried_in_order_for_an_issuer_without_a_path() {
+    let script = Script::new([Ok(answer(404, "<html>")), Ok(answer(302, ""))]);
     let none =
         Discovery::new("https://as.example.com", script.clone()).unwrap().discover().await.unwrap_err();
     assert_eq!((none.kind(), none.status()), (ErrorKind::InvalidAnswer, Some(302)));
