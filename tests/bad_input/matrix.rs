@@ -1,6 +1,6 @@
 //! Members times faults, generated from a seed and held against a model of a few lines.
 //!
-//! `GRANTRY_SEED` repeats a run, `GRANTRY_RUNS` makes it longer.
+//! `GRANTRY_SEED` repeats a run, `GRANTRY_RUNS` makes it longer, as `cargo xtask test` does.
 
 use std::str::FromStr;
 use std::sync::Arc;
