@@ -33,6 +33,9 @@ pub struct SqliteVaultBuilder {
     machine: Machine,
     #[cfg(test)]
     pub(crate) most_pages: Option<u32>,
+    /// How long the thread that writes is not given a core.
+    #[cfg(test)]
+    pub(crate) writer_late_by: Duration,
 }
 
 impl SqliteVaultBuilder {
@@ -43,6 +46,8 @@ impl SqliteVaultBuilder {
             machine: Machine { clock: Arc::new(SystemClock::new()), boot_id: store_clock::boot_id() },
             #[cfg(test)]
             most_pages: None,
+            #[cfg(test)]
+            writer_late_by: Duration::ZERO,
         }
     }
 
@@ -114,7 +119,13 @@ impl SqliteVaultBuilder {
             handle.serve("grantry-read", move || reader.run(connection))?;
         }
         let writer = Writer { orders, questions, place, file, clock, hints, patience: self.patience };
-        handle.serve("grantry-write", move || writer.run(writing))?;
+        #[cfg(test)]
+        let late_by = self.writer_late_by;
+        handle.serve("grantry-write", move || {
+            #[cfg(test)]
+            std::thread::sleep(late_by);
+            writer.run(writing);
+        })?;
         Ok(SqliteVault::of(handle))
     }
 }
@@ -169,6 +180,21 @@ mod tests {
                 Err(other) => panic!("{other}"),
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_hinted_that_came_before_the_writing_thread_began() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("grantry.db");
+        let other = SqliteVault::open(&path).await.unwrap();
+        let mut builder = SqliteVault::builder(&path);
+        builder.writer_late_by = Duration::from_millis(300);
+        let vault = builder.open().await.unwrap();
+        let changed = vault.watch().unwrap().next_change(&key("user"));
+        other.store(&key("user"), SealedRecord::new("x"), Precondition::Absent).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(10), changed).await.unwrap();
+        vault.close().await;
+        other.close().await;
     }
 
     #[tokio::test]

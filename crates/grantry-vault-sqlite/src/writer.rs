@@ -96,7 +96,8 @@ impl Writer {
     }
 
     fn serve(&self, connection: &Connection, mut statements: Statements<'_>) {
-        let mut seen_version = statements.version();
+        // What changed before this thread began to look may be what somebody waits for already: the first look tells everybody.
+        let mut seen_version = None;
         loop {
             let wait = self.hints.is_anyone_waiting().then_some(LOOK);
             let mut bytes = 0;
