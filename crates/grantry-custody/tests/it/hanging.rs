@@ -1,87 +1,25 @@
 //! Calls that do not come to an end: a connection that is dead without anybody having noticed, a runtime that ends.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Clock, Grant, StoreTime};
-use grantry_custody::{
-    Adopted, AdoptedId, Cargo, Custody, CustodyGrant, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat,
-};
+use grantry_core::{Attempt, Clock, Grant};
+use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
-use grantry_vault::{
-    LocalKey, Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, SealedVault, StoredRecord,
-    Vault, VaultError, Watch,
-};
-use zeroize::Zeroizing;
 
-use crate::fixture::{STRICT, ShakyVault, World, key, policy};
-
-/// A store of which one write of a grant goes nowhere, while all the others are answered.
-#[derive(Debug)]
-struct OneDead {
-    inner: Arc<ShakyVault>,
-    nth: u32,
-    writes: AtomicU32,
-}
-
-#[async_trait]
-impl Vault for OneDead {
-    async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
-        self.inner.load(key).await
-    }
-    async fn store(
-        &self,
-        key: &RecordKey,
-        record: SealedRecord,
-        when: Precondition,
-    ) -> Result<Revision, VaultError> {
-        if key.as_grant_key().is_some() && self.writes.fetch_add(1, Ordering::Relaxed) + 1 == self.nth {
-            std::future::pending::<()>().await;
-        }
-        self.inner.store(key, record, when).await
-    }
-    async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
-        self.inner.remove(key, revision).await
-    }
-    async fn list(
-        &self,
-        prefix: &RecordPrefix,
-        after: Option<&RecordKey>,
-        limit: usize,
-    ) -> Result<Page, VaultError> {
-        self.inner.list(prefix, after, limit).await
-    }
-    async fn now(&self) -> Result<StoreTime, VaultError> {
-        self.inner.now().await
-    }
-    fn watch(&self) -> Option<&dyn Watch> {
-        self.inner.watch()
-    }
-}
-
-/// A grant over such a store.
-async fn owner(world: &World, nth: u32) -> CustodyGrant {
-    let store = Arc::new(OneDead { inner: Arc::clone(&world.store), nth, writes: AtomicU32::new(0) });
-    let key_of_all = LocalKey::from_bytes(Zeroizing::new([7; 32]));
-    let vault = SealedVault::builder(store, key_of_all, policy()).clock(Arc::new(world.clock.clone()));
-    let vault = vault.open().await.unwrap();
-    let lifeboat = FolderLifeboat::builder(world.lifeboats()).seats(4).open().unwrap();
-    let custody = Custody::builder(&vault, lifeboat).clock(world.clock.clone()).open().await.unwrap();
-    custody.grant(key(), world.redemption()).rotation(STRICT).build().unwrap()
-}
+use crate::fixture::{STRICT, World};
 
 /// The owner would have been taken for gone after lease and allowance, and the token sent once more, with the successor in the owner's
 /// lifeboat.
 #[tokio::test(start_paused = true)]
 async fn a_successor_is_written_again_where_the_first_write_is_never_answered() {
     let world = World::new(STRICT).await;
-    // The claim is the first write.
-    let owner = owner(&world, 2).await;
+    let owner = world.process("owner").await;
+    // The claim is written.
+    owner.link.lose_write_after(1);
     let other = world.process("other").await;
     let began = world.clock.now();
-    assert_eq!(owner.obtain(Attempt::first()).await.unwrap().generation(), 1);
+    assert_eq!(owner.grant.obtain(Attempt::first()).await.unwrap().generation(), 1);
     assert!(world.clock.now().since(began) < Duration::from_secs(3), "the lifeboat suffices");
     assert_eq!(other.grant.obtain(Attempt::first()).await.unwrap().generation(), 1);
     world.pass(Duration::from_secs(30)).await;
@@ -93,9 +31,10 @@ async fn a_successor_is_written_again_where_the_first_write_is_never_answered() 
 async fn a_lease_is_extended_where_the_first_attempt_to_do_so_is_never_answered() {
     let world = World::new(STRICT).await;
     world.server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(14)));
-    let owner = owner(&world, 2).await;
+    let owner = world.process("owner").await;
+    owner.link.lose_write_after(1);
     let other = world.process("other").await;
-    let call = tokio::spawn(async move { owner.obtain(Attempt::first()).await });
+    let call = tokio::spawn(async move { owner.grant.obtain(Attempt::first()).await });
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(other.grant.obtain(Attempt::first()).await.unwrap().generation(), 1);
     assert_eq!(call.await.unwrap().unwrap().generation(), 1);

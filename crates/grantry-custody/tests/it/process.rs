@@ -1,7 +1,7 @@
 //! A process with a name, a link of its own to the store, and somebody who revokes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,11 +41,18 @@ pub(crate) struct Start {
 pub(crate) struct Link {
     inner: Arc<ShakyVault>,
     cut: AtomicBool,
+    /// How many writes of grants are answered before one that is not; none is where it is below zero.
+    answered: AtomicI32,
 }
 
 impl Link {
     pub(crate) fn to(inner: &Arc<ShakyVault>) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::clone(inner), cut: AtomicBool::new(false) })
+        Arc::new(Self { inner: Arc::clone(inner), cut: AtomicBool::new(false), answered: AtomicI32::new(-1) })
+    }
+
+    /// One write of a grant goes nowhere, as on a connection that is dead: the one after so many. All others are answered.
+    pub(crate) fn lose_write_after(&self, answered: i32) {
+        self.answered.store(answered, Ordering::Relaxed);
     }
 
     pub(crate) fn cut(&self) {
@@ -78,6 +85,9 @@ impl Vault for Link {
         record: SealedRecord,
         when: Precondition,
     ) -> Result<Revision, VaultError> {
+        if key.as_grant_key().is_some() && self.answered.fetch_sub(1, Ordering::Relaxed) == 0 {
+            std::future::pending::<()>().await;
+        }
         self.pass(self.inner.store(key, record, when)).await
     }
     async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
