@@ -129,6 +129,7 @@ impl Life {
         let now = self.fate.clock.now();
         let until = now.after(lasts);
         self.fate.tower.stands_still(self.number, now, until);
+        self.fate.trace.tell(now.as_nanos(), &format!("{} stands still for {lasts:?}", self.number));
         self.stands_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
     }
 

@@ -228,6 +228,13 @@ fn a_lease_is_extended_though_somebody_else_wrote() {
     assert!(run(Plan::of(21_162), false).unwrap().broken.is_empty());
 }
 
+/// An owner had just extended its lease when its process stood still. The store's clock leapt, and a process that had not been able to
+/// reach the store for long followed it by an eighth of all that time.
+#[test]
+fn who_did_not_see_a_leap_of_the_clock_does_not_believe_it_for_that() {
+    assert!(run(Plan::of(6989), false).unwrap().broken.is_empty());
+}
+
 /// An owner had just extended its lease when it died. The store's clock leapt, and a process that began after that believed it.
 #[test]
 fn who_begins_after_a_leap_of_the_clock_believes_it() {

@@ -280,6 +280,7 @@ impl World {
                 fate.trace.fault("store clock leap");
                 let by = Duration::from_millis(fate.dice.below(4_000));
                 fate.tower.leapt(by);
+                fate.trace.tell(fate.clock.now().as_nanos(), &format!("the store's clock leaps by {by:?}"));
                 self.disk.leap(by);
             }
             if plan.key_outages && fate.dice.below(120) == 0 {
