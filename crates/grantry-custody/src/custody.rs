@@ -23,7 +23,7 @@ use crate::opener::Opener;
 use crate::openings::Openings;
 use crate::protocol::AttemptId;
 use crate::recovery::Raised;
-use crate::revocation::Queue;
+use crate::revocation::{OrphansAboard, Queue};
 use crate::services::Services;
 use crate::store_clock::StoreClock;
 use crate::tasks::Tasks;
@@ -59,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) services: Services,
     /// Revocations that are not finished.
     pub(crate) queue: Queue,
+    pub(crate) orphans_aboard: OrphansAboard,
     pub(crate) tasks: Tasks,
     /// What is being redeemed here.
     pub(crate) afloat: Afloat,
@@ -172,6 +173,7 @@ impl CustodyBuilder {
             process,
             services: Services::default(),
             queue: Queue::default(),
+            orphans_aboard: OrphansAboard::default(),
             looking: Looking::every(self.look_every),
             opener: Mutex::default(),
             openings: Arc::default(),

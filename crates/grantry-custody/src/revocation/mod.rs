@@ -1,5 +1,6 @@
 //! Revoking: at the server first, then here.
 
+mod aboard;
 mod orphan;
 mod queue;
 mod report;
@@ -9,6 +10,7 @@ mod round;
 pub use report::{RevocationReport, RevocationStep, RevokedPart, StepOutcome};
 pub use revoker::{NoRevocation, Revoked, Revoker, Sparing};
 
+pub(crate) use aboard::OrphansAboard;
 pub(crate) use orphan::{Orphan, Orphaned};
 pub(crate) use queue::Queue;
 pub(crate) use round::{Stance, in_time};

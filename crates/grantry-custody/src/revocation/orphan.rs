@@ -16,8 +16,6 @@ use crate::traced::of_grant;
 /// The pause before the second try, doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MOST_PAUSE: Duration = Duration::from_secs(3600);
-/// How long an orphan may sit in the lifeboat of a living process: its seats are for the living.
-const MOST_ABOARD: Duration = Duration::from_secs(300);
 /// How long an attempt may take that others wait for, and how long none is made after one that failed.
 const SHORTLY: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_secs(20);
@@ -59,14 +57,14 @@ impl Orphan {
         Orphaned::Remains
     }
 
-    /// Goes on trying as long as the process lives. In the lifeboat they outlive it.
+    /// Goes on trying as long as the process lives. In the lifeboat they outlive it, unless its seats run out.
     pub(crate) fn revoke_in_the_background(self, seat: Option<Seat>) {
         let custody = Arc::clone(&self.grant.custody);
         let tasks = custody.tasks.clone();
         let (key, is_aboard) = (self.grant.key.clone(), seat.is_some());
         let started = custody.clone().tasks.spawn(async move {
             let (start, mut pause) = (custody.clock.now(), FIRST_PAUSE);
-            let mut seat = seat;
+            let ticket = seat.map(|seat| custody.orphans_aboard.enter(seat));
             loop {
                 let age = custody.clock.now().since(start);
                 match self.ask_server().await {
@@ -77,9 +75,6 @@ impl Orphan {
                 if age >= Stopped::LIMIT {
                     break;
                 }
-                if age >= MOST_ABOARD {
-                    leave(&self.grant, seat.take());
-                }
                 tokio::select! {
                     biased;
                     // What sits in the lifeboat stays there for whoever adopts it.
@@ -88,7 +83,9 @@ impl Orphan {
                 }
                 pause = (pause * 2).min(MOST_PAUSE);
             }
-            leave(&self.grant, seat);
+            if let Some(seat) = ticket.and_then(|ticket| custody.orphans_aboard.take(ticket)) {
+                custody.lifeboat.leave(seat);
+            }
         });
         if !started && !is_aboard {
             of_grant!(warn, &key, "custody was closed before tokens of a grant that is gone were revoked");
@@ -125,11 +122,5 @@ impl Orphan {
             let _: Revoked = in_time(revoker.revoke_access_token(&access.token)).await?;
         }
         Ok(Orphaned::Done)
-    }
-}
-
-fn leave(grant: &Inner, seat: Option<Seat>) {
-    if let Some(seat) = seat {
-        grant.custody.lifeboat.leave(seat);
     }
 }

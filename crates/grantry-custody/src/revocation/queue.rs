@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::{StreamExt, stream};
 use grantry_core::{Error, GrantKey, Instant};
 use grantry_vault::GrantState;
 
@@ -18,6 +19,9 @@ const PAGE: usize = 256;
 const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Every so many looks all grants are gone through: other processes may have left something over.
 const ALL_EVERY: u32 = 60;
+
+/// How many grants are revoked at once: a server that does not answer holds those of others up by that much less.
+const AT_ONCE: usize = 16;
 
 /// How many grants of a service may hang while they are opened before the others are not opened at all.
 const MOST_HANGING: u32 = 3;
@@ -69,21 +73,27 @@ impl Shared {
             let page = vault.grants_to_renew(after.as_ref(), PAGE).await?;
             let is_last = page.len() < PAGE;
             after = page.last().map(|(key, _)| key.clone());
+            let mut stopped = Vec::new();
             for (key, view) in page {
-                if self.tasks.is_closed() {
-                    return Ok(reports);
-                }
                 if view.is_ok_and(|view| view.state == GrantState::Revoked) {
-                    if self.services.of(&key).is_none() {
+                    if self.services.of(&key).is_none() && !self.tasks.is_closed() {
                         self.learn_how_to_revoke(&key, &mut hanging).await;
                     }
-                    reports.push(self.revoke(&key, Stance::Queued).await);
+                    stopped.push(key);
                 }
             }
-            if is_last {
+            reports.extend(self.revoke_each(stopped).await);
+            if is_last || self.tasks.is_closed() {
                 return Ok(reports);
             }
         }
+    }
+
+    /// Goes on with the revocation of each of these, until custody is closed.
+    async fn revoke_each(self: &Arc<Self>, keys: Vec<GrantKey>) -> Vec<RevocationReport> {
+        let each = keys.into_iter().take_while(|_| !self.tasks.is_closed());
+        let reports = each.map(|key| async move { self.revoke(&key, Stance::Queued).await });
+        stream::iter(reports).buffered(AT_ONCE).collect().await
     }
 
     /// A grant that is opened tells how its server revokes. Each opening that hangs holds the others up for a while, so that
@@ -117,13 +127,8 @@ impl Shared {
     }
 
     async fn go_on_with_revocations(self: &Arc<Self>, look: u32) {
-        for key in self.queue.all() {
-            if self.tasks.is_closed() {
-                return;
-            }
-            self.revoke(&key, Stance::Queued).await;
-        }
-        if !look.is_multiple_of(ALL_EVERY) {
+        self.revoke_each(self.queue.all()).await;
+        if self.tasks.is_closed() || !look.is_multiple_of(ALL_EVERY) {
             return;
         }
         let tenants = match self.tenants_to_look_at(true).await {

@@ -76,7 +76,7 @@ async fn bring_home(grant: &Arc<Inner>, renewing: Renewing, stored: StoredGrant,
     voyage.stored = Some(stored);
     voyage.aboard = false;
     // Where all seats are taken, the store is what is left.
-    let seat = tokio::time::timeout(grant.terms.lease / 3, grant.custody.lifeboat.reserve()).await;
+    let seat = tokio::time::timeout(grant.terms.lease / 3, grant.custody.reserve_seat()).await;
     voyage.seat = seat.ok().and_then(Result::ok);
     voyage.board(&redemption.0).await;
     voyage.sail(redemption).await;

@@ -91,7 +91,7 @@ impl Voyage {
             Ok(renewing) => renewing,
             Err(error) => return Err((error, reply)),
         };
-        let seat = match grant.custody.lifeboat.reserve().await {
+        let seat = match grant.custody.reserve_seat().await {
             Ok(seat) => seat,
             Err(error) => {
                 renewing.finish(Audited::failed(ErrorKind::Storage.as_str()));

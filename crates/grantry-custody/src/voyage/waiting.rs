@@ -119,7 +119,7 @@ impl Voyage {
 
     /// A seat again, before the record is read: nothing is claimed without one.
     async fn take_seat(&mut self, within: Duration) -> Event {
-        match tokio::time::timeout(within, self.grant.custody.lifeboat.reserve()).await {
+        match tokio::time::timeout(within, self.grant.custody.reserve_seat()).await {
             Ok(Ok(seat)) => {
                 self.seat = Some(seat);
                 Event::Woken

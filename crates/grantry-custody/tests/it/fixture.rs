@@ -176,8 +176,7 @@ impl World {
             late: Mutex::default(),
         });
         let world = Self { server, clock, store, folder: tempfile::tempdir().unwrap(), rotation };
-        let consented =
-            world.server.seed_grant(SeededGrant::new("crm", Scope::parse("contacts.read").unwrap()));
+        let consented = world.consent();
         let vault = world.vault().await;
         let mine = vault.as_principal(admin());
         mine.create_tenant("acme").await.unwrap();
@@ -185,6 +184,11 @@ impl World {
         mine.tenant("acme").unwrap().create_grant("crm", "user-17", record).await.unwrap();
         vault.close().await.unwrap();
         world
+    }
+
+    /// A person consents.
+    pub(crate) fn consent(&self) -> RefreshToken {
+        self.server.seed_grant(SeededGrant::new("crm", Scope::parse("contacts.read").unwrap()))
     }
 
     pub(crate) async fn vault(&self) -> SealedVault {

@@ -14,6 +14,7 @@ mod histories;
 mod moving;
 mod observing;
 mod opener;
+mod orphans;
 mod process;
 mod replicas;
 mod revoking;

@@ -32,6 +32,8 @@ pub(crate) struct Start {
     pub(crate) revokes_nothing: bool,
     pub(crate) spares: bool,
     pub(crate) takes_along: bool,
+    /// How many seats its lifeboat has; 4 if left out.
+    pub(crate) seats: Option<usize>,
     /// What redeems, where that is not the server's own client.
     pub(crate) redemption: Option<Arc<dyn Grant>>,
 }
@@ -123,7 +125,8 @@ impl World {
                 .await
                 .unwrap();
         let events = Arc::new(Names::default());
-        let lifeboat = FolderLifeboat::builder(self.lifeboats()).seats(4).open().unwrap();
+        let lifeboat =
+            FolderLifeboat::builder(self.lifeboats()).seats(start.seats.unwrap_or(4)).open().unwrap();
         let custody = Custody::builder(&vault, lifeboat)
             .clock(self.clock.clone())
             .observer(Arc::clone(&events))
@@ -171,5 +174,17 @@ impl Process {
     pub(crate) fn as_nobody(&self) -> TenantVault {
         let nobody = grantry_vault::access::Principal::workload("nobody").unwrap();
         self.vault.as_principal(nobody).tenant("acme").unwrap()
+    }
+}
+
+/// Days pass, an hour at a time; the lifeboat's disk is as quick as it is.
+pub(crate) async fn days(world: &World, days: u32) {
+    for _ in 0..days * 24 {
+        world.clock.advance_with_tokio(Duration::from_secs(3600)).await;
+        for _ in 0..8 {
+            tokio::task::spawn_blocking(|| {}).await.unwrap();
+        }
+        // The server's answers take 50 ms.
+        world.pass(Duration::from_secs(1)).await;
     }
 }

@@ -8,19 +8,7 @@ use grantry_testkit::{Endpoint, Fault, Moment, SeededGrant};
 use grantry_vault::{GrantRecord, GrantState, Precondition, RecordKey, Vault};
 
 use crate::fixture::{STRICT, World, key, kind};
-use crate::process::{Process, Start};
-
-/// Days pass, an hour at a time; the lifeboat's disk is as quick as it is.
-async fn days(world: &World, days: u32) {
-    for _ in 0..days * 24 {
-        world.clock.advance_with_tokio(Duration::from_secs(3600)).await;
-        for _ in 0..8 {
-            tokio::task::spawn_blocking(|| {}).await.unwrap();
-        }
-        // The server's answers take 50 ms.
-        world.pass(Duration::from_secs(1)).await;
-    }
-}
+use crate::process::{Process, Start, days};
 
 async fn revoke(process: &Process) -> grantry_custody::RevocationReport {
     process.grant.revoke(&process.acme(), Revocation::AtServerThenHere).await.unwrap()
@@ -213,6 +201,27 @@ async fn req_e27_after_seven_days_the_grant_is_deleted_whatever_the_server_says(
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_takes_long_is_asked_about_many_grants_at_once() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let wall = grantry_core::Clock::wall(&world.clock);
+    for user in 0..32 {
+        let record = GrantRecord::new(wall).with_refresh_token(world.consent(), wall);
+        process.acme().create_grant("crm", &format!("leaver-{user}"), record).await.unwrap();
+        process.acme().stop_grant("crm", &format!("leaver-{user}"), None).await.unwrap().unwrap();
+    }
+    world.server.inject(Endpoint::Revocation, Fault::delay(Duration::from_secs(3)).until_cleared());
+    let custody = process.custody.clone();
+    let finished = tokio::spawn(async move { custody.finish_revocations("acme").await.unwrap() });
+    world.pass(Duration::from_secs(10)).await;
+    assert!(finished.is_finished(), "96 s if they were revoked one after the other");
+    let reports = finished.await.unwrap();
+    assert_eq!(reports.len(), 32);
+    assert!(reports.iter().all(|report| report.deleted && report.is_revoked_at_server()), "{reports:?}");
+    assert!(reports.is_sorted_by(|a, b| a.key < b.key), "in the order of the vault");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consent_that_was_given_meanwhile_is_not_touched() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
@@ -225,73 +234,6 @@ async fn a_consent_that_was_given_meanwhile_is_not_touched() {
     world.server.clear_faults(Endpoint::Revocation);
     world.pass(Duration::from_secs(130)).await;
     assert_eq!(state(&process).await, Some(GrantState::Active));
-}
-
-/// A renewal is under way while the grant is removed by somebody who asks no server.
-async fn orphaned(world: &World, process: &Process) {
-    let call = process.grant.obtain(Attempt::first());
-    let remove = async {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        let acme = process.acme();
-        let stands = acme.grant("crm", "user-17").await.unwrap().unwrap();
-        acme.remove_grant("crm", "user-17", &stands.version).await.unwrap();
-    };
-    let (result, ()) = tokio::join!(call, remove);
-    assert_eq!(kind(result), ErrorKind::InvalidGrant);
-    assert_eq!(world.requests(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn tokens_that_come_for_a_grant_that_is_gone_are_revoked_until_the_server_has_answered() {
-    let world = World::new(STRICT).await;
-    let process = world.process("one").await;
-    world.server.inject(Endpoint::Revocation, Fault::status(503).times(3));
-    orphaned(&world, &process).await;
-    world.pass(Duration::from_secs(30)).await;
-    let ledger = world.server.ledger();
-    assert_eq!(ledger.count(Endpoint::Revocation), 3 + 2, "refresh token and access token");
-    world.pass(Duration::from_secs(600)).await;
-    assert_eq!(ledger.count(Endpoint::Revocation), 5);
-}
-
-#[tokio::test(start_paused = true)]
-async fn orphans_stay_in_the_lifeboat_of_a_dead_process_until_they_are_revoked() {
-    let world = World::new(STRICT).await;
-    let process = world.process("one").await;
-    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
-    orphaned(&world, &process).await;
-    let left = std::fs::read_dir(world.lifeboats()).unwrap().next().unwrap().unwrap().path();
-    process.custody.close().await;
-    let dead = world.lifeboats().join("dead.lifeboat");
-    std::fs::copy(&left, &dead).unwrap();
-    drop(process);
-    let next = world.process("next").await;
-    world.pass(Duration::from_secs(130)).await;
-    assert!(dead.exists(), "the server has not answered");
-    world.server.clear_faults(Endpoint::Revocation);
-    world.pass(Duration::from_secs(130)).await;
-    assert!(!dead.exists());
-    assert_eq!(state(&next).await, None);
-}
-
-#[tokio::test(start_paused = true)]
-async fn orphans_of_an_earlier_consent_are_left_alone_unless_the_server_spares_the_later_one() {
-    for (spares, expected) in [(false, 0), (true, 2)] {
-        let world = World::new(STRICT).await;
-        let process = world.process_with("one", Start { spares, ..Start::default() }).await;
-        let call = process.grant.obtain(Attempt::first());
-        let replace = async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            let acme = process.acme();
-            let stands = acme.grant("crm", "user-17").await.unwrap().unwrap();
-            let wall = grantry_core::Clock::wall(&world.clock);
-            let anew = GrantRecord::new(wall).with_refresh_token(RefreshToken::new("anew"), wall);
-            acme.replace_grant("crm", "user-17", anew, Some(&stands.version)).await.unwrap();
-        };
-        let _ = tokio::join!(call, replace);
-        world.pass(Duration::from_secs(5)).await;
-        assert_eq!(world.server.ledger().count(Endpoint::Revocation), expected, "{spares}");
-    }
 }
 
 #[tokio::test(start_paused = true)]
