@@ -29,6 +29,8 @@ pub(crate) struct Caller {
     pub(crate) clock: ManualClock,
     pub(crate) server: Arc<TestServer>,
     pub(crate) grant: Arc<CustodyGrant>,
+    /// Whether it is the client's own: nobody consented to it, and nobody withdraws it.
+    pub(crate) is_own: bool,
     pub(crate) vault: PrincipalVault,
 }
 
@@ -62,7 +64,11 @@ impl Caller {
         if fate.is_evening.load(Ordering::Relaxed) {
             return false;
         }
-        if fate.plan.removals && fate.is_troubled.load(Ordering::Relaxed) && fate.dice.below(400) == 0 {
+        if fate.plan.removals
+            && !self.is_own
+            && fate.is_troubled.load(Ordering::Relaxed)
+            && fate.dice.below(400) == 0
+        {
             self.remove().await;
         }
         true
@@ -191,7 +197,8 @@ impl Caller {
         let (fate, key): (_, &GrantKey) = (self.fate(), self.grant.key());
         let token = AccessToken::new(token.expose());
         let facts = self.server.with_authority(|authority, at: Moment| authority.check(&token, at));
-        if let Some(facts) = facts.filter(|facts| facts.subject != key.to_string()) {
+        let subject = if self.is_own { "crm".to_owned() } else { key.to_string() };
+        if let Some(facts) = facts.filter(|facts| facts.subject != subject) {
             fate.tower.broke(format!("I7: the token of {} reached a caller of {key}", facts.subject));
         }
     }

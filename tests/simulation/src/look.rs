@@ -59,7 +59,7 @@ impl World {
             .entropy(self.fate.dice.entropy())
             .open()
             .await?;
-        for key in self.keys.iter() {
+        for key in self.keys.iter().chain(self.own.iter()) {
             let tenant =
                 mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;
             let health = custody.health(&tenant, None, 100).await?;
@@ -68,6 +68,10 @@ impl World {
                 found
             {
                 self.fate.tower.broke(format!("L1: {key} is still {}", state.as_str()));
+            }
+            let needs_nobody = self.own.contains(key);
+            if needs_nobody && found.is_none_or(|state| state == HealthState::PersonNeeded) {
+                self.fate.tower.broke(format!("I5: {key} is the client's own, and is {found:?}"));
             }
         }
         custody.close().await;
@@ -195,6 +199,7 @@ impl World {
                 tower.broke(format!("without a fault, {unavoidable:?}"));
             }
         }
+        tower.look_at_own(&self.own);
         self.look_for_doubts(&mine).await?;
         if !plan.failover {
             self.look_at_the_trail(&mine).await?;

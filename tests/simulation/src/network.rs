@@ -12,7 +12,7 @@ use grantry_testkit::InMemoryTransport;
 use crate::life::Life;
 use crate::lifeboat::Machine;
 use crate::link::Link;
-use crate::process::Place;
+use crate::process::{Place, own_key};
 use crate::watchtower::form_value;
 
 /// How long a request takes at most that says nothing of it, or that meets a window, as the terms of the grants say.
@@ -75,6 +75,9 @@ impl Transport for Network {
         let was_held_up = fate.clock.now() > decided.after(MARGIN);
         let latency = || Duration::from_millis(1 + fate.dice.below(80));
         let grant_type = form_value(request.expose_body(), "grant_type");
+        if grant_type == "client_credentials" {
+            return self.send_own(request, latency()).await;
+        }
         if grant_type != "refresh_token" {
             if grant_type == "authorization_code" {
                 fate.tower.code_posted(form_value(request.expose_body(), "code"));
@@ -179,6 +182,39 @@ impl Transport for Network {
 }
 
 impl Network {
+    /// A request for a token of the client's own: it may be lost, or its answer; and that may be late, or of no use.
+    async fn send_own(&self, request: Request, latency: Duration) -> Result<Answer, TransportFailure> {
+        let (fate, life) = (&self.life.fate, self.life.number);
+        let Some(key) = own_key(&form_value(request.expose_body(), "audience")) else {
+            return self.send_other(request, latency).await;
+        };
+        let limit = request.time_limit().unwrap_or(TIMEOUT);
+        let is_steady = !fate.plan.clock_leaps && self.life.is_steady(fate.plan.token_lifetime);
+        let asked = fate.tower.asked(life, &key, is_steady);
+        let answer = self.send_other(request, latency).await;
+        let expires = fate.clock.now().after(fate.plan.token_lifetime);
+        fate.note("own answered", &format!("{life} {key}"));
+        if fate.strikes(fate.plan.slow) {
+            self.fault("own answer slow");
+            let slow = Duration::from_millis(4_000 + fate.dice.below(24_000));
+            tokio::time::sleep(slow.min(limit)).await;
+            if slow > limit {
+                fate.tower.answered(&asked, None);
+                return Err(TransportFailure::unknown(TransportCause::TimedOut));
+            }
+        }
+        if self.life.is_over() {
+            std::future::pending::<()>().await;
+        }
+        if fate.strikes(fate.plan.mangled) {
+            self.fault("own answer mangled");
+            fate.tower.answered(&asked, None);
+            return answer.map(|answer| self.mangle(&answer));
+        }
+        fate.tower.answered(&asked, answer.as_ref().ok().map(|answer| (answer, expires)));
+        answer
+    }
+
     /// A revocation, or a code: it may be lost, or its answer.
     async fn send_other(&self, request: Request, latency: Duration) -> Result<Answer, TransportFailure> {
         let limit = request.time_limit().unwrap_or(TIMEOUT);

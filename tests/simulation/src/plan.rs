@@ -77,12 +77,20 @@ pub(crate) struct Plan {
     pub(crate) no_lifeboat: bool,
     /// Of a thousand token requests, how many are answered after 4 s to 28 s.
     pub(crate) slow: u64,
+    /// Whether each tenant has a grant of the client's own beside those of people.
+    pub(crate) own: bool,
 }
 
 impl Plan {
     /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
     /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
+        let own = Dice::new(seed ^ 0x0c11_e475).below(4) == 0;
+        Self { own, ..Self::of_people(seed) }
+    }
+
+    /// The plan of a seed, whose world was found when there were no grants but those of people.
+    pub(crate) fn of_people(seed: u64) -> Self {
         let (plan, dice) = (Self::with_lifeboats(seed), Dice::new(seed ^ 0x001a_7e57));
         let rotation = if dice.below(16) == 0 { Rotation::None } else { plan.rotation };
         let no_lifeboat = dice.below(12) == 0;
@@ -165,6 +173,7 @@ impl Plan {
             after_store: false,
             no_lifeboat: false,
             slow: 0,
+            own: false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, join_all};
+use grantry_client_credentials::ClientCredentials;
 use grantry_core::{Error, Grant, GrantKey};
 use grantry_custody::{Custody, CustodyGrant, Lifeboat, NoLifeboat, Release};
 use grantry_endpoint::{
@@ -104,6 +105,7 @@ pub(crate) struct Surroundings {
     pub(crate) disk: Arc<Disk>,
     pub(crate) server: Arc<TestServer>,
     pub(crate) keys: Arc<[GrantKey]>,
+    pub(crate) own: Arc<[GrantKey]>,
     pub(crate) lobby: Arc<Lobby>,
 }
 
@@ -112,6 +114,7 @@ struct Opened {
     custody: Custody,
     vault: PrincipalVault,
     grants: Vec<Arc<CustodyGrant>>,
+    own: Vec<Arc<CustodyGrant>>,
     endpoint: TokenEndpoint,
 }
 
@@ -145,12 +148,14 @@ fn people(
     let plan = &life.fate.plan;
     let profile = plan.managed.then(|| caller::profile(life, &place.clock)).transpose()?;
     let mut people: Vec<BoxFuture<'static, ()>> = Vec::new();
-    for grant in opened.grants {
+    let of_people = opened.grants.into_iter().map(|grant| (grant, false));
+    for (grant, is_own) in of_people.chain(opened.own.into_iter().map(|grant| (grant, true))) {
         let caller = Caller {
             life: Arc::clone(life),
             clock: place.clock.clone(),
             server: Arc::clone(&around.server),
             grant,
+            is_own,
             vault: opened.vault.clone(),
         };
         people.push(match &profile {
@@ -193,5 +198,16 @@ async fn open(life: &Arc<Life>, place: &Place, around: &Surroundings) -> Result<
         grant.rotation(fate.plan.rotation).revoker(revocation.clone()).build().map(Arc::new)
     });
     let grants = grants.collect::<Result<Vec<_>, _>>()?;
-    Ok(Opened { custody, vault: vault.as_principal(admin()?), grants, endpoint })
+    let own = around.own.iter().map(|key| {
+        // By the audience the network knows whose request it is.
+        let asking = ClientCredentials::builder(endpoint.clone()).audience(key.tenant()).build()?;
+        custody.grant(key.clone(), asking).revoker(revocation.clone()).build().map(Arc::new)
+    });
+    let own = own.collect::<Result<Vec<_>, Error>>()?;
+    Ok(Opened { custody, vault: vault.as_principal(admin()?), grants, own, endpoint })
+}
+
+/// The client's own grant for a tenant.
+pub(crate) fn own_key(tenant: &str) -> Option<GrantKey> {
+    GrantKey::new(tenant, "reports", "client").ok()
 }

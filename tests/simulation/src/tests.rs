@@ -115,7 +115,7 @@ fn a_loss_for_which_there_are_two_reasons_is_explained() {
     }
     // Two of two, and three of three, stood still for most of the window.
     for seed in [8742, 10_779] {
-        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+        assert!(run(Plan::of_people(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
     // An owner slept with the successor in its hands, and the other was cut off until the window was over.
     assert!(run(Plan::with_grants_alone(64_525), false).unwrap().broken.is_empty());
@@ -211,7 +211,7 @@ fn what_another_lifeboat_holds_is_no_use_to_who_salvaged_a_token() {
 #[test]
 fn an_owner_that_stands_still_may_be_overtaken() {
     for seed in [8630, 8895, 8906, 11_363, 32_226] {
-        assert!(run(Plan::of(seed), false).unwrap().broken.is_empty(), "seed {seed}");
+        assert!(run(Plan::of_people(seed), false).unwrap().broken.is_empty(), "seed {seed}");
     }
 }
 
@@ -219,33 +219,33 @@ fn an_owner_that_stands_still_may_be_overtaken() {
 /// the one that found it over.
 #[test]
 fn a_claim_that_is_over_as_it_is_written_sends_nothing() {
-    assert!(run(Plan::of(40_887), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_people(40_887), false).unwrap().broken.is_empty());
 }
 
 /// An owner found that somebody else had written when it was to extend its lease, and was cut off before it could do so again.
 #[test]
 fn a_lease_is_extended_though_somebody_else_wrote() {
-    assert!(run(Plan::of(21_162), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_people(21_162), false).unwrap().broken.is_empty());
 }
 
 /// An owner had just extended its lease when its process stood still. The store's clock leapt, and a process that had not been able to
 /// reach the store for long followed it by an eighth of all that time.
 #[test]
 fn who_did_not_see_a_leap_of_the_clock_does_not_believe_it_for_that() {
-    assert!(run(Plan::of(6989), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_people(6989), false).unwrap().broken.is_empty());
 }
 
 /// An owner had just extended its lease when it died. The store's clock leapt, and a process that began after that believed it.
 #[test]
 fn who_begins_after_a_leap_of_the_clock_believes_it() {
-    assert!(run(Plan::of(36_090), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_people(36_090), false).unwrap().broken.is_empty());
 }
 
 /// A process that had stood still took a token for older than it was, announced its renewal and died; another found out what had
 /// become of that.
 #[test]
 fn what_one_that_stood_still_has_left_is_found_out_though_the_token_is_fit() {
-    assert!(run(Plan::of(29_633), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_people(29_633), false).unwrap().broken.is_empty());
 }
 
 /// A store failed over while a grant was being withdrawn. Whoever looked into the records withdrew it again, and looked into another

@@ -1,6 +1,7 @@
 //! Who sees every refresh token that was ever issued, and what became of it.
 
 mod issued;
+mod own;
 mod promises;
 mod reasons;
 mod stillness;
@@ -16,6 +17,7 @@ use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
 use issued::Issued;
+use own::Own;
 use promises::Noted;
 use written::Written;
 
@@ -56,6 +58,8 @@ pub(crate) struct Facts {
     pub(crate) waits_for_store: bool,
     /// Whether the records are looked into whenever one is written.
     pub(crate) inspects: bool,
+    /// Whether nothing ever goes wrong.
+    pub(crate) is_calm: bool,
     /// How long before its expiry a token is renewed at the earliest, unless somebody gave it up.
     pub(crate) early: Duration,
 }
@@ -112,6 +116,7 @@ struct Seen {
     late_uses: BTreeSet<GrantKey>,
     noted: Noted,
     written: Written,
+    own: Own,
 }
 
 impl Watchtower {
@@ -275,6 +280,7 @@ impl Watchtower {
         let now = self.clock.now();
         let mut seen = self.lock();
         seen.writes.entry((life, key.clone())).or_default().push(now);
+        seen.own.kept(life, &key);
         let brings = seen
             .tokens
             .values()
@@ -295,6 +301,7 @@ impl Watchtower {
     fn kept(&self, life: u64, record: &RecordKey, keep: impl Fn(&mut Issued)) {
         let Some(key) = record.as_grant_key() else { return };
         let mut seen = self.lock();
+        seen.own.kept(life, &key);
         let theirs = seen
             .tokens
             .values_mut()
@@ -354,6 +361,7 @@ impl Watchtower {
     pub(crate) fn handed_out(&self, life: u64, access_token: &str) {
         let mut seen = self.lock();
         seen.note_given(life, access_token, self.clock.now());
+        seen.note_own_handed_out(life, access_token, self.clock.now());
         Self::note_handed_out(&mut seen, access_token);
         let Some(successor) = seen.by_access_token.get(access_token) else { return };
         let aboard_suffices = !seen.facts.waits_for_store;

@@ -17,7 +17,7 @@ use crate::life::{Fate, Life, number_after};
 use crate::link::{Cut, Link};
 use crate::lobby::{Lobby, REDIRECT_URI};
 use crate::plan::Plan;
-use crate::process::{Place, Surroundings, admin, live, open_vault};
+use crate::process::{Place, Surroundings, admin, live, open_vault, own_key};
 use crate::records::Records;
 use crate::store::{Disk, Store};
 use crate::trace::Trace;
@@ -97,7 +97,9 @@ pub(crate) struct World {
     pub(crate) disk: Arc<Disk>,
     pub(crate) server: Arc<TestServer>,
     pub(crate) places: Vec<Arc<Place>>,
+    /// The grants of people, and those of the client itself.
     pub(crate) keys: Arc<[GrantKey]>,
+    pub(crate) own: Arc<[GrantKey]>,
     lobby: Arc<Lobby>,
 }
 
@@ -117,6 +119,8 @@ impl World {
                 GrantKey::new(format!("tenant-{tenant}"), "crm", format!("user-{grant}")).ok()
             })
         });
+        let own =
+            (0..plan.tenants).filter(|_| plan.own).filter_map(|tenant| own_key(&format!("tenant-{tenant}")));
         let place = || {
             Arc::new(Place {
                 machine: Arc::default(),
@@ -134,6 +138,7 @@ impl World {
             has_no_lifeboat: plan.no_lifeboat,
             waits_for_store: plan.after_store || plan.no_lifeboat,
             inspects: plan.inspects,
+            is_calm: plan.is_calm(),
             early,
         };
         Self {
@@ -142,6 +147,7 @@ impl World {
             server: Arc::new(server),
             places: (0..plan.replicas).map(|_| place()).collect(),
             keys: keys.collect(),
+            own: own.collect(),
             fate: Fate {
                 tower: Arc::new(Watchtower::new(clock.clone(), facts)),
                 dice,
@@ -160,7 +166,8 @@ impl World {
         self.settle_people().await?;
         if self.fate.plan.inspects {
             let (clock, seed) = (&self.fate.clock, self.fate.plan.seed);
-            let records = Records::open(&self.disk, &self.server, &self.keys, clock, seed).await?;
+            let all: Vec<GrantKey> = self.keys.iter().chain(self.own.iter()).cloned().collect();
+            let records = Records::open(&self.disk, &self.server, &all, clock, seed).await?;
             let _ = self.fate.records.set(records);
         }
         let lives: Vec<_> = (0..self.places.len()).map(|nth| tokio::spawn(self.inhabit(nth))).collect();
@@ -221,6 +228,11 @@ impl World {
             let record = GrantRecord::new(now).with_refresh_token(token, now);
             tenant.create_grant(key.service(), key.account(), record).await?;
         }
+        for key in self.own.iter() {
+            let tenant =
+                mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;
+            tenant.create_own_grant(key.service(), key.account()).await?;
+        }
         self.disk.replicate();
         vault.close().await
     }
@@ -232,6 +244,7 @@ impl World {
             disk: Arc::clone(&self.disk),
             server: Arc::clone(&self.server),
             keys: Arc::clone(&self.keys),
+            own: Arc::clone(&self.own),
             lobby: Arc::clone(&self.lobby),
         };
         async move {

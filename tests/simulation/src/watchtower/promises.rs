@@ -9,7 +9,7 @@ use grantry_endpoint::Answer;
 use super::{Seen, Sent, Watchtower, tokens_of};
 
 /// How far a caller's look at a clock may be from the request that follows it.
-const SLACK: Duration = Duration::from_secs(2);
+pub(super) const SLACK: Duration = Duration::from_secs(2);
 
 /// What was seen for these promises alone.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Noted {
     /// Access tokens that were given to a caller.
     handed_out: BTreeSet<String>,
     /// Access tokens that a caller wanted to be replaced.
-    given_up: BTreeSet<String>,
+    pub(super) given_up: BTreeSet<String>,
     /// How often each refresh token was sent.
     sends: BTreeMap<String, u64>,
     /// The requests for each grant since calm came.
@@ -199,6 +199,7 @@ impl Watchtower {
         let is_of_token = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
         let word = text.split(|letter| !is_of_token(letter)).find(|word| {
             seen.tokens.contains_key(*word)
+                || seen.own.is_token(word)
                 || seen.by_access_token.contains_key(*word)
                 || seen.noted.codes.contains(*word)
                 || *word == super::SECRET

@@ -103,7 +103,7 @@ impl Watchtower {
 
 impl Seen {
     /// For how long a process did nothing between two moments.
-    fn still_for(&self, life: u64, from: Instant, to: Instant) -> Duration {
+    pub(super) fn still_for(&self, life: u64, from: Instant, to: Instant) -> Duration {
         let theirs = self.still.iter().filter(|(other, ..)| *other == life);
         overlap(theirs.map(|(_, began, ended)| (*began, *ended)).collect(), from, to)
     }

@@ -21,9 +21,9 @@ pub(super) struct Written {
     /// The batches of the audit trail by writer: whose it is, and when each was written, by the number of its first line.
     batches: BTreeMap<String, (u64, BTreeMap<u64, Instant>)>,
     /// When a process sent a refresh token of a grant.
-    sent: BTreeMap<(u64, GrantKey), Vec<Instant>>,
+    pub(super) sent: BTreeMap<(u64, GrantKey), Vec<Instant>>,
     /// When a process first gave out an access token of a grant.
-    given: BTreeMap<(u64, GrantKey), Instant>,
+    pub(super) given: BTreeMap<(u64, GrantKey), Instant>,
 }
 
 impl Watchtower {
