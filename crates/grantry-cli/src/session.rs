@@ -74,14 +74,29 @@ impl Session {
     /// # Errors
     /// As [`vault`](Session::vault); not found where the tenant is not in it.
     pub(crate) async fn pantry(&self) -> Result<TenantPantry, Failed> {
-        let me = me()?;
+        let mine = self.whole_pantry().await?;
+        self.part_of(&mine).await
+    }
+
+    /// The pantry of all tenants.
+    ///
+    /// # Errors
+    /// As [`vault`](Session::vault).
+    pub(crate) async fn whole_pantry(&self) -> Result<PrincipalPantry, Failed> {
         let mut pantry = self.pantry_builder().await?;
         if let Some(config) = &self.config {
             // Vault, keys and trail are those of the place, which may be another one.
             pantry = pantry.config(config.services_alone());
         }
         let pantry = pantry.open().await?;
-        let mine = self.pantry.get_or_init(|| pantry).as_principal(me);
+        Ok(self.pantry.get_or_init(|| pantry).as_principal(me()?))
+    }
+
+    /// What of a pantry is the tenant's.
+    ///
+    /// # Errors
+    /// Not found where the tenant is not in it.
+    pub(crate) async fn part_of(&self, mine: &PrincipalPantry) -> Result<TenantPantry, Failed> {
         self.has_tenant(&mine.vault()).await?;
         mine.tenant(&self.tenant).map_err(|error| Failed::usage(error.to_string()))
     }

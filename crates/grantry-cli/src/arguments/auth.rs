@@ -300,6 +300,9 @@ pub(crate) struct Status {
     /// Of this service only
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
+    /// Of all tenants
+    #[arg(long)]
+    pub(crate) all_tenants: bool,
     /// End with 4 where a person has to authorize again
     #[arg(long)]
     pub(crate) check: bool,

@@ -1,7 +1,7 @@
 //! `auth status` and `auth diagnose`.
 
 use grantry::custody::{GrantHealth, Happened, HealthState, HistoryEntry, Refusal};
-use grantry::pantry::{self, Flow, TenantPantry};
+use grantry::pantry::{self, Flow, PrincipalPantry, TenantPantry};
 use grantry::{Clock, Error, ErrorKind, GrantKey, Stage, SystemClock, Timestamp};
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::{After, auth_token};
 use crate::arguments::{Diagnose, Of, Status};
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, PERSON};
-use crate::session::Session;
+use crate::session::{Session, tenants};
 use crate::spoken::{relative, utc};
 use crate::table::{Cell, Table, Tone};
 
@@ -17,32 +17,56 @@ use crate::table::{Cell, Table, Tone};
 const NO_TOKEN: &str = "no token was obtained yet";
 
 pub(super) async fn status(console: &Console, session: &Session, status: &Status) -> Result<After, Failed> {
-    let tenant = session.pantry().await?;
-    let mut found = stored(&tenant).await?;
-    found.grants.retain(|grant| status.service.as_ref().is_none_or(|name| name == grant.key.service()));
-    if let (Some(service), true) = (&status.service, found.grants.is_empty())
-        && tenant.vault().client(service).await?.is_none()
-    {
-        return Err(super::auth_rotate::not_stored(service));
+    let mine = session.whole_pantry().await?;
+    let found = match status.all_tenants {
+        true => mine.status().await?,
+        false => session.part_of(&mine).await?.status().await?,
+    };
+    let mut found = stored(found);
+    if let Some(service) = &status.service {
+        found.grants.retain(|grant| grant.key.service() == service);
+        if found.grants.is_empty() && !is_registered(session, &mine, status).await? {
+            return Err(super::auth_rotate::not_stored(service));
+        }
     }
     if console.json {
         console.object(serialised(&found)?)?;
     } else if found.grants.is_empty() {
         console.note("no grant is stored yet: the first token that is asked for makes one");
     } else {
-        let empty = without_token(&tenant, &found).await?;
+        let empty = without_token(&mine, &found).await?;
         console.table(&table(&found, &empty))?;
     }
     Ok(After::End(if status.check && found.needs_person() { PERSON } else { 0 }))
 }
 
 /// What the vault tells. This process ends at once: what it does itself is not worth telling.
-async fn stored(tenant: &TenantPantry) -> Result<pantry::Status, Failed> {
-    let mut status = tenant.status().await?;
+fn stored(mut status: pantry::Status) -> pantry::Status {
     status.process = None;
     status.grants.retain(|grant| grant.stored.is_some());
     status.grants.iter_mut().for_each(|grant| grant.open = None);
-    Ok(status)
+    status
+}
+
+/// Whether any of the tenants that are meant has the service in the vault.
+async fn is_registered(session: &Session, mine: &PrincipalPantry, status: &Status) -> Result<bool, Failed> {
+    let Some(service) = &status.service else { return Ok(true) };
+    for name in tenants(&mine.vault()).await? {
+        if !status.all_tenants && name.as_str() != session.tenant {
+            continue;
+        }
+        match part(mine, name.as_str())?.vault().client(service).await {
+            Ok(None) => {}
+            // Its name is left, and nothing else.
+            Err(error) if error.kind() == ErrorKind::Erased => {}
+            found => return Ok(found?.is_some()),
+        }
+    }
+    Ok(false)
+}
+
+fn part(mine: &PrincipalPantry, tenant: &str) -> Result<TenantPantry, Failed> {
+    mine.tenant(tenant).map_err(|error| Failed::usage(error.to_string()))
 }
 
 fn serialised(what: &impl serde::Serialize) -> Result<Value, Failed> {
@@ -50,10 +74,10 @@ fn serialised(what: &impl serde::Serialize) -> Result<Value, Failed> {
 }
 
 /// The grants by which no token was ever obtained. Nobody consented to them either: a client asked for itself, in vain.
-async fn without_token(tenant: &TenantPantry, status: &pantry::Status) -> Result<Vec<GrantKey>, Failed> {
+async fn without_token(mine: &PrincipalPantry, status: &pantry::Status) -> Result<Vec<GrantKey>, Failed> {
     let mut empty = Vec::new();
     for health in status.grants.iter().filter_map(|grant| grant.stored.as_ref()) {
-        if never_had_token(tenant, health).await? {
+        if never_had_token(&part(mine, health.key.tenant())?, health).await? {
             empty.push(health.key.clone());
         }
     }
@@ -78,6 +102,10 @@ fn table(status: &pantry::Status, empty: &[GrantKey]) -> Table {
     let mut heading =
         vec!["SERVICE", "ACCOUNT", "STATE", "NEXT RENEWAL", "LAST RENEWED", "PERSON NEEDED", "LAST ERROR"];
     heading.extend(says_more.then_some("THE SERVER SAYS"));
+    let names_tenants = status.tenant.is_none();
+    if names_tenants {
+        heading.insert(0, "TENANT");
+    }
     let mut table = Table::new(&heading);
     for health in stored() {
         let when = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), |at| relative(at, now));
@@ -98,6 +126,9 @@ fn table(status: &pantry::Status, empty: &[GrantKey]) -> Table {
             error.unwrap_or_else(|| "-".to_owned()).into(),
         ];
         let said: Vec<String> = further(health).map(|(name, value)| format!("{name}={value}")).collect();
+        if names_tenants {
+            cells.insert(0, health.key.tenant().into());
+        }
         cells.extend(says_more.then(|| if said.is_empty() { "-".into() } else { said.join(" ").into() }));
         table.row(cells);
     }
@@ -113,7 +144,7 @@ pub(super) async fn diagnose(
     let tenant = session.pantry().await?;
     // Whether the service can be used at all comes first: a mistake there explains everything else.
     let usable = tenant.stored_source((service, account)).await;
-    let grants = stored(&tenant).await?.grants;
+    let grants = stored(tenant.status().await?).grants;
     let found =
         grants.into_iter().find(|grant| (grant.key.service(), grant.key.account()) == (service, account));
     let found = found.and_then(|grant| grant.stored.clone().map(|health| (grant, health)));

@@ -209,6 +209,38 @@ async fn tenants_do_not_see_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_grants_of_all_tenants_are_shown_at_once_and_those_of_erased_ones_are_none() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    let url = server.token_endpoint();
+    for tenant in ["acme", "gone"] {
+        let set = ["auth", "set", "--tenant", tenant, "--service", "erp", "--client-id", "billing"];
+        let more = ["--client-secret-stdin", "--token-url", &url];
+        home.run_with_stdin(&[&set[..], &more].concat(), SECRET).await.ends(0);
+        home.run(&["auth", "token", "--service", "erp", "--tenant", tenant]).await.ends(0);
+    }
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    home.run(&["vault", "shred-tenant", "gone", "--yes"]).await.ends(0);
+    let all = home.run(&["auth", "status", "--all-tenants"]).await.ends(0).stdout;
+    let lines: Vec<Vec<&str>> = all.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
+    assert_eq!(
+        lines,
+        [["TENANT", "SERVICE", "ACCOUNT"], ["acme", "erp", "default"], ["default", "crm", "default"]]
+    );
+    let json = home.run(&["auth", "status", "--all-tenants", "--json"]).await.ends(0).json();
+    let of = |grant: &serde_json::Value| (grant["tenant"].clone(), grant["service"].clone());
+    let grants: Vec<_> = json["grants"].as_array().unwrap().iter().map(of).collect();
+    assert_eq!(grants, [("acme".into(), "erp".into()), ("default".into(), "crm".into())]);
+    assert!(json.get("tenant").is_none(), "{json}");
+    let status = ["auth", "status", "--service"];
+    assert!(
+        !home.run(&[&status[..], &["erp", "--all-tenants"]].concat()).await.ends(0).stdout.contains("crm")
+    );
+    home.run(&[&status[..], &["erp"]].concat()).await.ends(3);
+    home.run(&[&status[..], &["payroll", "--all-tenants"]].concat()).await.ends(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_alone_says_where_everything_is() {
     let (home, server) = (Home::new(), server().await);
     let issuer = server.issuer();

@@ -136,8 +136,9 @@
 //! ```
 //!
 //! `auth status --json` has the form of [`Status`](crate::pantry::Status), which a service's health endpoint shares:
-//! [`observing`](super::observing#health). With `--check` it ends with 4 where a person has to consent again: a line for monitoring. [`troubleshooting`](super::troubleshooting)
-//! has the rest.
+//! [`observing`](super::observing#health). With `--check` it ends with 4 where a person has to consent again: a line for monitoring.
+//! `--all-tenants` shows those of all tenants, as `auth list --all-tenants` lists their services.
+//! [`troubleshooting`](super::troubleshooting) has the rest.
 //!
 //! # Exchanging a secret
 //!
@@ -271,7 +272,7 @@
 //! | `auth refresh` | `service` `account` `expires_at` `scope` |
 //! | `auth rotate` | `service` `secret_changed` `finished` `resealed` `renewed[]` `old_tokens_revoked` |
 //! | `auth rotate`, of a secret | `service` `secret_changed` `finished` `steps[].step` `steps[].revoked?` `steps[].unsupported?` `steps[].failed?` |
-//! | `auth status` | `at` `tenant` `grants[].tenant` `grants[].service` `grants[].account` `grants[].needs_person` `grants[].state` `grants[].consented_at` `grants[].generation` `grants[].last_renewal_at` `grants[].next_renewal_at` `grants[].person_needed_at` `grants[].idle_limit_at` `grants[].absolute_limit_at` `grants[].calls` `grants[].last_used_day` `grants[].last_error.at` `grants[].last_error.kind` `grants[].last_error.provider_code` `grants[].last_error.remedy` `grants[].last_error.causes[].evidence` `grants[].last_error.causes[].remedy` `grants[].further` `grants[].history[].at` `grants[].history[].by` `grants[].history[].what` `grants[].history[].rotated` `grants[].history[].kind?` `grants[].history[].provider_code?` |
+//! | `auth status` | `at` `tenant?` `grants[].tenant` `grants[].service` `grants[].account` `grants[].needs_person` `grants[].state` `grants[].consented_at` `grants[].generation` `grants[].last_renewal_at` `grants[].next_renewal_at` `grants[].person_needed_at` `grants[].idle_limit_at` `grants[].absolute_limit_at` `grants[].calls` `grants[].last_used_day` `grants[].last_error.at` `grants[].last_error.kind` `grants[].last_error.provider_code` `grants[].last_error.remedy` `grants[].last_error.causes[].evidence` `grants[].last_error.causes[].remedy` `grants[].further` `grants[].history[].at` `grants[].history[].by` `grants[].history[].what` `grants[].history[].rotated` `grants[].history[].kind?` `grants[].history[].provider_code?` |
 //! | `auth diagnose` | `tenant` `service` `account` `needs_person` `state` `consented_at` `generation` `last_renewal_at` `next_renewal_at` `person_needed_at` `idle_limit_at` `absolute_limit_at` `calls` `last_used_day` `last_error.at` `last_error.kind` `last_error.provider_code` `last_error.remedy` `last_error.causes[].evidence` `last_error.causes[].remedy` `further` `history[].at` `history[].by` `history[].what` `history[].rotated` `history[].kind?` `history[].provider_code?` `had_token` `how_to_authorize` `configuration_error` |
 //! | `auth remove` | `service` `removed` `grants[].service` `grants[].account` `grants[].deleted` `grants[].revoked_at_server` `grants[].queued` `grants[].steps[].part` `grants[].steps[].outcome` `grants[].steps[].error` `left[].account` `left[].kind` `left[].message` |
 //! | `auth revoke` | `service` `account` `deleted` `revoked_at_server` `queued` `steps[].part` `steps[].outcome` `steps[].error` |

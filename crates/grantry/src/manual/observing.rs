@@ -135,7 +135,8 @@
 //! # let answer = app.clone().oneshot(http::Request::get("/health").body(axum::body::Body::empty())?).await?;
 //! # assert_eq!(answer.status(), StatusCode::OK);
 //!
-//! // What the vault tells besides, of one tenant: the history, the forecast, grants that are open nowhere.
+//! // What the vault tells besides, of one tenant: the history, the forecast, grants that are open nowhere. A principal who may read
+//! // them all has it of every tenant: pantry.as_principal(..).status().
 //! let acme = pantry.tenant("acme")?.status().await?;
 //! assert!(!acme.needs_person());
 //! # pantry.shutdown().await?;

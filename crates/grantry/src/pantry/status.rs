@@ -5,19 +5,22 @@ use std::collections::HashSet;
 use std::sync::Weak;
 use std::time::Duration;
 
-use grantry_core::{Clock, Error, GrantKey, Party, Retry, TenantId, Timestamp};
+use grantry_core::{Clock, Error, ErrorKind, GrantKey, Party, Retry, TenantId, Timestamp};
 use grantry_custody::{GrantHealth, HealthState};
 use grantry_refresh::{Condition, Health};
 use grantry_vault::RotationReport;
 
 use super::Grantry;
 use super::entry::State;
-use super::handles::TenantPantry;
-use super::house::House;
+use super::handles::{PrincipalPantry, TenantPantry};
+use super::house::{House, named};
+
+/// How many records are read at a time.
+const PAGE: usize = 256;
 
 /// How a pantry, or one tenant's part of it, is at a moment: plain data, without anything secret.
 ///
-/// [`Grantry::status`] reads it from memory, [`TenantPantry::status`] from the vault, too. Its serialised form is versioned,
+/// [`Grantry::status`] reads it from memory, [`TenantPantry::status`] and [`PrincipalPantry::status`] from the vault, too. Its serialised form is versioned,
 /// and it is the one that `grantry auth status --json` prints:
 ///
 /// ```
@@ -203,6 +206,33 @@ impl Grantry {
     }
 }
 
+impl PrincipalPantry {
+    /// How all grants of all tenants are, by what the vault and this process know. Needs `grant.read` for all tenants. No
+    /// token is given out, and no server asked; the vault reads every record of a grant.
+    ///
+    /// # Errors
+    /// Those of every call of the vault.
+    pub async fn status(&self) -> Result<Status, Error> {
+        let mut grants = Vec::new();
+        let mut after: Option<TenantId> = None;
+        loop {
+            let tenants = self.vault().tenants(after.as_ref(), PAGE).await?;
+            for tenant in &tenants {
+                let part = self.tenant(tenant.as_str()).map_err(named)?;
+                match part.all_grants().await {
+                    // Its name is left, and nothing else.
+                    Err(error) if error.kind() == ErrorKind::Erased => {}
+                    own => grants.extend(own?),
+                }
+            }
+            after = tenants.into_iter().next_back();
+            if after.is_none() {
+                return Ok(self.house.status_with(None, grants));
+            }
+        }
+    }
+}
+
 impl TenantPantry {
     /// How all of the tenant's grants are, by what the vault and this process know. Needs `grant.read` for the tenant. No
     /// token is given out, and no server asked; the vault reads every record of the tenant's grants.
@@ -210,27 +240,20 @@ impl TenantPantry {
     /// # Errors
     /// Those of every call of the vault.
     pub async fn status(&self) -> Result<Status, Error> {
-        const PAGE: usize = 256;
+        let tenant = self.vault.tenant();
+        Ok(self.house.status_with(Some(tenant), self.all_grants().await?))
+    }
+
+    async fn all_grants(&self) -> Result<Vec<GrantStatus>, Error> {
         let mut grants: Vec<GrantStatus> = Vec::new();
         loop {
             let page = self.grants(grants.last().map(|grant| &grant.key), PAGE).await?;
             let is_last = page.len() < PAGE;
             grants.extend(page);
             if is_last {
-                break;
+                return Ok(grants);
             }
         }
-        let stored: HashSet<GrantKey> = grants.iter().map(|grant| grant.key.clone()).collect();
-        let open = self.house.open_grants(Some(self.vault.tenant()));
-        // What is open and has no record any more.
-        grants.extend(open.into_iter().filter(|grant| !stored.contains(&grant.key)));
-        grants.sort_by(by_name);
-        Ok(Status {
-            at: self.house.clock.wall(),
-            tenant: Some(self.vault.tenant().clone()),
-            process: Some(self.house.process_status()),
-            grants,
-        })
     }
 
     /// How the tenant's stored grants are, at most `limit`, in the order of service and account, after `after`. Needs
@@ -267,6 +290,16 @@ impl TenantPantry {
 }
 
 impl House {
+    /// With what is open here and has no record any more.
+    fn status_with(&self, tenant: Option<&TenantId>, mut grants: Vec<GrantStatus>) -> Status {
+        let stored: HashSet<GrantKey> = grants.iter().map(|grant| grant.key.clone()).collect();
+        let open = self.open_grants(tenant);
+        grants.extend(open.into_iter().filter(|grant| !stored.contains(&grant.key)));
+        grants.sort_by(by_name);
+        let process = Some(self.process_status());
+        Status { at: self.clock.wall(), tenant: tenant.cloned(), process, grants }
+    }
+
     fn process_status(&self) -> ProcessStatus {
         let last = self.chores.get().and_then(Weak::upgrade).and_then(|chores| chores.last_rotation());
         ProcessStatus {

@@ -44,6 +44,19 @@ async fn memory_and_vault_tell_the_same_of_a_grant_in_one_form() {
         assert_eq!(&of_vault[name], value, "{name}");
     }
 
+    // Of all tenants it is the same, one after the other, and of those that were erased nothing.
+    let mine = pantry.as_principal(admin());
+    mine.create_tenant("gone").await.unwrap();
+    mine.vault().erase_tenant(&grantry::TenantId::new("gone").unwrap()).await.unwrap();
+    let all = serde_json::to_value(mine.status().await.unwrap()).unwrap();
+    assert!(all.get("tenant").is_none(), "{all}");
+    assert_eq!(all["grants"].as_array().unwrap().len(), 2, "{all}");
+    assert_eq!(all["grants"][0], *of_vault);
+    assert_eq!(
+        (&all["grants"][1]["tenant"], &all["grants"][1]["state"]),
+        (&json!("globex"), &json!("active"))
+    );
+
     // Another process over the same vault tells the same of what is stored.
     let other = world.open([world.service()]).await;
     let stored = |mut status: Value| {
