@@ -10,10 +10,10 @@ use grantry::{Clock, Error, Party, Scope, SystemClock, TokenSet};
 use grantry_config::Flow as ConfiguredFlow;
 use serde_json::json;
 
+use super::After;
 use super::auth_set::{self, Wanted};
 use super::credentials::Credentials;
 use super::flow::Chosen;
-use super::{After, registration};
 use crate::arguments::{Login, Registered};
 use crate::console::Console;
 use crate::escaped::escaped;
@@ -31,14 +31,14 @@ pub(super) async fn run(
         let wanted = Wanted {
             service: &login.of.service,
             registered: &login.registered,
-            described: registration::discovered(&login.registered).await?,
+            described: login.registered.described.clone(),
             unset: &[],
             // Programs on a person's own machine are public clients.
             asks: false,
             flow: Some(Chosen::said(Flow::AuthorizationCode, "a person logs in")),
             given,
         };
-        auth_set::store(console, session, &wanted).await?;
+        auth_set::store(console, session, wanted).await?;
     }
     let tenant = session.pantry().await?;
     let (set, missing) =

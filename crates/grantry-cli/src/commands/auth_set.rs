@@ -26,6 +26,7 @@ pub(super) fn asks(registered: &Registered) -> bool {
 pub(super) struct Wanted<'a> {
     pub(super) service: &'a str,
     pub(super) registered: &'a Registered,
+    /// As it was given; what an issuer says is asked for once all of that is right.
     pub(super) described: Described,
     pub(super) unset: &'a [String],
     /// Whether a client that shows nothing has to be called public: where nobody was asked for its secret.
@@ -54,13 +55,13 @@ pub(super) async fn run(
     let wanted = Wanted {
         service,
         registered,
-        described: registration::discovered(registered).await?,
+        described: registered.described.clone(),
         unset,
         asks: asks(registered),
         flow: None,
         given,
     };
-    let stored = store(console, session, &wanted).await?;
+    let stored = store(console, session, wanted).await?;
     if console.json {
         console.object(json!({
             "tenant": session.tenant,
@@ -82,13 +83,14 @@ pub(super) async fn run(
 pub(super) async fn store(
     console: &Console,
     session: &Session,
-    wanted: &Wanted<'_>,
+    mut wanted: Wanted<'_>,
 ) -> Result<Stored, Failed> {
-    check(console, wanted)?;
+    check(console, &wanted)?;
     if !session.place.is_made() {
         // Before one is made for nothing.
-        check_proof(None, &BTreeMap::new(), wanted)?;
+        check_proof(None, &BTreeMap::new(), &wanted)?;
     }
+    wanted.described = registration::discovered(wanted.registered).await?;
     let (vault, vault_is_new) = session.vault_made().await?;
     if vault_is_new {
         console.say(&format!("made a vault in {}", session.place.shown()));
@@ -96,7 +98,7 @@ pub(super) async fn store(
     }
     vault.create_tenant(&session.tenant).await?;
     let tenant = vault.tenant(&session.tenant).map_err(|error| Failed::usage(error.to_string()))?;
-    let Written { record, flow, existed } = write(&tenant, wanted).await?;
+    let Written { record, flow, existed } = write(&tenant, &wanted).await?;
     if existed && wanted.given.secret.is_some() {
         console.say("the secret was replaced as it was given; auth rotate proves a new one first");
     }

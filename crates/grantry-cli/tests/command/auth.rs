@@ -260,6 +260,30 @@ async fn an_issuer_alone_says_where_everything_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_is_asked_only_where_nothing_else_that_was_given_is_wrong() {
+    let home = Home::new();
+    let of_nobody = ["--client-id", "x", "--issuer", "http://127.0.0.1:9"];
+    for (service, mistake) in [
+        ("a/b", "--public"),
+        ("crm", "--scope=one,two"),
+        ("crm", "--param=no-pair"),
+        ("crm", "--redirect-uri= https://app.example.com"),
+        ("crm", "--auth-method=by-handshake"),
+        ("crm", "--signing-algorithm=none"),
+        ("crm", "--authorization-url=ftp://as.example.com"),
+    ] {
+        for command in ["set", "login"] {
+            let given = ["auth", command, "--service", service, "--public", mistake];
+            let given = if mistake == "--public" { &given[..5] } else { &given };
+            home.run(&[given, &of_nobody].concat()).await.ends(2);
+        }
+    }
+    let lacking = home.run(&[&["auth", "set", "--service", "crm"], &of_nobody[..]].concat()).await.ends(2);
+    assert!(lacking.stderr.contains("--client-secret-stdin"), "{}", lacking.stderr);
+    assert!(!home.vault().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_flow_that_an_issuer_leads_to_is_told_with_the_reason_and_how_to_have_another() {
     let (home, server) = (Home::new(), server().await);
     let issuer = server.issuer();
