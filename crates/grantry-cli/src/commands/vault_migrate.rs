@@ -4,6 +4,8 @@
 //! that uses that vault heeds; then it is written where it goes to, in the same line of descent. Whatever is cut off in
 //! between, another run finds the mark and goes on. Nothing is deleted.
 
+use std::path::Path;
+
 use grantry::custody::relocated;
 use grantry::vault::{ClientRecord, GrantRecord, GrantState, PrincipalVault, Stored, TenantVault};
 use grantry::{ErrorKind, GrantKey, TenantId};
@@ -14,7 +16,7 @@ use crate::arguments::Migrate;
 use crate::bar::Bar;
 use crate::console::Console;
 use crate::failed::{Failed, VAULT};
-use crate::place::Place;
+use crate::place::{Place, is_same_file};
 use crate::session::{Session, open_whole, tenants};
 use crate::spoken::count;
 
@@ -36,12 +38,12 @@ struct Count {
 }
 
 pub(super) async fn run(console: &Console, session: &Session, migrate: &Migrate) -> Result<After, Failed> {
+    let named = |path: &Path, key: Option<&Path>| Place::named(console, path, key, &session.files);
     let from = match &migrate.from {
-        Some(path) => Place::named(console, path, migrate.from_key_file.as_deref())?,
+        Some(path) => named(path, migrate.from_key_file.as_deref())?,
         None => session.place.clone(),
     };
-    let to = Place::named(console, &migrate.to, migrate.to_key_file.as_deref())?;
-    let is_same_file = |one: &std::path::Path, other: &std::path::Path| matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other);
+    let to = named(&migrate.to, migrate.to_key_file.as_deref())?;
     if let (Some(one), Some(other)) = (from.store.path(), to.store.path())
         && (one == other || is_same_file(one, other))
     {

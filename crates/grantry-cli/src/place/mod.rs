@@ -79,17 +79,25 @@ impl Place {
         Ok(place)
     }
 
-    /// A folder, or what a configuration file describes, which may draw warnings.
+    /// A folder, or what a configuration file describes. Its warnings are told, unless they were when it was given as one of
+    /// `told`.
     ///
     /// # Errors
     /// Usage where it is neither.
-    pub(crate) fn named(console: &Console, path: &Path, key: Option<&Path>) -> Result<Self, Failed> {
+    pub(crate) fn named(
+        console: &Console,
+        path: &Path,
+        key: Option<&Path>,
+        told: &[PathBuf],
+    ) -> Result<Self, Failed> {
         if !path.is_file() {
             return Self::new(Some(path), key, None);
         }
         let files = [path.to_owned()];
         let loaded = settings::loaded(&files)?;
-        settings::tell_warnings(console, &files, &loaded);
+        if !told.iter().any(|told| is_same_file(told, path)) {
+            settings::tell_warnings(console, &files, &loaded);
+        }
         let config = loaded.config;
         if config.vault().is_none() {
             let shown = path.display();
@@ -248,6 +256,11 @@ impl Place {
             _ => "run: grantry vault init".to_owned(),
         }
     }
+}
+
+/// Whether two paths lead to one file that is there.
+pub(crate) fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 /// The user's data folder.

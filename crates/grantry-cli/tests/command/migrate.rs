@@ -151,6 +151,9 @@ async fn warnings_of_the_configurations_that_are_moved_between_are_counted() {
         ran.stderr.lines().filter(|line| line.contains("warning")).collect::<Vec<_>>(),
         [format!("warning: {told}")]
     );
+    // Once, also of a file that is named twice.
+    let again = home.run(&[&migrate[..], &["--config", "./old.json"]].concat()).await.ends(0);
+    assert_eq!(again.stderr.matches("see grantry config check").count(), 1, "{}", again.stderr);
     let back =
         home.run(&["vault", "migrate", "--from", "new.json", "--to", "old.json", "--json"]).await.ends(0);
     let event: serde_json::Value = serde_json::from_str(back.stderr.lines().next().unwrap()).unwrap();
