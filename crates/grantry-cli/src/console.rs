@@ -75,6 +75,13 @@ impl Console {
         self.data(&table.wrapped(width(), self.colours))
     }
 
+    /// What comes next has a line of its own, after the keys by which a person ended the program.
+    pub(crate) fn interrupted(&self) {
+        if !self.json && io::stderr().is_terminal() {
+            let _ = writeln!(io::stderr());
+        }
+    }
+
     /// A message for a person.
     pub(crate) fn note(&self, text: &str) {
         // Whoever closed stderr does not want to be told.

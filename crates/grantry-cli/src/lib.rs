@@ -176,6 +176,7 @@ async fn work(console: &Console, arguments: Arguments) -> Result<ExitCode, Faile
     tokio::select! {
         biased;
         () = interrupts.next() => {
+            console.interrupted();
             // Whoever insists does not wait for what was sent.
             tokio::select! {
                 biased;

@@ -59,18 +59,17 @@ impl Terminal {
         let _ = tcsetattr(&self.device, OptionalActions::Now, &self.modes);
     }
 
-    /// Puts it back, and what comes next on a line of its own where something was asked.
+    /// Puts it back, and what comes next on a line of its own: the one with the question ends with the keys that ended it.
     pub(crate) fn restore(mut self) {
         // In the background it is somebody else's by now, and whoever touches it there is stopped.
         if tcgetpgrp(&self.device) != Ok(rustix::process::getpgrp()) {
             return;
         }
         let is_as_it_was = |now: Termios| now.local_modes == self.modes.local_modes;
-        if tcgetattr(&self.device).is_ok_and(is_as_it_was) {
-            return;
+        if !tcgetattr(&self.device).is_ok_and(is_as_it_was) {
+            // Nothing is left to be done where it fails.
+            let _ = tcsetattr(&self.device, OptionalActions::Now, &self.modes);
         }
-        // Nothing is left to be done where it fails.
-        let _ = tcsetattr(&self.device, OptionalActions::Now, &self.modes);
         let _ = self.device.write_all(b"\n");
     }
 }

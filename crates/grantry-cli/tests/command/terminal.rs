@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use grantry_testkit::{DeviceDecision, Endpoint, RegisteredClient};
+use grantry_testkit::{DeviceDecision, Endpoint, Fault, RegisteredClient};
 use rustix::process::Signal;
 use unicode_width::UnicodeWidthStr;
 
@@ -81,6 +81,10 @@ async fn a_tenant_is_erased_after_its_name_was_typed_and_after_nothing_else() {
         let (_, seen) = terminal.ends().await;
         assert!(seen.contains(&format!("ended with {code}")) && echoes_again(&seen), "{keys:?}: {seen:?}");
         assert_eq!(seen.contains("nothing was erased"), code == 1, "{seen:?}");
+        assert!(
+            code != 130 || seen.contains("^C\r\nended"),
+            "what comes next has a line of its own: {seen:?}"
+        );
         home.run(TOKEN).await.ends(0);
     }
     let mut terminal = Terminal::of(home.command(SHRED));
@@ -89,6 +93,20 @@ async fn a_tenant_is_erased_after_its_name_was_typed_and_after_nothing_else() {
     let (code, seen) = terminal.ends().await;
     assert!(code == Some(0) && seen.contains("erased default"), "{seen:?}");
     home.run(TOKEN).await.ends(3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_ends_what_waits_for_a_server_goes_on_in_a_line_of_their_own() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(60)).until_cleared());
+    let refresh = ["auth", "refresh", "--service", "crm"];
+    let mut terminal = Terminal::of(home.through_shell(TELLS_HOW_IT_ENDED, &refresh));
+    server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();
+    // Twice, since a person does not wait for what was sent.
+    terminal.types("\u{3}\u{3}").await;
+    let (_, seen) = terminal.ends().await;
+    assert!(seen.contains("^C\r\nended with 130") && echoes_again(&seen), "{seen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
