@@ -172,6 +172,14 @@ impl Session {
         how_to("auth login", &self.tenant, service, account)
     }
 
+    /// What ends a revocation that the server has not confirmed.
+    pub(crate) fn how_to_end_revocation(&self, service: &str, account: &str) -> String {
+        let command = how_to("auth revoke", &self.tenant, service, account);
+        format!(
+            "ask it again: {command}; with --local-only nobody is asked, and its tokens live until they expire"
+        )
+    }
+
     /// For people: something of a tenant, which is named where it is not the one that the command is for.
     pub(crate) fn place_of(&self, tenant: &str, what: &str) -> String {
         if tenant == self.tenant { what.to_owned() } else { format!("{tenant}: {what}") }

@@ -6,8 +6,8 @@ use grantry::{ErrorKind, GrantKey};
 use grantry_config::ServiceConfig;
 use serde_json::{Value, json};
 
-use super::After;
-use crate::arguments::Rotate;
+use super::{After, auth_token};
+use crate::arguments::{Of, Rotate};
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND, chain};
 use crate::secret::Secret;
@@ -111,7 +111,7 @@ async fn renew(
             Ok(done) => renewed.push((key, done.before == Some(Revoked::AtServer))),
             Err(error) => {
                 console.warn(&format!("{} could not be renewed: {}", key.account(), chain(&error)));
-                first_failure = first_failure.or(Some(error));
+                first_failure = first_failure.or(Some((key, error)));
             }
         }
     }
@@ -145,7 +145,13 @@ async fn renew(
                 .to_owned(),
         });
     }
-    first_failure.map_or(Ok(After::DONE), |error| Err(error.into()))
+    match first_failure {
+        None => Ok(After::DONE),
+        Some((key, error)) => {
+            let of = Of { service: service.to_owned(), account: key.account().to_owned() };
+            Err(auth_token::not_obtained(session, tenant, &of, error).await)
+        }
+    }
 }
 
 fn has_secret(described: &ServiceConfig) -> bool {

@@ -195,6 +195,10 @@ pub(super) async fn diagnose(
         }
     }
     lines.extend(command.map(|command| format!("have the person authorize: {command}")));
+    if health.state == HealthState::Revoking {
+        lines.push("the server has not confirmed yet that its tokens are revoked".to_owned());
+        lines.push(format!("  to do: {}", session.how_to_end_revocation(service, account)));
+    }
     if let Err(error) = &usable {
         lines.push(format!("it cannot be used: {}", crate::failed::chain(error)));
         lines.push(format!("  to do: {}", error.diagnosis().remedy()));
@@ -228,7 +232,6 @@ async fn how_to_authorize(
         return None;
     }
     let flow = auth_token::flow(session, tenant, &of.service).await;
-    let flow = flow.as_deref().and_then(Flow::from_name);
     // Nobody can be asked where a client acts for itself.
     let is_own = matches!(flow, Some(Flow::ClientCredentials | Flow::TokenExchange));
     (!is_own).then(|| session.how_to_log_in(&of.service, &of.account))

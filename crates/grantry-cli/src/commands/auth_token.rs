@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::process::Command as Process;
 use std::time::Duration;
 
-use grantry::pantry::{Flow, TenantPantry};
+use grantry::pantry::{Flow, TenantPantry, completed, default_flow};
 use grantry::token_exchange::SubjectToken;
 use grantry::{Binding, Clock, Error, ErrorKind, Party, Stage, SystemClock, Token, TokenSource};
 use grantry_config::Config;
@@ -13,7 +13,7 @@ use serde_json::json;
 use super::After;
 use crate::arguments::{CredentialProcess, Format, Of, Output, Run, Show};
 use crate::console::Console;
-use crate::failed::{Failed, PERSON};
+use crate::failed::{Failed, PERSON, SERVER};
 use crate::secret::Secret;
 use crate::session::Session;
 use crate::spoken::{length, utc};
@@ -112,7 +112,10 @@ async fn obtain(console: &Console, session: &Session, of: &Of) -> Result<Token, 
         Ok(source) => source,
         Err(error) => return Err(not_obtained(session, &tenant, of, error).await),
     };
-    let token = source.token().await.map_err(|error| failed(session, of, error))?;
+    let token = match source.token().await {
+        Ok(token) => token,
+        Err(error) => return Err(not_obtained(session, &tenant, of, error).await),
+    };
     tell_bound(console, &token);
     Ok(token)
 }
@@ -128,27 +131,42 @@ async fn exchange(console: &Console, session: &Session, of: &Of, subject: &Secre
     Ok(token)
 }
 
-/// The same as [`failed`], but that a service whose tokens are exchanged lacks the one that is.
-async fn not_obtained(session: &Session, tenant: &TenantPantry, of: &Of, error: Error) -> Failed {
+/// The same as [`failed`], but for what follows from the service's flow: one whose tokens are exchanged lacks the one that is, and
+/// nobody can consent to a client's own tokens.
+pub(super) async fn not_obtained(session: &Session, tenant: &TenantPantry, of: &Of, error: Error) -> Failed {
     let flow = flow(session, tenant, &of.service).await;
-    if error.kind() == ErrorKind::Configuration && flow.as_deref() == Some(Flow::TokenExchange.as_str()) {
-        let fact = format!("{} exchanges another token for each of its own, and none was given", of.service);
-        let remedy = "give it to grantry auth token, with --subject-token-stdin or --subject-token-file FILE";
-        return Failed::usage(fact).with_remedy(remedy);
+    match (error.kind(), error.stage(), flow) {
+        (ErrorKind::Configuration, _, Some(Flow::TokenExchange)) => {
+            let fact =
+                format!("{} exchanges another token for each of its own, and none was given", of.service);
+            let remedy =
+                "give it to grantry auth token, with --subject-token-stdin or --subject-token-file FILE";
+            Failed::usage(fact).with_remedy(remedy)
+        }
+        (ErrorKind::InvalidGrant, Stage::Vault, Some(Flow::ClientCredentials)) => {
+            let fact = format!(
+                "the tokens of {} are being revoked, and the server has not confirmed it yet",
+                of.service
+            );
+            Failed::new(SERVER, fact).with_remedy(session.how_to_end_revocation(&of.service, &of.account))
+        }
+        _ => failed(session, of, error),
     }
-    failed(session, of, error)
 }
 
-/// The flow of a service, by its name, where anything says it.
-pub(super) async fn flow(session: &Session, tenant: &TenantPantry, service: &str) -> Option<String> {
-    if let Some(described) = session.services().find(|described| described.name().as_str() == service) {
-        let described = described.flow().map(|chosen| chosen.flow().as_str().to_owned());
-        if described.is_some() {
-            return described;
-        }
+/// The flow of a service, as the pantry takes it; `None` where nothing is known of the service.
+pub(super) async fn flow(session: &Session, tenant: &TenantPantry, service: &str) -> Option<Flow> {
+    let described = session.services().find(|described| described.name().as_str() == service);
+    if let Some(chosen) = described.and_then(|described| described.flow()) {
+        return Flow::from_name(chosen.flow().as_str());
     }
-    let stored = tenant.vault().client(service).await.ok().flatten();
-    stored.and_then(|stored| stored.value.attributes.get("flow").cloned())
+    let stored = tenant.vault().client(service).await.ok().flatten()?;
+    let attributes = &stored.value.attributes;
+    match (described, attributes.get("flow")) {
+        (Some(described), _) => completed(described, attributes).ok().map(|service| service.flow()),
+        (None, Some(name)) => Flow::from_name(name),
+        (None, None) => Some(default_flow(attributes).unwrap_or_default()),
+    }
 }
 
 /// Why there is no token, with the command by which a person mends it where only a person can.

@@ -153,6 +153,35 @@ async fn a_server_that_cannot_be_asked_to_revoke_keeps_the_credentials_until_it_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_sent_to_consent_for_a_clients_own_tokens_that_are_being_revoked() {
+    let (home, server) = (Home::new(), server().await);
+    home.set(&server).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    home.run(&["auth", "remove", "--service", "crm"]).await.ends(5);
+    for command in ["auth token", "auth refresh", "auth rotate", "credential-process"] {
+        let words: Vec<&str> = command.split(' ').chain(["--service", "crm"]).collect();
+        let said = home.run(&words).await.ends(5).stderr;
+        assert!(!said.contains("login") && !said.contains("consent"), "{command}: {said}");
+        assert!(
+            said.contains("ask it again: grantry auth revoke --service crm; with --local-only"),
+            "{said}"
+        );
+    }
+    let diagnosed = home.run(&["auth", "diagnose", "--service", "crm"]).await.ends(0).stdout;
+    assert!(diagnosed.contains("to do: ask it again: grantry auth revoke --service crm"), "{diagnosed}");
+    server.clear_faults(Endpoint::Revocation);
+    home.run(&["auth", "revoke", "--service", "crm"]).await.ends(0);
+    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
+    // Nor where its server takes a client's own request for a spent grant.
+    let refused = Fault::status(400).with_body(r#"{"error":"invalid_grant"}"#).until_cleared();
+    server.inject(Endpoint::Token, refused);
+    home.run(&["auth", "refresh", "--service", "crm"]).await;
+    let diagnosed = home.run(&["auth", "diagnose", "--service", "crm"]).await;
+    assert!(!diagnosed.stdout.contains("auth login"), "{diagnosed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn local_only_asks_no_server() {
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);
