@@ -35,7 +35,10 @@ pub(super) fn change(
     for field in unset {
         let field = field.replace('-', "_");
         if attributes.remove(&field).is_none() {
-            return Err(Failed::usage(format!("nothing is stored as {field}")));
+            let kept: Vec<&str> = attributes.keys().map(String::as_str).collect();
+            let kept = if kept.is_empty() { "nothing".to_owned() } else { kept.join(", ") };
+            let failed = Failed::usage(format!("nothing is stored as {field}"));
+            return Err(failed.with_remedy(format!("name one of what is stored: {kept}")));
         }
     }
     let mut set = |name: &str, value: Option<String>| {

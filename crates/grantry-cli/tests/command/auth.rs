@@ -136,7 +136,11 @@ async fn what_is_not_named_stays_and_what_is_unset_goes() {
     home.run(&["auth", "set", "--service", "crm", "--unset", "audience"]).await.ends(0);
     let listed = fields(home.run(&["auth", "list", "--json"]).await.ends(0).json());
     assert!(listed["audience"].is_null());
-    home.run(&["auth", "set", "--service", "crm", "--unset", "audience"]).await.ends(2);
+    let again = home.run(&["auth", "set", "--service", "crm", "--unset", "audience"]).await.ends(2);
+    assert!(
+        again.stderr.contains("name one of what is stored: revocation_url, scopes, token_url"),
+        "{again:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
