@@ -91,6 +91,12 @@ impl Place {
         told: &[PathBuf],
     ) -> Result<Self, Failed> {
         if !path.is_file() {
+            let is_for_json = path.extension().is_some_and(|extension| extension == "json");
+            if is_for_json && !path.exists() {
+                // A vault would be made in a folder of that name.
+                let fact = format!("there is no configuration {}", path.display());
+                return Err(Failed::usage(fact).with_remedy("a folder needs another name"));
+            }
             return Self::new(Some(path), key, None);
         }
         let files = [path.to_owned()];

@@ -108,6 +108,10 @@ async fn what_stands_in_the_way_is_told_before_anything_is_changed() {
     let old = home.vault();
     home.run(&["vault", "migrate", "--to", old.to_str().unwrap()]).await.ends(2);
     home.run(&["vault", "migrate", "--from", "nowhere", "--to", "new"]).await.ends(6);
+    // A configuration that is not there is no folder with a new vault.
+    let absent = home.run(&["vault", "migrate", "--to", "absent.json"]).await.ends(2);
+    assert!(absent.stderr.contains("there is no configuration absent.json"), "{}", absent.stderr);
+    assert!(!home.folder.path().join("absent.json").exists());
     let other = [
         "auth",
         "set",
