@@ -1,11 +1,13 @@
 //! `providers list` and `providers show`.
 
+use grantry::Rotation;
 use grantry::providers::{Preset, catalogue, find};
 use serde_json::{Value, json};
 
 use crate::arguments::ProvidersCommand;
 use crate::console::Console;
 use crate::failed::{Failed, NOT_FOUND};
+use crate::spoken::length;
 use crate::table::Table;
 
 pub(super) fn run(console: &Console, wanted: &ProvidersCommand) -> Result<(), Failed> {
@@ -54,13 +56,30 @@ fn show(console: &Console, name: &str) -> Result<(), Failed> {
     for parameter in preset.parameters {
         line("needs", format!("{}, {}: {}", parameter.name, parameter.title, parameter.expected));
     }
-    line("refresh tokens", format!("{:?}", preset.rotation));
+    line("refresh tokens", rotation(preset));
     line("client auth", methods(preset).join(", "));
     line("read last", preset.verified.to_owned());
     preset.notes.iter().for_each(|note| line("note", (*note).to_owned()));
     preset.unverified.iter().for_each(|fact| line("not verified", (*fact).to_owned()));
     preset.documentation.iter().for_each(|page| line("documentation", (*page).to_owned()));
     console.data(&text)
+}
+
+/// What becomes of refresh tokens that were used.
+fn rotation(preset: &Preset) -> String {
+    let has_none = preset.notes.iter().any(|note| note.ends_with("there are no refresh tokens"));
+    match preset.rotation {
+        _ if has_none => "none".to_owned(),
+        Rotation::None => "stay as they are".to_owned(),
+        Rotation::KeepOld => "rotate, and the old one stays valid".to_owned(),
+        Rotation::Grace { window, .. } => {
+            format!("rotate, and the old one is good for {} more", length(window))
+        }
+        Rotation::Strict { revokes_family: true } => {
+            "rotate, and the old one dies: its use ends the grant".to_owned()
+        }
+        _ => "rotate, and the old one dies".to_owned(),
+    }
 }
 
 fn methods(preset: &Preset) -> Vec<&'static str> {

@@ -1,4 +1,4 @@
-//! `config check` and `config schema`.
+//! `config check` and `config schema`, `providers show`.
 
 use crate::fixture::{Home, SECRET};
 
@@ -75,4 +75,17 @@ async fn layers_are_checked_together_and_the_schema_is_printed() {
     let schema = home.run(&["config", "schema"]).await.ends(0);
     let schema: serde_json::Value = serde_json::from_str(&schema.stdout).unwrap();
     assert!(schema["$schema"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_refresh_tokens_is_said_of_every_provider_in_words() {
+    let home = Home::new();
+    let list = home.run(&["providers", "list", "--json"]).await.ends(0).json();
+    for provider in list["providers"].as_array().unwrap() {
+        let name = provider["name"].as_str().unwrap();
+        let shown = home.run(&["providers", "show", name]).await.ends(0).stdout;
+        let line = shown.lines().find_map(|line| line.trim().strip_prefix("refresh tokens ")).unwrap();
+        let words = ["none", "stay as they are", "rotate, and the old one "];
+        assert!(words.iter().any(|words| line.trim().starts_with(words)), "{name}: {line}");
+    }
 }
