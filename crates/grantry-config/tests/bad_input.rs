@@ -193,6 +193,33 @@ fn placeholders_that_lead_nowhere() {
 }
 
 #[test]
+fn what_a_preset_refuses_is_said_without_the_part_of_the_library_that_found_it() {
+    let refused = |members: &str| {
+        let errors = load(&format!("{{\"auth\": {{{members}}}}}")).unwrap_err();
+        errors.errors().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let microsoft = r#""provider": "microsoft", "tenantId": "contoso""#;
+    for (members, begins) in [
+        (microsoft, "t:1:48: the Microsoft tenant is not usable"),
+        (
+            r#""provider": "okta", "providerParams": {"domain": "https://a"}"#,
+            "t:1:50: the Okta domain is not usable",
+        ),
+        (
+            r#""provider": "salesforce", "instanceUrl": "https://a.example""#,
+            "t:1:52: the Salesforce instance URL is not usable",
+        ),
+    ] {
+        let said = refused(members);
+        assert!(said.starts_with(begins), "{said}");
+    }
+    let loaded =
+        accepted(&format!(r#"{{"auth": {{{microsoft}, "tokenUrl": "https://a.example/{{tenantId}}"}}}}"#));
+    let warning = loaded.warnings[0].to_string();
+    assert!(warning.contains("left out: the Microsoft tenant"), "{warning}");
+}
+
+#[test]
 fn variables_and_files_that_are_not_there() {
     use FindingKind::{InvalidValue, Unresolved};
     in_auth(r#""clientId": "${NO_SUCH}""#, Unresolved, "t:1:24: the environment variable NO_SUCH is not set");

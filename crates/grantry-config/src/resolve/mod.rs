@@ -33,6 +33,13 @@ use crate::interpolate::Resolver;
 use crate::place::{At, Place};
 use crate::surroundings::Surroundings;
 
+/// What is wrong, without the part of the library that found it: a finding has a place of its own.
+fn fact(error: &grantry_core::Error) -> String {
+    let text = error.to_string();
+    let stage = format!("{}: ", error.stage());
+    text.strip_prefix(&stage).unwrap_or(&text).to_owned()
+}
+
 /// What it takes to understand the fields.
 pub(crate) struct Resolving<'r> {
     pub(crate) desk: &'r mut Desk,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use grantry_refresh::{Fallback, RefreshPolicy};
 
-use super::Resolving;
+use super::{Resolving, fact};
 use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
@@ -34,7 +34,7 @@ impl Resolving<'_> {
         match policy.build() {
             Ok(policy) => policy,
             Err(why) => {
-                self.invalid(fields.at, why.to_string(), "times and counts that go together");
+                self.invalid(fields.at, fact(&why), "times and counts that go together");
                 RefreshPolicy::default()
             }
         }

@@ -3,9 +3,9 @@
 use grantry_core::{AuthorizationServer, AuthorizationServerBuilder};
 use grantry_providers::Preset;
 
-use super::Resolving;
 use super::missing::{Needs, PARAMS};
 use super::urls::check;
+use super::{Resolving, fact};
 use crate::desk::Draft;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
@@ -83,7 +83,7 @@ impl Resolving<'_> {
                 ServerConfig::Known(Box::new(server))
             }
             Err(why) => {
-                self.invalid(fields.at, why.to_string(), "URLs of one server");
+                self.invalid(fields.at, fact(&why), "URLs of one server");
                 ServerConfig::Partial(Box::default())
             }
         }
@@ -151,7 +151,7 @@ impl Resolving<'_> {
         match server {
             Ok(server) => Some(server.to_builder()),
             Err(why) => {
-                self.invalid(fields.at, why.to_string(), "what the provider's URLs are made of");
+                self.invalid(fields.at, fact(&why), "what the provider's URLs are made of");
                 None
             }
         }
@@ -171,7 +171,7 @@ impl Resolving<'_> {
                 // It was told by itself.
                 continue;
             }
-            let why = why.to_string();
+            let why = fact(&why);
             let why = why.split(". Expected ").next().unwrap_or(&why);
             if fields.find("tokenUrl").is_some() {
                 let what = format!("what the preset knows of other endpoints is left out: {why}");
