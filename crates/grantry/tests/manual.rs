@@ -101,3 +101,35 @@ fn the_ready_made_roles_hold_what_the_page_about_them_says() {
         "the page names these three"
     );
 }
+
+/// What a library served of the calls in an outage, by the table of the peers in `benches/README.md`: its name, and a percentage.
+fn served() -> Vec<(&'static str, &'static str)> {
+    let benches = include_str!("../../../benches/README.md");
+    let rows = benches.lines().map(|line| line.split('|').map(str::trim).collect::<Vec<_>>());
+    let table = rows.skip_while(|row| row.get(7) != Some(&"outage: served")).skip(2);
+    let table = table.take_while(|row| row.len() > 7);
+    table.map(|row| (row[1].split(' ').next().unwrap().trim_matches('*'), row[7].trim_matches('*'))).collect()
+}
+
+#[test]
+fn the_comparison_says_of_each_library_what_was_measured_of_it() {
+    let page = include_str!("../src/manual/comparison.rs").replace("\n//! ", " ");
+    let (_, measured) = page.split_once("# What was measured").unwrap();
+    let (sentence, _) = measured.split_once("the others none.").unwrap();
+    let served = served();
+    assert!(served.len() > 5, "{served:?}");
+    for (library, percent) in served {
+        let told = sentence.split_once(&format!("`{library}`")).map(|(_, rest)| rest);
+        match percent {
+            _ if library == "grantry" => assert_eq!(percent, "100 %"),
+            "100 %" => assert!(told.is_some_and(|rest| rest.contains("served every call")), "{library}"),
+            "0 %" => assert!(told.is_none(), "{library} is among the others"),
+            some => {
+                assert!(
+                    told.is_some_and(|rest| rest.starts_with(&format!(" served {some} of them"))),
+                    "{library}"
+                )
+            }
+        }
+    }
+}
