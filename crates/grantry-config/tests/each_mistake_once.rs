@@ -173,6 +173,14 @@ fn all_that_is_wrong_with_access_is_told_at_once_and_nothing_that_follows() {
 }
 
 #[test]
+fn the_roles_that_there_are_are_named_once_also_where_one_is_defined_anew() {
+    let text = r#"{"access": {"roles": {"service": {"permissions": ["token.use"]}},
+        "bindings": [{"principal": "*", "role": "srvice", "tenant": "*"}]}}"#;
+    let errors = load(text, Completeness::Partial).unwrap_err().to_string();
+    assert!(errors.ends_with("one of admin, operator, service, auditor"), "{errors}");
+}
+
+#[test]
 fn one_mistake_is_one_finding() {
     for (text, only) in [
         (r#"{"vault": {"type": "sqllite"}}"#, "type has no such value"),

@@ -43,7 +43,9 @@ impl Resolving<'_> {
         let mut roles = Roles::ready_made();
         for (name, role) in fields.map("roles") {
             let read = self.role(name, role);
-            roles.known.push(name.clone());
+            if !roles.known.contains(name) {
+                roles.known.push(name.clone());
+            }
             if read.is_none() {
                 roles.refused.push(name.clone());
             }
