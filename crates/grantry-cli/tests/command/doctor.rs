@@ -52,6 +52,21 @@ fn of(document: &Value, check: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_public_in_the_vault_lacks_no_secret_in_a_configuration_unless_it_acts_for_itself() {
+    let home = Home::new();
+    home.run(&["auth", "set", "--service", "crm", "--client-id", "native", "--public"]).await.ends(0);
+    for (flow, lacks) in [("authorization_code", false), ("client_credentials", true)] {
+        let text = format!(
+            r#"{{ "services": {{ "crm": {{ "flow": "{flow}", "tokenUrl": "https://as.example.com/token" }} }} }}"#
+        );
+        std::fs::write(home.folder.path().join("grantry.json"), text).unwrap();
+        let told = home.run(&["doctor", "--offline", "--config", "grantry.json"]).await.ends(0).stdout;
+        let still = told.split("still lacks").nth(1).unwrap_or_default();
+        assert_eq!(still.contains("clientSecret"), lacks, "{flow}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_vault_that_is_well_draws_notes_at_most_and_works_without_anything() {
     let (home, server) = (Home::new(), server().await);
     let empty = home.run(&["doctor", "--offline"]).await.ends(0);

@@ -33,7 +33,7 @@ pub(super) fn examined(
         // Its server is asked for the rest.
         Err(_) if issuer.is_some() => Examined { issuer, is_discovered: true, ..examined },
         Err(error) => {
-            let has_all = service.missing().iter().all(|missing| is_stored(missing, client));
+            let has_all = service.missing().iter().all(|missing| is_stored(missing, service, client));
             if has_all {
                 let remedy = "change it in the vault (grantry auth set), or say it in the configuration";
                 let place = examined.place.as_str();
@@ -98,11 +98,13 @@ fn with_all(
 }
 
 /// Whether the vault has what the configuration lacks.
-fn is_stored(missing: &Missing, client: Option<&ClientView>) -> bool {
+fn is_stored(missing: &Missing, service: &ServiceConfig, client: Option<&ClientView>) -> bool {
     let Some(client) = client else { return false };
     match missing.key {
         "clientId" => true,
-        "clientSecret" => !client.secrets_added.is_empty() || client.has_private_key || is_public(client),
+        "clientSecret" => {
+            !client.secrets_added.is_empty() || client.has_private_key || is_public(service, client)
+        }
         "privateKey" | "mutualTls.privateKey" | "mutualTls.privateKeyFile" => client.has_private_key,
         // Whoever registers a server and no flow there means a client that acts for itself.
         "flow" => ["flow", "provider", "token_url"].iter().any(|name| client.attributes.contains_key(*name)),
@@ -111,13 +113,19 @@ fn is_stored(missing: &Missing, client: Option<&ClientView>) -> bool {
     }
 }
 
-/// Whether it is stored as one that shows nothing.
-fn is_public(client: &ClientView) -> bool {
-    client.attributes.get("auth_method").is_some_and(|method| method == "none")
+/// Whether it is one that shows nothing: as it is stored, or since nothing is there to be shown. A client that acts for itself
+/// has to have something.
+fn is_public(service: &ServiceConfig, client: &ClientView) -> bool {
+    let attribute = |name: &str| client.attributes.get(name).map(String::as_str);
+    let acts_for_itself = match service.flow() {
+        Some(chosen) => chosen.flow() == grantry_config::Flow::ClientCredentials,
+        None => attribute("flow").is_none_or(|flow| flow == Flow::ClientCredentials.as_str()),
+    };
+    attribute("auth_method").map_or(!acts_for_itself, |method| method == "none")
 }
 
 fn tell_missing(service: &ServiceConfig, client: Option<&ClientView>, findings: &mut Findings) {
-    let missing = service.missing().iter().filter(|missing| !is_stored(missing, client));
+    let missing = service.missing().iter().filter(|missing| !is_stored(missing, service, client));
     let missing: Vec<String> = missing.map(|missing| format!("{} ({})", missing.key, missing.why)).collect();
     if missing.is_empty() {
         return;
