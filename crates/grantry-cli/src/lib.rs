@@ -70,6 +70,7 @@ mod spoken;
 mod stranded;
 mod system;
 mod table;
+mod whereabouts;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -85,6 +86,7 @@ use grantry::TenantId;
 use interrupts::Interrupts;
 use place::Place;
 use session::Session;
+use whereabouts::Whereabouts;
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
@@ -215,5 +217,6 @@ fn session(
     if prepared.wants_keychain() {
         place.keep_key_in_keychain(key_file.is_some())?;
     }
-    Ok(Session::new(place, tenant, config, files))
+    let whereabouts = Whereabouts::new(vault, key_file, named);
+    Ok(Session::new(place, tenant, config, files, whereabouts))
 }

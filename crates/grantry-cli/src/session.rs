@@ -17,6 +17,7 @@ use crate::failed::{Failed, NOT_FOUND, VAULT};
 use crate::place::{KeepsTrail, Place};
 use crate::settings::services_of;
 use crate::stranded::Stranded;
+use crate::whereabouts::Whereabouts;
 
 /// Few answers are on their way at once here, and a lifeboat is written in full when it is opened.
 const SEATS: usize = 2;
@@ -32,15 +33,22 @@ pub(crate) struct Session {
     /// What the configuration files say, where some were named.
     pub(crate) config: Option<Config>,
     pub(crate) files: Vec<PathBuf>,
+    pub(crate) whereabouts: Whereabouts,
     vault: OnceLock<SealedVault>,
     pantry: OnceLock<Grantry>,
     stranded: Stranded,
 }
 
 impl Session {
-    pub(crate) fn new(place: Place, tenant: String, config: Option<Config>, files: Vec<PathBuf>) -> Self {
+    pub(crate) fn new(
+        place: Place,
+        tenant: String,
+        config: Option<Config>,
+        files: Vec<PathBuf>,
+        whereabouts: Whereabouts,
+    ) -> Self {
         let (vault, pantry, stranded) = (OnceLock::new(), OnceLock::new(), Stranded::default());
-        Self { place, tenant, config, files, vault, pantry, stranded }
+        Self { place, tenant, config, files, whereabouts, vault, pantry, stranded }
     }
 
     /// The vault, as whoever runs the command.
@@ -169,12 +177,12 @@ impl Session {
 
     /// The command by which a person authorizes, for a tenant, a service and an account of the vault in use.
     pub(crate) fn how_to_log_in(&self, service: &str, account: &str) -> String {
-        how_to("auth login", &self.tenant, service, account)
+        self.whereabouts.how_to("auth login", &self.tenant, service, account)
     }
 
     /// What ends a revocation that the server has not confirmed.
     pub(crate) fn how_to_end_revocation(&self, service: &str, account: &str) -> String {
-        let command = how_to("auth revoke", &self.tenant, service, account);
+        let command = self.whereabouts.how_to("auth revoke", &self.tenant, service, account);
         format!(
             "ask it again: {command}; with --local-only nobody is asked, and its tokens live until they expire"
         )
@@ -203,21 +211,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// A command for a grant, as a shell takes it.
-pub(crate) fn how_to(command: &str, tenant: &str, service: &str, account: &str) -> String {
-    let mut command = format!("grantry {command}");
-    for (flag, value, by_default) in [
-        ("service", service, None),
-        ("tenant", tenant, Some("default")),
-        ("account", account, Some("default")),
-    ] {
-        if by_default != Some(value) {
-            command = format!("{command} --{flag} {}", shell_word(value));
-        }
-    }
-    command
 }
 
 /// A word that a shell takes as it stands.
@@ -284,20 +277,4 @@ fn policy(me: &Principal) -> Result<AccessPolicy, Failed> {
     let role = Role::custom("owner", permissions).map_err(wrong)?;
     let binding = Binding::allow(me, &role, Reach::everything());
     AccessPolicy::builder().role(role).bind(binding).build().map_err(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_command_to_log_in_by_can_be_pasted_into_a_shell() {
-        assert_eq!(how_to("auth login", "default", "crm", "default"), "grantry auth login --service crm");
-        assert_eq!(
-            how_to("auth login", "acme", "crm", "ana@example.com"),
-            "grantry auth login --service crm --tenant acme --account ana@example.com"
-        );
-        let odd = how_to("auth login", "default", "crm", "o'brien; rm -rf ~");
-        assert_eq!(odd, r"grantry auth login --service crm --account 'o'\''brien; rm -rf ~'");
-    }
 }

@@ -70,7 +70,7 @@ pub(super) async fn run(
             "vault_created": stored.vault_is_new,
             "flow": stored.flow.as_ref().map(|chosen| chosen.flow.as_str()),
             "because": stored.flow.as_ref().map(|chosen| chosen.because),
-            "for_another_flow": stored.flow.as_ref().map(|chosen| chosen.how_to_change(&session.tenant, service)),
+            "for_another_flow": stored.flow.as_ref().map(|chosen| chosen.how_to_change(&session.whereabouts, &session.tenant, service)),
         }))?;
     }
     Ok(After::DONE)
@@ -122,7 +122,7 @@ pub(super) async fn store(
     if let Some(chosen) = flow.as_ref().filter(|chosen| chosen.tell) {
         let Chosen { flow, because, .. } = chosen;
         console.say(&format!("{} uses the flow {}: {because}", wanted.service, flow.as_str()));
-        let other = chosen.how_to_change(&session.tenant, wanted.service);
+        let other = chosen.how_to_change(&session.whereabouts, &session.tenant, wanted.service);
         console.say(&format!("for another one: {other}"));
     }
     Ok(Stored { existed, vault_is_new, flow })

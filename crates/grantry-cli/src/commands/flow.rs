@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use grantry::pantry::Flow;
 use grantry::providers::find;
 
-use crate::session::how_to;
+use crate::whereabouts::Whereabouts;
 
 /// A flow, and why it is the one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,12 +24,12 @@ impl Chosen {
     }
 
     /// What registers the service with another flow.
-    pub(super) fn how_to_change(&self, tenant: &str, service: &str) -> String {
+    pub(super) fn how_to_change(&self, whereabouts: &Whereabouts, tenant: &str, service: &str) -> String {
         let other = match self.flow {
             Flow::AuthorizationCode => Flow::ClientCredentials,
             _ => Flow::AuthorizationCode,
         };
-        format!("{} --flow {}", how_to("auth set", tenant, service, "default"), other.as_str())
+        format!("{} --flow {}", whereabouts.how_to("auth set", tenant, service, "default"), other.as_str())
     }
 }
 
@@ -78,9 +78,12 @@ mod tests {
         assert!(code.because.contains("has an authorization endpoint"), "{code:?}");
         assert!(of(&[("device_url", url)]).unwrap().because.contains("device authorization endpoint"));
         let okta = of(&[("provider", "okta")]).unwrap();
+        let here = Whereabouts::default();
         assert_eq!((okta.flow, okta.tell), (Flow::ClientCredentials, true));
-        assert!(okta.how_to_change("default", "crm").ends_with("--service crm --flow authorization_code"));
-        assert!(okta.how_to_change("acme", "crm").contains("--service crm --tenant acme --flow "));
+        assert!(
+            okta.how_to_change(&here, "default", "crm").ends_with("--service crm --flow authorization_code")
+        );
+        assert!(okta.how_to_change(&here, "acme", "crm").contains("--service crm --tenant acme --flow "));
         // The pantry takes the same one.
         for provider in grantry::providers::catalogue() {
             let attributes = BTreeMap::from([("provider".to_owned(), provider.name.to_owned())]);

@@ -15,6 +15,7 @@ use grantry_config::{AuditSection, Config, StoreSection};
 
 use crate::console::Console;
 use crate::failed::{Failed, VAULT};
+use crate::session::shell_word;
 use crate::settings;
 
 pub(crate) use self::key::{Key, OtherKey};
@@ -257,7 +258,7 @@ impl Place {
     fn how_to_make(&self) -> String {
         match std::env::var_os("GRANTRY_VAULT") {
             None if Some(&self.folder) != data_folder().ok().map(|data| data.join("grantry")).as_ref() => {
-                format!("run: grantry vault init --vault {}", self.folder.display())
+                format!("run: grantry vault init --vault {}", shell_word(&self.folder.display().to_string()))
             }
             _ => "run: grantry vault init".to_owned(),
         }

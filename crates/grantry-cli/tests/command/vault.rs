@@ -161,3 +161,28 @@ async fn a_command_without_a_store_or_a_key_service_names_the_feature_that_has_i
     }
     assert!(!home.folder.path().join("vault.db").exists(), "no store is made for keys that cannot be had");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_named_is_for_the_vault_that_it_is_about() {
+    let home = Home::new();
+    let place = ["--vault", "my vault", "--key-file", "keys/grantry.key"];
+    let none = home.run(&[&["auth", "list"], &place[..2]].concat()).await.ends(6);
+    assert!(none.stderr.contains("run: grantry vault init --vault 'my vault'\n"), "{}", none.stderr);
+    let url = "https://as.example.com/token";
+    let set = ["auth", "set", "--service", "mail", "--client-id", "app", "--public", "--token-url", url];
+    let asks = ["--authorization-url", url];
+    let told = home.run(&[&set[..], &asks, &place].concat()).await.ends(0).stderr;
+    let flags = "--vault 'my vault' --key-file keys/grantry.key";
+    assert!(told.contains(&format!("grantry auth set --service mail {flags} --flow")), "{told}");
+    let lacking = home.run(&[&["auth", "token", "--service", "mail"], &place[..]].concat()).await.ends(4);
+    assert!(
+        lacking.stderr.contains(&format!("grantry auth login --service mail {flags}\n")),
+        "{}",
+        lacking.stderr
+    );
+    // What the environment says is there for that command, too.
+    let mut command = home.command(&["auth", "token", "--service", "mail"]);
+    command.env("GRANTRY_VAULT", "my vault").env("GRANTRY_KEY_FILE", "keys/grantry.key");
+    let lacking = crate::fixture::ran(command.output()).await.ends(4);
+    assert!(lacking.stderr.contains("grantry auth login --service mail\n"), "{}", lacking.stderr);
+}

@@ -11,7 +11,7 @@ use grantry::{Clock, Error, ErrorKind, GrantKey, Rotation, Scope, SystemClock, T
 use super::findings::{Check, Finding, Findings, Severity};
 use super::services::Examined;
 use crate::failed::Failed;
-use crate::session::{Session, how_to};
+use crate::session::Session;
 use crate::spoken::{length, relative};
 
 /// What nobody used for so long is a way in that nobody watches.
@@ -55,8 +55,9 @@ pub(super) async fn each(session: &Session, name: &str, examined: &[&Examined], 
             let Some(health) = &grant.stored else { continue };
             match looked_into(&tenant, &grant.key, health, place.clone()).await {
                 Ok(kept) => {
-                    let how_to =
-                        |command: &str| how_to(command, name, grant.key.service(), grant.key.account());
+                    let how_to = |command: &str| {
+                        session.whereabouts.how_to(command, name, grant.key.service(), grant.key.account())
+                    };
                     of_grant(&how_to, service, &kept, now, findings);
                 }
                 Err(error) => findings.add(Finding::failed(place, Check::Grants, &Failed::from(error))),

@@ -10,8 +10,9 @@ use grantry_config::ServiceConfig;
 use super::findings::{Check, Finding, Findings, Severity};
 use super::{redirect, together};
 use crate::failed::Failed;
-use crate::session::{Session, how_to, tenants};
+use crate::session::{Session, tenants};
 use crate::settings::services_of;
+use crate::whereabouts::Whereabouts;
 
 /// How many registrations are read at a time.
 const PAGE: usize = 256;
@@ -21,6 +22,7 @@ const PAGE: usize = 256;
 pub(super) struct Examined {
     /// Whose it is.
     pub(super) tenant: String,
+    pub(super) whereabouts: Whereabouts,
     pub(super) name: String,
     pub(super) place: String,
     pub(super) client_id: Option<String>,
@@ -63,7 +65,7 @@ impl Examined {
 
     /// A command for it.
     pub(super) fn how_to(&self, command: &str) -> String {
-        how_to(command, &self.tenant, &self.name, "default")
+        self.whereabouts.how_to(command, &self.tenant, &self.name, "default")
     }
 }
 
@@ -102,7 +104,7 @@ pub(super) async fn collected(
                     of_registration(&session.place_of(tenant, name), name, client_id, attributes, findings)
                 }
             };
-            all.push(Examined { tenant: tenant.to_owned(), stored, ..examined });
+            all.push(Examined { stored, ..examined });
         }
         after = page.into_iter().next_back().map(|stored| stored.value.service);
         if is_last {
@@ -110,7 +112,11 @@ pub(super) async fn collected(
         }
     }
     let rest = described.into_values().map(|service| together::examined(service, None, findings));
-    all.extend(rest.map(|examined| Examined { tenant: tenant.to_owned(), ..examined }));
+    all.extend(rest);
+    for examined in &mut all {
+        tenant.clone_into(&mut examined.tenant);
+        examined.whereabouts.clone_from(&session.whereabouts);
+    }
     all
 }
 
