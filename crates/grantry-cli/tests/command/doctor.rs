@@ -258,9 +258,20 @@ async fn pkce_that_is_said_to_be_off_is_found_where_it_is_and_where_it_is_not() 
     let linkedin = r#""provider": "linkedin","#;
     let off = r#", "pkce": false"#;
     for (provider, pkce, expected) in [
-        (own, off, Some("not followed: PKCE stays on")),
-        (linkedin, off, Some("PKCE is off, as this provider needs it")),
-        (linkedin, "", Some("refuse codes that are redeemed with PKCE")),
+        (own, off, Some(("not followed: PKCE stays on", "expected: true, or the key left out"))),
+        (
+            linkedin,
+            off,
+            Some((
+                "PKCE is off, as this provider needs it",
+                "expected: true, as soon as the provider takes it",
+            )),
+        ),
+        (
+            linkedin,
+            "",
+            Some(("refuse codes that are redeemed with PKCE", "in its configuration: \"pkce\": false")),
+        ),
         (own, "", None),
         (own, r#", "pkce": true"#, None),
     ] {
@@ -269,7 +280,11 @@ async fn pkce_that_is_said_to_be_off_is_found_where_it_is_and_where_it_is_not() 
         let found = of(&json, "pkce");
         assert_eq!(found.len(), usize::from(expected.is_some()), "{json}");
         for (severity, what) in &found {
-            assert!(severity == "warning" && what.contains(expected.unwrap()), "{json}");
+            let (fact, remedy) = expected.unwrap();
+            assert!(severity == "warning" && what.contains(fact), "{json}");
+            let all = json["findings"].as_array().unwrap();
+            let found = all.iter().find(|finding| finding["check"] == "pkce").unwrap();
+            assert_eq!(found["remedy"], remedy, "one remedy does not ask for what another forbids");
         }
         assert!(of(&json, "configuration").is_empty(), "{json}");
     }

@@ -34,17 +34,10 @@ pub(super) fn of_configuration(session: &Session, findings: &mut Findings) {
 fn of_finding(severity: Severity, finding: &grantry_config::Finding) -> Finding {
     let place = finding.place().map_or_else(|| "the configuration".to_owned(), ToString::to_string);
     let check = if finding.kind() == FindingKind::Pkce { Check::Pkce } else { Check::Configuration };
-    let remedy = match (finding.expected(), finding.nearest(), finding.kind()) {
-        (_, _, FindingKind::Pkce) if finding.expected().is_some() => "take \"pkce\": false out".to_owned(),
-        (_, _, FindingKind::Pkce) => {
-            "ask the provider for PKCE; until then keep the client's secret as a token is kept".to_owned()
-        }
-        (Some(expected), ..) => format!("expected: {expected}"),
-        (None, Some(nearest), _) => format!("perhaps {nearest} is meant"),
-        (None, None, FindingKind::Exposed) => {
-            "take it from ${VARIABLE} or ${file:PATH}, or store it with grantry auth set".to_owned()
-        }
-        _ => "change it, or take it out".to_owned(),
+    let remedy = match (finding.expected(), finding.nearest()) {
+        (Some(expected), _) => format!("expected: {expected}"),
+        (None, Some(nearest)) => format!("perhaps {nearest} is meant"),
+        (None, None) => "change it, or take it out".to_owned(),
     };
     Finding { severity, check, place, what: finding.what().to_owned(), remedy }
 }
