@@ -64,7 +64,7 @@ pub(crate) struct ShredTenant {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
-    /// Print the audit trail, the oldest first
+    /// Print the audit trail of all tenants, the oldest first
     Show(AuditShow),
     /// Verify that nobody edited, deleted, inserted, reordered or cut anything
     Verify(AuditVerify),
