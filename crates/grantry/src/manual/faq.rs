@@ -86,8 +86,8 @@
 //!
 //! **Why JWS by hand over `ring`, and no JOSE crate?** What is needed is small: the compact form, five algorithms,
 //! PEM and JWK. Written here, `none` cannot be named, a public key cannot verify an HMAC, an algorithm is never
-//! taken from a header, and a [`Signer`](crate::Signer) may wait for an HSM. `ring` is named in one file, so that
-//! it can be exchanged.
+//! taken from a header, and a [`Signer`](crate::Signer) may wait for an HSM. `ring` is named in one file for signing and in one for
+//! sealing, so that it can be exchanged.
 //!
 //! **Why rustls on `ring`?** Signing needs `ring` anyway, so one cryptographic library does for both, and the same
 //! one on every platform. The feature `native-tls` is there for those who have to use the platform's own.
