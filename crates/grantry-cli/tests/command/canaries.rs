@@ -1,4 +1,5 @@
-//! Secrets go through every command, whatever the server makes of it: none of them shows but where a token was asked for.
+//! Secrets go through every command, whatever the server makes of it: none of them shows but where a token was asked for. And
+//! nothing that a server writes moves a cursor.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -83,6 +84,8 @@ impl World {
         let command = self.named(line);
         assert_eq!(ran.code, Some(code), "{line}: {ran:?}");
         assert_eq!(secret_in(&ran.stderr), None, "{line}: {}", ran.stderr);
+        let acts = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
+        assert!(!ran.stdout.contains(acts) && !ran.stderr.contains(acts), "{line}: {ran:?}");
         let printed = secret_in(&ran.stdout);
         if PRINTING.contains(&command.as_str()) && code == 0 {
             let token = printed.unwrap_or_else(|| panic!("{line} prints no token: {ran:?}"));
@@ -194,6 +197,7 @@ impl World {
             "auth list --config good.json",
             "auth status",
             "auth status --json",
+            "auth status --all-tenants",
             "auth diagnose --service crm",
             "auth diagnose --service mail --json",
             "vault status",
@@ -290,14 +294,20 @@ async fn no_failure_of_a_server_brings_a_secret_out() {
     world.store().await;
     world.run("auth token --service crm", 0).await;
     world.log_in("--service mail", 0).await;
-    // Servers that say what they were sent.
+    // Servers that say what they were sent, and would clear the screen.
+    let clear = r"\u001b[2J\u009b31m\u202e";
     let echo = format!(
-        r#"{{"error": "invalid_client", "error_description": "{SECRET}, {NEW_SECRET}", "error_uri": "https://x/{SECRET}"}}"#
+        r#"{{"error": "invalid_client", "error_description": "{SECRET}, {NEW_SECRET}{clear}", "error_uri": "https://x/{SECRET}{clear}"}}"#
     );
     let refused = Fault::status(401).with_body(echo.clone());
-    let page = Fault::status(500).with_body(format!("<html>{SECRET} at-9-AAAAAAAAAAAAAAAAAAAAAAAA</html>"));
+    let page = Fault::status(500)
+        .with_body(format!("<html>\u{1b}[2J\u{9b}31m{SECRET} at-9-AAAAAAAAAAAAAAAAAAAAAAAA</html>"));
+    let code =
+        Fault::status(400).with_body(format!(r#"{{"error": "{clear}", "error_description": "{clear}"}}"#));
     let cut = Fault::body(format!(r#"{{"access_token": "at-9-AAAAAAAAAAAAAAAAAAAAAAAA", "x": "{SECRET}"#));
-    for (fault, of_login) in [(refused, 5), (page, 4), (cut, 4), (Fault::drop_before_handling(), 4)] {
+    for (fault, of_login) in
+        [(refused, 5), (page, 4), (code, 5), (cut, 4), (Fault::drop_before_handling(), 4)]
+    {
         world.server.inject(Endpoint::Token, fault.until_cleared());
         world.what_asks_in_vain(of_login).await;
         world.server.clear_faults(Endpoint::Token);
