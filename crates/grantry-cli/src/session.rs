@@ -56,7 +56,7 @@ impl Session {
     /// # Errors
     /// Where there is none, or it cannot be opened.
     pub(crate) async fn vault(&self) -> Result<PrincipalVault, Failed> {
-        let parts = self.place.open().await?;
+        let parts = self.parts().await?;
         self.unseal(parts).await
     }
 
@@ -67,6 +67,14 @@ impl Session {
     pub(crate) async fn vault_made(&self) -> Result<(PrincipalVault, bool), Failed> {
         let (store, keys, is_new) = self.place.open_or_make().await?;
         Ok((self.unseal((store, keys)).await?, is_new))
+    }
+
+    /// What opens the vault, or what makes one where there is none.
+    async fn parts(&self) -> Result<(Arc<dyn Vault>, VaultKeys), Failed> {
+        self.place.open().await.map_err(|failed| match self.place.is_made() {
+            true => failed,
+            false => failed.with_remedy(format!("run: {}", self.whereabouts.command("vault init"))),
+        })
     }
 
     async fn unseal(&self, (store, keys): (Arc<dyn Vault>, VaultKeys)) -> Result<PrincipalVault, Failed> {
@@ -130,7 +138,7 @@ impl Session {
     }
 
     async fn pantry_builder(&self) -> Result<GrantryBuilder, Failed> {
-        let (store, keys) = self.place.open().await?;
+        let (store, keys) = self.parts().await?;
         let lifeboat = FolderLifeboat::builder(&self.place.lifeboats).seats(SEATS).open();
         let lifeboat = lifeboat.map_err(|error| {
             let folder = self.place.lifeboats.display();

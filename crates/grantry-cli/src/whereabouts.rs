@@ -25,9 +25,14 @@ impl Whereabouts {
         Self { flags }
     }
 
-    /// A command for a grant, as a shell takes it.
+    /// A command, as a shell takes it.
+    pub(crate) fn command(&self, command: &str) -> String {
+        format!("grantry {command}{}", self.flags)
+    }
+
+    /// A command for a grant.
     pub(crate) fn how_to(&self, command: &str, tenant: &str, service: &str, account: &str) -> String {
-        let mut command = format!("grantry {command}");
+        let mut command = command.to_owned();
         for (flag, value, by_default) in [
             ("service", service, None),
             ("tenant", tenant, Some("default")),
@@ -37,7 +42,7 @@ impl Whereabouts {
                 command = format!("{command} --{flag} {}", shell_word(value));
             }
         }
-        command + &self.flags
+        self.command(&command)
     }
 }
 

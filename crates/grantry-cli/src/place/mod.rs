@@ -15,7 +15,6 @@ use grantry_config::{AuditSection, Config, StoreSection};
 
 use crate::console::Console;
 use crate::failed::{Failed, VAULT};
-use crate::session::shell_word;
 use crate::settings;
 
 pub(crate) use self::key::{Key, OtherKey};
@@ -168,11 +167,11 @@ impl Place {
     /// What opens it, or why it cannot be opened.
     ///
     /// # Errors
-    /// Says what to run where there is none, and what is missing.
+    /// Where there is none, and what is missing.
     pub(crate) async fn open(&self) -> Result<(Arc<dyn Vault>, VaultKeys), Failed> {
         if !self.is_made() {
             let fact = format!("there is no vault in {}", self.folder.display());
-            return Err(Failed::new(VAULT, fact).with_remedy(self.how_to_make()));
+            return Err(Failed::new(VAULT, fact));
         }
         let keys = self.key.open().await?;
         Ok((self.store.open().await?, keys))
@@ -252,15 +251,6 @@ impl Place {
         match &self.store {
             Store::File(_) => self.folder.display().to_string(),
             Store::Elsewhere(_) => self.store.shown(),
-        }
-    }
-
-    fn how_to_make(&self) -> String {
-        match std::env::var_os("GRANTRY_VAULT") {
-            None if Some(&self.folder) != data_folder().ok().map(|data| data.join("grantry")).as_ref() => {
-                format!("run: grantry vault init --vault {}", shell_word(&self.folder.display().to_string()))
-            }
-            _ => "run: grantry vault init".to_owned(),
         }
     }
 }

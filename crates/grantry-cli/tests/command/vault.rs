@@ -168,6 +168,14 @@ async fn a_command_that_is_named_is_for_the_vault_that_it_is_about() {
     let place = ["--vault", "my vault", "--key-file", "keys/grantry.key"];
     let none = home.run(&[&["auth", "list"], &place[..2]].concat()).await.ends(6);
     assert!(none.stderr.contains("run: grantry vault init --vault 'my vault'\n"), "{}", none.stderr);
+    // A configuration says where it is in words of its own.
+    let vault = r#"{ "vault": { "type": "sqlite", "path": "own/store.db" }, "keys": { "type": "file", "path": "own/key" } }"#;
+    std::fs::write(home.folder.path().join("grantry.json"), vault).unwrap();
+    let from_file = ["--config", "grantry.json"];
+    let none = home.run(&[&["auth", "list"], &from_file[..]].concat()).await.ends(6);
+    assert!(none.stderr.contains("run: grantry vault init --config grantry.json\n"), "{}", none.stderr);
+    home.run(&[&["vault", "init"], &from_file[..]].concat()).await.ends(0);
+    home.run(&[&["auth", "list"], &from_file[..]].concat()).await.ends(0);
     let url = "https://as.example.com/token";
     let set = ["auth", "set", "--service", "mail", "--client-id", "app", "--public", "--token-url", url];
     let asks = ["--authorization-url", url];
