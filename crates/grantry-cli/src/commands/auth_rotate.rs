@@ -20,8 +20,15 @@ pub(super) async fn run(
     rotate: &Rotate,
     secret: Option<Secret>,
 ) -> Result<After, Failed> {
+    let exchanges = secret.is_some() || rotate.go_on;
+    if rotate.keep_old && !exchanges {
+        let fact = "there is no new secret, beside which the old one could be kept";
+        return Err(
+            Failed::usage(fact).with_remedy("give it with --client-secret-stdin, or leave --keep-old out")
+        );
+    }
     let tenant = session.pantry().await?;
-    if secret.is_some() || rotate.go_on {
+    if exchanges {
         exchange(console, &tenant, rotate, secret).await
     } else {
         renew(console, session, &tenant, rotate).await

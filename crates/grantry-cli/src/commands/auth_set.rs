@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::credentials::{self, Credentials};
 use super::flow::{self, Chosen};
-use super::{After, registration};
+use super::{After, as_configured, registration};
 use crate::arguments::{Described, Registered, Set};
 use crate::console::Console;
 use crate::failed::Failed;
@@ -144,6 +144,7 @@ fn check(console: &Console, wanted: &Wanted<'_>) -> Result<(), Failed> {
     let mut attributes = BTreeMap::new();
     registration::change(&mut attributes, described, &wanted.given.certificates, &[])?;
     registration::check_texts(console, &attributes, &described.scope)?;
+    as_configured::check(described)?;
     if !attributes.contains_key("tls_certificate") {
         // The certificate may be stored already.
         attributes.remove("certificate_bound");

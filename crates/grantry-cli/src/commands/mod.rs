@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod as_configured;
 mod audit;
 mod auth_list;
 mod auth_login;

@@ -131,6 +131,7 @@ async fn what_no_server_could_mean_is_not_stored() {
         (&["--client-id", "x", "--audience", ""], "--audience is empty"),
         (&["--client-id", "x", "--key-id", "a\tb"], "--key-id holds a control character"),
         (&["--client-id", "x", "--param", "a=b\nc"], "--param holds a control character"),
+        (&["--client-id", "x", "--param", "empty="], "the parameter empty is empty"),
     ] {
         let ran = home.run(&[set.as_slice(), flags].concat()).await.ends(2);
         assert!(ran.stderr.contains(what), "{}", ran.stderr);
@@ -146,7 +147,7 @@ async fn what_no_server_could_mean_is_not_stored() {
     );
     // A colon is a character like any other, and several scopes may be one text.
     let url = server.token_endpoint();
-    let odd = ["--client-id", "a:b", "--scope", "one two", "--param", "empty=", "--token-url", &url];
+    let odd = ["--client-id", "a:b", "--scope", "one two", "--param", "a=b", "--token-url", &url];
     home.run(&[set.as_slice(), &odd].concat()).await.ends(0);
 }
 

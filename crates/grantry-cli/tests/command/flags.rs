@@ -201,3 +201,30 @@ async fn a_client_without_anything_to_show_is_stored_only_where_that_is_said() {
     home.run_with_stdin(&secret, SECRET).await.ends(0);
     home.run(&crm).await.ends(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_configuration_refuses_is_refused_as_a_flag_and_not_when_it_is_used() {
+    let home = Home::new();
+    let set = ["auth", "set", "--service", "crm", "--client-id", "billing", "--public", "--token-url"];
+    let set = [&set[..], &["https://as.example.com/token"]].concat();
+    for (flag, words) in [
+        ("--param=grant_type=x", "cannot be set as an additional one: use --flow"),
+        ("--param=response_mode=fragment", "cannot be set as an additional one"),
+        ("--resource=api", "no absolute URI"),
+        ("--redirect-uri=http://app.example.com/callback", "--redirect-uri is http"),
+        ("--redirect-uri=https://app.example.com/#callback", "--redirect-uri has a fragment"),
+        ("--rotation=grace:1", "too short for an answer to be lost"),
+    ] {
+        let refused = home.run(&[&set[..], &[flag]].concat()).await.ends(2).stderr;
+        assert!(refused.contains(words), "{flag}: {refused}");
+    }
+    assert!(!home.vault().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_old_secret_is_kept_beside_a_new_one_only() {
+    let home = Home::new();
+    home.run(&["auth", "set", "--service", "crm", "--client-id", "billing", "--public"]).await.ends(0);
+    let told = home.run(&["auth", "rotate", "--service", "crm", "--keep-old"]).await.ends(2).stderr;
+    assert!(told.contains("there is no new secret"), "{told}");
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use grantry_core::{AuthorizationServer, AuthorizationServerBuilder, Error, Rotation};
+use grantry_custody::protocol::Terms;
 
 use super::attributes::{Attributes, unknown};
 
@@ -123,7 +124,13 @@ fn rotation_of(text: &str) -> Result<Rotation, Error> {
         ("none", _) => Ok(Rotation::None),
         ("keep-old", _) => Ok(Rotation::KeepOld),
         ("strict", _) => Ok(Rotation::UNKNOWN),
-        (_, Some(seconds)) => Ok(Rotation::Grace { window: Duration::from_secs(seconds), same: false }),
+        (_, Some(seconds)) => {
+            let rotation = Rotation::Grace { window: Duration::from_secs(seconds), same: false };
+            let fits = Terms::of(rotation).check().map(|()| rotation);
+            fits.map_err(|error| {
+                Error::configuration("the attribute rotation is of no use").with_source(error)
+            })
+        }
         _ => Err(unknown("rotation", "none, keep-old, strict or grace:SECONDS")),
     }
 }
