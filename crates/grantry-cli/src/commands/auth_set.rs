@@ -7,7 +7,7 @@ use grantry::vault::{ClientRecord, TenantVault};
 use grantry::{ClientAuthenticationMethod, Clock, ErrorKind, SystemClock};
 use serde_json::json;
 
-use super::credentials::{self, Credentials};
+use super::credentials::{self, Certificates, Credentials};
 use super::flow::{self, Chosen};
 use super::{After, as_configured, registration};
 use crate::arguments::{Described, Registered, Set};
@@ -85,7 +85,9 @@ pub(super) async fn store(
     session: &Session,
     mut wanted: Wanted<'_>,
 ) -> Result<Stored, Failed> {
-    check(console, &wanted)?;
+    let mut attributes = BTreeMap::new();
+    registration::change(&mut attributes, &wanted.described, &wanted.given.certificates, &[])?;
+    check_together(attributes, &wanted.described)?;
     if !session.place.is_made() {
         // Before one is made for nothing.
         check_proof(None, &BTreeMap::new(), &wanted)?;
@@ -134,17 +136,25 @@ fn is_public(record: &ClientRecord) -> bool {
     has_none && !credentials::is_by_certificate(record.attributes())
 }
 
-/// What can be refused before a vault is opened or made.
-fn check(console: &Console, wanted: &Wanted<'_>) -> Result<(), Failed> {
-    let described = &wanted.described;
-    grantry::ServiceName::new(wanted.service).map_err(|error| Failed::usage(error.to_string()))?;
-    if let Some(client_id) = &wanted.registered.client_id {
+/// What can be refused before anybody is asked for anything, and before a vault is opened or made.
+///
+/// # Errors
+/// Usage, with the flag.
+pub(super) fn check(console: &Console, service: &str, registered: &Registered) -> Result<(), Failed> {
+    let described = &registered.described;
+    grantry::ServiceName::new(service).map_err(|error| Failed::usage(error.to_string()))?;
+    if let Some(client_id) = &registered.client_id {
         registration::check_text("client-id", client_id)?;
     }
     let mut attributes = BTreeMap::new();
-    registration::change(&mut attributes, described, &wanted.given.certificates, &[])?;
+    registration::change(&mut attributes, described, &Certificates::default(), &[])?;
     registration::check_texts(console, &attributes, &described.scope)?;
     as_configured::check(described)?;
+    check_together(attributes, described)
+}
+
+/// Whether what was given goes together, as far as that is known without what is stored.
+fn check_together(mut attributes: BTreeMap<String, String>, described: &Described) -> Result<(), Failed> {
     if !attributes.contains_key("tls_certificate") {
         // The certificate may be stored already.
         attributes.remove("certificate_bound");

@@ -94,13 +94,17 @@ pub(crate) fn prepare(
         Command::Config(wanted) => return config::run(console, wanted).map(|()| None),
         Command::Providers(wanted) => return providers::run(console, wanted).map(|()| None),
         Command::Auth(AuthCommand::Set(set)) => {
+            auth_set::check(console, &set.service, &set.registered)?;
             given = Credentials::read(console, &set.registered)?;
             let has_none = given.secret.is_none() && given.private_key.is_none();
             if has_none && auth_set::asks(&set.registered) && Console::is_interactive() {
                 given.secret = Some(secret::prompted(&format!("Client secret of {}: ", set.service))?);
             }
         }
-        Command::Auth(AuthCommand::Login(login)) => given = Credentials::read(console, &login.registered)?,
+        Command::Auth(AuthCommand::Login(login)) => {
+            auth_set::check(console, &login.of.service, &login.registered)?;
+            given = Credentials::read(console, &login.registered)?;
+        }
         Command::Auth(AuthCommand::Token(show)) => {
             given.subject_token = secret::subject(console, &show.subject)?
         }

@@ -43,6 +43,20 @@ async fn a_secret_is_asked_for_and_does_not_show_while_it_is_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_types_a_secret_for_a_command_that_is_refused_anyway() {
+    let home = Home::new();
+    let set = [SET, &["https://as.example.com/token"]].concat();
+    for mistake in ["--scope=one,two", "--redirect-uri=http://app.example.com", "--param=no-pair"] {
+        for asks in [&[][..], &["--client-secret-stdin"]] {
+            let mut terminal = Terminal::of(home.command(&[&set[..], &[mistake], asks].concat()));
+            terminal.shows("error: ").await;
+            let (code, seen) = terminal.ends().await;
+            assert!(code == Some(2) && !seen.contains("Client secret"), "{mistake}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_ends_a_question_for_a_secret_gets_the_terminal_back_and_nothing_is_stored() {
     let home = Home::new();
     let set = [SET, &["https://as.example.com/token"]].concat();
