@@ -153,6 +153,7 @@ async fn the_documents_of_credentials_and_tokens_are_as_they_were() {
     prints(&home, "list", "`auth list`", &["auth", "list"], 0).await;
     prints(&home, "list_of_nobody", "`auth list`", &["auth", "list", "--tenant", "nobody"], 0).await;
     prints(&home, "status", "`auth status`", &["auth", "status"], 0).await;
+    prints(&home, "status_of_all", "`auth status`", &["auth", "status", "--all-tenants"], 0).await;
     prints(&home, "diagnose", "`auth diagnose`", &["auth", "diagnose", "--service", "crm"], 0).await;
 
     // What is to be told besides is an event.
