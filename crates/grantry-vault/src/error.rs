@@ -28,7 +28,7 @@ impl StoreError {
             Self::Refused(cause) => {
                 error(ErrorKind::Damaged, format!("{subject} is refused")).with_source(cause)
             }
-            Self::Erased(_) => error(ErrorKind::Erased, format!("the tenant of {subject} was erased")),
+            Self::Erased(_) => error(ErrorKind::Erased, format!("{subject}: the tenant was erased")),
             Self::NoTenant => error(
                 ErrorKind::Configuration,
                 format!("the tenant of {subject} is not in the vault: create it first, with `create_tenant`"),

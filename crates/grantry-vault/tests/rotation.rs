@@ -349,7 +349,9 @@ async fn an_erased_tenant_cannot_be_read_or_brought_back_and_the_others_can() {
     mine.erase_tenant(&TenantId::new("acme").unwrap()).await.unwrap();
     let acme = mine.tenant("acme").unwrap();
     assert_eq!(acme.grant("crm", "user-0").await.unwrap_err().kind(), ErrorKind::Erased);
-    assert_eq!(mine.create_tenant("acme").await.unwrap_err().kind(), ErrorKind::Erased);
+    let refused = mine.create_tenant("acme").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Erased);
+    assert!(refused.to_string().contains("the keys of acme: the tenant was erased"), "{refused}");
     let written = acme.create_grant("crm", "user-0", grant("again")).await;
     assert_eq!(written.unwrap_err().kind(), ErrorKind::Erased);
 

@@ -67,10 +67,8 @@ fn show(console: &Console, name: &str) -> Result<(), Failed> {
 
 /// What becomes of refresh tokens that were used.
 fn rotation(preset: &Preset) -> String {
-    let has_none = preset.notes.iter().any(|note| note.ends_with("there are no refresh tokens"));
     match preset.rotation {
-        _ if has_none => "none".to_owned(),
-        Rotation::None => "stay as they are".to_owned(),
+        Rotation::None => "stay as they are, where there are any".to_owned(),
         Rotation::KeepOld => "rotate, and the old one stays valid".to_owned(),
         Rotation::Grace { window, .. } => {
             format!("rotate, and the old one is good for {} more", length(window))

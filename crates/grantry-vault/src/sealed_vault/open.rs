@@ -19,7 +19,7 @@ use crate::records::{Content, Kept};
 use crate::rotation::{RotationPolicy, RotationProgress, RotationReport, Rotator};
 use crate::sealing::RefusedRecord;
 use crate::store::{Found, RecordStore, Standing, StoreError};
-use crate::{Deployment, RecordKey};
+use crate::{Deployment, RecordKey, RecordKind};
 
 /// The vault: records sealed into a [`Vault`] backend, under keys that a [`KeyProvider`](crate::KeyProvider) wraps.
 ///
@@ -191,6 +191,10 @@ impl Inner {
 
 /// An error about a record.
 pub(super) fn about(key: &RecordKey) -> impl FnOnce(StoreError) -> Error {
-    let key = key.clone();
-    move |error| error.into_error(key)
+    let subject = match key.kind() {
+        // A name that people know, not one of the store's.
+        RecordKind::Keys => format!("the keys of {}", key.account()),
+        _ => key.to_string(),
+    };
+    move |error| error.into_error(subject)
 }

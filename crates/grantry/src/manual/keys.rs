@@ -117,7 +117,7 @@
 //! $ grantry vault shred-tenant default --yes
 //! erased default: copies of the vault's files still hold its wrapped keys
 //! $ grantry auth token --service crm
-//! error: vault: the tenant of default/client/crm/- was erased
+//! error: vault: default/client/crm/-: the tenant was erased
 //!   to do: nothing brings an erased tenant back: create one with another name
 //! $ echo $?
 //! 3

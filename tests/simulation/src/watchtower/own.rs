@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn a_token_that_nothing_keeps_is_seen_and_a_caller_without_any() {
         let (tower, _, key) = calm();
-        tower.look_at_own(&[key.clone()]);
+        tower.look_at_own(std::slice::from_ref(&key));
         assert!(tower.broken().concat().starts_with("L2"), "{:?}", tower.broken());
         obtain(&tower, &key, "one");
         tower.handed_out(1, "one");
