@@ -4,10 +4,11 @@ use std::hash::BuildHasher;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use grantry_core::{GrantKeyRef, Token, TokenSource};
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::DefaultHashBuilder;
 
 use crate::ManagedSource;
 use crate::near::Near;
+use crate::table::Table;
 
 /// How many parts the directory is split in, so that writers stop few readers.
 const PARTS: usize = 64;
@@ -61,7 +62,7 @@ pub struct Directory {
 /// Each in cache lines of its own, because even a reader writes into its lock.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Part(RwLock<HashTable<Arc<ManagedSource>>>);
+struct Part(RwLock<Table>);
 
 impl Default for Directory {
     fn default() -> Self {
@@ -87,7 +88,7 @@ impl Directory {
                 Some(std::mem::replace(there, source))
             }
             None => {
-                part.insert_unique(hash, source, |source| self.hasher.hash_one(source.key().as_key_ref()));
+                part.insert(hash, source, |source| self.hasher.hash_one(source.key().as_key_ref()));
                 if part.len() > FEW {
                     self.near.get_or_init(Near::new);
                 }
@@ -135,9 +136,9 @@ impl Directory {
     pub fn remove(&self, key: GrantKeyRef<'_>) -> Option<Arc<ManagedSource>> {
         let hash = self.hasher.hash_one(key);
         let mut part = self.part(hash)?.0.write().unwrap_or_else(PoisonError::into_inner);
-        let found = part.find_entry(hash, |source| key.matches(source.key())).ok()?;
-        self.turn_out(hash, found.get());
-        Some(found.remove().0)
+        let source = part.remove(hash, |source| key.matches(source.key()))?;
+        self.turn_out(hash, &source);
+        Some(source)
     }
 
     /// How many sources it holds.

@@ -35,6 +35,7 @@ mod registration;
 mod scheduler;
 mod shards;
 mod source;
+mod table;
 mod tally;
 mod timing;
 
