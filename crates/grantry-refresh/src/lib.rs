@@ -7,8 +7,8 @@
 //!
 //! # Invariants
 //!
-//! * [`ready`](grantry_core::TokenSource::ready) takes no lock, makes no system call that can block, and
-//!   allocates nothing.
+//! * [`ready`](grantry_core::TokenSource::ready) waits for nobody, also not for a renewal that is putting its token in
+//!   place, makes no system call that can block, and allocates nothing.
 //! * A source has at most one renewal in flight. It is a task of its own: no caller can cut it off, and however
 //!   it ends (result, panic, runtime gone), its waiters learn of it.
 //! * A failure never displaces a token that is still fit, and is never final: a demand after the cool-down tries

@@ -105,9 +105,9 @@ impl ManagedSource {
         if let Some(failure) = &mut unusual.failure {
             failure.ended = true;
         }
-        let held = self.held.load_full();
+        let held = self.held.token();
         let now: Instant = self.profile.clock.now();
-        if let Some(token) = held.as_deref().filter(|token| token.is_fit(now)) {
+        if let Some(token) = held.as_ref().filter(|token| token.is_fit(now)) {
             self.reopen(&state, token, now);
         }
     }

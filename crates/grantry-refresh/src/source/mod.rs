@@ -3,6 +3,7 @@
 mod landing;
 mod near;
 mod outcome;
+mod place;
 mod reading;
 mod renewal;
 mod serving;
@@ -12,18 +13,18 @@ use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use arc_swap::ArcSwapOption;
-use grantry_core::{Grant, GrantKey, Token};
+use grantry_core::{Grant, GrantKey};
 
 use crate::Profile;
 use crate::gate::Gate;
 use crate::shards::Shards;
 use crate::tally::Tally;
+use place::Place;
 use state::State;
 
 /// Keeps the token of one grant fresh and hands it out: a [`TokenSource`](grantry_core::TokenSource).
 ///
-/// The held token is read without a lock. At most one renewal is in flight, as a task of its own; callers join
+/// The held token is read without waiting for anybody. At most one renewal is in flight, as a task of its own; callers join
 /// it, and one that gives up cuts nothing off. The profile's scheduler renews in the background.
 ///
 /// Renewing needs a tokio runtime with timers. The grant has to give up by itself, as one over a transport with
@@ -57,7 +58,7 @@ use state::State;
 pub struct ManagedSource {
     key: GrantKey,
     gate: Gate,
-    held: ArcSwapOption<Token>,
+    held: Place,
     profile: Arc<Profile>,
     /// Grown by the second thread that asks often.
     shards: OnceLock<Box<Shards>>,
@@ -80,7 +81,7 @@ impl ManagedSource {
             grant,
             profile: Arc::clone(profile),
             gate: Gate::default(),
-            held: ArcSwapOption::empty(),
+            held: Place::default(),
             tally: Tally::default(),
             shards: OnceLock::new(),
             state: Mutex::default(),
@@ -118,7 +119,7 @@ impl fmt::Debug for ManagedSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedSource")
             .field("key", &self.key)
-            .field("held", &self.held.load())
+            .field("held", &self.held.look())
             .finish_non_exhaustive()
     }
 }

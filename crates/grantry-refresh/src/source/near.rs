@@ -26,8 +26,7 @@ impl ManagedSource {
     /// Comes near, unless it is near somewhere, is shared, or holds no token.
     pub(crate) fn come_near(self: &Arc<Self>, near: &Arc<Near>, hash: u64) {
         let mut state = self.lock();
-        let Some(token) = self.held.load_full().filter(|_| state.nearby().is_none() && !self.is_shared())
-        else {
+        let Some(token) = self.held.token().filter(|_| state.nearby().is_none() && !self.is_shared()) else {
             return;
         };
         let tally = state.unusual().and_then(|u| u.near.as_ref()).map(|near| Arc::clone(&near.tally));

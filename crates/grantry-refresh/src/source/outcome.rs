@@ -1,6 +1,5 @@
 //! What the result of an attempt does to the source.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{Consumed, Error, ErrorKind, Event, Failure, Instant, Retry, TokenSet};
@@ -72,7 +71,7 @@ impl ManagedSource {
         let mut state = self.lock();
         state.renewed(set);
         let token = set.token();
-        self.held.store(Some(Arc::new(token.clone())));
+        self.held.put(Some(token));
         if let Some(shards) = self.shards.get() {
             shards.fill(Some(token));
         }
@@ -155,10 +154,10 @@ impl ManagedSource {
         };
 
         let mut state = self.lock();
-        let held = self.held.load_full();
+        let held = self.held.token();
         // A verdict on the grant is final until somebody asks; a breaker's refusal is not one.
         let goes_on = !definite || !sent;
-        if ended && goes_on && policy.enabled() && held.as_deref().is_some_and(|token| token.is_fit(at)) {
+        if ended && goes_on && policy.enabled() && held.as_ref().is_some_and(|token| token.is_fit(at)) {
             self.book(&mut state, at);
         }
         let unusual = state.unusual_mut();
@@ -166,7 +165,7 @@ impl ManagedSource {
         if ended {
             unusual.flight = None;
         }
-        if let Some(token) = held.as_deref().filter(|token| token.is_fit(now)) {
+        if let Some(token) = held.as_ref().filter(|token| token.is_fit(now)) {
             let expires = token.expires().unwrap_or(Instant::MAX);
             let look = if policy.enabled() { at.min(expires) } else { expires };
             self.open_gate(&state, look, expires);

@@ -14,8 +14,8 @@ impl ManagedSource {
         let now = self.profile.clock.now();
         let monotonic = self.profile.clock.coarse().monotonic;
         let state = self.lock();
-        let held = self.held.load_full();
-        let condition = match held.as_deref() {
+        let held = self.held.token();
+        let condition = match held.as_ref() {
             None => Condition::Empty,
             Some(token) if !token.is_fit(now) => Condition::Expired,
             // A failure moves the next attempt, not the moment from which it was due.
@@ -32,7 +32,7 @@ impl ManagedSource {
         Health {
             key: self.key.clone(),
             condition,
-            fit_for: held.as_deref().and_then(|token| token.expires()).map(|at| at.since(now)),
+            fit_for: held.as_ref().and_then(|token| token.expires()).map(|at| at.since(now)),
             renewal_at: (state.renew_at != Instant::MAX && state.renew_at > now).then_some(state.renew_at),
             renewing: state.flight().is_some(),
             waiting: state.flight().map_or(0, |flight| flight.waiting()),

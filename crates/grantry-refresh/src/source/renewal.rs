@@ -21,8 +21,8 @@ impl ManagedSource {
     pub fn warm(&self) {
         let now = self.profile.clock.now();
         let mut state = self.lock();
-        let held = self.held.load_full();
-        let verdict = self.profile.policy.decide(state.held(held.as_deref()), state.failure(), now);
+        let held = self.held.token();
+        let verdict = self.profile.policy.decide(state.held(held.as_ref()), state.failure(), now);
         if state.flight().is_none() && matches!(verdict, Verdict::AwaitRenewal | Verdict::UseHeldAndRenew) {
             self.book(&mut state, now);
         }
@@ -37,8 +37,8 @@ impl ManagedSource {
             if tick_of(state.renew_at) != tick || state.flight().is_some() {
                 return;
             }
-            let held = self.held.load_full();
-            match self.profile.policy.decide(state.held(held.as_deref()), state.failure(), now) {
+            let held = self.held.token();
+            match self.profile.policy.decide(state.held(held.as_ref()), state.failure(), now) {
                 Verdict::UseHeldAndRenew | Verdict::AwaitRenewal => match self.profile.lane.try_enter() {
                     Some(slot) => takeoff = self.start(&mut state, Some(slot)).ok(),
                     None => self.profile.lane.line_up(tick, self.me.clone()),
@@ -103,7 +103,7 @@ impl ManagedSource {
             Ok(leave) => (leave == Leave::Probe).then(|| Probe(profile)),
             Err((error, until)) => return Some(Err(Fruitless::stopped(error, until))),
         };
-        let replacing = self.lock().replacing(self.held.load_full().as_deref());
+        let replacing = self.lock().replacing(self.held.token().as_ref());
         let result = self.grant.obtain(Attempt::replace_if_any(replacing.as_ref())).await;
         self.note_registration(&result);
         Some(result.and_then(|set| self.usable(set)).map_err(Fruitless::from))

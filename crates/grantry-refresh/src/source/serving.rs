@@ -58,7 +58,7 @@ impl TokenSource for ManagedSource {
         let shortest = self.profile.policy.between_rejections();
         let kept = {
             let mut state = self.lock();
-            let held = self.held.load_full();
+            let held = self.held.token();
             let Some(held) = held.filter(|held| held.is_same(refused)) else {
                 return;
             };
@@ -102,7 +102,7 @@ impl ManagedSource {
         let thread = thread_number();
         match self.shards.get() {
             Some(shards) => shards.serve(thread, reading.monotonic),
-            None if self.tally.count_own(thread, reading.monotonic) => self.held.load().as_deref().cloned(),
+            None if self.tally.count_own(thread, reading.monotonic) => self.held.look(),
             None => self.serve_another_thread(reading),
         }
     }
@@ -115,14 +115,14 @@ impl ManagedSource {
             self.tally.uncount_other();
             return None;
         }
-        self.held.load().as_deref().cloned()
+        self.held.look()
     }
 
     /// The gate calls for a second look: the precise clock decides whether the token is fit, and one caller is
     /// sent to renew it.
     #[cold]
     fn ready_late(&self, reading: CoarseReading) -> Option<Token> {
-        let expires = self.held.load().as_deref()?.expires().unwrap_or(Instant::MAX);
+        let expires = self.held.look()?.expires().unwrap_or(Instant::MAX);
         let left = expires.since(self.profile.clock.now());
         if left.is_zero() || self.gate.claim(reading, left) {
             return None;
@@ -160,8 +160,8 @@ impl ManagedSource {
     fn step(&self, waited: bool, left: Duration) -> Step {
         let now = self.profile.clock.now();
         let mut state = self.lock();
-        let held = self.held.load_full();
-        let (step, takeoff) = self.step_locked(&mut state, held.as_deref(), waited, left, now);
+        let held = self.held.token();
+        let (step, takeoff) = self.step_locked(&mut state, held.as_ref(), waited, left, now);
         drop(state);
         // Outside of the lock, because a runtime that shuts down drops the task right here.
         if let Some(takeoff) = takeoff {
@@ -221,7 +221,7 @@ impl ManagedSource {
     /// Takes a refused token out of every place from which it could be handed out.
     fn withdraw(&self, state: &mut State, held: &Token, now: Instant) {
         self.gate.shut();
-        self.held.store(None);
+        self.held.put(None);
         if let Some(shards) = self.shards.get() {
             shards.fill(None);
         }
@@ -269,7 +269,7 @@ impl ManagedSource {
     fn grow_shards(&self) {
         let mut state = self.lock();
         self.nearby_follows(&mut state, None);
-        self.shards.get_or_init(|| Box::new(Shards::new(self.held.load_full().as_deref())));
+        self.shards.get_or_init(|| Box::new(Shards::new(self.held.token().as_ref())));
     }
 
     fn overloaded(&self) -> Error {
@@ -287,10 +287,10 @@ impl ManagedSource {
         let (held, failure) = {
             let state = self.lock();
             let failure = state.failure().map(|failed| (failed.error.clone(), failed.definite));
-            (self.held.load_full(), failure)
+            (self.held.token(), failure)
         };
         let definite = failure.as_ref().is_some_and(|(_, definite)| *definite);
-        let usable = held.as_deref().and_then(|token| match self.profile.policy.fallback() {
+        let usable = held.as_ref().and_then(|token| match self.profile.policy.fallback() {
             _ if token.is_fit(now) => Some(token.clone()),
             Fallback::UseExpired { grace } if !definite => {
                 let last = token.expires().unwrap_or(Instant::MAX).after(grace);
