@@ -20,6 +20,14 @@ pub fn check_endpoint(what: &str, url: &Url) -> Result<(), InvalidEndpoint> {
     let Some(host) = url.host() else {
         return refuse("has to be an absolute URL with a host, such as https://as.example.com/token");
     };
+    if let Host::Domain(name) = host
+        && !could_resolve(name)
+    {
+        return refuse(
+            "names a host that cannot exist: put letters, digits, `-` and `_` between its dots (no `*`, no placeholder), as \
+             in as.example.com",
+        );
+    }
     if !url.username().is_empty() || url.password().is_some() {
         return refuse("must not hold a user name or password");
     }
@@ -35,6 +43,14 @@ pub fn check_endpoint(what: &str, url: &Url) -> Result<(), InvalidEndpoint> {
         "http" => refuse("has to be an https URL (http is accepted for 127.0.0.1, [::1] and localhost only)"),
         _ => refuse("has to be an https URL"),
     }
+}
+
+/// Whether a name could be a host's; whether it is one, only the first request can tell. A URL's own rules let pass what is
+/// left of a template, or meant for all hosts at once.
+fn could_resolve(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let labels = name.strip_suffix('.').unwrap_or(name);
+    labels.split('.').all(|label| !label.is_empty() && label.bytes().all(fits))
 }
 
 /// Loopback by name or address; the transport resolves `localhost` to loopback addresses itself.

@@ -296,6 +296,37 @@ mod tests {
     }
 
     #[test]
+    fn a_host_that_cannot_exist_fails_at_build_with_what_to_change() {
+        for bad in [
+            "https://*/token",
+            "https://*.example.com/token",
+            "https://{tenant}.example.com/token",
+            "https://$HOST/token",
+            "https://as..example.com/token",
+            "https://.example.com/token",
+        ] {
+            let error = AuthorizationServer::builder(bad).build().unwrap_err().to_string();
+            assert!(error.contains("as.example.com"), "{bad}: {error}");
+        }
+        for bad in [
+            "https:///",
+            "https://",
+            "https://as example.com/token",
+            "https://1.2.3.256/token",
+            "https://a%20b/",
+        ] {
+            assert!(AuthorizationServer::builder(bad).build().is_err(), "{bad}");
+        }
+        for good in [
+            "https://as.example.com./token",
+            "https://my_as.internal/token",
+            "https://b\u{fc}cher.example/token",
+        ] {
+            assert!(AuthorizationServer::builder(good).build().is_ok(), "{good}");
+        }
+    }
+
+    #[test]
     fn every_learnt_endpoint_is_checked() {
         let build = |b: AuthorizationServerBuilder| b.build();
         let start = || AuthorizationServer::builder("https://a.example/t");
