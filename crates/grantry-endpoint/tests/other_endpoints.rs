@@ -12,6 +12,7 @@ use grantry_endpoint::{
     Answer, Client, ClientAuthentication, Discovery, IntrospectionEndpoint, RevocationEndpoint, TokenRequest,
     TransportCause, TransportFailure,
 };
+use proptest::prelude::ProptestConfig;
 use support::{Script, WALL_SECONDS, answer, endpoint, endpoint_for, server, with_headers};
 
 fn document(issuer: &str, rest: &str) -> Result<Answer, TransportFailure> {
@@ -239,6 +240,8 @@ async fn req_e21_endpoints_come_from_the_validated_metadata_of_the_issuer_alone(
 }
 
 proptest::proptest! {
+    // `PROPTEST_CASES=1000000` tries a million.
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(20_000), ..ProptestConfig::default() })]
     #[test]
     fn req_c13_nothing_of_one_server_ever_goes_to_another(
         servers in 2_usize..5,
