@@ -117,7 +117,7 @@ async fn req_a04_the_request_is_a_form_sent_by_post() {
 }
 
 #[tokio::test]
-async fn what_was_not_set_is_not_sent() {
+async fn req_b26_what_was_not_set_is_not_asked_for() {
     let transport = Recorder::with_token();
     simple(&transport).build().unwrap().obtain(Attempt::first()).await.unwrap();
     assert_eq!(transport.form(), [("grant_type".into(), "client_credentials".into())]);
