@@ -90,7 +90,6 @@ pub(crate) fn machine_of(life: u64) -> usize {
 impl Life {
     /// A process begins.
     pub(crate) fn begin(number: u64, fate: Fate) -> Arc<Self> {
-        fate.tower.born(number);
         Arc::new(Self {
             number,
             fate,

@@ -196,6 +196,14 @@ impl Store {
         Ok(())
     }
 
+    /// The store's clock, at which a process looks that reads grants.
+    fn looks_at(&self, grants: bool) -> StoreTime {
+        if let Some(life) = self.life.as_ref().filter(|_| grants) {
+            life.fate.tower.looks(life.number);
+        }
+        self.disk.now()
+    }
+
     /// A write is done. Whether its answer is lost, because the machine is cut off from now on.
     async fn is_cut_by_write(&self) -> bool {
         let Some(link) = self.hints.link.as_ref().filter(|link| link.is_cut_by_write()) else { return false };
@@ -221,7 +229,7 @@ impl Store {
 impl Vault for Store {
     async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
         self.before("load").await?;
-        let read_at = self.disk.now();
+        let read_at = self.looks_at(key.as_grant_key().is_some());
         let found = self.disk.lock().records.get(key).map(|record| stored(record, read_at));
         self.after("loaded").await;
         Ok(found)
@@ -297,7 +305,7 @@ impl Vault for Store {
         limit: usize,
     ) -> Result<Page, VaultError> {
         self.before("list").await?;
-        let read_at = self.disk.now();
+        let read_at = self.looks_at(prefix.as_str().contains("/grant/"));
         let state = self.disk.lock();
         let start = match after.map(RecordKey::as_str) {
             Some(after) if after >= prefix.as_str() => Bound::Excluded(after),

@@ -248,6 +248,18 @@ fn what_one_that_stood_still_has_left_is_found_out_though_the_token_is_fit() {
     assert!(run(Plan::of_people(29_633), false).unwrap().broken.is_empty());
 }
 
+/// A process had begun before the store's clock leapt, and looked at that for the first time after it.
+#[test]
+fn who_had_not_looked_yet_believes_a_leap_of_the_clock_too() {
+    assert!(run(Plan::of(56_535), false).unwrap().broken.is_empty());
+}
+
+/// A store failed over between the stopping of a grant and the report of that.
+#[test]
+fn what_a_store_loses_of_a_withdrawal_before_it_is_told_is_lost_by_the_store() {
+    assert!(run(Plan::of(56_937), false).unwrap().broken.is_empty());
+}
+
 /// A store failed over while a grant was being withdrawn. Whoever looked into the records withdrew it again, and looked into another
 /// world from then on.
 #[test]

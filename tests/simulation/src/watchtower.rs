@@ -83,6 +83,8 @@ struct Seen {
     used_again: u64,
     troubles: BTreeMap<GrantKey, Vec<Instant>>,
     withdrawn: BTreeMap<GrantKey, Withdrawn>,
+    /// Since when.
+    withdrawn_since: BTreeMap<GrantKey, Instant>,
     /// Processes that are no more, and since when.
     dead: BTreeMap<u64, Instant>,
     /// Who announced a request for a grant last, and has brought nothing home since.
@@ -99,8 +101,8 @@ struct Seen {
     broken: Vec<String>,
     /// When a process wrote the record of a grant.
     writes: BTreeMap<(u64, GrantKey), Vec<Instant>>,
-    /// When a process began.
-    born: BTreeMap<u64, Instant>,
+    /// When a process looked at the store's clock for the first time.
+    looked: BTreeMap<u64, Instant>,
     /// When the store's clock leapt ahead, and how far.
     leaps: Vec<(Instant, Duration)>,
     /// Who did nothing from when to when, for whatever reason.
@@ -133,7 +135,12 @@ impl Watchtower {
 
     /// A person's consent is withdrawn.
     pub(crate) fn withdrawn(&self, key: &GrantKey, how_far: Withdrawn) {
+        let now = self.clock.now();
         let mut seen = self.lock();
+        let since = *seen.withdrawn_since.entry(key.clone()).or_insert(now);
+        // A store that went back since then may have lost it before anybody could say so.
+        let may_be_lost = seen.forgotten.get(key).is_some_and(|times| times.iter().any(|at| *at >= since));
+        let how_far = if may_be_lost { Withdrawn::Asked } else { how_far };
         let known = seen.withdrawn.entry(key.clone()).or_insert(how_far);
         *known = how_far.max(*known);
     }

@@ -264,6 +264,31 @@ async fn a_store_that_goes_back_brings_no_grant_back_that_was_withdrawn() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_grant_that_a_store_brought_back_and_somebody_renewed_who_did_not_know_is_withdrawn_all_the_same() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let record = RecordKey::grant(&key());
+    let before = world.store.load(&record).await.unwrap().unwrap();
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    assert!(revoke(&process).await.is_queued());
+    let now = world.store.load(&record).await.unwrap().unwrap();
+    world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
+    let other = world.process("other").await;
+    let mut set = other.grant.obtain(Attempt::first()).await.unwrap();
+    for _ in 0..3 {
+        set = other.grant.obtain(Attempt::replace(&set)).await.unwrap();
+    }
+    assert_eq!(state(&other).await, Some(GrantState::Active));
+
+    world.server.clear_faults(Endpoint::Revocation);
+    let newest = world.stored().await.unwrap();
+    world.pass(Duration::from_secs(400)).await;
+    assert_eq!(state(&other).await, None);
+    assert!(!is_live(&world, &newest));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_goes_back_behind_a_new_consent_brings_the_removed_one_not_back_either() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;

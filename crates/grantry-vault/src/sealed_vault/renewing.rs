@@ -9,6 +9,7 @@ use grantry_core::{AccountId, Error, ServiceName, StoreTime};
 use super::open::about;
 use super::tenant::Line;
 use super::{RecordVersion, Stored, TenantVault};
+use crate::GrantState;
 use crate::audit::{AttemptId, Outcome};
 use crate::backend::{RecordKey, Watch};
 use crate::keyring::TenantKeys;
@@ -108,7 +109,8 @@ impl Renewing {
         Some(stored)
     }
 
-    /// The grant as it stands, also where the store went back behind what this process has seen; and whether it did.
+    /// The grant as it stands, also where the store went back behind what this process has seen; and whether it did. One that was
+    /// revoked, and that somebody else has written since who did not know because the store went back, is so again.
     ///
     /// # Errors
     /// As every call of [`TenantVault`].
@@ -118,8 +120,16 @@ impl Renewing {
                 Ok(Some(stored)) => (Ok(self.withdrawn_again(stored).await), true),
                 other => (other, true),
             },
+            Ok(Some(stored)) if self.was_revoked(&stored) => (Ok(self.withdrawn_again(stored).await), false),
             other => (other, false),
         }
+    }
+
+    /// Whether this process knows of a grant that lives that it was revoked.
+    fn was_revoked(&self, stored: &Stored<GrantRecord>) -> bool {
+        let lives = !matches!(stored.state(), GrantState::Revoked | GrantState::Moved);
+        let withdrawn = || self.vault.inner.store.water.withdrawn(&self.record, stored.version.lineage());
+        lives && withdrawn() == Some(Withdrawal::Ended(GrantState::Revoked))
     }
 
     /// The client registration that it is renewed with, with its secrets.

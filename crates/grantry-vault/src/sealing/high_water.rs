@@ -100,10 +100,13 @@ impl HighWater {
     fn note(&self, place: u128, Sight { line, withdrawal }: Sight) {
         let Some(line) = line else { return };
         let mut withdrawn = self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_this_line = withdrawn.get(&place).is_some_and(|(of, _)| *of == line);
+        // One that was revoked never goes on: whoever wrote it did so in a store that went back, and did not know. What was moved may
+        // come back, and what was deleted where it was moved to.
+        let revoked = Withdrawal::Ended(GrantState::Revoked);
+        let may_go_on = withdrawn.get(&place).is_some_and(|(of, what)| *of == line && *what != revoked);
         if let Some(what) = withdrawal {
             withdrawn.insert(place, (line, what));
-        } else if is_this_line {
+        } else if may_go_on {
             // Another line says nothing of the one that was withdrawn.
             withdrawn.remove(&place);
         }
@@ -209,5 +212,8 @@ mod tests {
         assert_eq!((of(1), of(2)), (Some(deleted), None), "another consent is another line");
         saw(8, content(1));
         assert_eq!(of(1), None);
+        saw(9, withdrawn(1, ended));
+        saw(10, content(1));
+        assert_eq!(of(1), Some(ended), "no consent comes back that was revoked");
     }
 }

@@ -23,11 +23,11 @@
 //!
 //! **Why not `dashmap` for the directory?** Its look-up takes a key that the stored key can be borrowed as. A
 //! [`GrantKeyRef`](crate::GrantKeyRef) of three separate names is no such borrow of a
-//! [`GrantKey`](crate::GrantKey), so each look-up would build a key. The directory is 64 `hashbrown` tables behind
-//! a lock each; the key lies in the source, not beside it a second time.
+//! [`GrantKey`](crate::GrantKey), so each look-up would build a key. The directory is 64 tables of its own behind
+//! a lock each, in which a look-up reads one cache line; the key lies in the source, not beside it a second time.
 //!
 //! **Why does [`Directory::ready`](crate::Directory::ready) now and then say `None` with a token at hand?** A hit
-//! among a million sources reads from five pages of memory, and waits for most of them. A key that is asked for
+//! among a million sources reads from three pages of memory, and waits for them. A key that is asked for
 //! again and again comes near: it gets a place among others of its kind, with a copy of its token, and a hit is
 //! about half as long. The copy has to be allocated, which `ready` never does, so it sends one caller in many the
 //! way that any caller without a token goes.

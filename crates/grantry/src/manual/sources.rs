@@ -26,7 +26,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`ready`](crate::TokenSource::ready) is the fast path: no lock, no wait, no allocation. It may say `None` to one
+//! [`ready`](crate::TokenSource::ready) is the fast path: it waits for nobody, and allocates nothing. It may say `None` to one
 //! caller although a token is held, who then starts the renewal in `token` and gets the held one there. So ask
 //! `ready` first and `token` where it says `None`, or only `token`; the request wrappers do it for you.
 //!

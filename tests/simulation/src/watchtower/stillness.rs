@@ -16,8 +16,8 @@ const LAPSE: Duration = Duration::from_millis(3_900);
 /// after that.
 pub(super) const GONE: Duration = Duration::from_millis(8_900);
 
-/// The same where the store's clock leaps: others follow it by an eighth faster than time goes. Who has begun since it leapt believes
-/// all of it at once.
+/// The same where the store's clock leaps: others follow it by an eighth faster than time goes. Who had not looked before it leapt
+/// believes all of it at once.
 const BY_LEAPS: (Duration, Duration) = (Duration::from_millis(3_200), Duration::from_millis(7_700));
 
 /// How long after a failover a process that lives, and is not hindered, has written again what it remembers.
@@ -44,10 +44,10 @@ impl Watchtower {
         self.lock().lost_writes.push((life, now, now.after(BEAT)));
     }
 
-    /// A process begins.
-    pub(crate) fn born(&self, life: u64) {
+    /// A process looks at grants, and so at the store's clock.
+    pub(crate) fn looks(&self, life: u64) {
         let now = self.clock.now();
-        self.lock().born.insert(life, now);
+        self.lock().looked.entry(life).or_insert(now);
     }
 
     /// The store's clock leaps ahead.
@@ -154,9 +154,9 @@ impl Seen {
         self.silent_for(life, from, now) >= least.saturating_sub(self.leapt_for_the_new(from, now))
     }
 
-    /// How far the store's clock leapt between two moments, for processes that began after that.
+    /// How far the store's clock leapt between two moments, for processes that had not looked at it before.
     fn leapt_for_the_new(&self, from: Instant, to: Instant) -> Duration {
-        let is_new = |leapt: Instant| self.born.values().any(|born| *born >= leapt && *born <= to);
+        let is_new = |leapt: Instant| self.looked.values().any(|looked| *looked >= leapt && *looked <= to);
         let leaps = self.leaps.iter().filter(|(at, _)| *at >= from && *at <= to && is_new(*at));
         leaps.map(|(_, by)| *by).sum()
     }
