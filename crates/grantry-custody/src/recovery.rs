@@ -152,7 +152,7 @@ impl Shared {
                 let page = match vault.grants_to_renew(after.as_ref(), PAGE).await {
                     Ok(page) => page,
                     Err(error) => {
-                        self.store_clock.failed();
+                        self.store_clock.failed(&error);
                         tracing::warn!(
                             grantry.tenant = tenant.as_str(),
                             error.type = error.kind().as_str(),

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{Instant, StoreTime};
+use grantry_core::{Error, ErrorKind, Instant, StoreTime};
 
 /// Holds a store's clock to the boot clock of this process.
 ///
@@ -54,8 +54,11 @@ impl StoreClock {
         Believed { now: believed, reachable_since }
     }
 
-    /// The store did not answer.
-    pub(crate) fn failed(&self) {
+    /// A call of the store failed. What it refused, or gave in a form that cannot be read, it has answered.
+    pub(crate) fn failed(&self, error: &Error) {
+        if error.kind() != ErrorKind::Storage {
+            return;
+        }
         if let Some(anchor) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             anchor.reachable_since = None;
         }
@@ -64,6 +67,8 @@ impl StoreClock {
 
 #[cfg(test)]
 mod tests {
+    use grantry_core::Stage;
+
     use super::*;
 
     fn at(seconds: u64) -> Instant {
@@ -87,7 +92,9 @@ mod tests {
         let clock = StoreClock::default();
         let since = |second| clock.believe(store(second), at(second), at(second)).reachable_since;
         assert_eq!((since(100), since(110)), (store(100), store(100)));
-        clock.failed();
+        clock.failed(&Error::new(ErrorKind::Damaged, Stage::Vault, "one record cannot be read"));
+        assert_eq!(since(115), store(100));
+        clock.failed(&Error::new(ErrorKind::Storage, Stage::Vault, "the store does not answer"));
         assert_eq!((since(120), since(130)), (store(120), store(120)));
     }
 

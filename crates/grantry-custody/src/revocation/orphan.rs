@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grantry_core::{Error, StoreTime};
+use grantry_vault::GrantState;
+use grantry_vault::audit::Outcome;
 
 use super::Revoked;
 use super::round::in_time;
@@ -58,21 +60,21 @@ impl Orphan {
     }
 
     /// Goes on trying as long as the process lives. In the lifeboat they outlive it, unless its seats run out.
-    pub(crate) fn revoke_in_the_background(self, seat: Option<Seat>) {
+    pub(crate) fn revoke_in_the_background(mut self, seat: Option<Seat>) {
         let custody = Arc::clone(&self.grant.custody);
         let tasks = custody.tasks.clone();
         let (key, is_aboard) = (self.grant.key.clone(), seat.is_some());
         let started = custody.clone().tasks.spawn(async move {
             let (start, mut pause) = (custody.clock.now(), FIRST_PAUSE);
             let ticket = seat.map(|seat| custody.orphans_aboard.enter(seat));
+            let mut tried = self.ask_server().await;
             loop {
-                let age = custody.clock.now().since(start);
-                match self.ask_server().await {
+                match tried {
                     Ok(Orphaned::Done) => break,
                     Ok(Orphaned::Remains) => {}
                     Err(error) => self.tell_of_a_later_try(&error),
                 }
-                if age >= Stopped::LIMIT {
+                if custody.clock.now().since(start) >= Stopped::LIMIT {
                     break;
                 }
                 tokio::select! {
@@ -82,6 +84,7 @@ impl Orphan {
                     () = tokio::time::sleep(custody.jitter(pause)) => {}
                 }
                 pause = (pause * 2).min(MOST_PAUSE);
+                tried = self.ask_server_again().await;
             }
             if let Some(seat) = ticket.and_then(|ticket| custody.orphans_aboard.take(ticket)) {
                 custody.lifeboat.leave(seat);
@@ -100,6 +103,25 @@ impl Orphan {
             exception.message = %error,
             "tokens of a grant that is gone are revoked later"
         );
+    }
+
+    /// A person may have consented anew since the last try.
+    async fn ask_server_again(&mut self) -> Result<Orphaned, Error> {
+        let (vault, key) = (&self.grant.vault, &self.grant.key);
+        let renewing = vault.renew(key.service(), key.account()).await?;
+        let (read, _) = renewing.grant_or_what_is_left().await;
+        let tried = match read {
+            Ok(stored) => {
+                self.heir_lives = stored.is_some_and(|stored| stored.state() != GrantState::Revoked);
+                self.ask_server().await
+            }
+            Err(error) => Err(error),
+        };
+        renewing.finish(match &tried {
+            Ok(_) => Outcome::ok(),
+            Err(error) => Outcome::failed(error.kind().as_str()),
+        });
+        tried
     }
 
     async fn ask_server(&self) -> Result<Orphaned, Error> {

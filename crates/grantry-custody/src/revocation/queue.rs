@@ -1,6 +1,6 @@
 //! Revocations that are not finished: gone on with each minute, and found again after a restart.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,7 +29,7 @@ const MOST_HANGING: u32 = 3;
 /// The grants whose revocation this process knows to be unfinished.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    keys: Mutex<HashSet<GrantKey>>,
+    keys: Mutex<BTreeSet<GrantKey>>,
     /// Until when no orphan of another's lifeboat is tried: in nanoseconds of the boot clock.
     orphans_rest_until: AtomicU64,
 }

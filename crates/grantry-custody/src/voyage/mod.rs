@@ -242,7 +242,7 @@ impl Voyage {
             }
             Err(error) => {
                 self.grant.meter.give_back(used);
-                self.grant.custody.store_clock.failed();
+                self.grant.custody.store_clock.failed(&error);
                 if self.brought.is_some() {
                     self.grant.tell(&News::custody_at_risk(self.grant.key.clone(), self.aboard));
                 }

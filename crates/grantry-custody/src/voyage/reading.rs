@@ -17,8 +17,8 @@ impl Voyage {
         match tokio::time::timeout(self.waiting.store_patience(), self.read_with_lifeboats()).await {
             Ok(event) => event,
             Err(_) => {
-                self.grant.custody.store_clock.failed();
                 let error = self.waiting.store_is_silent();
+                self.grant.custody.store_clock.failed(&error);
                 self.not_read(error)
             }
         }
@@ -74,7 +74,7 @@ impl Voyage {
                 Event::Gone
             }
             Err(error) => {
-                self.grant.custody.store_clock.failed();
+                self.grant.custody.store_clock.failed(&error);
                 self.not_read(error)
             }
         }

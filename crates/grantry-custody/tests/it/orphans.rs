@@ -78,9 +78,30 @@ async fn orphans_stay_in_the_lifeboat_of_the_living_for_as_long_as_the_server_do
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_orphan_that_is_tried_again_leaves_alone_what_was_consented_to_meanwhile() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    orphaned(&world, &process).await;
+    world.pass(Duration::from_secs(60)).await;
+    let wall = grantry_core::Clock::wall(&world.clock);
+    let anew = GrantRecord::new(wall).with_refresh_token(world.consent(), wall);
+    process.acme().create_grant("crm", "user-17", anew).await.unwrap();
+    world.server.clear_faults(Endpoint::Revocation);
+    let asked = world.server.ledger().count(Endpoint::Revocation);
+    days(&world, 1).await;
+    assert_eq!(
+        world.server.ledger().count(Endpoint::Revocation),
+        asked,
+        "a server may take all consents along"
+    );
+    assert_eq!(aboard(&world).await, 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_orphan_makes_room_in_the_lifeboat_for_what_is_in_flight() {
     let world = World::new(STRICT).await;
-    let process = world.process_with("one", Start { seats: Some(2), ..Start::default() }).await;
+    let process = world.process_with("one", Start { seats: Some(2), spares: true, ..Start::default() }).await;
     world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
     for _ in 0..2 {
         orphaned(&world, &process).await;

@@ -289,6 +289,25 @@ async fn a_grant_that_a_store_brought_back_and_somebody_renewed_who_did_not_know
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_grant_that_was_deleted_and_renewed_by_somebody_who_did_not_know_is_deleted_again() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let record = RecordKey::grant(&key());
+    let before = world.store.load(&record).await.unwrap().unwrap();
+    assert!(process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap().deleted);
+    let now = world.store.load(&record).await.unwrap().unwrap();
+    world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
+    let other = world.process("other").await;
+    let mut set = other.grant.obtain(Attempt::first()).await.unwrap();
+    for _ in 0..3 {
+        set = other.grant.obtain(Attempt::replace(&set)).await.unwrap();
+    }
+    assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
+    assert_eq!(state(&other).await, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_store_that_goes_back_behind_a_new_consent_brings_the_removed_one_not_back_either() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;

@@ -110,7 +110,7 @@ impl Renewing {
     }
 
     /// The grant as it stands, also where the store went back behind what this process has seen; and whether it did. One that was
-    /// revoked, and that somebody else has written since who did not know because the store went back, is so again.
+    /// revoked or deleted, and that somebody else has written since who did not know because the store went back, is so again.
     ///
     /// # Errors
     /// As every call of [`TenantVault`].
@@ -120,16 +120,18 @@ impl Renewing {
                 Ok(Some(stored)) => (Ok(self.withdrawn_again(stored).await), true),
                 other => (other, true),
             },
-            Ok(Some(stored)) if self.was_revoked(&stored) => (Ok(self.withdrawn_again(stored).await), false),
+            Ok(Some(stored)) if self.was_withdrawn(&stored) => {
+                (Ok(self.withdrawn_again(stored).await), false)
+            }
             other => (other, false),
         }
     }
 
-    /// Whether this process knows of a grant that lives that it was revoked.
-    fn was_revoked(&self, stored: &Stored<GrantRecord>) -> bool {
+    /// Whether this process knows of a grant that lives that it was revoked or deleted.
+    fn was_withdrawn(&self, stored: &Stored<GrantRecord>) -> bool {
         let lives = !matches!(stored.state(), GrantState::Revoked | GrantState::Moved);
         let withdrawn = || self.vault.inner.store.water.withdrawn(&self.record, stored.version.lineage());
-        lives && withdrawn() == Some(Withdrawal::Ended(GrantState::Revoked))
+        lives && matches!(withdrawn(), Some(Withdrawal::Deleted | Withdrawal::Ended(GrantState::Revoked)))
     }
 
     /// The client registration that it is renewed with, with its secrets.

@@ -100,10 +100,10 @@ impl HighWater {
     fn note(&self, place: u128, Sight { line, withdrawal }: Sight) {
         let Some(line) = line else { return };
         let mut withdrawn = self.withdrawn.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that was revoked never goes on: whoever wrote it did so in a store that went back, and did not know. What was moved may
-        // come back, and what was deleted where it was moved to.
-        let revoked = Withdrawal::Ended(GrantState::Revoked);
-        let may_go_on = withdrawn.get(&place).is_some_and(|(of, what)| *of == line && *what != revoked);
+        // What was moved may come back. What was revoked or deleted never goes on: whoever wrote it did so in a store that went back,
+        // and did not know.
+        let moved = Withdrawal::Ended(GrantState::Moved);
+        let may_go_on = withdrawn.get(&place).is_some_and(|(of, what)| *of == line && *what == moved);
         if let Some(what) = withdrawal {
             withdrawn.insert(place, (line, what));
         } else if may_go_on {
@@ -202,6 +202,7 @@ mod tests {
         let (water, key, at) = (HighWater::new(HOUR), place("c"), StoreTime::from_nanos(1_000));
         let content = |of| Sight { line: Some(line(of)), withdrawal: None };
         let (ended, deleted) = (Withdrawal::Ended(GrantState::Revoked), Withdrawal::Deleted);
+        let moved = Withdrawal::Ended(GrantState::Moved);
         let saw = |version, sight| water.saw(&key, None, version, sight, at).unwrap();
         let of = |of| water.withdrawn(&key, line(of));
         saw(5, withdrawn(1, ended));
@@ -211,9 +212,12 @@ mod tests {
         saw(7, content(2));
         assert_eq!((of(1), of(2)), (Some(deleted), None), "another consent is another line");
         saw(8, content(1));
-        assert_eq!(of(1), None);
+        assert_eq!(of(1), Some(deleted), "what was deleted does not come back");
         saw(9, withdrawn(1, ended));
         saw(10, content(1));
-        assert_eq!(of(1), Some(ended), "no consent comes back that was revoked");
+        assert_eq!(of(1), Some(ended), "nor does what was revoked");
+        saw(11, withdrawn(1, moved));
+        saw(12, content(1));
+        assert_eq!(of(1), None, "what was moved may");
     }
 }
