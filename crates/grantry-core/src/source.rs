@@ -43,7 +43,7 @@ use crate::{Error, Token};
 /// ```
 #[async_trait]
 pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
-    /// A token fit to present now, if one is at hand. Never waits, never allocates, never locks.
+    /// A token fit to present now, if one is at hand. Never waits, never allocates.
     ///
     /// `None` does not mean that there is no token: one caller of several is sent to
     /// [`token`](TokenSource::token) in order to start a renewal, and gets the held one there. A caller that gets `None`
