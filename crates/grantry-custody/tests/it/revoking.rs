@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use grantry_core::{AccessToken, Attempt, Clock, ErrorKind, Grant, RefreshToken, Scope};
+use grantry_core::{AccessToken, Attempt, Clock, ErrorKind, Grant, RefreshToken};
 use grantry_custody::{Revocation, RevokedPart, StepOutcome};
-use grantry_testkit::{Endpoint, Fault, Moment, SeededGrant};
-use grantry_vault::{GrantRecord, GrantState, Precondition, RecordKey, Vault};
+use grantry_testkit::{Endpoint, Fault, Moment};
+use grantry_vault::{GrantRecord, GrantState, Precondition, RecordKey, SealedRecord, Vault};
 
 use crate::fixture::{STRICT, World, key, kind};
 use crate::process::{Process, Start, days};
@@ -236,6 +236,28 @@ async fn a_consent_that_was_given_meanwhile_is_not_touched() {
     assert_eq!(state(&process).await, Some(GrantState::Active));
 }
 
+/// The record as the store has it.
+async fn sealed(world: &World) -> SealedRecord {
+    world.store.load(&RecordKey::grant(&key())).await.unwrap().unwrap().sealed
+}
+
+/// The store goes back to a record that it had before.
+async fn goes_back(world: &World, before: SealedRecord) {
+    let record = RecordKey::grant(&key());
+    let now = world.store.load(&record).await.unwrap().unwrap();
+    world.store.store(&record, before, Precondition::Matches(now.revision)).await.unwrap();
+}
+
+/// A process that knows nothing of what the store lost renews the grant, until its record is newer than any that was seen.
+async fn renewed_by_another(world: &World) -> Process {
+    let other = world.process("other").await;
+    let mut set = other.grant.obtain(Attempt::first()).await.unwrap();
+    for _ in 0..3 {
+        set = other.grant.obtain(Attempt::replace(&set)).await.unwrap();
+    }
+    other
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_store_that_goes_back_brings_no_grant_back_that_was_withdrawn() {
     // Only here, so that the server would still take the token.
@@ -243,15 +265,13 @@ async fn a_store_that_goes_back_brings_no_grant_back_that_was_withdrawn() {
         let world = World::new(STRICT).await;
         let process = world.process("one").await;
         process.grant.obtain(Attempt::first()).await.unwrap();
-        let record = RecordKey::grant(&key());
-        let before = world.store.load(&record).await.unwrap().unwrap();
+        let before = sealed(&world).await;
         if deleted {
             assert!(process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap().deleted);
         } else {
             process.acme().stop_grant("crm", "user-17", None).await.unwrap().unwrap();
         }
-        let now = world.store.load(&record).await.unwrap().unwrap();
-        world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
+        goes_back(&world, before).await;
 
         let requests = world.requests();
         assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
@@ -268,17 +288,11 @@ async fn a_grant_that_a_store_brought_back_and_somebody_renewed_who_did_not_know
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
     process.grant.obtain(Attempt::first()).await.unwrap();
-    let record = RecordKey::grant(&key());
-    let before = world.store.load(&record).await.unwrap().unwrap();
+    let before = sealed(&world).await;
     world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
     assert!(revoke(&process).await.is_queued());
-    let now = world.store.load(&record).await.unwrap().unwrap();
-    world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
-    let other = world.process("other").await;
-    let mut set = other.grant.obtain(Attempt::first()).await.unwrap();
-    for _ in 0..3 {
-        set = other.grant.obtain(Attempt::replace(&set)).await.unwrap();
-    }
+    goes_back(&world, before).await;
+    let other = renewed_by_another(&world).await;
     assert_eq!(state(&other).await, Some(GrantState::Active));
 
     world.server.clear_faults(Endpoint::Revocation);
@@ -293,16 +307,10 @@ async fn a_grant_that_was_deleted_and_renewed_by_somebody_who_did_not_know_is_de
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
     process.grant.obtain(Attempt::first()).await.unwrap();
-    let record = RecordKey::grant(&key());
-    let before = world.store.load(&record).await.unwrap().unwrap();
+    let before = sealed(&world).await;
     assert!(process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap().deleted);
-    let now = world.store.load(&record).await.unwrap().unwrap();
-    world.store.store(&record, before.sealed, Precondition::Matches(now.revision)).await.unwrap();
-    let other = world.process("other").await;
-    let mut set = other.grant.obtain(Attempt::first()).await.unwrap();
-    for _ in 0..3 {
-        set = other.grant.obtain(Attempt::replace(&set)).await.unwrap();
-    }
+    goes_back(&world, before).await;
+    let other = renewed_by_another(&world).await;
     assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
     assert_eq!(state(&other).await, None);
 }
@@ -312,26 +320,20 @@ async fn a_store_that_goes_back_behind_a_new_consent_brings_the_removed_one_not_
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
     process.grant.obtain(Attempt::first()).await.unwrap();
-    let record = RecordKey::grant(&key());
-    let before = world.store.load(&record).await.unwrap().unwrap();
+    let before = sealed(&world).await;
     process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap();
-    let anew = world.server.seed_grant(SeededGrant::new("crm", Scope::parse("contacts.read").unwrap()));
     let wall = world.clock.wall();
-    let anew = GrantRecord::new(wall).with_refresh_token(anew, wall);
+    let anew = GrantRecord::new(wall).with_refresh_token(world.consent(), wall);
     process.acme().create_grant("crm", "user-17", anew).await.unwrap();
     let first = process.grant.obtain(Attempt::first()).await.unwrap();
-    let consented = world.store.load(&record).await.unwrap().unwrap();
+    let consented = sealed(&world).await;
     process.grant.obtain(Attempt::replace(&first)).await.unwrap();
-    let put_back = async |sealed| {
-        let now = world.store.load(&record).await.unwrap().unwrap();
-        world.store.store(&record, sealed, Precondition::Matches(now.revision)).await.unwrap();
-    };
 
     // Of the new consent nothing is withdrawn, and what the store lost of it is written again.
-    put_back(consented.sealed).await;
+    goes_back(&world, consented).await;
     process.grant.obtain(Attempt::first()).await.unwrap();
     assert!(world.is_alive().await);
-    put_back(before.sealed).await;
+    goes_back(&world, before).await;
     let requests = world.requests();
     assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
     assert_eq!((world.requests(), state(&world.process("other").await).await), (requests, None));
