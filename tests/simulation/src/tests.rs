@@ -249,6 +249,13 @@ fn what_one_that_stood_still_has_left_is_found_out_though_the_token_is_fit() {
     assert!(run(Plan::of_people(29_633), false).unwrap().broken.is_empty());
 }
 
+/// A process was cut off while it read a record, for sixteen seconds: so much sooner was the token over for it that was in there. It
+/// announced its renewal and died, and another found out what had become of that.
+#[test]
+fn a_token_is_over_sooner_for_who_was_cut_off_while_reading_it() {
+    assert!(run(Plan::of(85_798), false).unwrap().broken.is_empty());
+}
+
 /// A store failed over, and a process that looked long after that found a record behind the one that it had seen: whether what others
 /// had written since was redeemed it could not know.
 #[test]

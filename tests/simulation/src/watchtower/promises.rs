@@ -157,13 +157,14 @@ impl Watchtower {
             seen.broken
                 .push(format!("I3: {key} is renewed at {now:?} with {short}, whose successor is at hand"));
         }
-        let is_left = seen.was_left_by_one_that_stood_still(&key, token, sent.life, now);
+        let read_for = seen.may_have_read_for(sent.life, now);
+        let is_left = seen.was_left_by_one_that_read_for_long(&key, token, sent.life, now);
         // Whoever finds a record behind what he has seen cannot know what was redeemed meanwhile, and finds that out.
         let is_doubtful = seen.forgotten.contains_key(&key);
         if is_first
             && !is_left
             && !is_doubtful
-            && let Some(left) = seen.fresh_for(token, early.saturating_add(SLACK), now)
+            && let Some(left) = seen.fresh_for(token, early.saturating_add(SLACK + read_for), now)
         {
             let short: String = token.chars().take(8).collect();
             seen.broken.push(format!(

@@ -192,9 +192,9 @@ impl Seen {
         }
     }
 
-    /// Whether somebody else announced to redeem a token, and had stood still: it took what it had read for older than it was, and
-    /// what it left is to be found out.
-    pub(super) fn was_left_by_one_that_stood_still(
+    /// Whether somebody else announced to redeem a token, and had stood still or been cut off: it took what it had read for older than
+    /// it was, and what it left is to be found out.
+    pub(super) fn was_left_by_one_that_read_for_long(
         &self,
         key: &GrantKey,
         token: &str,
@@ -205,7 +205,7 @@ impl Seen {
         let announced = self.written.announced.iter();
         let mut others =
             announced.filter(|((of, _, redeems), life)| of == key && *redeems == token && **life != by);
-        others.any(|(_, life)| self.may_be_behind(*life, now))
+        others.any(|(_, life)| !self.may_have_read_for(*life, now).is_zero())
     }
 
     pub(super) fn note_given(&mut self, life: u64, access_token: &str, now: Instant) {
