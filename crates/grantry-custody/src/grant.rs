@@ -9,14 +9,14 @@ use grantry_core::{
     Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, Rotation, Stage, Target, TokenSet,
 };
 use grantry_endpoint::DpopKey;
-use grantry_vault::TenantVault;
+use grantry_vault::{LineageId, TenantVault};
 use tokio::sync::oneshot;
 
 use crate::attention::Attention;
 use crate::custody::Shared;
 use crate::keepsake::Keepsake;
 use crate::lifetimes::Lifetimes;
-use crate::protocol::{Asked, Redemption, Terms};
+use crate::protocol::{Asked, Redemption, Replaced, Terms};
 use crate::revocation::Revoker;
 use crate::services::Service;
 use crate::usage::Meter;
@@ -51,8 +51,18 @@ pub(crate) struct Inner {
     pub(crate) attention: Attention,
     /// Whether somebody resolves its doubts at this moment.
     pub(crate) resolves: AtomicBool,
-    /// The serial of the token that was given out last, and the generation that it is of: a source does not keep that.
-    given: Mutex<Option<(u64, u64)>>,
+    /// The token that was given out last: a source does not keep what the record says of it.
+    given: Mutex<Option<Given>>,
+}
+
+/// A token that was given out.
+#[derive(Clone, Copy)]
+struct Given {
+    serial: u64,
+    generation: u64,
+    lineage: LineageId,
+    /// The first that was given out of this line of descent: serials go up.
+    first: u64,
 }
 
 /// Builds a [`CustodyGrant`].
@@ -171,7 +181,7 @@ impl Grant for CustodyGrant {
         self.used(1);
         let asked = Asked {
             attempt: self.0.custody.new_attempt(),
-            replacing: attempt.replacing().and_then(|held| self.0.generation_of(held)),
+            replacing: attempt.replacing().and_then(|held| self.0.replaced(held)),
             resolves: false,
         };
         let (sender, reply) = oneshot::channel();
@@ -191,27 +201,31 @@ impl Grant for CustodyGrant {
         if !self.0.custody.tasks.spawn(task) {
             return Err(Failure::unsent(closed()));
         }
-        let reply = reply.await.unwrap_or_else(|_| Err(Failure::unknown(closed())));
-        if let Ok(set) = &reply {
-            self.0.gave(set);
-        }
-        reply
+        reply.await.unwrap_or_else(|_| Err(Failure::unknown(closed())))
     }
 }
 
 impl Inner {
-    /// The generation of a token set, where it is known. What is not known may be replaced by whatever is stored.
-    fn generation_of(&self, held: &TokenSet) -> Option<u64> {
-        if held.generation() > 0 {
-            return Some(held.generation());
-        }
+    /// What is known of a token that is to be replaced. What is not known may be replaced by whatever is stored, and so may what
+    /// came of an earlier consent.
+    fn replaced(&self, held: &TokenSet) -> Option<Replaced> {
         let given = *self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        given.filter(|(serial, _)| *serial == held.token().serial()).map(|(_, generation)| generation)
+        let serial = held.token().serial();
+        if given.is_some_and(|given| serial < given.first) {
+            return None;
+        }
+        let given = given.filter(|given| given.serial == serial);
+        let generation = Some(held.generation()).filter(|generation| *generation > 0);
+        let generation = generation.or(given.map(|given| given.generation))?;
+        Some(Replaced { generation, lineage: given.map(|given| given.lineage) })
     }
 
-    fn gave(&self, set: &TokenSet) {
-        let given = (set.token().serial(), set.generation());
-        *self.given.lock().unwrap_or_else(PoisonError::into_inner) = Some(given);
+    /// A token set is about to be given out.
+    pub(crate) fn gives(&self, set: &TokenSet, lineage: LineageId) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let serial = set.token().serial();
+        let first = given.filter(|before| before.lineage == lineage).map_or(serial, |before| before.first);
+        *given = Some(Given { serial, generation: set.generation(), lineage, first });
     }
 
     /// Whether the server does not mind a refresh token that is used twice.

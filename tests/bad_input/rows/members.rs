@@ -2,6 +2,8 @@
 //!
 //! Nothing here asks for DPoP: an answer of that type was not asked for. What comes where it was is in `bound.rs`.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use grantry_core::Consumed::{No, Refused, Unknown};
 use grantry_core::ErrorKind;
 use grantry_testkit::RawAnswer;
@@ -158,9 +160,22 @@ fn scopes() -> Vec<Row> {
     rows
 }
 
-/// Nothing here asks for an ID token, so whatever comes in its place is passed over.
+/// Nothing here asks for an ID token, so whatever comes in its place is passed over. What a login does with one that is signed
+/// and says something else is in the tests of ID tokens.
 fn identities() -> Vec<Row> {
     let mut rows = Vec::new();
+    let signed = |claims: &str| {
+        let part = |json: &str| URL_SAFE_NO_PAD.encode(json);
+        format!("\"{}.{}.{}\"", part(r#"{"alg":"ES256"}"#), part(claims), part(&"s".repeat(64)))
+    };
+    for (what, claims) in [
+        ("of another issuer", r#"{"iss":"https://evil.test","sub":"ana","aud":"crm","exp":4102444800}"#),
+        ("of another person", r#"{"iss":"https://as.test","sub":"eve","aud":"crm","exp":4102444800}"#),
+        ("for another client", r#"{"iss":"https://as.test","sub":"ana","aud":"evil","exp":4102444800}"#),
+        ("that is over", r#"{"iss":"https://as.test","sub":"ana","aud":"crm","exp":1}"#),
+    ] {
+        rows.push(Row::grants(format!("an id_token {what}"), ok(with("id_token", &signed(claims)))));
+    }
     for (what, id_token) in [
         ("of alg none", "\"eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2V2aWwudGVzdCJ9.\""),
         ("that is none", "\"c4n4ry5f0c1d9e7b\""),

@@ -11,6 +11,23 @@ use super::{CANARY, REFRESH, Row, good, json};
 const HTML: &str = "<!DOCTYPE html><html><body>c4n4ry5f0c1d9e7b</body></html>";
 /// 256 KiB of zeros, by gzip: 1 to 900. Members of gzip may be joined.
 const ZEROS: &str = "H4sIAAAAAAAC/+3BMQEAAADCoPVP7W0HoAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA3gAi6g7iAAAEAA==";
+/// 64 MiB of zeros, by Brotli: 1 to 1,200,000.
+const BROTLI_BOMB: &str = "z///f/gnAOKxQCD3/p/////wTwDEYQGA7v/0////4Z8AiMMiAN37//z//8c/ARCHBQC69/8=";
+
+/// 64 MiB of zeros, by Zstandard (RFC 8878): blocks of one byte each that comes 128 Ki times.
+fn zstd_bomb() -> Vec<u8> {
+    const MAGIC: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
+    // No size and no checksum of the whole, and a window of 2 MiB.
+    const HEADER: [u8; 2] = [0, 11 << 3];
+    const REPEATED: u32 = 1 << 1;
+    let (blocks, size) = (512, 128 << 10);
+    let block = |nth: u32| {
+        let is_last = u32::from(nth + 1 == blocks);
+        let [low, middle, high, _] = ((size << 3) | REPEATED | is_last).to_le_bytes();
+        [low, middle, high, 0]
+    };
+    MAGIC.into_iter().chain(HEADER).chain((0..blocks).flat_map(block)).collect()
+}
 
 pub(super) fn rows() -> Vec<Row> {
     [bodies_and_statuses(), refusals_by_status(), waits(), headers()].concat()
@@ -175,6 +192,8 @@ fn headers() -> Vec<Row> {
         ),
         Row::interrupted("1,000 headers", typed(&format!("application/json\r\n{}", many.trim_end()))),
         Row::unusable("a gzip bomb", encoded("gzip", bomb)),
+        Row::unusable("a Brotli bomb", encoded("br", STANDARD.decode(BROTLI_BOMB).unwrap())),
+        Row::unusable("a Zstandard bomb", encoded("zstd", zstd_bomb())),
         Row::unusable("an unknown coding", encoded("x-c4n4ry5f0c1d9e7b", b"\x01\x02\x03".to_vec())),
         Row::grants("the coding identity", encoded("identity", good().into())),
         Row::unusable("plain JSON that claims a coding", encoded("utf-8", good().into()))

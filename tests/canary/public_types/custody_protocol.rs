@@ -5,7 +5,7 @@ use std::time::Duration;
 use grantry_core::{RefreshToken, Rotation, StoreTime, SystemEntropy};
 use grantry_custody::protocol::{
     Asked, Candidate, Change, Decision, Doubt, Effect, End, Event, Outcome, Outstanding, Proceeds,
-    Redemption, Settled, Snapshot, Standing, Terms, Verdict,
+    Redemption, Replaced, Settled, Snapshot, Standing, Terms, Verdict,
 };
 use grantry_vault::{Fingerprint, LineageId};
 
@@ -52,6 +52,7 @@ pub(super) fn protocol(printed: &Printed) {
     print.the("Snapshot", &snapshot);
     let asked = Asked { attempt, replacing: None, resolves: false };
     print.the("Asked", &asked);
+    print.the("Replaced", &Replaced { generation: 1, lineage: None });
     let decision = snapshot.decide(&asked, &terms);
     print.the("Decision", &decision);
     let Decision::Redeem(claim) = decision else { panic!("{decision:?}") };

@@ -182,13 +182,14 @@ impl Caller {
     async fn remove(&self) {
         let (fate, key) = (self.fate(), self.grant.key());
         let Ok(by) = self.vault.tenant(key.tenant()) else { return };
+        let asked = fate.clock.now();
         fate.trace.fault("removal");
-        fate.tower.withdrawn(key, Withdrawn::Asked);
+        fate.tower.withdrawn(key, Withdrawn::Asked, asked);
         let revoked = self.grant.revoke(&by, Revocation::AtServerThenHere);
         if let Ok(Ok(report)) = tokio::time::timeout(PATIENCE, revoked).await {
             let withdrawn = if report.deleted { Withdrawn::Deleted } else { Withdrawn::Stopped };
             fate.note("withdrawn", &format!("{key} {withdrawn:?}"));
-            fate.tower.withdrawn(key, withdrawn);
+            fate.tower.withdrawn(key, withdrawn, asked);
         }
     }
 

@@ -15,6 +15,7 @@ mod link;
 mod lobby;
 mod look;
 mod network;
+mod people;
 mod plan;
 mod process;
 mod records;

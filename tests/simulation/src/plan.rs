@@ -79,12 +79,20 @@ pub(crate) struct Plan {
     pub(crate) slow: u64,
     /// Whether each tenant has a grant of the client's own beside those of people.
     pub(crate) own: bool,
+    /// Whether people consent once more, to what they withdrew, lost or still have.
+    pub(crate) anew: bool,
 }
 
 impl Plan {
     /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
     /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
+        let anew = Dice::new(seed ^ 0x0a_4e17).below(4) == 0;
+        Self { anew, ..Self::of_one_consent(seed) }
+    }
+
+    /// The plan of a seed, whose world was found when everybody consented once.
+    pub(crate) fn of_one_consent(seed: u64) -> Self {
         let own = Dice::new(seed ^ 0x0c11_e475).below(4) == 0;
         Self { own, ..Self::of_people(seed) }
     }
@@ -174,6 +182,7 @@ impl Plan {
             no_lifeboat: false,
             slow: 0,
             own: false,
+            anew: false,
         }
     }
 

@@ -253,26 +253,26 @@ fn what_one_that_stood_still_has_left_is_found_out_though_the_token_is_fit() {
 /// announced its renewal and died, and another found out what had become of that.
 #[test]
 fn a_token_is_over_sooner_for_who_was_cut_off_while_reading_it() {
-    assert!(run(Plan::of(85_798), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_one_consent(85_798), false).unwrap().broken.is_empty());
 }
 
 /// A store failed over, and a process that looked long after that found a record behind the one that it had seen: whether what others
 /// had written since was redeemed it could not know.
 #[test]
 fn what_was_written_after_a_failover_may_be_in_doubt_for_who_saw_more_before() {
-    assert!(run(Plan::of(77_935), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_one_consent(77_935), false).unwrap().broken.is_empty());
 }
 
 /// A process had begun before the store's clock leapt, and looked at that for the first time after it.
 #[test]
 fn who_had_not_looked_yet_believes_a_leap_of_the_clock_too() {
-    assert!(run(Plan::of(56_535), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_one_consent(56_535), false).unwrap().broken.is_empty());
 }
 
 /// A store failed over between the stopping of a grant and the report of that.
 #[test]
 fn what_a_store_loses_of_a_withdrawal_before_it_is_told_is_lost_by_the_store() {
-    assert!(run(Plan::of(56_937), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_one_consent(56_937), false).unwrap().broken.is_empty());
 }
 
 /// A store failed over while a grant was being withdrawn. Whoever looked into the records withdrew it again, and looked into another

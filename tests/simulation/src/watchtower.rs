@@ -1,5 +1,6 @@
 //! Who sees every refresh token that was ever issued, and what became of it.
 
+mod consents;
 mod issued;
 mod own;
 mod promises;
@@ -16,6 +17,7 @@ use grantry_endpoint::{Answer, Request};
 use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
+pub(crate) use consents::Withdrawn;
 use issued::Issued;
 use own::Own;
 use promises::Noted;
@@ -30,17 +32,6 @@ pub(crate) struct Sent {
     life: u64,
     refresh_token: String,
     number: u64,
-}
-
-/// How far it is known that a person's consent was withdrawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Withdrawn {
-    /// Somebody asked for it, and may have died with it.
-    Asked,
-    /// The grant is stopped; what is left of it is to be revoked.
-    Stopped,
-    /// It is gone.
-    Deleted,
 }
 
 /// What is so in a world.
@@ -111,6 +102,10 @@ struct Seen {
     lost_writes: Vec<(u64, Instant, Instant)>,
     /// Grants whose record failovers have set back, and when.
     forgotten: BTreeMap<GrantKey, Vec<Instant>>,
+    /// Grants as they were before a person consented once more, by a name of their own, each with what it is called.
+    former: BTreeMap<GrantKey, GrantKey>,
+    /// When a person last consented to a grant once more.
+    consented: BTreeMap<GrantKey, Instant>,
     facts: Facts,
     /// Requests that left after their sender had stood still, behind its last look at the clock: no client can help that.
     left_late: BTreeSet<u64>,
@@ -125,29 +120,6 @@ impl Watchtower {
     /// A tower over a world that goes by this clock.
     pub(crate) fn new(clock: ManualClock, facts: Facts) -> Self {
         Self { clock, seen: Mutex::new(Seen { facts, ..Seen::default() }) }
-    }
-
-    /// A person consented.
-    pub(crate) fn consented(&self, key: &GrantKey, refresh_token: &str) {
-        let issued = Issued::with_consent(key.clone(), self.clock.now());
-        self.lock().tokens.insert(refresh_token.to_owned(), issued);
-    }
-
-    /// A person's consent is withdrawn.
-    pub(crate) fn withdrawn(&self, key: &GrantKey, how_far: Withdrawn) {
-        let now = self.clock.now();
-        let mut seen = self.lock();
-        let since = *seen.withdrawn_since.entry(key.clone()).or_insert(now);
-        // A store that went back since then may have lost it before anybody could say so.
-        let may_be_lost = seen.forgotten.get(key).is_some_and(|times| times.iter().any(|at| *at >= since));
-        let how_far = if may_be_lost { Withdrawn::Asked } else { how_far };
-        let known = seen.withdrawn.entry(key.clone()).or_insert(how_far);
-        *known = how_far.max(*known);
-    }
-
-    /// How far it is withdrawn, if it is.
-    pub(crate) fn is_withdrawn(&self, key: &GrantKey) -> Option<Withdrawn> {
-        self.lock().withdrawn.get(key).copied()
     }
 
     /// All refresh tokens of a grant that there ever were.
@@ -309,10 +281,10 @@ impl Watchtower {
         let Some(key) = record.as_grant_key() else { return };
         let mut seen = self.lock();
         seen.own.kept(life, &key);
-        let theirs = seen
-            .tokens
-            .values_mut()
-            .filter(|token| token.key == key && token.received_by.contains_key(&life));
+        let Seen { tokens, former, .. } = &mut *seen;
+        let theirs = tokens.values_mut().filter(|token| {
+            *former.get(&token.key).unwrap_or(&token.key) == key && token.received_by.contains_key(&life)
+        });
         let now = self.clock.now();
         theirs.for_each(|token| {
             token.kept.get_or_insert(now);

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use grantry_core::{Clock, Error, GrantKey, Scope};
-use grantry_testkit::{ManualClock, RegisteredClient, SeededGrant, TestServer};
+use grantry_core::{Clock, Error, GrantKey};
+use grantry_testkit::{ManualClock, RegisteredClient, TestServer};
 use grantry_vault::{GrantRecord, SealedVault};
 
 use crate::caller::earliest_renewal;
@@ -16,6 +16,7 @@ use crate::keys::Keys;
 use crate::life::{Fate, Life, number_after};
 use crate::link::{Cut, Link};
 use crate::lobby::{Lobby, REDIRECT_URI};
+use crate::people::consent;
 use crate::plan::Plan;
 use crate::process::{Place, Surroundings, admin, live, open_vault, own_key};
 use crate::records::Records;
@@ -171,6 +172,7 @@ impl World {
             let _ = self.fate.records.set(records);
         }
         let lives: Vec<_> = (0..self.places.len()).map(|nth| tokio::spawn(self.inhabit(nth))).collect();
+        let people = self.fate.plan.anew.then(|| tokio::spawn(self.come_back()));
         let inspector = self.fate.plan.inspects.then(|| tokio::spawn(self.inspect()));
         self.fate.is_troubled.store(true, Ordering::Relaxed);
         self.trouble().await;
@@ -190,7 +192,7 @@ impl World {
         self.fate.is_evening.store(true, Ordering::Relaxed);
         tokio::time::sleep(EVENING).await;
         let unavoidable = self.look().await?;
-        lives.iter().chain(&inspector).for_each(tokio::task::JoinHandle::abort);
+        lives.iter().chain(&inspector).chain(&people).for_each(tokio::task::JoinHandle::abort);
         let (requests, _) = self.fate.tower.requests();
         Ok(Outcome {
             seed: self.fate.plan.seed,
@@ -219,9 +221,7 @@ impl World {
         let now = self.fate.clock.wall();
         for key in self.keys.iter() {
             let _ = mine.create_tenant(key.tenant()).await;
-            let scope = Scope::parse("contacts.read").unwrap_or(Scope::EMPTY);
-            let consent = SeededGrant::new("crm", scope).subject(&key.to_string());
-            let token = self.server.seed_grant(consent);
+            let token = consent(&self.server, key);
             self.fate.tower.consented(key, token.expose());
             let tenant =
                 mine.tenant(key.tenant()).map_err(|error| Error::configuration(error.to_string()))?;

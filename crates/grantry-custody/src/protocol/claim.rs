@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantry_core::StoreTime;
-use grantry_vault::Fingerprint;
+use grantry_vault::{Fingerprint, LineageId};
 
 use super::{AttemptId, Candidate, Intent, Snapshot, Standing, Terms, Verdict};
 
@@ -13,11 +13,21 @@ use super::{AttemptId, Candidate, Intent, Snapshot, Standing, Terms, Verdict};
 pub struct Asked {
     /// The attempt.
     pub attempt: AttemptId,
-    /// The generation of the token that is to be replaced: one that is stored and newer is used instead. `None` where
-    /// nothing is held, so that whatever is stored and fit is used.
-    pub replacing: Option<u64>,
+    /// The token that is to be replaced: one that is stored and newer is used instead. `None` where nothing is held, so that
+    /// whatever is stored and fit is used.
+    pub replacing: Option<Replaced>,
     /// Whether it only resolves what is in doubt, for nobody who waits.
     pub resolves: bool,
+}
+
+/// A token that is to be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "what an attempt has to say of it")]
+pub struct Replaced {
+    /// How many renewals lay behind it.
+    pub generation: u64,
+    /// The line of descent that they are counted in, where that is known: after a new consent they are counted anew.
+    pub lineage: Option<LineageId>,
 }
 
 /// What to do about a grant.
@@ -52,8 +62,10 @@ pub struct Claim {
 impl Snapshot {
     /// Whether what the record holds is fit, and is not what is to be replaced.
     pub(super) fn serves(&self, asked: &Asked) -> bool {
+        // Whatever comes of a newer consent is newer than what came of the one before.
+        let replaced = asked.replacing.filter(|held| held.lineage.is_none_or(|line| line == self.lineage));
         // After a failover two tokens may bear the same number.
-        let is_another = match (self.holds_another, asked.replacing) {
+        let is_another = match (self.holds_another, replaced.map(|held| held.generation)) {
             (Some(false), _) => false,
             (Some(true), Some(replaced)) => replaced <= self.generation,
             (None, Some(replaced)) => replaced < self.generation,

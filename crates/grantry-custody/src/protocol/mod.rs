@@ -32,7 +32,7 @@ mod step;
 mod terms;
 
 pub use candidate::{Candidate, Doubt};
-pub use claim::{Asked, Claim, Decision};
+pub use claim::{Asked, Claim, Decision, Replaced};
 pub use land::{Landing, Proceeds};
 pub use settle::{Outcome, Settled};
 pub use standing::{AttemptId, Intent, Outstanding, Snapshot, Standing, Verdict};

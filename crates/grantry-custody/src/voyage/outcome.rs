@@ -64,6 +64,9 @@ impl Voyage {
 
     fn answer(&mut self, reply: super::Reply) {
         if let Some(sender) = self.reply.take() {
+            if let (Ok(set), Some(stored)) = (&reply, &self.stored) {
+                self.grant.gives(set, stored.stored.version.lineage());
+            }
             // Whoever asked may have gone.
             let _ = sender.send(reply);
         }

@@ -130,6 +130,34 @@ async fn a_token_that_another_replica_renewed_is_used_and_not_renewed_again() {
     assert_ne!(second.token().expose(), first.token().expose());
 }
 
+/// Renewals are counted anew from a new consent on, and what came of the one before bears the higher number.
+#[tokio::test(start_paused = true)]
+async fn after_a_new_consent_all_replicas_together_make_one_request() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    let mut held = one.grant.obtain(Attempt::first()).await.unwrap();
+    for _ in 0..3 {
+        held = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
+    }
+    let same = other.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!((same.generation(), world.requests()), (4, 4));
+
+    let vault = world.vault().await;
+    let acme = vault.as_principal(admin()).tenant("acme").unwrap();
+    let stands = acme.grant("crm", "user-17").await.unwrap().unwrap();
+    let anew = GrantRecord::new(world.clock.wall()).with_refresh_token(world.consent(), world.clock.wall());
+    acme.replace_grant("crm", "user-17", anew, Some(&stands.version)).await.unwrap();
+
+    let renewed = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
+    // As a source knows it, by the token alone; and as a caller that kept all of it.
+    let by_token = TokenSet::from_token(same.token().clone());
+    for held in [&by_token, &same] {
+        let found = other.grant.obtain(Attempt::replace(held)).await.unwrap();
+        assert_eq!((found.token().expose(), found.generation()), (renewed.token().expose(), 1));
+        assert_eq!(world.requests(), 5);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn lifetimes_of_a_stored_token_are_those_of_the_server() {
     let world = World::new(STRICT).await;

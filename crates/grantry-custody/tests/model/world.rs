@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use grantry_core::StoreTime;
 use grantry_custody::protocol::{
-    Asked, AttemptId, Change, Effect, End, Event, Outcome, Proceeds, Redemption, Snapshot, Standing, Terms,
-    Verdict,
+    Asked, AttemptId, Change, Effect, End, Event, Outcome, Proceeds, Redemption, Replaced, Snapshot,
+    Standing, Terms, Verdict,
 };
 use grantry_vault::{Fingerprint, LineageId};
 
@@ -271,7 +271,8 @@ impl World {
         replica.attempts += 1;
         world.begun += 1;
         let id = [world.begun; 16];
-        let asked = Asked { attempt: id, replacing: Some(world.replicas[me].holds), resolves };
+        let replaced = Replaced { generation: world.replicas[me].holds, lineage: Some(LINEAGE) };
+        let asked = Asked { attempt: id, replacing: Some(replaced), resolves };
         let (redemption, effects) = Redemption::begin(asked, world.terms, true);
         world.start(me, redemption, effects, id, None);
         worlds.push(world);

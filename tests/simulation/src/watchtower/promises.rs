@@ -64,6 +64,18 @@ impl Seen {
 }
 
 impl Noted {
+    /// A grant is called something else from now on.
+    pub(super) fn rename(&mut self, key: &GrantKey, former: &GrantKey) {
+        if self.unusable.remove(key) {
+            self.unusable.insert(former.clone());
+        }
+    }
+
+    /// There is one more reason to renew a grant.
+    pub(super) fn note_given_up_in_calm(&mut self, key: &GrantKey) {
+        self.in_calm.entry(key.clone()).or_default().1 += 1;
+    }
+
     pub(super) const fn calm_since(&self) -> Option<Instant> {
         self.calm_since
     }
@@ -119,7 +131,7 @@ impl Watchtower {
         }
         let key = seen.by_access_token.get(access_token).and_then(|token| seen.tokens.get(token));
         let Some(key) = key.map(|token| token.key.clone()) else { return };
-        seen.noted.in_calm.entry(key).or_default().1 += 1;
+        seen.noted.note_given_up_in_calm(&key);
     }
 
     /// Nothing goes wrong any more.

@@ -26,6 +26,17 @@ pub(super) struct Written {
     pub(super) given: BTreeMap<(u64, GrantKey), Instant>,
 }
 
+impl Written {
+    /// A grant is called something else from now on.
+    pub(super) fn rename(&mut self, key: &GrantKey, former: &GrantKey) {
+        let theirs = self.announced.extract_if(.., |(of, ..), _| of == key);
+        let theirs: Vec<_> = theirs.collect();
+        let renamed =
+            theirs.into_iter().map(|((_, attempt, token), life)| ((former.clone(), attempt, token), life));
+        self.announced.extend(renamed);
+    }
+}
+
 impl Watchtower {
     /// A process has written the record of a grant: I2, I5 and I13 hold for what stands there now.
     pub(crate) fn wrote(&self, life: u64, key: &GrantKey, held: Option<&Held>, records: &Records) {
@@ -74,7 +85,10 @@ impl Watchtower {
             seen.written.announced.get(&(key.clone(), owner.attempt, Some(token))) == Some(&life)
         });
         let now = self.clock.now();
-        let may_be_overtaken = seen.forgotten.contains_key(&key) || seen.may_be_behind(life, now);
+        // A person who consents once more overtakes everybody.
+        let is_of_the_past = seen.former.contains_key(&key);
+        let may_be_overtaken =
+            is_of_the_past || seen.forgotten.contains_key(&key) || seen.may_be_behind(life, now);
         if announcements < sends || (!owns && !may_be_overtaken) {
             seen.broken.push(format!(
                 "I8: process {life} sends a token of {key} for the {sends}. time, with {announcements} announcements, owned: {owns}"
@@ -144,6 +158,7 @@ impl Watchtower {
         };
         let mut broken = Vec::new();
         for ((life, key), times) in &seen.written.sent {
+            let key = seen.grant_of(key);
             if times.iter().enumerate().any(|(nth, when)| before(*life, key, *when) <= nth) {
                 broken.push(format!(
                     "I8: process {life} redeemed a token of {key} without an intent in the trail"
@@ -151,6 +166,7 @@ impl Watchtower {
             }
         }
         for ((life, key), when) in &seen.written.given {
+            let key = seen.grant_of(key);
             if before(*life, key, *when) == 0 {
                 broken.push(format!(
                     "I8: process {life} gave out a token of {key} without an intent in the trail"
@@ -161,7 +177,7 @@ impl Watchtower {
     }
 
     /// I2: what a record's refresh token is replaced by descends from the same consent, and is none of its ancestors.
-    fn holds(&self, key: &GrantKey, refresh_token: &str) {
+    pub(super) fn holds(&self, key: &GrantKey, refresh_token: &str) {
         let mut seen = self.lock();
         // What a mangled answer made up was never issued.
         let Some(issued) = seen.tokens.get(refresh_token) else { return };
@@ -184,7 +200,7 @@ impl Watchtower {
 
 impl Seen {
     /// Notes since when a record is in doubt, or in somebody's hands.
-    fn note_standing(&mut self, key: &GrantKey, held: Option<&Held>, now: Instant) {
+    pub(super) fn note_standing(&mut self, key: &GrantKey, held: Option<&Held>, now: Instant) {
         if held.is_some_and(|held| held.is_unsettled) {
             self.written.unsettled.entry(key.clone()).or_insert(now);
         } else {
