@@ -125,10 +125,12 @@ impl World {
             Some(state) if how_far == Withdrawn::Stopped && state != GrantState::Revoked => {
                 tower.broke(format!("I13: {key} was stopped, and goes on: {state:?}"));
             }
-            Some(_) if plan.is_calm() => tower.broke(format!("L4: {key} was withdrawn, and is not gone")),
+            Some(_) if plan.is_calm() || (!plan.failover && how_far >= Withdrawn::Stopped) => {
+                tower.broke(format!("L4: {key} was withdrawn, and is not gone"));
+            }
             _ => {}
         }
-        if plan.is_calm() {
+        if plan.is_calm() || (!plan.failover && how_far == Withdrawn::Deleted) {
             let alive =
                 tower.refresh_tokens(key).into_iter().filter(|token| self.accepts(&RefreshToken::new(token)));
             let alive = alive.count();
