@@ -1,6 +1,7 @@
 //! Revoking: at the server first, then here.
 
 mod aboard;
+mod due;
 mod orphan;
 mod queue;
 mod report;

@@ -1,17 +1,19 @@
 //! Revocations that are not finished: gone on with each minute, and found again after a restart.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use grantry_core::{Error, GrantKey, Instant};
 use grantry_vault::GrantState;
 
-use super::{RevocationReport, Stance};
+use super::due::Due;
+use super::{RevocationReport, Stance, StepOutcome};
 use crate::counting;
 use crate::custody::Shared;
+use crate::stored_grant::chronicle;
 
 /// How many grants are listed at once.
 const PAGE: usize = 256;
@@ -29,20 +31,26 @@ const MOST_HANGING: u32 = 3;
 /// The grants whose revocation this process knows to be unfinished.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    keys: Mutex<BTreeSet<GrantKey>>,
+    keys: Mutex<BTreeMap<GrantKey, Option<Due>>>,
     /// Until when no orphan of another's lifeboat is tried: in nanoseconds of the boot clock.
     orphans_rest_until: AtomicU64,
 }
 
 impl Queue {
+    /// It is to be gone on with at once.
     pub(super) fn add(&self, key: &GrantKey) {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(key.clone());
+        self.note(key, None);
+    }
+
+    /// When it is to be gone on with.
+    pub(super) fn note(&self, key: &GrantKey, due: Option<Due>) {
+        let mut keys = self.lock();
+        keys.insert(key.clone(), due);
         counting::revocations_waiting(keys.len());
     }
 
     pub(super) fn remove(&self, key: &GrantKey) {
-        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.lock();
         keys.remove(key);
         counting::revocations_waiting(keys.len());
     }
@@ -56,7 +64,15 @@ impl Queue {
     }
 
     fn all(&self) -> Vec<GrantKey> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.lock().keys().cloned().collect()
+    }
+
+    fn due(&self, key: &GrantKey) -> Option<Due> {
+        self.lock().get(key).copied().flatten()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<GrantKey, Option<Due>>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,8 +90,13 @@ impl Shared {
             let is_last = page.len() < PAGE;
             after = page.last().map(|(key, _)| key.clone());
             let mut stopped = Vec::new();
+            let now = self.clock.now();
             for (key, view) in page {
-                if view.is_ok_and(|view| view.state == GrantState::Revoked) {
+                if let Some(view) = view.ok().filter(|view| view.state == GrantState::Revoked) {
+                    // Another process may have gone on with it, or a later consent have been stopped.
+                    let due = chronicle(view.renewal()).stopped;
+                    let due = due.map(|stopped| Due::of(&stopped, view.version.read_at(), now));
+                    self.queue.note(&key, due);
                     if self.services.of(&key).is_none() && !self.tasks.is_closed() {
                         self.learn_how_to_revoke(&key, &mut hanging).await;
                     }
@@ -92,8 +113,21 @@ impl Shared {
     /// Goes on with the revocation of each of these, until custody is closed.
     async fn revoke_each(self: &Arc<Self>, keys: Vec<GrantKey>) -> Vec<RevocationReport> {
         let each = keys.into_iter().take_while(|_| !self.tasks.is_closed());
-        let reports = each.map(|key| async move { self.revoke(&key, Stance::Queued).await });
+        let reports = each.map(|key| async move { self.go_on_with_one(&key).await });
         stream::iter(reports).buffered(AT_ONCE).collect().await
+    }
+
+    /// Looks whether its time has come before anything is begun.
+    async fn go_on_with_one(self: &Arc<Self>, key: &GrantKey) -> RevocationReport {
+        match self.why_it_waits(key) {
+            Some(outcome) => RevocationReport::of_one_that_waits(key.clone(), outcome),
+            None => self.revoke(key, Stance::Queued).await,
+        }
+    }
+
+    fn why_it_waits(&self, key: &GrantKey) -> Option<StepOutcome> {
+        let is_known = self.services.of(key).is_some();
+        self.queue.due(key)?.why_it_waits(self.clock.now(), is_known)
     }
 
     /// A grant that is opened tells how its server revokes. Each opening that hangs holds the others up for a while, so that

@@ -62,6 +62,12 @@ impl RevocationReport {
         Self { key, steps: Vec::new(), deleted: false }
     }
 
+    pub(super) fn of_one_that_waits(key: GrantKey, outcome: StepOutcome) -> Self {
+        let mut report = Self::new(key);
+        report.add(RevokedPart::Record, outcome);
+        report
+    }
+
     pub(crate) fn add(&mut self, part: RevokedPart, outcome: StepOutcome) {
         self.steps.push(RevocationStep { part, outcome });
     }

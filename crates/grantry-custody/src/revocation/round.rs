@@ -5,10 +5,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Error, ErrorKind, Event, GrantKey, Stage};
+use grantry_core::{Error, ErrorKind, Event, GrantKey, Instant, Stage, StoreTime};
 use grantry_vault::audit::Outcome;
 use grantry_vault::{Fingerprint, GrantRecord, GrantState, Renewing, Stored};
 
+use super::due::Due;
 use super::{Revocation, RevocationReport, Revoked, RevokedPart, Revoker, StepOutcome};
 use crate::chronicle::Stopped;
 use crate::custody::Shared;
@@ -65,7 +66,14 @@ impl Shared {
         let vault = self.vault.tenant(key.tenant());
         let vault = vault.map_err(|error| Error::configuration(error.to_string()))?;
         let renewing = vault.renew(key.service(), key.account()).await?;
-        let round = Round { custody: self, key, stance, renewing: &renewing, done: HashMap::new() };
+        let round = Round {
+            custody: self,
+            key,
+            stance,
+            renewing: &renewing,
+            done: HashMap::new(),
+            answered: self.clock.now(),
+        };
         let ended = round.run(report).await;
         renewing.finish(match &ended {
             Ok(()) if report.is_queued() => Outcome::failed("revocation_queued"),
@@ -83,12 +91,15 @@ struct Round<'a> {
     renewing: &'a Renewing,
     /// What the server said of refresh tokens already, where a record has to be read again.
     done: HashMap<Fingerprint, StepOutcome>,
+    /// The local clock when the record was there.
+    answered: Instant,
 }
 
 impl Round<'_> {
     async fn run(mut self, report: &mut RevocationReport) -> Result<(), Error> {
         for _ in 0..MOST_CONFLICTS {
             let (read, _) = self.renewing.grant_or_what_is_left().await;
+            self.answered = self.custody.clock.now();
             let Some(stored) = read? else {
                 report.deleted = true;
                 return Ok(());
@@ -117,6 +128,7 @@ impl Round<'_> {
         let before = chronicle.stopped;
         let stopped = before.unwrap_or_else(|| Stopped::new(now));
         if self.stance == Stance::Queued && now < stopped.again {
+            self.wait_for(&stopped, now);
             report.add(RevokedPart::Record, waits());
             return Ok(());
         }
@@ -133,7 +145,15 @@ impl Round<'_> {
             standing.current = standing.current.filter(|_| left.refresh_token().is_some());
             self.keep(with_standing_and(left, &standing, &chronicle), stored).await?;
         }
+        if let Some(stopped) = &chronicle.stopped {
+            self.wait_for(stopped, now);
+        }
         Ok(())
+    }
+
+    fn wait_for(&self, stopped: &Stopped, read_at: StoreTime) {
+        let due = Due::of(stopped, read_at, self.answered);
+        self.custody.queue.note(self.key, Some(due));
     }
 
     /// Asks the server to revoke all that is left. Returns the record without what is done.
@@ -240,7 +260,7 @@ pub(crate) async fn in_time(revoke: impl Future<Output = Result<Revoked, Error>>
     tokio::time::timeout(PATIENCE, revoke).await.map_err(late)?
 }
 
-fn unknown_server() -> Error {
+pub(super) fn unknown_server() -> Error {
     Error::new(
         ErrorKind::Configuration,
         Stage::Revoke,
@@ -248,7 +268,7 @@ fn unknown_server() -> Error {
     )
 }
 
-fn waits() -> StepOutcome {
+pub(super) fn waits() -> StepOutcome {
     let error = Error::new(ErrorKind::Unavailable, Stage::Revoke, "the server is asked again later");
     StepOutcome::Failed { error, queued: true }
 }

@@ -16,6 +16,7 @@ mod observing;
 mod opener;
 mod orphans;
 mod process;
+mod queueing;
 mod replicas;
 mod revoking;
 mod secrets;

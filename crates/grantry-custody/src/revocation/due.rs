@@ -1,0 +1,38 @@
+//! When a revocation that waits is gone on with.
+
+use grantry_core::{Instant, StoreTime};
+
+use super::StepOutcome;
+use super::round::{unknown_server, waits};
+use crate::chronicle::Stopped;
+
+/// What a record said of it, by this process's clock: known without a look into the vault, which would be an entry in the audit
+/// trail each minute.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    /// When the server is asked again.
+    again: Instant,
+    /// When it is given up.
+    over: Instant,
+}
+
+impl Due {
+    /// As the record had it that was read at this moment of the store's clock, and no later than `local`.
+    pub(super) fn of(stopped: &Stopped, read_at: StoreTime, local: Instant) -> Self {
+        let here = |time: StoreTime| time.to_local(read_at, local);
+        Self { again: here(stopped.again), over: here(stopped.since.after(Stopped::LIMIT)) }
+    }
+
+    /// Why nothing is to be done with it now, if that is so.
+    pub(super) fn why_it_waits(&self, now: Instant, is_known: bool) -> Option<StepOutcome> {
+        if now >= self.over {
+            None
+        } else if now < self.again {
+            Some(waits())
+        } else if !is_known {
+            Some(StepOutcome::Failed { error: unknown_server(), queued: true })
+        } else {
+            None
+        }
+    }
+}
