@@ -9,7 +9,7 @@ use crate::Custody;
 use crate::chronicle::Chronicle;
 use crate::custody::Shared;
 use crate::health::local;
-use crate::revocation::{Revocation, RevocationReport, Stance};
+use crate::revocation::{Revocation, RevocationReport, Silent, Stance};
 use crate::standing_codec;
 use crate::usage::Usage;
 
@@ -62,7 +62,7 @@ impl Custody {
         unused_for: Duration,
         dry_run: bool,
     ) -> Result<Vec<Reaped>, Error> {
-        let mut reaped = Vec::new();
+        let (mut reaped, silent) = (Vec::new(), Silent::default());
         let mut after = None;
         loop {
             let page = by.grants_one_by_one(after.as_ref(), PAGE).await?;
@@ -70,7 +70,7 @@ impl Custody {
             after = page.last().map(|(key, _)| key.clone());
             for (key, view) in page {
                 reaped.extend(match view {
-                    Ok(view) => self.judge(by, &view, unused_for, dry_run).await,
+                    Ok(view) => self.judge(by, &view, unused_for, dry_run, &silent).await,
                     Err(error) => Some(left(key, error)),
                 });
             }
@@ -86,6 +86,7 @@ impl Custody {
         view: &Stored<GrantView>,
         unused_for: Duration,
         dry_run: bool,
+        silent: &Silent,
     ) -> Option<Reaped> {
         if matches!(view.state, GrantState::Revoked | GrantState::Moved) {
             return None;
@@ -116,7 +117,7 @@ impl Custody {
                 // As it was read: one that is used at this moment changes, and is left alone.
                 match by.stop_grant(key.service(), key.account(), Some(&view.version)).await {
                     Ok(_) => ReapedOutcome::Revoked(
-                        self.0.revoke(&key, Stance::Asked(Revocation::AtServerThenHere)).await,
+                        self.0.revoke(&key, Stance::Asked(Revocation::AtServerThenHere), silent).await,
                     ),
                     Err(error) => ReapedOutcome::Left(error),
                 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use grantry_core::{AccessToken, Error, RefreshToken, Stage, shown_url};
+use grantry_core::{AccessToken, AuthorizationServer, Error, RefreshToken, Stage, shown_url};
 use url::Url;
 
 use crate::channel::Channel;
@@ -38,6 +38,11 @@ impl RevocationEndpoint {
             Error::configuration("the authorization server has no revocation endpoint: name its URL")
         })?;
         Ok(Self { channel: Arc::clone(endpoint.channel()), url })
+    }
+
+    /// The facts about the server.
+    pub fn server(&self) -> &AuthorizationServer {
+        &self.channel.server
     }
 
     /// Revokes a refresh token, and with most servers the access tokens that came of it (RFC 7009 section 2.1).

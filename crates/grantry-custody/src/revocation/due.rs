@@ -3,7 +3,7 @@
 use grantry_core::{Instant, StoreTime};
 
 use super::StepOutcome;
-use super::round::{unknown_server, waits};
+use super::round::{silent_server, unknown_server, waits};
 use crate::chronicle::Stopped;
 
 /// What a record said of it, by this process's clock: known without a look into the vault, which would be an entry in the audit
@@ -24,15 +24,14 @@ impl Due {
     }
 
     /// Why nothing is to be done with it now, if that is so.
-    pub(super) fn why_it_waits(&self, now: Instant, is_known: bool) -> Option<StepOutcome> {
-        if now >= self.over {
-            None
-        } else if now < self.again {
-            Some(waits())
-        } else if !is_known {
-            Some(StepOutcome::Failed { error: unknown_server(), queued: true })
-        } else {
-            None
-        }
+    pub(super) fn why_it_waits(&self, now: Instant, is_known: bool, is_silent: bool) -> Option<StepOutcome> {
+        let error = match () {
+            () if now >= self.over => return None,
+            () if now < self.again => waits(),
+            () if !is_known => unknown_server(),
+            () if is_silent => silent_server(),
+            () => return None,
+        };
+        Some(StepOutcome::Failed { error, queued: true })
     }
 }

@@ -7,6 +7,7 @@ mod queue;
 mod report;
 mod revoker;
 mod round;
+mod silent;
 
 pub use report::{RevocationReport, RevocationStep, RevokedPart, StepOutcome};
 pub use revoker::{NoRevocation, Revoked, Revoker, Sparing};
@@ -15,6 +16,7 @@ pub(crate) use aboard::OrphansAboard;
 pub(crate) use orphan::{Orphan, Orphaned};
 pub(crate) use queue::Queue;
 pub(crate) use round::{Stance, in_time};
+pub(crate) use silent::Silent;
 
 use grantry_core::{Error, ErrorKind, Stage};
 use grantry_vault::TenantVault;
@@ -53,7 +55,7 @@ impl CustodyGrant {
         let task = async move {
             let stopped = by.stop_grant(key.service(), key.account(), None).await;
             let report = match stopped {
-                Ok(_) => Ok(grant.custody.revoke(&key, Stance::Asked(how)).await),
+                Ok(_) => Ok(grant.custody.revoke(&key, Stance::Asked(how), &Silent::default()).await),
                 Err(error) => Err(error),
             };
             let _ = sender.send(report);
@@ -75,7 +77,7 @@ impl Custody {
     /// # Errors
     /// Those of every call of the vault, where the tenant's grants cannot be listed.
     pub async fn finish_revocations(&self, tenant: &str) -> Result<Vec<RevocationReport>, Error> {
-        self.0.finish_revocations(tenant).await
+        self.0.finish_revocations(tenant, &Silent::default()).await
     }
 }
 

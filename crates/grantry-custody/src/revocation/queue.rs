@@ -5,12 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use grantry_core::{Error, GrantKey, Instant};
 use grantry_vault::GrantState;
+use tokio::sync::Semaphore;
 
 use super::due::Due;
-use super::{RevocationReport, Stance, StepOutcome};
+use super::silent::{Server, Silent};
+use super::{RevocationReport, Stance};
 use crate::counting;
 use crate::custody::Shared;
 use crate::stored_grant::chronicle;
@@ -22,8 +25,10 @@ const FIRST_LOOK: Duration = Duration::from_secs(1);
 /// Every so many looks all grants are gone through: other processes may have left something over.
 const ALL_EVERY: u32 = 60;
 
-/// How many grants are revoked at once: a server that does not answer holds those of others up by that much less.
-const AT_ONCE: usize = 16;
+/// How many grants are revoked at once.
+const AT_ONCE: usize = 64;
+/// How many of them are one server's: one that does not answer leaves the other places to others.
+const OF_ONE_SERVER: usize = 16;
 
 /// How many grants of a service may hang while they are opened before the others are not opened at all.
 const MOST_HANGING: u32 = 3;
@@ -80,6 +85,7 @@ impl Shared {
     pub(crate) async fn finish_revocations(
         self: &Arc<Self>,
         tenant: &str,
+        silent: &Silent,
     ) -> Result<Vec<RevocationReport>, Error> {
         let vault = self.vault.tenant(tenant);
         let vault = vault.map_err(|error| Error::configuration(error.to_string()))?;
@@ -103,31 +109,52 @@ impl Shared {
                     stopped.push(key);
                 }
             }
-            reports.extend(self.revoke_each(stopped).await);
+            reports.extend(self.revoke_each(stopped, silent).await);
             if is_last || self.tasks.is_closed() {
                 return Ok(reports);
             }
         }
     }
 
-    /// Goes on with the revocation of each of these, until custody is closed.
-    async fn revoke_each(self: &Arc<Self>, keys: Vec<GrantKey>) -> Vec<RevocationReport> {
-        let each = keys.into_iter().take_while(|_| !self.tasks.is_closed());
-        let reports = each.map(|key| async move { self.go_on_with_one(&key).await });
-        stream::iter(reports).buffered(AT_ONCE).collect().await
+    /// Goes on with the revocation of each of these, until custody is closed. The reports are in the order of the keys.
+    async fn revoke_each(self: &Arc<Self>, keys: Vec<GrantKey>, silent: &Silent) -> Vec<RevocationReport> {
+        let mut of_servers: BTreeMap<Server, Vec<(usize, GrantKey)>> = BTreeMap::new();
+        for (place, key) in keys.into_iter().enumerate() {
+            let server = Server::of(&key, self.services.of(&key).as_ref());
+            of_servers.entry(server).or_default().push((place, key));
+        }
+        let places = &Semaphore::new(AT_ONCE);
+        let of_one = |(server, keys): (Server, Vec<(usize, GrantKey)>)| async move {
+            let server = &server;
+            let reports = keys.into_iter().map(|(place, key)| async move {
+                let _place = places.acquire().await;
+                let report = match self.tasks.is_closed() {
+                    true => return None,
+                    false => self.go_on_with_one(&key, server, silent).await,
+                };
+                Some((place, report))
+            });
+            let reports = stream::iter(reports).buffer_unordered(OF_ONE_SERVER);
+            reports.filter_map(std::future::ready).collect::<Vec<_>>().await
+        };
+        let mut reports = join_all(of_servers.into_iter().map(of_one)).await.concat();
+        reports.sort_by_key(|(place, _)| *place);
+        reports.into_iter().map(|(_, report)| report).collect()
     }
 
     /// Looks whether its time has come before anything is begun.
-    async fn go_on_with_one(self: &Arc<Self>, key: &GrantKey) -> RevocationReport {
-        match self.why_it_waits(key) {
-            Some(outcome) => RevocationReport::of_one_that_waits(key.clone(), outcome),
-            None => self.revoke(key, Stance::Queued).await,
-        }
-    }
-
-    fn why_it_waits(&self, key: &GrantKey) -> Option<StepOutcome> {
+    async fn go_on_with_one(
+        self: &Arc<Self>,
+        key: &GrantKey,
+        server: &Server,
+        silent: &Silent,
+    ) -> RevocationReport {
         let is_known = self.services.of(key).is_some();
-        self.queue.due(key)?.why_it_waits(self.clock.now(), is_known)
+        let waits = |due: Due| due.why_it_waits(self.clock.now(), is_known, silent.is(server));
+        match self.queue.due(key).and_then(waits) {
+            Some(outcome) => RevocationReport::of_one_that_waits(key.clone(), outcome),
+            None => self.revoke(key, Stance::Queued, silent).await,
+        }
     }
 
     /// A grant that is opened tells how its server revokes. Each opening that hangs holds the others up for a while, so that
@@ -161,7 +188,8 @@ impl Shared {
     }
 
     async fn go_on_with_revocations(self: &Arc<Self>, look: u32) {
-        self.revoke_each(self.queue.all()).await;
+        let silent = Silent::default();
+        self.revoke_each(self.queue.all(), &silent).await;
         if self.tasks.is_closed() || !look.is_multiple_of(ALL_EVERY) {
             return;
         }
@@ -170,7 +198,7 @@ impl Shared {
             Err(_) => self.services.tenants(),
         };
         for tenant in tenants {
-            if let Err(error) = self.finish_revocations(tenant.as_str()).await {
+            if let Err(error) = self.finish_revocations(tenant.as_str(), &silent).await {
                 tracing::warn!(
                     grantry.tenant = tenant.as_str(),
                     error.type = error.kind().as_str(),

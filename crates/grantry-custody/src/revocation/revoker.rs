@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use grantry_core::{AccessToken, Error, RefreshToken};
+use grantry_core::{AccessToken, Error, RefreshToken, shown_url};
 use grantry_endpoint::RevocationEndpoint;
 
 /// What a server made of a token.
@@ -68,6 +68,12 @@ pub trait Revoker: fmt::Debug + Send + Sync + 'static {
     fn spares_refresh_tokens(&self) -> bool {
         false
     }
+
+    /// Which authorization server it asks, such as the URL of the endpoint: one that does not answer holds up what is revoked
+    /// there, for all tenants, and nothing else. Where it says none, each service of each tenant is taken to have one of its own.
+    fn server(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A revoker of a server of which more is known.
@@ -121,6 +127,10 @@ impl<R: Revoker> Revoker for Sparing<R> {
     fn spares_refresh_tokens(&self) -> bool {
         self.refresh_tokens || self.revoker.spares_refresh_tokens()
     }
+
+    fn server(&self) -> Option<String> {
+        self.revoker.server()
+    }
 }
 
 #[async_trait]
@@ -131,6 +141,10 @@ impl Revoker for RevocationEndpoint {
 
     async fn revoke_access_token(&self, token: &AccessToken) -> Result<Revoked, Error> {
         revoked(RevocationEndpoint::revoke_access_token(self, token).await)
+    }
+
+    fn server(&self) -> Option<String> {
+        RevocationEndpoint::server(self).revocation_endpoint().map(|url| shown_url(url).into())
     }
 }
 
@@ -175,6 +189,9 @@ macro_rules! forward {
             }
             fn spares_refresh_tokens(&self) -> bool {
                 (**self).spares_refresh_tokens()
+            }
+            fn server(&self) -> Option<String> {
+                (**self).server()
             }
         }
     )*};

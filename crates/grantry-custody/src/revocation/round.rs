@@ -5,11 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Error, ErrorKind, Event, GrantKey, Instant, Stage, StoreTime};
+use grantry_core::{Error, ErrorKind, Event, GrantKey, Instant, RefreshToken, Stage, StoreTime};
 use grantry_vault::audit::Outcome;
-use grantry_vault::{Fingerprint, GrantRecord, GrantState, Renewing, Stored};
+use grantry_vault::{Fingerprint, GrantRecord, GrantState, Renewing, Stored, StoredAccessToken};
 
 use super::due::Due;
+use super::silent::{Server, Silent};
 use super::{Revocation, RevocationReport, Revoked, RevokedPart, Revoker, StepOutcome};
 use crate::chronicle::Stopped;
 use crate::custody::Shared;
@@ -34,11 +35,16 @@ pub(crate) enum Stance {
 
 impl Shared {
     /// Goes on with the revocation of a grant that was stopped; the report says how far it got.
-    pub(crate) async fn revoke(self: &Arc<Self>, key: &GrantKey, stance: Stance) -> RevocationReport {
+    pub(crate) async fn revoke(
+        self: &Arc<Self>,
+        key: &GrantKey,
+        stance: Stance,
+        silent: &Silent,
+    ) -> RevocationReport {
         let mut report = RevocationReport::new(key.clone());
         // Whoever waits for the report may go away: then the minute task goes on.
         self.queue.add(key);
-        if let Err(error) = self.try_to_revoke(key, stance, &mut report).await {
+        if let Err(error) = self.try_to_revoke(key, stance, silent, &mut report).await {
             // Nothing brings an erased tenant's tokens back.
             let queued = error.kind() != ErrorKind::Erased;
             of_grant!(
@@ -61,6 +67,7 @@ impl Shared {
         self: &Arc<Self>,
         key: &GrantKey,
         stance: Stance,
+        silent: &Silent,
         report: &mut RevocationReport,
     ) -> Result<(), Error> {
         let vault = self.vault.tenant(key.tenant());
@@ -70,8 +77,10 @@ impl Shared {
             custody: self,
             key,
             stance,
+            silent,
             renewing: &renewing,
             done: HashMap::new(),
+            in_vain: false,
             answered: self.clock.now(),
         };
         let ended = round.run(report).await;
@@ -88,9 +97,13 @@ struct Round<'a> {
     custody: &'a Arc<Shared>,
     key: &'a GrantKey,
     stance: Stance,
+    /// Servers that are not asked in this round.
+    silent: &'a Silent,
     renewing: &'a Renewing,
     /// What the server said of refresh tokens already, where a record has to be read again.
     done: HashMap<Fingerprint, StepOutcome>,
+    /// Whether the server was asked for anything in vain.
+    in_vain: bool,
     /// The local clock when the record was there.
     answered: Instant,
 }
@@ -129,16 +142,17 @@ impl Round<'_> {
         let stopped = before.unwrap_or_else(|| Stopped::new(now));
         if self.stance == Stance::Queued && now < stopped.again {
             self.wait_for(&stopped, now);
-            report.add(RevokedPart::Record, waits());
+            report.add(RevokedPart::Record, StepOutcome::Failed { error: waits(), queued: true });
             return Ok(());
         }
         let service = self.custody.services.of(self.key);
         let is_over = stopped.is_over(now) || standing.verdict == Some(Verdict::Revoked);
-        let left = self.ask_server(stored, service.as_ref(), !is_over, report).await;
+        let first = stopped.tries as usize;
+        let left = self.ask_server(stored, service.as_ref(), !is_over, first, report).await;
         if is_over || !report.is_queued() {
             return self.bury(stored, report).await;
         }
-        chronicle.stopped = Some(if service.is_some() { stopped.failed(now) } else { stopped });
+        chronicle.stopped = Some(if self.in_vain { stopped.failed(now) } else { stopped });
         if chronicle.stopped != before {
             let mut standing = standing;
             standing.verdict = Some(Verdict::Revoking);
@@ -156,87 +170,76 @@ impl Round<'_> {
         self.custody.queue.note(self.key, Some(due));
     }
 
-    /// Asks the server to revoke all that is left. Returns the record without what is done.
+    /// Asks the server to revoke all that is left, each time with another token first: one that it never answers keeps no other from
+    /// being revoked. Returns the record without what is done.
     async fn ask_server(
         &mut self,
         stored: &Stored<GrantRecord>,
         service: Option<&Service>,
         queued: bool,
+        first: usize,
         report: &mut RevocationReport,
     ) -> GrantRecord {
-        let mut left = stored.value.clone();
+        let tokens = tokens(stored);
+        let first = first.checked_rem(tokens.len()).unwrap_or(0);
+        let mut asked = Vec::new();
+        for (place, token) in tokens.iter().enumerate().cycle().skip(first).take(tokens.len()) {
+            asked.push((place, *token, self.outcome_of(*token, service, queued).await));
+        }
+        asked.sort_by_key(|(place, ..)| *place);
+        let mut left = stored.value.clone().without_refresh_token().without_access_tokens();
         let mut others = Vec::new();
-        for token in stored.alternates() {
-            let outcome = self.refresh_token(token, service, queued).await;
+        for (_, token, outcome) in asked {
             if matches!(outcome, StepOutcome::Failed { .. }) {
-                others.push(token.clone());
+                match token {
+                    Token::Other(token) => others.push(token.clone()),
+                    Token::Refresh(token) => left = left.with_refresh_token(token.clone(), stored.rotated()),
+                    Token::Access(access) => left = left.with_access_token(access.clone()),
+                }
             }
-            report.add(RevokedPart::OtherRefreshToken, outcome);
+            report.add(token.part(), outcome);
         }
-        left = left.with_alternates(others);
-        if let Some(token) = stored.refresh_token() {
-            let outcome = self.refresh_token(token, service, queued).await;
-            if !matches!(outcome, StepOutcome::Failed { .. }) {
-                left = left.without_refresh_token();
-            }
-            report.add(RevokedPart::RefreshToken, outcome);
-        }
-        let now = stored.version.read_at();
-        let mut kept = Vec::new();
-        for access in stored.access_tokens() {
-            // Nobody accepts an expired one.
-            if access.expires.is_some_and(|expires| expires <= now) {
-                continue;
-            }
-            let revoke = |revoker: Arc<dyn Revoker>| {
-                let token = access.token.clone();
-                async move { revoker.revoke_access_token(&token).await }
-            };
-            let outcome = self.ask(service, queued, revoke).await;
-            if matches!(outcome, StepOutcome::Failed { .. }) {
-                kept.push(access.clone());
-            }
-            report.add(RevokedPart::AccessToken(access.target.clone()), outcome);
-        }
-        kept.into_iter().fold(left.without_access_tokens(), GrantRecord::with_access_token)
+        left.with_alternates(others)
     }
 
-    async fn refresh_token(
-        &mut self,
-        token: &grantry_core::RefreshToken,
-        service: Option<&Service>,
-        queued: bool,
-    ) -> StepOutcome {
-        let name = Fingerprint::of(token);
+    async fn outcome_of(&mut self, token: Token<'_>, service: Option<&Service>, queued: bool) -> StepOutcome {
+        let name = match token {
+            Token::Other(token) | Token::Refresh(token) => Fingerprint::of(token),
+            Token::Access(_) => return self.ask(token, service, queued).await,
+        };
         if let Some(done) = self.done.get(&name) {
             return done.clone();
         }
-        let revoke = |revoker: Arc<dyn Revoker>| {
-            let token = token.clone();
-            async move { revoker.revoke_refresh_token(&token).await }
-        };
-        let outcome = self.ask(service, queued, revoke).await;
+        let outcome = self.ask(token, service, queued).await;
         self.done.insert(name, outcome.clone());
         outcome
     }
 
-    async fn ask<F: Future<Output = Result<Revoked, Error>>>(
-        &self,
-        service: Option<&Service>,
-        queued: bool,
-        revoke: impl FnOnce(Arc<dyn Revoker>) -> F,
-    ) -> StepOutcome {
+    async fn ask(&mut self, token: Token<'_>, service: Option<&Service>, queued: bool) -> StepOutcome {
         if self.stance == Stance::Asked(Revocation::HereOnly) {
             return StepOutcome::NotAsked;
         }
-        let Some(service) = service else {
+        let Some(known) = service else {
             return StepOutcome::Failed { error: unknown_server(), queued };
         };
-        let Some(revoker) = service.revoker.clone() else { return StepOutcome::Unsupported };
-        match in_time(revoke(revoker)).await {
+        let Some(revoker) = &known.revoker else { return StepOutcome::Unsupported };
+        let server = Server::of(self.key, service);
+        if self.silent.is(&server) {
+            return StepOutcome::Failed { error: silent_server(), queued };
+        }
+        let began = self.custody.clock.now();
+        let revoked = match token {
+            Token::Other(token) | Token::Refresh(token) => in_time(revoker.revoke_refresh_token(token)).await,
+            Token::Access(access) => in_time(revoker.revoke_access_token(&access.token)).await,
+        };
+        match revoked {
             Ok(Revoked::AtServer) => StepOutcome::Revoked,
             Ok(Revoked::Unsupported) => StepOutcome::Unsupported,
-            Err(error) => StepOutcome::Failed { error, queued },
+            Err(error) => {
+                self.in_vain = true;
+                self.silent.note(&server, began, self.custody.clock.now());
+                StepOutcome::Failed { error, queued }
+            }
         }
     }
 
@@ -268,7 +271,38 @@ pub(super) fn unknown_server() -> Error {
     )
 }
 
-pub(super) fn waits() -> StepOutcome {
-    let error = Error::new(ErrorKind::Unavailable, Stage::Revoke, "the server is asked again later");
-    StepOutcome::Failed { error, queued: true }
+pub(super) fn waits() -> Error {
+    Error::new(ErrorKind::Unavailable, Stage::Revoke, "the server is asked again later")
+}
+
+pub(super) fn silent_server() -> Error {
+    let fact = "the server did not answer for another token just now; it is asked again later";
+    Error::new(ErrorKind::Unavailable, Stage::Revoke, fact)
+}
+
+/// A token that may be alive.
+#[derive(Debug, Clone, Copy)]
+enum Token<'a> {
+    Other(&'a RefreshToken),
+    Refresh(&'a RefreshToken),
+    Access(&'a StoredAccessToken),
+}
+
+impl Token<'_> {
+    fn part(self) -> RevokedPart {
+        match self {
+            Self::Other(_) => RevokedPart::OtherRefreshToken,
+            Self::Refresh(_) => RevokedPart::RefreshToken,
+            Self::Access(access) => RevokedPart::AccessToken(access.target.clone()),
+        }
+    }
+}
+
+/// What a record holds, but for access tokens that have expired: nobody accepts those.
+fn tokens(stored: &Stored<GrantRecord>) -> Vec<Token<'_>> {
+    let now = stored.version.read_at();
+    let lives = |access: &&StoredAccessToken| access.expires.is_none_or(|expires| now < expires);
+    let others = stored.alternates().iter().map(Token::Other);
+    let all = others.chain(stored.refresh_token().map(Token::Refresh));
+    all.chain(stored.access_tokens().iter().filter(lives).map(Token::Access)).collect()
 }

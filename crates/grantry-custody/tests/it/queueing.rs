@@ -1,9 +1,14 @@
 //! Revocations that wait: what they cost while they do, and what they do to one another.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use grantry_custody::{Custody, NoLifeboat, Revocation};
+use async_trait::async_trait;
+use grantry_core::{AccessToken, Clock, Error, GrantKey, RefreshToken};
+use grantry_custody::{Custody, NoLifeboat, Revocation, Revoked, Revoker};
 use grantry_testkit::{Endpoint, Fault};
+use grantry_vault::GrantRecord;
 
 use crate::fixture::{STRICT, World, admin};
 use crate::process::Process;
@@ -47,4 +52,102 @@ async fn a_revocation_that_waits_for_somebody_who_knows_the_server_writes_nothin
     let began = begun(&process).await;
     world.pass(Duration::from_secs(3000)).await;
     assert_eq!(begun(&process).await, began);
+}
+
+/// Revokes refresh tokens, but for those that begin with this: there it never answers.
+#[derive(Debug, Default)]
+struct Server {
+    name: Option<&'static str>,
+    hangs_for: Option<&'static str>,
+    asked: Mutex<Vec<String>>,
+    revoked: Mutex<BTreeSet<String>>,
+}
+
+impl Server {
+    fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+
+    fn has_revoked(&self, token: &str) -> bool {
+        self.revoked.lock().unwrap().contains(token)
+    }
+}
+
+#[async_trait]
+impl Revoker for Server {
+    async fn revoke_refresh_token(&self, token: &RefreshToken) -> Result<Revoked, Error> {
+        self.asked.lock().unwrap().push(token.expose().to_owned());
+        if self.hangs_for.is_some_and(|those| token.expose().starts_with(those)) {
+            std::future::pending::<()>().await;
+        }
+        self.revoked.lock().unwrap().insert(token.expose().to_owned());
+        Ok(Revoked::AtServer)
+    }
+    async fn revoke_access_token(&self, _: &AccessToken) -> Result<Revoked, Error> {
+        Ok(Revoked::Unsupported)
+    }
+    fn server(&self) -> Option<String> {
+        self.name.map(str::to_owned)
+    }
+}
+
+/// Opens a service that is revoked at this server, and stops a grant of it that holds these refresh tokens.
+async fn stopped(world: &World, process: &Process, at: &Arc<Server>, name: (&str, &str), tokens: &[&str]) {
+    let key = GrantKey::new("acme", name.0, name.1).unwrap();
+    process.custody.grant(key, world.redemption()).revoker(Arc::clone(at)).build().unwrap();
+    let mut tokens = tokens.iter().map(|token| RefreshToken::new(*token));
+    let record = GrantRecord::new(world.clock.wall())
+        .with_refresh_token(tokens.next().unwrap(), world.clock.wall())
+        .with_alternates(tokens);
+    process.acme().create_grant(name.0, name.1, record).await.unwrap();
+    process.acme().stop_grant(name.0, name.1, None).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_hangs_holds_up_its_own_revocations_alone_and_is_asked_for_a_few() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    for name in [None, Some("https://as.example.com/revoke")] {
+        let hanging = Arc::new(Server { name, hangs_for: Some(""), ..Server::default() });
+        let well = Arc::new(Server::default());
+        for user in 0..60 {
+            // The same server for two services, where its name says so.
+            let service = if name.is_some() && user % 2 == 0 { "named-a" } else { "named-b" };
+            stopped(&world, &process, &hanging, (service, &format!("{name:?}-{user}")), &["a", "b"]).await;
+        }
+        let last = format!("{name:?}");
+        stopped(&world, &process, &well, ("the-last", &last), &["last"]).await;
+        let custody = process.custody.clone();
+        let finishing = tokio::spawn(async move { custody.finish_revocations("acme").await.unwrap() });
+        // What can be done without any time is done by then.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert!(well.has_revoked("last"), "it waits for no other server");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(finishing.is_finished(), "one wait for the server, and not one for each token");
+        let reports = finishing.await.unwrap();
+        assert_eq!(reports.iter().filter(|report| report.is_queued()).count(), 60);
+        // The minute's look asks beside it.
+        assert!(hanging.asked() <= 2 * 16, "{}", hanging.asked());
+        for report in reports.iter().filter(|report| report.is_queued()) {
+            let (service, account) = (report.key.service(), report.key.account());
+            let stands = process.acme().grant(service, account).await.unwrap().unwrap();
+            process.acme().remove_grant(service, account, &stands.version).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_the_server_never_answers_keeps_no_other_from_being_revoked() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let server = Arc::new(Server { hangs_for: Some("never"), ..Server::default() });
+    stopped(&world, &process, &server, ("crm", "first"), &["beside-it", "never", "never-2"]).await;
+    for user in 0..40 {
+        let (account, token) = (format!("later-{user}"), format!("token-{user}"));
+        stopped(&world, &process, &server, ("crm", &account), &[&token]).await;
+    }
+    world.pass(Duration::from_secs(300)).await;
+    assert!((0..40).all(|user| server.has_revoked(&format!("token-{user}"))));
+    world.pass(Duration::from_secs(600)).await;
+    assert!(server.has_revoked("beside-it"));
 }
