@@ -1,7 +1,7 @@
 //! A process with a name, a link of its own to the store, and somebody who revokes.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -45,16 +45,40 @@ pub(crate) struct Link {
     cut: AtomicBool,
     /// How many writes of grants are answered before one that is not; none is where it is below zero.
     answered: AtomicI32,
+    /// How many calls are made before one that fails, and whether that one is done before.
+    failing: Mutex<Option<(u32, bool)>>,
 }
 
 impl Link {
     pub(crate) fn to(inner: &Arc<ShakyVault>) -> Arc<Self> {
-        Arc::new(Self { inner: Arc::clone(inner), cut: AtomicBool::new(false), answered: AtomicI32::new(-1) })
+        Arc::new(Self {
+            inner: Arc::clone(inner),
+            cut: AtomicBool::new(false),
+            answered: AtomicI32::new(-1),
+            failing: Mutex::default(),
+        })
     }
 
     /// One write of a grant goes nowhere, as on a connection that is dead: the one after so many. All others are answered.
     pub(crate) fn lose_write_after(&self, answered: i32) {
         self.answered.store(answered, Ordering::Relaxed);
+    }
+
+    /// One call fails, whatever it is: the one after so many. With `done` only its answer is lost.
+    pub(crate) fn fail_after(&self, calls: u32, done: bool) {
+        *self.failing.lock().unwrap() = Some((calls, done));
+    }
+
+    /// Whether no call has failed since.
+    pub(crate) fn stop_failing(&self) -> bool {
+        self.failing.lock().unwrap().take().is_some()
+    }
+
+    fn fails(&self) -> Option<bool> {
+        let mut failing = self.failing.lock().unwrap();
+        let (calls, done) = (*failing)?;
+        *failing = calls.checked_sub(1).map(|calls| (calls, done));
+        (calls == 0).then_some(done)
     }
 
     pub(crate) fn cut(&self) {
@@ -70,8 +94,15 @@ impl Link {
         if self.cut.load(Ordering::Relaxed) {
             return Err(VaultError::unavailable("the link was cut"));
         }
+        let fails = self.fails();
+        if fails == Some(false) {
+            return Err(VaultError::unavailable("the call failed"));
+        }
         let done = call.await;
         tokio::task::yield_now().await;
+        if fails == Some(true) {
+            return Err(VaultError::unavailable("the answer was lost"));
+        }
         done
     }
 }

@@ -251,3 +251,40 @@ async fn cut_off_anywhere_the_first_secret_works_and_another_run_ends_it() {
     }
     assert_eq!(seen.len(), 4, "every state was cut off at: {seen:?}");
 }
+
+/// Whatever is asked of the store for it, an exchange survives that one call fails, or is done and its answer lost.
+#[tokio::test(start_paused = true)]
+async fn whichever_call_of_the_store_fails_a_secret_works_none_is_lost_and_another_run_ends_it() {
+    for (new, expected) in [("n3w", "n3w"), ("mistyped", "s3cret")] {
+        for done in [false, true] {
+            let mut seen = std::collections::BTreeSet::new();
+            for calls in 0.. {
+                let (world, process) = world().await;
+                process.grant.obtain(Attempt::first()).await.unwrap();
+                process.link.fail_after(calls, done);
+                let report = rotate(&world, &process, Some(new)).await;
+                let is_over = process.link.stop_failing();
+                let held = secrets(&process).await;
+                let at = format!("{new}, call {calls}, done {done}: {held:?}, {report:?}");
+                assert!(prover(&world).prove(&ClientSecret::new(held[0].as_str())).await.is_ok(), "{at}");
+                let has = |secret: &str| held.iter().any(|held| held == secret);
+                assert!(
+                    has("s3cret") || held == ["n3w"],
+                    "the old one goes when the new one is proven: {at}"
+                );
+                assert!(has(new) || !report.steps.contains(&SecretStep::Switched), "{at}");
+                let resumed = rotate(&world, &process, Some(new)).await;
+                assert_eq!(resumed.is_finished(), new == "n3w", "{at}: {resumed:?}");
+                assert_eq!(secrets(&process).await, [expected], "{at}");
+                let client = process.acme().reveal_client("crm").await.unwrap().unwrap();
+                assert_eq!(client.attributes().len(), 1, "nothing is left of the exchange: {client:?}");
+                assert!(world.is_alive().await, "{at}");
+                seen.insert(held);
+                if is_over {
+                    break;
+                }
+            }
+            assert!(seen.len() >= 2, "it was cut off in between: {seen:?}");
+        }
+    }
+}
