@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::{Attempt, ErrorKind, Grant, RefreshToken};
+use grantry_core::{Attempt, ErrorKind, Grant, GrantKey, RefreshToken};
 use grantry_custody::{FolderLifeboat, Lifeboat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::GrantRecord;
@@ -27,11 +27,7 @@ async fn orphaned(world: &World, process: &Process) {
 
 /// How many entries the next process would find in the lifeboats, did this one die now.
 async fn aboard(world: &World) -> usize {
-    let as_left = tempfile::tempdir().unwrap();
-    for left in std::fs::read_dir(world.lifeboats()).unwrap() {
-        std::fs::copy(left.unwrap().path(), as_left.path().join("dead.lifeboat")).unwrap();
-    }
-    FolderLifeboat::open(as_left.path()).unwrap().adopt().await.unwrap().len()
+    accounts_aboard(world).await.len()
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,6 +111,59 @@ async fn an_orphan_makes_room_in_the_lifeboat_for_what_is_in_flight() {
     // The last to come sits there still.
     world.pass(Duration::from_secs(600)).await;
     assert_eq!(aboard(&world).await, 1);
+}
+
+/// Whose entries the next process would find, did this one die now.
+async fn accounts_aboard(world: &World) -> Vec<String> {
+    let as_left = tempfile::tempdir().unwrap();
+    for left in std::fs::read_dir(world.lifeboats()).unwrap() {
+        std::fs::copy(left.unwrap().path(), as_left.path().join("dead.lifeboat")).unwrap();
+    }
+    let adopted = FolderLifeboat::open(as_left.path()).unwrap().adopt().await.unwrap();
+    let keys = adopted.iter().map(|adopted| adopted.cargo.record.as_grant_key().unwrap());
+    let mut accounts: Vec<_> = keys.map(|key| key.account().to_owned()).collect();
+    accounts.sort();
+    accounts
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_orphans_make_room_as_renewals_need_seats_and_the_oldest_do() {
+    let world = World::new(STRICT).await;
+    let process = world.process_with("one", Start { seats: Some(5), ..Start::default() }).await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    let (acme, wall) = (process.acme(), grantry_core::Clock::wall(&world.clock));
+    let mut grants = Vec::new();
+    for user in 0..8 {
+        let account = format!("user-{user}");
+        let record = GrantRecord::new(wall).with_refresh_token(world.consent(), wall);
+        acme.create_grant("crm", &account, record).await.unwrap();
+        let key = GrantKey::new("acme", "crm", &account).unwrap();
+        let grant = process.custody.grant(key, world.redemption()).rotation(STRICT);
+        grants.push((account, grant.revoker(world.revocation_endpoint()).build().unwrap()));
+    }
+    for (account, grant) in &grants[..5] {
+        let remove = async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let stands = acme.grant("crm", account).await.unwrap().unwrap();
+            acme.remove_grant("crm", account, &stands.version).await.unwrap();
+        };
+        let (result, ()) = tokio::join!(grant.obtain(Attempt::first()), remove);
+        assert_eq!(kind(result), ErrorKind::InvalidGrant);
+    }
+    assert_eq!(accounts_aboard(&world).await.len(), 5);
+    // Each is on its way for a while, so that none sits where another sat.
+    world.server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)).until_cleared());
+    let [(_, one), (_, two), (_, three)] = &grants[5..] else { panic!("there are three") };
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        three.obtain(Attempt::first()).await
+    };
+    let renewed = tokio::join!(one.obtain(Attempt::first()), two.obtain(Attempt::first()), later);
+    for renewed in [renewed.0, renewed.1, renewed.2] {
+        renewed.unwrap();
+    }
+    world.pass(Duration::from_secs(60)).await;
+    assert_eq!(accounts_aboard(&world).await, ["user-3", "user-4"]);
 }
 
 #[tokio::test(start_paused = true)]
