@@ -9,7 +9,7 @@ use crate::Custody;
 use crate::chronicle::Chronicle;
 use crate::custody::Shared;
 use crate::health::local;
-use crate::revocation::{Revocation, RevocationReport, Silent, Stance};
+use crate::revocation::{RevocationReport, Silent, Stance};
 use crate::standing_codec;
 use crate::usage::Usage;
 
@@ -116,9 +116,7 @@ impl Custody {
             Some(_) => {
                 // As it was read: one that is used at this moment changes, and is left alone.
                 match by.stop_grant(key.service(), key.account(), Some(&view.version)).await {
-                    Ok(_) => ReapedOutcome::Revoked(
-                        self.0.revoke(&key, Stance::Asked(Revocation::AtServerThenHere), silent).await,
-                    ),
+                    Ok(_) => ReapedOutcome::Revoked(self.0.revoke(&key, Stance::Asked, silent).await),
                     Err(error) => ReapedOutcome::Left(error),
                 }
             }

@@ -1,6 +1,7 @@
 //! Revoking: at the server first, then here.
 
 mod aboard;
+mod delete;
 mod due;
 mod orphan;
 mod queue;
@@ -32,7 +33,9 @@ pub enum Revocation {
     /// asked again for seven days, also after a restart; the grant is stopped at once nevertheless.
     #[default]
     AtServerThenHere,
-    /// The grant is deleted here, and the server is not asked: its tokens live until they end by themselves.
+    /// The grant is deleted here, and the server is not asked: its tokens live until they end by themselves. Stopping and deleting
+    /// it are one write, so that nothing is left half done that would be finished by asking the server. Only tokens that a
+    /// renewal brings which was under way then are revoked there: nobody holds them.
     HereOnly,
 }
 
@@ -44,7 +47,8 @@ impl CustodyGrant {
     ///
     /// # Errors
     /// Nothing was stopped: `AccessDenied`, `Configuration` for another tenant's vault, those of every call of the vault,
-    /// and `Closed`. After the grant is stopped whatever fails is in the report.
+    /// and `Closed`. After the grant is stopped whatever fails is in the report. Where it is deleted [here only](Revocation::HereOnly),
+    /// an error of the vault says that it is as it was, or that nobody knows: it can be asked for again.
     pub async fn revoke(&self, by: &TenantVault, how: Revocation) -> Result<RevocationReport, Error> {
         let key = self.key().clone();
         if by.tenant().as_str() != key.tenant() {
@@ -53,10 +57,13 @@ impl CustodyGrant {
         let (by, grant) = (by.clone(), self.0.clone());
         let (sender, report) = oneshot::channel();
         let task = async move {
-            let stopped = by.stop_grant(key.service(), key.account(), None).await;
-            let report = match stopped {
-                Ok(_) => Ok(grant.custody.revoke(&key, Stance::Asked(how), &Silent::default()).await),
-                Err(error) => Err(error),
+            let report = match how {
+                Revocation::HereOnly => grant.custody.delete(&by, &key).await,
+                Revocation::AtServerThenHere => match by.stop_grant(key.service(), key.account(), None).await
+                {
+                    Ok(_) => Ok(grant.custody.revoke(&key, Stance::Asked, &Silent::default()).await),
+                    Err(error) => Err(error),
+                },
             };
             let _ = sender.send(report);
         };

@@ -11,7 +11,7 @@ use grantry_vault::{Fingerprint, GrantRecord, GrantState, Renewing, Stored, Stor
 
 use super::due::Due;
 use super::silent::{Server, Silent};
-use super::{Revocation, RevocationReport, Revoked, RevokedPart, Revoker, StepOutcome};
+use super::{RevocationReport, Revoked, RevokedPart, Revoker, StepOutcome};
 use crate::chronicle::Stopped;
 use crate::custody::Shared;
 use crate::protocol::Verdict;
@@ -28,7 +28,7 @@ const MOST_CONFLICTS: u32 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stance {
     /// Somebody asked.
-    Asked(Revocation),
+    Asked,
     /// It was left over, and is tried when its time has come.
     Queued,
 }
@@ -216,9 +216,6 @@ impl Round<'_> {
     }
 
     async fn ask(&mut self, token: Token<'_>, service: Option<&Service>, queued: bool) -> StepOutcome {
-        if self.stance == Stance::Asked(Revocation::HereOnly) {
-            return StepOutcome::NotAsked;
-        }
         let Some(known) = service else {
             return StepOutcome::Failed { error: unknown_server(), queued };
         };

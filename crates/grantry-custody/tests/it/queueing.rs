@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use grantry_core::{AccessToken, Clock, Error, GrantKey, RefreshToken};
 use grantry_custody::{Custody, NoLifeboat, Revocation, Revoked, Revoker};
 use grantry_testkit::{Endpoint, Fault};
-use grantry_vault::GrantRecord;
+use grantry_vault::{GrantRecord, GrantState};
 
 use crate::fixture::{STRICT, World, admin};
 use crate::process::Process;
@@ -150,4 +150,28 @@ async fn a_token_that_the_server_never_answers_keeps_no_other_from_being_revoked
     assert!((0..40).all(|user| server.has_revoked(&format!("token-{user}"))));
     world.pass(Duration::from_secs(600)).await;
     assert!(server.has_revoked("beside-it"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_whose_deletion_failed_is_as_it_was_and_no_server_is_asked_for_what_was_to_be_deleted_here_only()
+ {
+    for done in [false, true] {
+        for calls in 0.. {
+            let world = World::new(STRICT).await;
+            let process = world.process("one").await;
+            process.link.fail_after(calls, done);
+            let deleted = process.grant.revoke(&process.acme(), Revocation::HereOnly).await;
+            let is_over = process.link.stop_failing();
+            let stands = process.acme().grant("crm", "user-17").await.unwrap();
+            let is_whole = stands.as_ref().is_none_or(|grant| grant.state == GrantState::Active);
+            assert!(is_whole, "call {calls}, done {done}: {stands:?}");
+            assert!(deleted.is_err() || stands.is_none());
+            world.pass(Duration::from_secs(130)).await;
+            assert_eq!(world.server.ledger().count(Endpoint::Revocation), 0, "call {calls}, done {done}");
+            assert!(process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap().deleted);
+            if is_over {
+                break;
+            }
+        }
+    }
 }

@@ -192,6 +192,37 @@ impl TenantVault {
         };
         self.inner.guarded(asked, work).await
     }
+
+    /// Stops and deletes a grant in one write, whoever else writes it meanwhile, and leaves a tombstone: nothing that is still under
+    /// way brings it back. Gives what was deleted; `None` where there is no grant. Its tokens live on at the server. Needs
+    /// `grant.revoke`.
+    ///
+    /// # Errors
+    /// As every call. After any of them the call can be repeated.
+    pub async fn delete_grant(
+        &self,
+        service: impl AsRef<str>,
+        account: impl AsRef<str>,
+    ) -> Result<Option<Stored<GrantView>>, Error> {
+        let (service, account) = names(service, account)?;
+        let key = GrantKey::from_parts(&self.tenant, &service, &account);
+        let record = self.grant_record(&service, &account);
+        let asked = self.asked(Permission::GrantRevoke, Some(&service), Some(&account), "grant");
+        let work = async {
+            loop {
+                let Some(stored) = self.read::<GrantRecord>(&record).await? else { return Ok(None) };
+                if stored.state() == GrantState::Moved {
+                    return Err(moved());
+                }
+                match self.bury::<GrantRecord>(&record, &stored.version).await {
+                    Err(error) if error.kind() == ErrorKind::Conflict => {}
+                    Err(error) => return Err(error),
+                    Ok(()) => return Ok(Some(stored.map(|grant| GrantView::of(key, &grant)))),
+                }
+            }
+        };
+        self.inner.guarded(asked, work).await
+    }
 }
 
 fn moved() -> Error {
