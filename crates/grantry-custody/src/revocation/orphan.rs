@@ -43,7 +43,7 @@ impl Orphan {
     /// Tries once, and gives up what is older than a revocation may take by the store's clock.
     pub(crate) async fn revoke_once(&self, now: Option<StoreTime>) -> Orphaned {
         if now.is_some_and(|now| now >= self.brought.obtained.after(Stopped::LIMIT)) {
-            of_grant!(warn, &self.grant.key, "tokens of a grant that is gone could not be revoked in time");
+            self.tell_that_it_is_given_up();
             return Orphaned::Done;
         }
         let custody = &self.grant.custody;
@@ -75,6 +75,7 @@ impl Orphan {
                     Err(error) => self.tell_of_a_later_try(&error),
                 }
                 if custody.clock.now().since(start) >= Stopped::LIMIT {
+                    self.tell_that_it_is_given_up();
                     break;
                 }
                 tokio::select! {
@@ -93,6 +94,10 @@ impl Orphan {
         if !started && !is_aboard {
             of_grant!(warn, &key, "custody was closed before tokens of a grant that is gone were revoked");
         }
+    }
+
+    fn tell_that_it_is_given_up(&self) {
+        of_grant!(warn, &self.grant.key, "tokens of a grant that is gone could not be revoked in time");
     }
 
     fn tell_of_a_later_try(&self, error: &Error) {

@@ -80,6 +80,13 @@ impl RevocationReport {
             && tokens.all(|step| matches!(step.outcome, StepOutcome::Revoked))
     }
 
+    /// Whether the server refused or did not answer, and is not asked again.
+    pub(super) fn is_given_up(&self) -> bool {
+        let failed =
+            |step: &RevocationStep| matches!(step.outcome, StepOutcome::Failed { queued: false, .. });
+        self.deleted && self.steps.iter().any(failed)
+    }
+
     /// Whether something is left that is tried again.
     pub fn is_queued(&self) -> bool {
         self.steps.iter().any(|step| matches!(step.outcome, StepOutcome::Failed { queued: true, .. }))

@@ -86,6 +86,7 @@ impl Shared {
         let ended = round.run(report).await;
         renewing.finish(match &ended {
             Ok(()) if report.is_queued() => Outcome::failed("revocation_queued"),
+            Ok(()) if report.is_given_up() => Outcome::failed("revocation_given_up"),
             Ok(()) => Outcome::ok(),
             Err(error) => Outcome::failed(error.kind().as_str()),
         });
@@ -248,6 +249,13 @@ impl Round<'_> {
     async fn bury(&self, stored: &Stored<GrantRecord>, report: &mut RevocationReport) -> Result<(), Error> {
         self.renewing.bury(&stored.version).await?;
         report.deleted = true;
+        if report.is_given_up() {
+            of_grant!(
+                warn,
+                self.key,
+                "tokens could not be revoked in time; the grant is deleted, and they live on"
+            );
+        }
         report.add(RevokedPart::Record, StepOutcome::Revoked);
         let at_server = report.is_revoked_at_server();
         self.custody.tell(&Event::revoked(self.key.clone(), at_server));

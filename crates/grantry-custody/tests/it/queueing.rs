@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{AccessToken, Clock, Error, GrantKey, RefreshToken};
-use grantry_custody::{Custody, NoLifeboat, Revocation, Revoked, Revoker};
+use grantry_custody::{Custody, NoLifeboat, Revocation, Revoked, Revoker, StepOutcome};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::{GrantRecord, GrantState};
 
@@ -174,4 +174,24 @@ async fn a_grant_whose_deletion_failed_is_as_it_was_and_no_server_is_asked_for_w
             }
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_server_never_revoked_is_told_when_it_is_given_up() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    process.grant.revoke(&process.acme(), Revocation::AtServerThenHere).await.unwrap();
+    process.custody.close().await;
+    for _ in 0..7 * 24 {
+        world.clock.advance_with_tokio(Duration::from_secs(3600)).await;
+    }
+    let next = world.process("next").await;
+    let report = next.custody.finish_revocations("acme").await.unwrap().remove(0);
+    assert!(report.deleted && !report.is_queued() && !report.is_revoked_at_server(), "{report:?}");
+    assert!(matches!(report.steps[0].outcome, StepOutcome::Failed { queued: false, .. }), "{report:?}");
+    assert_eq!(next.events.taken(), ["revoked"]);
+    assert!(next.vault.close().await.is_ok());
+    let (lines, _) = world.vault().await.as_principal(admin()).audit_lines(None).await.unwrap();
+    assert!(lines.iter().any(|line| line.contains("revocation_given_up")), "{lines:?}");
 }
