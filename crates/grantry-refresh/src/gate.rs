@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
-use grantry_core::{Clock, CoarseReading, Instant};
+use grantry_core::{CoarseReading, Instant};
+
+use crate::clocks::Clocks;
 
 /// The coarse clocks lag by a scheduler tick of the kernel, at most 10 ms.
 const COARSE_LAG: u64 = 10_000_000;
@@ -15,7 +17,8 @@ const CLAIMED: u64 = 1;
 /// Two bounds in the coarse clocks. While both lie ahead the held token is fit and no renewal is due.
 ///
 /// The monotonic bound is the moment of the next look, usually the renewal; the wall bound is the expiry, and is
-/// there for the time that the machine sleeps, which the coarse monotonic clock does not count.
+/// there for the time that the machine sleeps, which the coarse monotonic clock does not count until somebody notices
+/// (see [`Clocks`](crate::clocks::Clocks)).
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     look: AtomicU64,
@@ -46,10 +49,10 @@ impl Gate {
     }
 
     /// Opens the gate until `look`, for a token that expires at `expires`; both on the boot clock.
-    pub(crate) fn open(&self, look: Instant, expires: Instant, clock: &dyn Clock) {
+    pub(crate) fn open(&self, look: Instant, expires: Instant, clocks: &Clocks) {
         // In this order: a thread that is held up in between opens the gate for less long, never for longer.
-        let coarse = clock.coarse();
-        let now = clock.now();
+        let coarse = clocks.coarse();
+        let now = clocks.now();
         let wall = if expires == Instant::MAX {
             i64::MAX
         } else {
@@ -106,7 +109,7 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use grantry_core::{SystemClock, Timestamp};
+    use grantry_core::{Clock, SystemClock, Timestamp};
 
     fn reading(monotonic: u64, wall: i64) -> CoarseReading {
         CoarseReading { monotonic, wall: Timestamp::from_unix_nanos(wall) }

@@ -21,6 +21,7 @@
 //! * Nothing here knows HTTP, a vault or a provider.
 
 mod calendar;
+mod clocks;
 mod decide;
 mod directory;
 mod flight;

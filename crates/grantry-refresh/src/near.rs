@@ -10,9 +10,10 @@ use std::sync::atomic::{AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use arc_swap::{ArcSwapOption, Guard};
-use grantry_core::{Clock, GrantKey, GrantKeyRef, Token};
+use grantry_core::{GrantKey, GrantKeyRef, Token};
 
 use crate::ManagedSource;
+use crate::clocks::Clocks;
 use crate::gate::{Gate, Pass};
 use crate::tally::{Tally, thread_number};
 
@@ -63,7 +64,7 @@ pub(crate) struct Nearby {
     key: GrantKey,
     /// As the source's own; shut for good before the source opens its own for another token.
     pub(crate) gate: Gate,
-    clock: Arc<dyn Clock>,
+    clock: Arc<Clocks>,
     tally: Arc<Tally>,
     token: Token,
     source: Arc<ManagedSource>,

@@ -8,6 +8,7 @@ use grantry_core::{
     shown_url_text,
 };
 
+use crate::clocks::Clocks;
 use crate::lane::Lane;
 use crate::registration::Registration;
 use crate::{RefreshPolicy, Scheduler};
@@ -31,7 +32,7 @@ use crate::{RefreshPolicy, Scheduler};
 #[derive(Debug)]
 pub struct Profile {
     pub(crate) policy: RefreshPolicy,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<Clocks>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) observer: ContainedObserver,
     pub(crate) scheduler: Scheduler,
@@ -98,7 +99,7 @@ impl ProfileBuilder {
     pub fn build(self) -> Arc<Profile> {
         Arc::new(Profile {
             policy: self.policy,
-            clock: self.scheduler.clock(),
+            clock: Arc::clone(self.scheduler.clocks()),
             entropy: self.scheduler.entropy(),
             observer: ContainedObserver::new(self.observer),
             lane: self.scheduler.lane(&self.token_endpoint),

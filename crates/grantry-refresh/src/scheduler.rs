@@ -14,12 +14,14 @@ use tokio::sync::Notify;
 
 use crate::RenewalWindow;
 use crate::calendar::{Calendar, TICK};
+use crate::clocks::Clocks;
 use crate::lane::Lane;
 use crate::lanes::Lanes;
 use crate::profile::system;
 use crate::source::ManagedSource;
 
-/// The longest sleep: after the machine slept, tokio's timers are late by as much, so none may be long.
+/// The longest sleep: after the machine slept, tokio's timers are late by as much, so none may be long. Nor may the boot
+/// clock, which is read each time, go unread for long: it tells of the machine's sleep.
 const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// How many due sources are started before other tasks get their turn.
 const BATCH: usize = 256;
@@ -44,7 +46,7 @@ const BATCH: usize = 256;
 pub struct Scheduler(Arc<Inner>);
 
 struct Inner {
-    clock: Arc<dyn Clock>,
+    clocks: Arc<Clocks>,
     entropy: Arc<dyn Entropy>,
     calendar: Mutex<Calendar<ManagedSource>>,
     lanes: Lanes,
@@ -111,7 +113,12 @@ impl Scheduler {
 
     /// The clock that it and its sources go by.
     pub fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.0.clock)
+        Arc::clone(self.0.clocks.handed_in())
+    }
+
+    /// The same, with what is known of the machine's sleeps.
+    pub(crate) fn clocks(&self) -> &Arc<Clocks> {
+        &self.0.clocks
     }
 
     /// The randomness that it and its sources draw from.
@@ -148,7 +155,7 @@ impl Scheduler {
     /// for the pause before.
     pub(crate) async fn pause<F: Future<Output = ()>>(&self, until: Instant, look: impl Fn() -> F) -> bool {
         loop {
-            let left = until.since(self.0.clock.now());
+            let left = until.since(self.0.clocks.now());
             if left.is_zero() {
                 return !self.is_closed();
             }
@@ -207,10 +214,10 @@ async fn run(running: Running) {
     let scheduler = Scheduler(Arc::clone(&running.0));
     while !scheduler.is_closed() && !scheduler.is_alone() {
         scheduler.0.lanes.start_next();
-        let due = scheduler.calendar().take_due(scheduler.0.clock.now(), BATCH);
+        let due = scheduler.calendar().take_due(scheduler.0.clocks.now(), BATCH);
         if due.is_empty() {
             let next = scheduler.calendar().next();
-            let now = scheduler.0.clock.now();
+            let now = scheduler.0.clocks.now();
             let sleep = next.map_or(LONGEST_SLEEP, |at| at.since(now).clamp(TICK / 2, LONGEST_SLEEP));
             tokio::select! {
                 biased;
@@ -289,7 +296,7 @@ impl SchedulerBuilder {
     pub fn build(self) -> Scheduler {
         let sooner = Arc::<Notify>::default();
         Scheduler(Arc::new(Inner {
-            clock: self.clock,
+            clocks: Arc::new(Clocks::new(self.clock)),
             entropy: self.entropy,
             calendar: Mutex::default(),
             lanes: Lanes::new(self.concurrent_renewals, Arc::clone(&sooner)),

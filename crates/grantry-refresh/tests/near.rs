@@ -137,6 +137,17 @@ async fn an_expired_token_is_not_handed_out_from_near_by_either_clock() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_expired_token_is_not_handed_out_from_near_where_the_wall_clock_was_set_back_before_a_sleep() {
+    let s = stage(RefreshPolicy::default(), 1).await;
+    s.bring_near(0);
+    s.grant.now_answers([Answer::Fails(ErrorKind::Unavailable)]);
+    s.clock.jump_wall(-4 * 3600);
+    s.clock.sleep_machine(secs(601));
+    tokio::time::sleep(secs(11)).await;
+    assert!(s.ready(0).is_none());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_was_taken_out_is_near_no_more_and_goes() {
     let s = stage(RefreshPolicy::default(), 2).await;
     s.bring_near(0);
@@ -209,14 +220,17 @@ async fn whatever_happens_the_directory_hands_out_what_the_source_holds() {
                 }
                 1 => drop(s.source(nth).token().await),
                 2 => tokio::time::sleep(secs(dice.below(400))).await,
-                3 => s.clock.sleep_machine(secs(dice.below(400))),
+                3 => {
+                    s.clock.sleep_machine(secs(dice.below(400)));
+                    // Until it has looked at its clocks, a program knows of a sleep by the wall clock alone.
+                    tokio::time::sleep(secs(11)).await;
+                }
                 4 => {
                     let other = ManagedSource::new(key(nth), s.grant.clone(), &s.profile);
                     other.token().await.unwrap();
                     s.directory.insert(other);
                 }
-                // Forward only: one that jumps back over a sleep is what no coarse clock sees.
-                5 => s.clock.jump_wall(i64::try_from(dice.below(400)).unwrap()),
+                5 => s.clock.jump_wall(i64::try_from(dice.below(800)).unwrap() - 400),
                 _ => {
                     if let Some(token) = s.ready(nth) {
                         let now = s.clock.now();

@@ -6,7 +6,7 @@ mod support;
 use std::time::Duration;
 
 use grantry_core::{Clock, ErrorKind, TokenSource};
-use grantry_refresh::{Condition, RefreshPolicy};
+use grantry_refresh::{Condition, Fallback, RefreshPolicy};
 use support::{Answer, scene, secs};
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +85,43 @@ async fn after_the_machine_slept_renewal_in_the_background_goes_on_within_second
     tokio::time::sleep(secs(15)).await;
     assert!(s.source.ready().is_some());
     assert_eq!(s.grant.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_set_back_before_a_sleep_keeps_no_expired_token_in_use_for_longer_than_a_timer_is_late()
+{
+    let policies = [
+        RefreshPolicy::builder(),
+        RefreshPolicy::builder().fallback(Fallback::Fail),
+        // Nothing is booked, so no renewal brings the source to anybody's mind.
+        RefreshPolicy::builder().enabled(false),
+    ];
+    for policy in policies {
+        for answer in [Answer::Fails(ErrorKind::Unavailable), Answer::Unreachable, Answer::Hangs] {
+            let s =
+                scene(policy.clone().build().unwrap(), secs(1), [Answer::Token(secs(3600)), answer.clone()]);
+            s.source.token().await.unwrap();
+            s.clock.jump_wall(-4 * 3600);
+            s.clock.sleep_machine(secs(4000));
+            assert!(s.source.ready().is_some(), "neither coarse clock tells that an hour has gone");
+            tokio::time::sleep(Duration::from_millis(10_100)).await;
+            assert!(s.source.ready().is_none(), "{policy:?}, {answer:?}");
+            tokio::time::sleep(secs(60)).await;
+            assert!(s.source.ready().is_none(), "{policy:?}, {answer:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_finds_a_token_expired_that_the_coarse_clocks_call_fit_closes_it_for_all() {
+    let policy = RefreshPolicy::builder().enabled(false).fallback(Fallback::Fail).build().unwrap();
+    let s = scene(policy, secs(0), [Answer::Token(secs(3600)), Answer::Fails(ErrorKind::Unavailable)]);
+    s.source.token().await.unwrap();
+    s.clock.jump_wall(-4 * 3600);
+    s.clock.sleep_machine(secs(4000));
+    assert_eq!(s.source.health().condition, Condition::Expired);
+    assert!(s.source.ready().is_none());
+    assert_eq!(s.source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]

@@ -48,7 +48,7 @@ impl ManagedSource {
 
     /// Opens the gate until the next look at `look`, and that of the copy with it.
     pub(super) fn open_gate(&self, state: &State, look: Instant, expires: Instant) {
-        self.gate.open(look, expires, &*self.profile.clock);
+        self.gate.open(look, expires, &self.profile.clock);
         if let Some(nearby) = state.nearby() {
             nearby.gate.follow(&self.gate);
         }
