@@ -16,7 +16,8 @@ pub enum Fallback {
         /// The longest a caller waits.
         patience: Duration,
     },
-    /// The caller gets the error at once; retries go on in the background.
+    /// The caller gets the error of the attempt at once; retries go on in the background. Where the next attempt follows
+    /// without a pause, because another client secret is at hand, say, it is part of the same.
     Fail,
     /// The caller gets the expired token, marked as expired, for this long after its expiry; never after a
     /// definite verdict. With no token at all it waits for the first attempt, then fails.

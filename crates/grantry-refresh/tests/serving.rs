@@ -132,6 +132,29 @@ async fn queue_waits_through_the_retries_and_fail_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_waits_for_the_next_attempt_where_it_follows_at_once_with_another_credential() {
+    let down = || Answer::Fails(ErrorKind::Unavailable);
+    for fallback in [Fallback::QUEUE, Fallback::Fail, Fallback::USE_EXPIRED] {
+        // Neither retries nor renewal ahead of need have to be allowed for it.
+        let policy =
+            RefreshPolicy::builder().fallback(fallback).max_retries(0).enabled(false).build().unwrap();
+        let script = [Answer::OtherCredential, Answer::Token(secs(60)), Answer::OtherCredential];
+        let s = scene(policy, secs(1), script);
+        assert!(s.source.token().await.is_ok(), "{fallback:?}");
+        assert_eq!(s.grant.asked(), 2);
+        tokio::time::sleep(secs(130)).await;
+        let error = s.source.token().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidClient, "{fallback:?}: where that one is refused, too");
+        assert_eq!(s.grant.asked(), 4);
+    }
+    // What the next attempt ends with is the end for the caller.
+    let s =
+        scene(policy(Fallback::Fail), secs(1), [Answer::OtherCredential, down(), Answer::Token(secs(60))]);
+    assert_eq!(s.source.token().await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(s.grant.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn queue_gives_up_when_its_patience_is_over() {
     let patience = Fallback::Queue { patience: secs(5) };
     let s = scene(policy(patience), secs(0), [Answer::Hangs]);

@@ -161,7 +161,7 @@ impl ManagedSource {
             self.book(&mut state, at);
         }
         let unusual = state.unusual_mut();
-        unusual.failure = Some(LastFailure { error, retry_at: at, ended, definite });
+        unusual.failure = Some(LastFailure { error, retry_at: at, ended, definite, at_once });
         if ended {
             unusual.flight = None;
         }

@@ -182,8 +182,10 @@ impl ManagedSource {
         now: Instant,
     ) -> (Step, Option<Takeoff>) {
         let policy = &self.profile.policy;
+        // The next credential is tried for whoever waited for the first.
+        let over = waited && !state.goes_on_at_once();
         let failure = state.failure().map(|failed| match policy.fallback() {
-            Fallback::Fail | Fallback::UseExpired { .. } if waited => {
+            Fallback::Fail | Fallback::UseExpired { .. } if over => {
                 Failed { retry_at: Instant::MAX, ..failed }
             }
             _ => failed,

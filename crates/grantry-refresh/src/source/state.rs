@@ -37,6 +37,8 @@ pub(super) struct LastFailure {
     pub(super) retry_at: Instant,
     pub(super) ended: bool,
     pub(super) definite: bool,
+    /// Whether the next attempt follows at once, because the failure itself asked for it.
+    pub(super) at_once: bool,
 }
 
 impl Default for State {
@@ -65,6 +67,13 @@ impl State {
         } else {
             Failed::retrying(&failure.error, failure.retry_at)
         })
+    }
+
+    /// Whether the attempt that failed goes on in the next one, which follows at once.
+    pub(super) fn goes_on_at_once(&self) -> bool {
+        self.unusual()
+            .and_then(|u| u.failure.as_ref())
+            .is_some_and(|failure| failure.at_once && !failure.ended)
     }
 
     pub(super) fn held<'a>(&self, token: Option<&'a Token>) -> Option<Held<'a>> {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{
-    AccessToken, Attempt, Clock, CoarseReading, Error, ErrorKind, Failure, Grant, GrantKey, Instant, Stage,
-    Timestamp, TokenSet,
+    AccessToken, Attempt, Clock, CoarseReading, Diagnosis, Error, ErrorKind, Failure, Grant, GrantKey,
+    Instant, Party, Retry, Stage, Timestamp, TokenSet,
 };
 use grantry_refresh::{ManagedSource, Profile, RefreshPolicy, Scheduler};
 
@@ -69,6 +69,8 @@ pub enum Answer {
     Endless,
     /// An error of this kind; the request was sent.
     Fails(ErrorKind),
+    /// The client is refused, and has another credential to try.
+    OtherCredential,
     /// An error after which the server asks for a pause.
     Busy(Duration),
     /// Nothing was sent.
@@ -135,6 +137,10 @@ impl Grant for ScriptedGrant {
             Answer::Token(life) => Ok(token.expires(sent.after(life)).build().unwrap()),
             Answer::Endless => Ok(token.build().unwrap()),
             Answer::Fails(kind) => Err(Failure::not_consumed(error(kind))),
+            Answer::OtherCredential => {
+                let next = Diagnosis::new(Party::Application, "as the script says", Retry::Now);
+                Err(Failure::not_consumed(error(ErrorKind::InvalidClient).with_diagnosis(next)))
+            }
             Answer::Busy(pause) => Err(Failure::not_consumed(
                 error(ErrorKind::Unavailable).with_retry_at(self.clock.now().after(pause)),
             )),

@@ -59,8 +59,9 @@
 //! * The error is that of the last attempt that failed. Where patience ends and none has, it is `Interrupted`, and
 //!   the renewal goes on.
 //! * Patience counts for one caller from when it asked. Where the next attempt lies beyond it (a long
-//!   `Retry-After`), the error comes at once. With `fail` and `use-expired` a caller waits for one attempt, for a
-//!   minute at most; the transport's own timeouts end it sooner.
+//!   `Retry-After`), the error comes at once. With `fail` and `use-expired` a caller waits for one attempt, and for
+//!   the next where that follows at once (with another client secret, say), for a minute at most; the transport's own
+//!   timeouts end it sooner.
 //! * Grace counts from the token's expiry. The token is marked: [`is_past_expiry`](crate::Token::is_past_expiry),
 //!   and an observer is told each time.
 //! * Callers who wait share one renewal. Beyond `max_waiting` (1,000,000) the next gets `Overloaded`.
