@@ -1,5 +1,7 @@
 //! What a caller gets, decided purely: no clock, no lock, no await.
 
+use std::time::Duration;
+
 use grantry_core::{Error, Instant, Token};
 
 use crate::{Fallback, RefreshPolicy};
@@ -93,12 +95,28 @@ impl RefreshPolicy {
             return if due { Verdict::UseHeldAndRenew } else { Verdict::UseHeld };
         }
         match (self.fallback(), blocked) {
-            (Fallback::UseExpired { grace }, Some(failed)) if !failed.definite => {
-                let last = held.token.expires().unwrap_or(Instant::MAX).after(grace);
-                if now < last { Verdict::UseExpired } else { Verdict::Refuse }
+            (Fallback::UseExpired { .. }, Some(failed)) if !failed.definite => {
+                if self.grace_left(held.token, now).is_zero() { Verdict::Refuse } else { Verdict::UseExpired }
             }
             _ => self.without_fit_token(blocked),
         }
+    }
+
+    /// How much longer `token` may be handed out although it has expired; zero where the fallback is another.
+    pub(crate) fn grace_left(&self, token: &Token, now: Instant) -> Duration {
+        match self.fallback() {
+            Fallback::UseExpired { grace } => token.expires().unwrap_or(Instant::MAX).after(grace).since(now),
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// How long a caller waits that comes at `now`, and is to get `expired` if it waits in vain.
+    ///
+    /// At most half of what is left of the grace: a token that came at its end would be of no use to the caller, and a
+    /// wait that is meant to end right before it may end right after.
+    pub(crate) fn patience_with(&self, expired: Option<&Token>, now: Instant) -> Duration {
+        let left = expired.map(|token| self.grace_left(token, now)).filter(|left| !left.is_zero());
+        left.map_or(self.patience(), |left| self.patience().min(left / 2))
     }
 
     fn without_fit_token(&self, blocked: Option<Failed<'_>>) -> Verdict {
@@ -115,7 +133,6 @@ impl RefreshPolicy {
 mod tests {
     use super::*;
     use grantry_core::{AccessToken, ErrorKind, Stage, TokenSet};
-    use std::time::Duration;
 
     fn at(seconds: u64) -> Instant {
         Instant::ZERO.after(Duration::from_secs(seconds))
@@ -167,6 +184,25 @@ mod tests {
         for (what, held, failure, now, expected) in rows {
             let got = policies.each_ref().map(|p| p.decide(held, failure, at(now)));
             assert_eq!(got, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn patience_ends_while_the_expired_token_is_of_use() {
+        let set = TokenSet::builder(AccessToken::new("t"), at(0)).expires(at(1000)).build().unwrap();
+        let grace = |seconds| policy(Fallback::UseExpired { grace: Duration::from_secs(seconds) });
+        #[rustfmt::skip]
+        let rows = [
+            ("at the expiry",                   grace(60),               Some(set.token()), 1000, 30),
+            ("half of the grace is over",       grace(60),               Some(set.token()), 1030, 15),
+            ("the grace is over",               grace(60),               Some(set.token()), 1060, 60),
+            ("the grace is long",               grace(600),              Some(set.token()), 1000, 60),
+            ("nothing to hand out in the end",  grace(60),               None,              1000, 60),
+            ("another fallback",                policy(Fallback::QUEUE), Some(set.token()), 1000, 30),
+            ("the other one",                   policy(Fallback::Fail),  Some(set.token()), 1000, 60),
+        ];
+        for (what, policy, expired, now, expected) in rows {
+            assert_eq!(policy.patience_with(expired, at(now)), Duration::from_secs(expected), "{what}");
         }
     }
 

@@ -19,8 +19,9 @@ pub enum Fallback {
     /// The caller gets the error of the attempt at once; retries go on in the background. Where the next attempt follows
     /// without a pause, because another client secret is at hand, say, it is part of the same.
     Fail,
-    /// The caller gets the expired token, marked as expired, for this long after its expiry; never after a
-    /// definite verdict. With no token at all it waits for the first attempt, then fails.
+    /// The caller gets the expired token, marked as expired, for this long after its expiry, where a renewal failed or
+    /// did not end within half of what was left of that time when it asked; never after a definite verdict. With no
+    /// token at all it waits for the first attempt, then fails.
     UseExpired {
         /// How long after its expiry a token is still handed out.
         grace: Duration,
@@ -156,7 +157,7 @@ impl RefreshPolicy {
         self.max_waiting
     }
 
-    /// The longest a caller waits, whatever the fallback.
+    /// The longest a caller waits, whatever is held.
     pub(crate) fn patience(&self) -> Duration {
         match self.fallback {
             Fallback::Queue { patience } => patience,

@@ -193,6 +193,46 @@ async fn a_hanging_attempt_gets_the_expired_token_out_within_its_grace() {
     assert!(s.source.token().await.unwrap().is_past_expiry());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_grace_shorter_than_a_hanging_attempt_still_gets_the_expired_token_out() {
+    for (grace, late) in [(secs(10), secs(0)), (secs(10), secs(9)), (Duration::from_millis(40), secs(0))] {
+        let builder = RefreshPolicy::builder().fallback(Fallback::UseExpired { grace });
+        for policy in [builder.clone(), builder.enabled(false)] {
+            let s = scene(policy.build().unwrap(), secs(0), [Answer::Token(secs(600)), Answer::Hangs]);
+            let first = s.source.token().await.unwrap();
+            let expires = first.expires().unwrap();
+            tokio::time::sleep(expires.since(s.clock.now()) + late).await;
+            let late = s.source.token().await.unwrap();
+            assert!(late.is_same(&first) && late.is_past_expiry());
+            assert!(s.clock.now() < expires.after(grace), "{grace:?}");
+            tokio::time::sleep(grace).await;
+            let error = s.source.token().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Interrupted, "the grace is over");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_waits_its_patience_where_no_grace_can_help() {
+    let policy =
+        || RefreshPolicy::builder().fallback(Fallback::UseExpired { grace: secs(40) }).enabled(false);
+    // After a definite verdict the expired token is not given out, so nothing is gained by giving up sooner.
+    let script = [Answer::Token(secs(600)), Answer::Fails(ErrorKind::InvalidGrant), Answer::Hangs];
+    let s = scene(policy().cool_down(secs(1)).build().unwrap(), secs(0), script);
+    s.source.token().await.unwrap();
+    tokio::time::sleep(secs(601)).await;
+    assert_eq!(s.source.token().await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+    tokio::time::sleep(secs(2)).await;
+    let before = s.clock.now();
+    assert_eq!(s.source.token().await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+    assert_eq!(s.clock.now().since(before), secs(60));
+    // An attempt that ends in time is waited for.
+    let s = scene(policy().build().unwrap(), secs(15), [Answer::Token(secs(600))]);
+    let first = s.source.token().await.unwrap();
+    tokio::time::sleep(first.expires().unwrap().since(s.clock.now())).await;
+    assert!(!s.source.token().await.unwrap().is_same(&first));
+}
+
 /// Panics at everything.
 #[derive(Debug)]
 struct Panicking;

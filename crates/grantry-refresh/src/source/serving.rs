@@ -133,7 +133,7 @@ impl ManagedSource {
     async fn wait_for_token(&self) -> Result<Token, Error> {
         self.profile.scheduler.ensure_running();
         let started = self.profile.clock.now();
-        let patience = self.profile.policy.patience();
+        let patience = self.patience(started);
         let (mut waited, mut cut_off) = (false, 0);
         loop {
             let left = patience.saturating_sub(self.profile.clock.now().since(started));
@@ -283,6 +283,17 @@ impl ManagedSource {
         )
     }
 
+    /// How long a caller waits that comes at `now`.
+    fn patience(&self, now: Instant) -> Duration {
+        let policy = &self.profile.policy;
+        let Fallback::UseExpired { .. } = policy.fallback() else {
+            return policy.patience_with(None, now);
+        };
+        let state = self.lock();
+        let definite = state.failure().is_some_and(|failed| failed.definite);
+        policy.patience_with(self.held.token().as_ref().filter(|_| !definite), now)
+    }
+
     /// The patience is over: the expired token where the policy allows it, else the last failure.
     fn out_of_patience(&self, patience: Duration) -> Result<Token, Error> {
         let now = self.profile.clock.now();
@@ -292,13 +303,12 @@ impl ManagedSource {
             (self.held.token(), failure)
         };
         let definite = failure.as_ref().is_some_and(|(_, definite)| *definite);
-        let usable = held.as_ref().and_then(|token| match self.profile.policy.fallback() {
-            _ if token.is_fit(now) => Some(token.clone()),
-            Fallback::UseExpired { grace } if !definite => {
-                let last = token.expires().unwrap_or(Instant::MAX).after(grace);
-                (now < last).then(|| token.marked_past_expiry())
+        let usable = held.as_ref().and_then(|token| {
+            if token.is_fit(now) {
+                return Some(token.clone());
             }
-            _ => None,
+            let in_grace = !definite && !self.profile.policy.grace_left(token, now).is_zero();
+            in_grace.then(|| token.marked_past_expiry())
         });
         match (usable, failure) {
             (Some(token), _) => {

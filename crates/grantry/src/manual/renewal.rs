@@ -49,7 +49,7 @@
 //! |---|---|---|---|---|
 //! | fit | nothing due, or a renewal runs, or one failed | the token | the token | the token |
 //! | fit, in its buffer | due | the token; one renewal starts | the same | the same |
-//! | nothing, or expired | an attempt is due or in flight | waits for it | waits for it | waits for it |
+//! | nothing, or expired | an attempt is due or in flight | waits for it | waits for it | waits for it, or for half of the grace that is left |
 //! | nothing | it failed, a retry is to come | waits on, up to its patience | the error | the error |
 //! | expired | it failed, a retry is to come | waits on, up to its patience | the error | the expired token, within its grace |
 //! | nothing | cooling down | the error | the error | the error |
@@ -62,8 +62,9 @@
 //!   `Retry-After`), the error comes at once. With `fail` and `use-expired` a caller waits for one attempt, and for
 //!   the next where that follows at once (with another client secret, say), for a minute at most; the transport's own
 //!   timeouts end it sooner.
-//! * Grace counts from the token's expiry. The token is marked: [`is_past_expiry`](crate::Token::is_past_expiry),
-//!   and an observer is told each time.
+//! * Grace counts from the token's expiry. A caller waits for an attempt through at most half of what is left of it, and
+//!   gets the expired token where the attempt has not ended by then: a server that hangs uses no grace up. The token
+//!   is marked: [`is_past_expiry`](crate::Token::is_past_expiry), and an observer is told each time.
 //! * Callers who wait share one renewal. Beyond `max_waiting` (1,000,000) the next gets `Overloaded`.
 //! * A caller who gives up cuts nothing off: the renewal is a task of its own.
 //!
