@@ -22,6 +22,7 @@
 
 mod calendar;
 mod clocks;
+mod crowd;
 mod decide;
 mod directory;
 mod flight;

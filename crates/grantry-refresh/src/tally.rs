@@ -47,25 +47,21 @@ impl Tally {
         true
     }
 
-    /// Counts a hit of a thread that does not own this tally, and returns how many there had been.
-    pub(crate) fn count_other(&self, monotonic: u64) -> u64 {
+    /// Counts a hit of a thread that does not own this tally.
+    pub(crate) fn count_other(&self, monotonic: u64) {
         self.note(monotonic);
-        self.others.fetch_add(1, Ordering::Relaxed)
+        self.others.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Takes back one hit that was counted by [`count_other`](Tally::count_other) and not served.
-    pub(crate) fn uncount_other(&self) {
-        self.others.fetch_sub(1, Ordering::Relaxed);
+    /// Counts the hits of `other`, in which nobody counts any more, as its own.
+    pub(crate) fn take_over(&self, other: &Self) {
+        self.others.fetch_add(other.hits(), Ordering::Relaxed);
+        self.last.fetch_max(other.last.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
     /// How many hits were counted.
     pub(crate) fn hits(&self) -> u64 {
-        self.own.load(Ordering::Relaxed).wrapping_add(self.others())
-    }
-
-    /// How many of them were of threads that do not own it.
-    pub(crate) fn others(&self) -> u64 {
-        self.others.load(Ordering::Relaxed)
+        self.own.load(Ordering::Relaxed).wrapping_add(self.others.load(Ordering::Relaxed))
     }
 
     /// The coarse monotonic reading of the last hit, rounded down to about a second; `None` before the first.

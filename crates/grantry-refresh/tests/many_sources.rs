@@ -201,6 +201,13 @@ fn a_source_that_threads_contend_for_grows_shards_and_counts_every_hit() {
             scope.spawn(|| assert!(ask(&s.source).is_same(&second)));
         }
     });
+    let same = second.header().as_bytes().as_ptr() as usize;
+    let there = std::thread::scope(|scope| {
+        scope.spawn(|| ask(&s.source).header().as_bytes().as_ptr() as usize).join().unwrap()
+    });
+    assert_eq!(there, same, "the shards went with their token, and four hits are no crowd");
+    assert_eq!(s.source.health().hits, 1 + 4 * 5_000 + 1 + 1 + 4 + 1, "no hit of a shard is lost");
+    assert!(s.source.health().last_used.is_some());
 }
 
 #[tokio::test(start_paused = true)]

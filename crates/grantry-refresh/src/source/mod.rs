@@ -11,11 +11,13 @@ mod state;
 
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use arc_swap::ArcSwapOption;
 use grantry_core::{Grant, GrantKey};
 
 use crate::Profile;
+use crate::crowd::Crowd;
 use crate::gate::Gate;
 use crate::shards::Shards;
 use crate::tally::Tally;
@@ -60,8 +62,9 @@ pub struct ManagedSource {
     gate: Gate,
     held: Place,
     profile: Arc<Profile>,
-    /// Grown by the second thread that asks often.
-    shards: OnceLock<Box<Shards>>,
+    crowd: Crowd,
+    /// Present while other threads ask often, for the life of a token.
+    shards: ArcSwapOption<Shards>,
     tally: Tally,
     me: Weak<Self>,
     grant: Arc<dyn Grant>,
@@ -83,7 +86,8 @@ impl ManagedSource {
             gate: Gate::default(),
             held: Place::default(),
             tally: Tally::default(),
-            shards: OnceLock::new(),
+            crowd: Crowd::default(),
+            shards: ArcSwapOption::empty(),
             state: Mutex::default(),
             renewals: AtomicU32::new(0),
             failures: AtomicU32::new(0),

@@ -20,7 +20,7 @@ impl ManagedSource {
     /// Whether several threads ask this source often.
     #[inline]
     pub(crate) fn is_shared(&self) -> bool {
-        self.shards.get().is_some()
+        self.crowd.is_shared()
     }
 
     /// Comes near, unless it is near somewhere, is shared, or holds no token.
@@ -34,6 +34,13 @@ impl ManagedSource {
         let nearby = near.take_in(hash, self, &token, &tally);
         nearby.gate.follow(&self.gate);
         state.unusual_mut().near = Some(NearCopy { nearby: Arc::downgrade(&nearby), tally });
+    }
+
+    /// Shuts the copy's gate, if it is near, until it follows.
+    pub(super) fn shut_nearby(&self, state: &State) {
+        if let Some(nearby) = state.nearby() {
+            nearby.gate.shut();
+        }
     }
 
     /// The source holds `token` now, or none: so does its copy, if it is near. Before the gate opens.

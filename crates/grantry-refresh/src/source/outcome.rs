@@ -71,10 +71,10 @@ impl ManagedSource {
         let mut state = self.lock();
         state.renewed(set);
         let token = set.token();
+        // All copies first: whoever was handed the new token finds no copy of the one before any more.
+        self.drop_shards();
+        self.shut_nearby(&state);
         self.held.put(Some(token));
-        if let Some(shards) = self.shards.get() {
-            shards.fill(Some(token));
-        }
         self.nearby_follows(&mut state, Some(token));
         self.schedule(&mut state, set);
         let expires = token.expires().unwrap_or(Instant::MAX);

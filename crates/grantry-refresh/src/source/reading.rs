@@ -23,8 +23,9 @@ impl ManagedSource {
             Some(_) => Condition::Fresh,
         };
         let failure = state.failure();
+        let shards = self.shards.load_full();
         let tallies = || {
-            let shards = self.shards.get().into_iter().flat_map(|shards| shards.tallies());
+            let shards = shards.iter().flat_map(|shards| shards.tallies());
             let near = state.unusual().and_then(|u| u.near.as_ref()).map(|near| &*near.tally);
             std::iter::once(&self.tally).chain(near).chain(shards)
         };

@@ -12,11 +12,8 @@ use super::state::State;
 use crate::flight::{Flight, NoAnswer};
 use crate::gate::Pass;
 use crate::shards::Shards;
-use crate::tally::thread_number;
+use crate::tally::{Tally, thread_number};
 use crate::{Failed, Fallback, Verdict};
-
-/// How often a foreign thread asks before the source grows shards.
-const CONTENDED: u64 = 1_000;
 
 /// How many renewals a caller sees cut off before it gives up: where the runtime is gone, every one is.
 const CUT_OFF: u32 = 2;
@@ -40,10 +37,10 @@ impl TokenSource for ManagedSource {
     }
 
     async fn token(&self) -> Result<Token, Error> {
-        if self.tally.others() >= CONTENDED - 1 && self.shards.get().is_none() {
+        let reading = self.profile.clock.coarse();
+        if self.crowd.wants_shards(|| reading.monotonic) {
             self.grow_shards();
         }
-        let reading = self.profile.clock.coarse();
         // A claimed gate means that somebody has to start the renewal, which may be this caller.
         if self.gate.pass(reading) == Pass::Open
             && let Some(token) = self.serve(reading)
@@ -100,21 +97,26 @@ impl ManagedSource {
     #[inline]
     fn serve(&self, reading: CoarseReading) -> Option<Token> {
         let thread = thread_number();
-        match self.shards.get() {
-            Some(shards) => shards.serve(thread, reading.monotonic),
-            None if self.tally.count_own(thread, reading.monotonic) => self.held.look(),
-            None => self.serve_another_thread(reading),
+        // Asked first, because it is a load alone, and a look at the shards is not.
+        if self.crowd.is_shared()
+            && let Some(shards) = self.shards.load().as_deref()
+        {
+            return shards.serve(thread, reading.monotonic);
         }
+        if self.tally.count_own(thread, reading.monotonic) {
+            return self.held.look();
+        }
+        self.serve_another_thread(reading)
     }
 
     /// The held token for a thread that is not the first.
     #[cold]
     fn serve_another_thread(&self, reading: CoarseReading) -> Option<Token> {
         // From here on callers are sent to `token`, which may allocate, until one has grown the shards.
-        if self.tally.count_other(reading.monotonic) >= CONTENDED - 1 {
-            self.tally.uncount_other();
+        if !self.crowd.count(reading.monotonic) {
             return None;
         }
+        self.tally.count_other(reading.monotonic);
         self.held.look()
     }
 
@@ -224,9 +226,7 @@ impl ManagedSource {
     fn withdraw(&self, state: &mut State, held: &Token, now: Instant) {
         self.gate.shut();
         self.held.put(None);
-        if let Some(shards) = self.shards.get() {
-            shards.fill(None);
-        }
+        self.drop_shards();
         self.nearby_follows(state, None);
         let set = state.replacing(Some(held));
         let unusual = state.unusual_mut();
@@ -271,7 +271,23 @@ impl ManagedSource {
     fn grow_shards(&self) {
         let mut state = self.lock();
         self.nearby_follows(&mut state, None);
-        self.shards.get_or_init(|| Box::new(Shards::new(self.held.token().as_ref())));
+        if let Some(token) = self.held.token().filter(|_| !self.crowd.is_shared()) {
+            self.shards.store(Some(Arc::new(Shards::new(&token, self.me.clone()))));
+            self.crowd.share();
+        }
+    }
+
+    /// Under the lock. Whether others are grown is for the next thousand hits to say.
+    pub(super) fn drop_shards(&self) {
+        if self.crowd.is_shared() {
+            self.crowd.disperse();
+            self.shards.store(None);
+        }
+    }
+
+    /// Takes over what was counted in a shard.
+    pub(crate) fn take_over(&self, tally: &Tally) {
+        self.tally.take_over(tally);
     }
 
     fn overloaded(&self) -> Error {
