@@ -244,7 +244,7 @@ async fn whatever_happens_the_directory_hands_out_what_the_source_holds() {
     }
 }
 
-/// A grant that answers at once.
+/// A grant that answers at once, with tokens that are due to be renewed after 5 ms.
 #[derive(Debug, Default)]
 struct AtOnce(AtomicU64);
 
@@ -253,12 +253,12 @@ impl Grant for AtOnce {
     async fn obtain(&self, _attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
         let now = SystemClock::new().now();
         let token = AccessToken::new(format!("token-{}", self.0.fetch_add(1, Ordering::Relaxed)));
-        Ok(TokenSet::builder(token, now).expires(now.after(secs(3600))).build().unwrap())
+        Ok(TokenSet::builder(token, now).expires(now.after(Duration::from_millis(10))).build().unwrap())
     }
 }
 
 #[test]
-fn no_thread_is_handed_an_older_token_after_a_newer_one() {
+fn nobody_is_handed_an_older_token_once_anybody_was_handed_a_newer_one() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let grant: Arc<dyn Grant> = Arc::new(AtOnce::default());
     let policy = RefreshPolicy::builder().between_rejections(Duration::from_millis(1)).build().unwrap();
@@ -271,24 +271,29 @@ fn no_thread_is_handed_an_older_token_after_a_newer_one() {
     let source = directory.find(key.as_key_ref()).unwrap();
     // The highest number that anybody saw: what is handed out later is not older.
     let newest = AtomicU64::new(0);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(Ordering::Relaxed) {
-                let least = newest.load(Ordering::SeqCst);
-                let token = directory.ready(key.as_key_ref());
-                let token = token.or_else(|| directory.find(key.as_key_ref())?.ready());
-                if let Some(token) = token {
-                    assert!(token.serial() >= least, "{} after {least}", token.serial());
-                    newest.fetch_max(token.serial(), Ordering::SeqCst);
-                }
+    let look = |ask: &dyn Fn() -> Option<Token>| {
+        while !over.load(Ordering::Relaxed) {
+            let least = newest.load(Ordering::SeqCst);
+            if let Some(token) = ask() {
+                assert!(token.serial() >= least, "{} after {least}", token.serial());
+                newest.fetch_max(token.serial(), Ordering::SeqCst);
             }
-        });
-        for _ in 0..300 {
+        }
+    };
+    let near = || directory.ready(key.as_key_ref());
+    std::thread::scope(|scope| {
+        scope.spawn(|| look(&|| near().or_else(|| directory.find(key.as_key_ref())?.ready())));
+        // From one place and from the other in turn, and as one of a crowd.
+        scope.spawn(|| look(&|| near().and_then(|_| source.ready())));
+        for nth in 0..500 {
             std::thread::sleep(Duration::from_millis(2));
             let token = runtime.block_on(source.token()).unwrap();
             newest.fetch_max(token.serial(), Ordering::SeqCst);
-            source.reject(&token);
-            assert!(directory.ready(key.as_key_ref()).is_none_or(|next| !next.is_same(&token)));
+            // Of the others, each is replaced while it is held.
+            if nth % 8 == 0 {
+                source.reject(&token);
+                assert!(directory.ready(key.as_key_ref()).is_none_or(|next| !next.is_same(&token)));
+            }
         }
         over.store(true, Ordering::Relaxed);
     });
