@@ -1,4 +1,4 @@
-//! When to renew: the pure policy, the managed source with its lock-free read, and the scheduler.
+//! When to renew: the pure policy, the managed source whose read never waits for a lock, and the scheduler.
 //!
 //! A [`ManagedSource`] wraps a [`Grant`](grantry_core::Grant) and keeps its token fresh: it hands the held token
 //! out without waiting, runs at most one renewal at a time, and asks a [`Scheduler`] to renew it in the
