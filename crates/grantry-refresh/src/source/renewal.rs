@@ -18,6 +18,9 @@ use crate::{Profile, Verdict};
 impl ManagedSource {
     /// Obtains the first token in the background, without a caller that waits for it: as soon as the lane to the
     /// token endpoint has room. Needs a tokio runtime.
+    ///
+    /// First tokens are not spread, as renewals are: of sources that are warmed together as many are obtained at once as
+    /// the scheduler lets renew at one token endpoint, and callers who wait come before them.
     pub fn warm(&self) {
         let now = self.profile.clock.now();
         let mut state = self.lock();

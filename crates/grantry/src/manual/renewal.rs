@@ -16,7 +16,8 @@
 //! * **Spread.** The moment is drawn from the last twentieth of the time between the request and the buffer. Where
 //!   many renewals are booked around it already (more than a fifth over the mean, counted in blocks of 6.4 s, and
 //!   at least 16), it is the emptier of two draws from all the time between the first tenth of the life and the
-//!   buffer.
+//!   buffer. First tokens are not spread: a start obtains them as soon as the cap on renewals at one token endpoint
+//!   lets it, and callers who wait before those that are only [warmed](crate::ManagedSource::warm).
 //! * **On demand.** The scheduler finds what is due every 200 ms. A caller who finds a token that is due while the
 //!   scheduler has not come to it starts the renewal and gets the held token.
 //! * **Unknown lifetime.** A token of which nobody said when it expires is used until a resource server refuses it.
