@@ -62,6 +62,16 @@ impl Machine {
         self.lock().values().map(|file| file.entries().count()).sum()
     }
 
+    /// Takes one of so many seats in a process's lifeboat, if one is free. They are used again, as those of a file are.
+    fn take_seat(&self, owner: u64, seats: usize) -> Option<usize> {
+        let mut files = self.lock();
+        let file = files.entry(owner).or_default();
+        let free = (0..seats).find(|seat| !file.taken.contains(seat))?;
+        file.taken.insert(free);
+        file.reserved_by.extend(tokio::task::try_id().map(|task| (task, free)));
+        Some(free)
+    }
+
     /// Whether the task that runs holds a seat in a process's lifeboat.
     pub(crate) fn has_seat(&self, owner: u64) -> bool {
         let reserves =
@@ -125,6 +135,21 @@ impl Boat {
         usize::try_from(now.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33).unwrap_or(0) % length.max(1)
     }
 
+    /// Takes a seat; where all are taken it waits for one.
+    async fn free_seat(&self) -> usize {
+        let seats = self.life.fate.plan.seats.unwrap_or(usize::MAX);
+        if let Some(free) = self.machine.take_seat(self.life.number, seats) {
+            return free;
+        }
+        self.life.fate.trace.fault("lifeboat taken");
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if let Some(free) = self.machine.take_seat(self.life.number, seats) {
+                return free;
+            }
+        }
+    }
+
     fn is_full(&self) -> bool {
         let is_full = self.machine.is_full();
         if is_full {
@@ -141,12 +166,7 @@ impl Lifeboat for Boat {
         if self.is_full() {
             return Err(LifeboatError::NoRoom("the disk is full".to_owned()));
         }
-        let mut files = self.machine.lock();
-        let file = files.entry(self.life.number).or_default();
-        // Seats are used again, as those of a file are.
-        let free = (0..).find(|seat| !file.taken.contains(seat)).unwrap_or_default();
-        file.taken.insert(free);
-        file.reserved_by.extend(tokio::task::try_id().map(|task| (task, free)));
+        let free = self.free_seat().await;
         Ok(Seat::new(free))
     }
 

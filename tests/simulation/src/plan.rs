@@ -81,14 +81,18 @@ pub(crate) struct Plan {
     pub(crate) own: bool,
     /// Whether people consent once more, to what they withdrew, lost or still have.
     pub(crate) anew: bool,
+    /// How many seats a lifeboat has, where they may run out.
+    pub(crate) seats: Option<usize>,
 }
 
 impl Plan {
     /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
     /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
-        let anew = Dice::new(seed ^ 0x0a_4e17).below(4) == 0;
-        Self { anew, ..Self::of_one_consent(seed) }
+        let dice = Dice::new(seed ^ 0x0a_4e17);
+        let anew = dice.below(4) == 0;
+        let seats = (dice.below(6) == 0).then(|| 1 + dice.index(3));
+        Self { anew, seats, ..Self::of_one_consent(seed) }
     }
 
     /// The plan of a seed, whose world was found when everybody consented once.
@@ -183,6 +187,7 @@ impl Plan {
             slow: 0,
             own: false,
             anew: false,
+            seats: None,
         }
     }
 
