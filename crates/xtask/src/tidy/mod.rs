@@ -11,6 +11,7 @@ mod lengths;
 mod licences;
 mod links;
 mod lints;
+mod locks;
 mod manual;
 mod metadata;
 mod owners;
@@ -76,6 +77,7 @@ pub fn check(root: &Path) -> Fallible<Report> {
     let (mut offences, figures) = small_build::check(root)?;
     offences.extend(floors::check(&metadata, &files));
     offences.extend(owners::check(&metadata));
+    offences.extend(locks::check(&metadata, &files));
     offences.extend(licences::check(&metadata, &fs::read_to_string(root.join("deny.toml"))?)?);
     offences.extend(rust_version::check(&metadata));
     offences.extend(lengths::check(&files));
