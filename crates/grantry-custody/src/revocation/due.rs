@@ -23,6 +23,11 @@ impl Due {
         Self { again: here(stopped.again), over: here(stopped.since.after(Stopped::LIMIT)) }
     }
 
+    /// Not before that, for as long as it takes.
+    pub(super) fn not_before(again: Instant) -> Self {
+        Self { again, over: Instant::MAX }
+    }
+
     /// Why nothing is to be done with it now, if that is so.
     pub(super) fn why_it_waits(&self, now: Instant, is_known: bool, is_silent: bool) -> Option<StepOutcome> {
         let error = match () {

@@ -24,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How many times a record that others write at the same moment is read again.
 const MOST_CONFLICTS: u32 = 16;
 
+/// How long a record that cannot be read is left alone: it takes a newer version, or a key.
+const UNREADABLE: Duration = Duration::from_secs(3600);
+
 /// Why a round is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stance {
@@ -55,6 +58,10 @@ impl Shared {
                 grantry.queued = queued,
                 "a revocation failed"
             );
+            if error.kind() == ErrorKind::Damaged {
+                let later = self.clock.now().after(UNREADABLE);
+                self.queue.note(key, Some(Due::not_before(later)));
+            }
             report.add(RevokedPart::Record, StepOutcome::Failed { error, queued });
         }
         if !report.is_queued() {

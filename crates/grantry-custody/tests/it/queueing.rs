@@ -54,6 +54,22 @@ async fn a_revocation_that_waits_for_somebody_who_knows_the_server_writes_nothin
     assert_eq!(begun(&process).await, began);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_revocation_whose_record_a_newer_version_wrote_is_tried_each_hour_and_not_each_minute() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.acme().stop_grant("crm", "user-17", None).await.unwrap();
+    let stands = process.acme().reveal_grant("crm", "user-17").await.unwrap().unwrap();
+    let newer = stands.value.with_renewal(zeroize::Zeroizing::new(vec![9, 1, 2, 3]));
+    process.acme().replace_grant("crm", "user-17", newer, Some(&stands.version)).await.unwrap();
+    assert!(process.custody.finish_revocations("acme").await.unwrap()[0].is_queued());
+    let began = begun(&process).await;
+    world.pass(Duration::from_secs(3 * 3600)).await;
+    let tries = begun(&process).await - began;
+    assert!((2..=4).contains(&tries), "{tries}");
+    assert_eq!(process.acme().grant("crm", "user-17").await.unwrap().unwrap().renewal(), [9, 1, 2, 3]);
+}
+
 /// Revokes refresh tokens, but for those that begin with this: there it never answers.
 #[derive(Debug, Default)]
 struct Server {
