@@ -66,9 +66,9 @@ mod tests {
 
     fn offences(locked: &str) -> usize {
         let metadata = r#"{"packages": [{"id": "x", "name": "grantry-vault", "publish": null,
-            "manifest_path": "/root/crates/grantry-vault/Cargo.toml", "dependencies":
+            "manifest_path": "/workspace/crates/grantry-vault/Cargo.toml", "dependencies":
                 [{"name": "ring"}, {"name": "moka", "optional": true}, {"name": "insta", "kind": "dev"}]}],
-            "workspace_root": "/root", "workspace_members": ["x"]}"#;
+            "workspace_root": "/workspace", "workspace_members": ["x"]}"#;
         let lock = format!("[[package]]\nname = \"grantry-vault\"\ndependencies = [{locked}]\n");
         check(&serde_json::from_str(metadata).unwrap(), &[File::new(LOCK, lock)]).len()
     }
