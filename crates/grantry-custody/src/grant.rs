@@ -214,17 +214,19 @@ impl Inner {
         if given.is_some_and(|given| serial < given.first) {
             return None;
         }
+        let lineage = given.filter(|given| serial <= given.serial).map(|given| given.lineage);
         let given = given.filter(|given| given.serial == serial);
         let generation = Some(held.generation()).filter(|generation| *generation > 0);
         let generation = generation.or(given.map(|given| given.generation))?;
-        Some(Replaced { generation, lineage: given.map(|given| given.lineage) })
+        Some(Replaced { generation, lineage })
     }
 
     /// A token set is about to be given out.
     pub(crate) fn gives(&self, set: &TokenSet, lineage: LineageId) {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let serial = set.token().serial();
-        let first = given.filter(|before| before.lineage == lineage).map_or(serial, |before| before.first);
+        let before = given.filter(|before| before.lineage == lineage);
+        let first = before.map_or(serial, |before| before.first.min(serial));
         *given = Some(Given { serial, generation: set.generation(), lineage, first });
     }
 

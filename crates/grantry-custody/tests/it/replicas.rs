@@ -139,8 +139,10 @@ async fn after_a_new_consent_all_replicas_together_make_one_request() {
     for _ in 0..3 {
         held = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
     }
+    // Two callers of one process, of whom the second was given its token later.
     let same = other.grant.obtain(Attempt::first()).await.unwrap();
-    assert_eq!((same.generation(), world.requests()), (4, 4));
+    let later = other.grant.obtain(Attempt::first()).await.unwrap();
+    assert_eq!((same.generation(), later.generation(), world.requests()), (4, 4, 4));
 
     let vault = world.vault().await;
     let acme = vault.as_principal(admin()).tenant("acme").unwrap();
@@ -150,8 +152,8 @@ async fn after_a_new_consent_all_replicas_together_make_one_request() {
 
     let renewed = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
     // As a source knows it, by the token alone; and as a caller that kept all of it.
-    let by_token = TokenSet::from_token(same.token().clone());
-    for held in [&by_token, &same] {
+    let by_token = TokenSet::from_token(later.token().clone());
+    for held in [&same, &by_token, &later] {
         let found = other.grant.obtain(Attempt::replace(held)).await.unwrap();
         assert_eq!((found.token().expose(), found.generation()), (renewed.token().expose(), 1));
         assert_eq!(world.requests(), 5);
