@@ -151,7 +151,7 @@ impl Watchtower {
     pub(super) fn look_at_request(seen: &mut Seen, sent: &Sent, early: Duration, now: Instant) {
         let token = &sent.refresh_token;
         let Some(issued) = seen.tokens.get(token) else { return };
-        let key = issued.key.clone();
+        let (key, issued_at) = (issued.key.clone(), issued.issued_at);
         seen.noted.in_calm.entry(key.clone()).or_default().0 += 1;
         let before = seen.noted.sends.entry(token.clone()).or_default();
         *before += 1;
@@ -169,7 +169,7 @@ impl Watchtower {
             seen.broken
                 .push(format!("I3: {key} is renewed at {now:?} with {short}, whose successor is at hand"));
         }
-        let read_for = seen.may_have_read_for(sent.life, now);
+        let read_for = seen.may_have_read_for(sent.life, issued_at, now);
         let is_left = seen.was_left_by_one_that_read_for_long(&key, token, sent.life, now);
         // Whoever finds a record behind what he has seen cannot know what was redeemed meanwhile, and finds that out.
         let is_doubtful = seen.forgotten.contains_key(&key);

@@ -125,14 +125,15 @@ impl Seen {
         !self.still_for(life, now.before(LOOK), now).is_zero()
     }
 
-    /// For how long a process may have been about to read a record, which it takes for as old as if it had been read at once: a token
-    /// that it finds in there is over so much sooner for it.
-    pub(super) fn may_have_read_for(&self, life: u64, now: Instant) -> Duration {
+    /// For how long a process may have been about to read a record that was written then, or later: it takes that for as old as if it
+    /// had been read at once, and a token in it is over so much sooner.
+    pub(super) fn may_have_read_for(&self, life: u64, written: Instant, now: Instant) -> Duration {
         let still = self.still.iter().filter(|(other, ..)| *other == life);
         let cuts = self.cut_off.iter().filter(|(machine, ..)| *machine == machine_of(life));
         let still = still.map(|(_, began, ended)| (*began, *ended));
         let cuts = cuts.map(|(_, began, ended)| (*began, *ended));
-        overlap(still.chain(cuts).collect(), now.before(LOOK), now)
+        let spans = still.chain(cuts).filter(|(_, ended)| *ended >= written).collect();
+        overlap(spans, now.before(LOOK), now)
     }
 
     /// Whether others may have taken a process for gone that has had a request for a grant under way since then: also for what it

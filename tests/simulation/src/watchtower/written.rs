@@ -29,8 +29,9 @@ pub(super) struct Written {
 impl Written {
     /// A grant is called something else from now on.
     pub(super) fn rename(&mut self, key: &GrantKey, former: &GrantKey) {
-        let theirs = self.announced.extract_if(.., |(of, ..), _| of == key);
-        let theirs: Vec<_> = theirs.collect();
+        let (theirs, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            std::mem::take(&mut self.announced).into_iter().partition(|((of, ..), _)| of == key);
+        self.announced = others;
         let renamed =
             theirs.into_iter().map(|((_, attempt, token), life)| ((former.clone(), attempt, token), life));
         self.announced.extend(renamed);
@@ -157,8 +158,13 @@ impl Watchtower {
             durable.get(&(life, key)).map_or(0, |times| times.iter().filter(|time| **time <= when).count())
         };
         let mut broken = Vec::new();
+        // What was sent for an earlier consent has an intent of its own, too.
+        let mut sent: BTreeMap<(u64, &GrantKey), Vec<Instant>> = BTreeMap::new();
         for ((life, key), times) in &seen.written.sent {
-            let key = seen.grant_of(key);
+            sent.entry((*life, seen.grant_of(key))).or_default().extend(times);
+        }
+        sent.values_mut().for_each(|times| times.sort_unstable());
+        for ((life, key), times) in &sent {
             if times.iter().enumerate().any(|(nth, when)| before(*life, key, *when) <= nth) {
                 broken.push(format!(
                     "I8: process {life} redeemed a token of {key} without an intent in the trail"
@@ -217,11 +223,12 @@ impl Seen {
         by: u64,
         now: Instant,
     ) -> bool {
+        let issued = self.tokens.get(token).map_or(now, |token| token.issued_at);
         let token = Some(Fingerprint::of(&RefreshToken::new(token)));
         let announced = self.written.announced.iter();
         let mut others =
             announced.filter(|((of, _, redeems), life)| of == key && *redeems == token && **life != by);
-        others.any(|(_, life)| !self.may_have_read_for(*life, now).is_zero())
+        others.any(|(_, life)| !self.may_have_read_for(*life, issued, now).is_zero())
     }
 
     pub(super) fn note_given(&mut self, life: u64, access_token: &str, now: Instant) {
