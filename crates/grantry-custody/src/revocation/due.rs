@@ -28,12 +28,13 @@ impl Due {
         Self { again, over: Instant::MAX }
     }
 
-    /// Why nothing is to be done with it now, if that is so.
+    /// Why nothing is to be done with it now, if that is so. What is over waits for nothing but a server that hangs just now: its
+    /// tokens may not have been asked for yet.
     pub(super) fn why_it_waits(&self, now: Instant, is_known: bool, is_silent: bool) -> Option<StepOutcome> {
+        let is_over = now >= self.over;
         let error = match () {
-            () if now >= self.over => return None,
-            () if now < self.again => waits(),
-            () if !is_known => unknown_server(),
+            () if now < self.again && !is_over => waits(),
+            () if !is_known && !is_over => unknown_server(),
             () if is_silent => silent_server(),
             () => return None,
         };

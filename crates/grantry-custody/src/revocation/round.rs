@@ -148,16 +148,20 @@ impl Round<'_> {
         let now = stored.version.read_at();
         let before = chronicle.stopped;
         let stopped = before.unwrap_or_else(|| Stopped::new(now));
-        if self.stance == Stance::Queued && now < stopped.again {
+        let is_over = stopped.is_over(now);
+        if self.stance == Stance::Queued && now < stopped.again && !is_over {
             self.wait_for(&stopped, now);
             report.add(RevokedPart::Record, StepOutcome::Failed { error: waits(), queued: true });
             return Ok(());
         }
         let service = self.custody.services.of(self.key);
-        let is_over = stopped.is_over(now) || standing.verdict == Some(Verdict::Revoked);
-        let first = stopped.tries as usize;
-        let left = self.ask_server(stored, service.as_ref(), !is_over, first, report).await;
-        if is_over || !report.is_queued() {
+        let end = match () {
+            () if standing.verdict == Some(Verdict::Revoked) => End::Dead,
+            () if is_over => End::Over,
+            () => End::Open,
+        };
+        let left = self.ask_server(stored, service.as_ref(), end, stopped.tries as usize, report).await;
+        if !report.is_queued() {
             return self.bury(stored, report).await;
         }
         chronicle.stopped = Some(if self.in_vain { stopped.failed(now) } else { stopped });
@@ -180,18 +184,22 @@ impl Round<'_> {
 
     /// Asks the server to revoke all that is left, each time with another token first: one that it never answers keeps no other from
     /// being revoked. Returns the record without what is done.
+    ///
+    /// What stands before the place of as many as the tries was asked for in one of them: what is revoked in a try leaves its place
+    /// to the next one that is asked for.
     async fn ask_server(
         &mut self,
         stored: &Stored<GrantRecord>,
         service: Option<&Service>,
-        queued: bool,
-        first: usize,
+        end: End,
+        tries: usize,
         report: &mut RevocationReport,
     ) -> GrantRecord {
         let tokens = tokens(stored);
-        let first = first.checked_rem(tokens.len()).unwrap_or(0);
+        let first = tries.checked_rem(tokens.len()).unwrap_or(0);
         let mut asked = Vec::new();
         for (place, token) in tokens.iter().enumerate().cycle().skip(first).take(tokens.len()) {
+            let queued = Queued { asked: end == End::Open, unasked: end.waits_for_silent(place < tries) };
             asked.push((place, *token, self.outcome_of(*token, service, queued).await));
         }
         asked.sort_by_key(|(place, ..)| *place);
@@ -210,7 +218,12 @@ impl Round<'_> {
         left.with_alternates(others)
     }
 
-    async fn outcome_of(&mut self, token: Token<'_>, service: Option<&Service>, queued: bool) -> StepOutcome {
+    async fn outcome_of(
+        &mut self,
+        token: Token<'_>,
+        service: Option<&Service>,
+        queued: Queued,
+    ) -> StepOutcome {
         let name = match token {
             Token::Other(token) | Token::Refresh(token) => Fingerprint::of(token),
             Token::Access(_) => return self.ask(token, service, queued).await,
@@ -223,14 +236,15 @@ impl Round<'_> {
         outcome
     }
 
-    async fn ask(&mut self, token: Token<'_>, service: Option<&Service>, queued: bool) -> StepOutcome {
+    async fn ask(&mut self, token: Token<'_>, service: Option<&Service>, queued: Queued) -> StepOutcome {
         let Some(known) = service else {
-            return StepOutcome::Failed { error: unknown_server(), queued };
+            return StepOutcome::Failed { error: unknown_server(), queued: queued.asked };
         };
         let Some(revoker) = &known.revoker else { return StepOutcome::Unsupported };
         let server = Server::of(self.key, service);
         if self.silent.is(&server) {
-            return StepOutcome::Failed { error: silent_server(), queued };
+            let error = if queued.unasked { silent_server() } else { still_silent_server() };
+            return StepOutcome::Failed { error, queued: queued.unasked };
         }
         let began = self.custody.clock.now();
         let revoked = match token {
@@ -243,7 +257,7 @@ impl Round<'_> {
             Err(error) => {
                 self.in_vain = true;
                 self.silent.note(&server, began, self.custody.clock.now());
-                StepOutcome::Failed { error, queued }
+                StepOutcome::Failed { error, queued: queued.asked }
             }
         }
     }
@@ -290,6 +304,42 @@ pub(super) fn waits() -> Error {
 pub(super) fn silent_server() -> Error {
     let fact = "the server did not answer for another token just now; it is asked again later";
     Error::new(ErrorKind::Unavailable, Stage::Revoke, fact)
+}
+
+fn still_silent_server() -> Error {
+    let fact = "the server did not revoke it before, and did not answer for another token just now";
+    Error::new(ErrorKind::Unavailable, Stage::Revoke, fact)
+}
+
+/// Whether the server is asked again after a round that does not end the revocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is.
+    Open,
+    /// It was asked for long enough: only for what it was never asked for.
+    Over,
+    /// It is not: the tokens are dead.
+    Dead,
+}
+
+impl End {
+    /// Whether a token waits that is not asked for since the server hangs.
+    fn waits_for_silent(self, was_asked: bool) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Over => !was_asked,
+            Self::Dead => false,
+        }
+    }
+}
+
+/// Whether a token is tried again.
+#[derive(Debug, Clone, Copy)]
+struct Queued {
+    /// After it was asked for in vain, or where nobody knows whom to ask.
+    asked: bool,
+    /// After it was not asked for, since the server hangs.
+    unasked: bool,
 }
 
 /// A token that may be alive.
