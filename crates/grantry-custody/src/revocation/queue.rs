@@ -1,7 +1,7 @@
 //! Revocations that are not finished: gone on with each minute, and found again after a restart.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +39,8 @@ pub(crate) struct Queue {
     keys: Mutex<BTreeMap<GrantKey, Option<Due>>>,
     /// Until when no orphan of another's lifeboat is tried: in nanoseconds of the boot clock.
     orphans_rest_until: AtomicU64,
+    /// How many looks there were.
+    turns: AtomicUsize,
 }
 
 impl Queue {
@@ -66,6 +68,11 @@ impl Queue {
 
     pub(super) fn let_orphans_rest(&self, until: Instant) {
         self.orphans_rest_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
+    }
+
+    /// The number of the look that begins.
+    pub(super) fn next_turn(&self) -> usize {
+        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     fn all(&self) -> Vec<GrantKey> {
@@ -122,6 +129,11 @@ impl Shared {
         for (place, key) in keys.into_iter().enumerate() {
             let server = Server::of(&key, self.services.of(&key).as_ref());
             of_servers.entry(server).or_default().push((place, key));
+        }
+        // Each look begins with others of a server's: those that hang before the rest is asked for are not always the same.
+        for keys in of_servers.values_mut() {
+            let begin = silent.turn().wrapping_mul(OF_ONE_SERVER).checked_rem(keys.len()).unwrap_or(0);
+            keys.rotate_left(begin);
         }
         let places = &Semaphore::new(AT_ONCE);
         let of_one = |(server, keys): (Server, Vec<(usize, GrantKey)>)| async move {
@@ -188,7 +200,7 @@ impl Shared {
     }
 
     async fn go_on_with_revocations(self: &Arc<Self>, look: u32) {
-        let silent = Silent::default();
+        let silent = Silent::in_turn(self.queue.next_turn());
         self.revoke_each(self.queue.all(), &silent).await;
         if self.tasks.is_closed() || !look.is_multiple_of(ALL_EVERY) {
             return;

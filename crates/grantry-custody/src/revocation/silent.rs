@@ -22,7 +22,11 @@ pub(super) enum Server {
 
 /// Those that let somebody wait in vain just now: they are not asked for anything else before the next look.
 #[derive(Debug, Default)]
-pub(crate) struct Silent(Mutex<BTreeSet<Server>>);
+pub(crate) struct Silent {
+    servers: Mutex<BTreeSet<Server>>,
+    /// Which look it is.
+    turn: usize,
+}
 
 impl Server {
     pub(super) fn of(key: &GrantKey, service: Option<&Service>) -> Self {
@@ -32,6 +36,14 @@ impl Server {
 }
 
 impl Silent {
+    pub(super) fn in_turn(turn: usize) -> Self {
+        Self { turn, ..Self::default() }
+    }
+
+    pub(super) fn turn(&self) -> usize {
+        self.turn
+    }
+
     pub(super) fn is(&self, server: &Server) -> bool {
         self.lock().contains(server)
     }
@@ -44,6 +56,6 @@ impl Silent {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeSet<Server>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

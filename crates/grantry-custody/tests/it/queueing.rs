@@ -58,10 +58,10 @@ async fn a_revocation_that_waits_for_somebody_who_knows_the_server_writes_nothin
 async fn a_revocation_whose_record_a_newer_version_wrote_is_tried_each_hour_and_not_each_minute() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
-    process.acme().stop_grant("crm", "user-17", None).await.unwrap();
     let stands = process.acme().reveal_grant("crm", "user-17").await.unwrap().unwrap();
     let newer = stands.value.with_renewal(zeroize::Zeroizing::new(vec![9, 1, 2, 3]));
     process.acme().replace_grant("crm", "user-17", newer, Some(&stands.version)).await.unwrap();
+    process.acme().stop_grant("crm", "user-17", None).await.unwrap();
     assert!(process.custody.finish_revocations("acme").await.unwrap()[0].is_queued());
     let began = begun(&process).await;
     world.pass(Duration::from_secs(3 * 3600)).await;
@@ -109,14 +109,26 @@ impl Revoker for Server {
 
 /// Opens a service that is revoked at this server, and stops a grant of it that holds these refresh tokens.
 async fn stopped(world: &World, process: &Process, at: &Arc<Server>, name: (&str, &str), tokens: &[&str]) {
-    let key = GrantKey::new("acme", name.0, name.1).unwrap();
+    stopped_of("acme", world, process, at, name, tokens).await;
+}
+
+async fn stopped_of(
+    tenant: &str,
+    world: &World,
+    process: &Process,
+    at: &Arc<Server>,
+    name: (&str, &str),
+    tokens: &[&str],
+) {
+    let key = GrantKey::new(tenant, name.0, name.1).unwrap();
     process.custody.grant(key, world.redemption()).revoker(Arc::clone(at)).build().unwrap();
     let mut tokens = tokens.iter().map(|token| RefreshToken::new(*token));
     let record = GrantRecord::new(world.clock.wall())
         .with_refresh_token(tokens.next().unwrap(), world.clock.wall())
         .with_alternates(tokens);
-    process.acme().create_grant(name.0, name.1, record).await.unwrap();
-    process.acme().stop_grant(name.0, name.1, None).await.unwrap().unwrap();
+    let vault = process.vault.as_principal(admin()).tenant(tenant).unwrap();
+    vault.create_grant(name.0, name.1, record).await.unwrap();
+    vault.stop_grant(name.0, name.1, None).await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,4 +222,64 @@ async fn what_the_server_never_revoked_is_told_when_it_is_given_up() {
     assert!(next.vault.close().await.is_ok());
     let (lines, _) = world.vault().await.as_principal(admin()).audit_lines(None).await.unwrap();
     assert!(lines.iter().any(|line| line.contains("revocation_given_up")), "{lines:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_token_is_given_up_that_the_server_was_never_asked_for_since_it_hung_for_another() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let server = Arc::new(Server { hangs_for: Some(""), ..Server::default() });
+    stopped(&world, &process, &server, ("leaving", "a-first"), &["one", "two", "three"]).await;
+    for user in 0..40 {
+        let (account, token) = (format!("later-{user}"), format!("token-{user}"));
+        stopped(&world, &process, &server, ("leaving", &account), &[&token]).await;
+    }
+    process.custody.finish_revocations("acme").await.unwrap();
+    process.custody.close().await;
+    world.clock.advance_with_tokio(Duration::from_secs(8 * 24 * 3600)).await;
+    let next = world.process("next").await;
+    let key = GrantKey::new("acme", "leaving", "a-first").unwrap();
+    next.custody.grant(key, world.redemption()).revoker(Arc::clone(&server)).build().unwrap();
+    world.pass(Duration::from_secs(1800)).await;
+    let left = next.acme().grants(None, 100).await.unwrap();
+    assert_eq!(left.iter().map(|grant| grant.key.service()).collect::<Vec<_>>(), ["crm"], "it ends");
+    let asked: BTreeSet<_> = server.asked.lock().unwrap().iter().cloned().collect();
+    assert_eq!(asked.len(), 43, "{asked:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_given_up_is_deleted_when_its_time_is_over_and_not_when_the_next_try_would_be() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
+    process.grant.revoke(&process.acme(), Revocation::AtServerThenHere).await.unwrap();
+    let since = world.clock.now();
+    while world.clock.now().since(since) < Duration::from_secs(7 * 24 * 3600 - 600) {
+        world.clock.advance_with_tokio(Duration::from_secs(300)).await;
+        world.pass(Duration::from_secs(1)).await;
+    }
+    assert!(process.acme().grant("crm", "user-17").await.unwrap().is_some());
+    let began = begun(&process).await;
+    world.pass(Duration::from_secs(900)).await;
+    assert!(process.acme().grant("crm", "user-17").await.unwrap().is_none());
+    assert!(begun(&process).await - began <= 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tenant_whose_requests_hang_does_not_keep_others_at_the_same_server_from_being_asked_for() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    process.vault.as_principal(admin()).create_tenant("zeta").await.unwrap();
+    let name = Some("https://as.example.com/revoke");
+    let server = Arc::new(Server { name, hangs_for: Some("hangs"), ..Server::default() });
+    for user in 0..200 {
+        let (account, token) = (format!("user-{user}"), format!("hangs-{user}"));
+        stopped(&world, &process, &server, ("leaving", &account), &[&token]).await;
+    }
+    stopped_of("zeta", &world, &process, &server, ("leaving", "the-last"), &["last"]).await;
+    for tenant in ["acme", "zeta"] {
+        process.custody.finish_revocations(tenant).await.unwrap();
+    }
+    world.pass(Duration::from_secs(1800)).await;
+    assert!(server.has_revoked("last"));
 }
