@@ -5,7 +5,6 @@ use grantry_vault::TenantVault;
 
 use super::{RevocationReport, RevokedPart, StepOutcome};
 use crate::custody::Shared;
-use crate::standing_codec;
 
 impl Shared {
     /// Deletes it as `by`, and names what lives on.
@@ -16,8 +15,7 @@ impl Shared {
         let mut report = RevocationReport::new(key.clone());
         report.deleted = true;
         let Some(deleted) = deleted else { return Ok(report) };
-        let others = standing_codec::read(deleted.renewal()).map_or(0, |(standing, _)| standing.others.len());
-        for _ in 0..others {
+        for _ in 0..deleted.other_refresh_tokens {
             report.add(RevokedPart::OtherRefreshToken, StepOutcome::NotAsked);
         }
         if deleted.has_refresh_token {

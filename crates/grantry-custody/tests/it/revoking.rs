@@ -338,3 +338,17 @@ async fn a_store_that_goes_back_behind_a_new_consent_brings_the_removed_one_not_
     assert_eq!(kind(process.grant.obtain(Attempt::first()).await), ErrorKind::InvalidGrant);
     assert_eq!((world.requests(), state(&world.process("other").await).await), (requests, None));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_report_of_a_deletion_names_the_other_refresh_tokens_that_the_record_has() {
+    let world = World::new(STRICT).await;
+    let process = world.process("one").await;
+    let stands = process.acme().reveal_grant("crm", "user-17").await.unwrap().unwrap();
+    // No state of renewal tells of them.
+    let others = ["an-earlier-one", "another"].map(RefreshToken::new);
+    let record = stands.value.with_alternates(others);
+    process.acme().replace_grant("crm", "user-17", record, Some(&stands.version)).await.unwrap();
+    let report = process.grant.revoke(&process.acme(), Revocation::HereOnly).await.unwrap();
+    let is_other = |part: &RevokedPart| *part == RevokedPart::OtherRefreshToken;
+    assert_eq!(report.steps.iter().filter(|step| is_other(&step.part)).count(), 2, "{report:?}");
+}

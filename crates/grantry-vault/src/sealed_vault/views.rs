@@ -51,6 +51,8 @@ pub struct GrantView {
     pub rotated: Timestamp,
     /// Whether it can be renewed without a person.
     pub has_refresh_token: bool,
+    /// How many other refresh tokens it has that may be alive.
+    pub other_refresh_tokens: usize,
     /// What its access tokens are for, and when each expires on the store's clock.
     pub access_tokens: Vec<(Target, Option<StoreTime>)>,
     /// What the server said beside its tokens, as far as its facts say to keep it. Nobody has checked it.
@@ -77,6 +79,7 @@ impl GrantView {
             consented: grant.consented(),
             rotated: grant.rotated(),
             has_refresh_token: grant.refresh_token().is_some(),
+            other_refresh_tokens: grant.alternates().len(),
             access_tokens: access_tokens.collect(),
             further: grant.further().clone(),
             renewal: Renewal(grant.renewal().to_vec()),
