@@ -11,8 +11,9 @@ use async_trait::async_trait;
 use grantry_core::{ErrorKind, Retry, StoreTime};
 use grantry_vault::access::Principal;
 use grantry_vault::{
-    KeyContext, KeyError, KeyId, KeyProvider, LocalKey, MemoryVault, Page, Precondition, RecordKey,
-    RecordPrefix, Revision, SealedRecord, StoredRecord, TenantKey, Vault, VaultError, Watch, WrappedKey,
+    GrantState, KeyContext, KeyError, KeyId, KeyProvider, LocalKey, MemoryVault, Page, Precondition,
+    RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, TenantKey, TenantVault, Vault, VaultError,
+    Watch, WrappedKey,
 };
 use support::{HandClock, builder, grant, key, me, read_token};
 
@@ -222,4 +223,68 @@ async fn a_write_whose_answer_was_lost_is_found_to_be_done() {
     assert_eq!(next.number(), version.number() + 1);
     *store.with.lock().unwrap() = None;
     acme.replace_grant("crm", "a", grant("third"), Some(&next)).await.unwrap();
+}
+
+/// A backend that loses the answer of a write of a grant, and a person consents before anybody looks what became of it.
+#[derive(Debug)]
+struct ConsentedOver {
+    inner: Arc<MemoryVault>,
+    by: Mutex<Option<TenantVault>>,
+}
+
+#[async_trait]
+impl Vault for ConsentedOver {
+    async fn load(&self, key: &RecordKey) -> Result<Option<StoredRecord>, VaultError> {
+        self.inner.load(key).await
+    }
+    async fn store(
+        &self,
+        key: &RecordKey,
+        record: SealedRecord,
+        when: Precondition,
+    ) -> Result<Revision, VaultError> {
+        let stored = self.inner.store(key, record, when).await?;
+        let by = if key.as_grant_key().is_some() { self.by.lock().unwrap().take() } else { None };
+        let Some(by) = by else { return Ok(stored) };
+        let over = by.grant("crm", "a").await.unwrap().map(|stored| stored.version);
+        by.replace_grant("crm", "a", grant("anew"), over.as_ref()).await.unwrap();
+        Err(VaultError::in_doubt("the connection broke"))
+    }
+    async fn remove(&self, key: &RecordKey, revision: &Revision) -> Result<(), VaultError> {
+        self.inner.remove(key, revision).await
+    }
+    async fn list(
+        &self,
+        prefix: &RecordPrefix,
+        after: Option<&RecordKey>,
+        limit: usize,
+    ) -> Result<Page, VaultError> {
+        self.inner.list(prefix, after, limit).await
+    }
+    async fn now(&self) -> Result<StoreTime, VaultError> {
+        self.inner.now().await
+    }
+    fn watch(&self) -> Option<&dyn Watch> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_consent_over_a_deletion_whose_answer_was_lost_is_not_deleted_and_none_is_stopped() {
+    for deleted in [true, false] {
+        let inner = Arc::new(MemoryVault::new());
+        let store = Arc::new(ConsentedOver { inner: Arc::clone(&inner), by: Mutex::default() });
+        let mine = support::opened(Arc::clone(&store), &["acme"]).await;
+        let acme = mine.tenant("acme").unwrap();
+        acme.create_grant("crm", "a", grant("first")).await.unwrap();
+        let beside = builder(inner, key(1)).open().await.unwrap();
+        *store.by.lock().unwrap() = Some(beside.as_principal(me()).tenant("acme").unwrap());
+        if deleted {
+            assert!(acme.delete_grant("crm", "a").await.unwrap().is_none());
+        } else {
+            assert!(acme.stop_grant("crm", "a", None).await.unwrap().is_none());
+        }
+        let stands = acme.grant("crm", "a").await.unwrap().unwrap();
+        assert_eq!(stands.state, GrantState::Active);
+    }
 }

@@ -155,8 +155,9 @@ impl TenantVault {
     }
 
     /// Stops a grant: from now on nothing renews it, and what is still under way is not accepted any more. Its tokens
-    /// stay in the record until they are revoked at the server. `None` where there is no grant. With `over` only the
-    /// grant as it was read then is stopped. Needs `grant.revoke`.
+    /// stay in the record until they are revoked at the server. `None` where there is no grant, or where a person
+    /// consented anew while it was stopped: that consent is left alone. With `over` only the grant as it was read then is
+    /// stopped. Needs `grant.revoke`.
     ///
     /// # Errors
     /// As every call, and `Conflict` where the grant is not (or no longer) the one that `over` names. After any other
@@ -171,10 +172,14 @@ impl TenantVault {
         let record = self.grant_record(&service, &account);
         let asked = self.asked(Permission::GrantRevoke, Some(&service), Some(&account), "grant");
         let work = async {
+            let mut first = None;
             loop {
                 let Some(Stored { value, version }) = self.read::<GrantRecord>(&record).await? else {
                     return Ok(None);
                 };
+                if is_another(&mut first, &version) {
+                    return Ok(None);
+                }
                 match value.state() {
                     GrantState::Revoked => return Ok(Some(version)),
                     // Its tokens are the other vault's.
@@ -194,8 +199,8 @@ impl TenantVault {
     }
 
     /// Stops and deletes a grant in one write, whoever else writes it meanwhile, and leaves a tombstone: nothing that is still under
-    /// way brings it back. Gives what was deleted; `None` where there is no grant. Its tokens live on at the server. Needs
-    /// `grant.revoke`.
+    /// way brings it back. Gives what was deleted; `None` where there is no grant, or where a person consented anew while it was
+    /// deleted: that consent is left alone. Its tokens live on at the server. Needs `grant.revoke`.
     ///
     /// # Errors
     /// As every call. After any of them the call can be repeated.
@@ -209,8 +214,12 @@ impl TenantVault {
         let record = self.grant_record(&service, &account);
         let asked = self.asked(Permission::GrantRevoke, Some(&service), Some(&account), "grant");
         let work = async {
+            let mut first = None;
             loop {
                 let Some(stored) = self.read::<GrantRecord>(&record).await? else { return Ok(None) };
+                if is_another(&mut first, &stored.version) {
+                    return Ok(None);
+                }
                 if stored.state() == GrantState::Moved {
                     return Err(moved());
                 }
@@ -223,6 +232,12 @@ impl TenantVault {
         };
         self.inner.guarded(asked, work).await
     }
+}
+
+/// Whether it is of another consent than what was read first. What was asked for is done then, by a write whose answer was lost or
+/// by somebody else.
+fn is_another(first: &mut Option<LineageId>, version: &RecordVersion) -> bool {
+    *first.get_or_insert(version.lineage()) != version.lineage()
 }
 
 fn moved() -> Error {
