@@ -26,14 +26,19 @@ pub(super) async fn remove(console: &Console, session: &Session, remove: &Remove
     if report.registration == Registration::None && report.revocations.is_empty() && report.left.is_empty() {
         return Err(not_stored(&remove.service));
     }
-    let is_kept = report.registration == Registration::KeptToRevoke;
+    let is_queued = report.revocations.iter().any(RevocationReport::is_queued);
+    let is_removed = match report.registration {
+        Registration::Removed => true,
+        Registration::None => report.left.is_empty() && !is_queued,
+        _ => false,
+    };
     if console.json {
         let left = report.left.iter().map(|(key, error)| {
             json!({ "account": key.account(), "kind": error.kind().as_str(), "message": error.to_string() })
         });
         console.object(json!({
             "service": remove.service,
-            "removed": !is_kept,
+            "removed": is_removed,
             "grants": report.revocations.iter().map(object).collect::<Vec<_>>(),
             "left": left.collect::<Vec<_>>(),
         }))?;
@@ -44,15 +49,19 @@ pub(super) async fn remove(console: &Console, session: &Session, remove: &Remove
         }
         match report.registration {
             Registration::Removed => console.note(&format!("removed the credentials of {}", remove.service)),
-            Registration::KeptToRevoke => console.note(&format!(
+            Registration::KeptToRevoke if report.left.is_empty() => console.note(&format!(
                 "the credentials of {} stay until the server has revoked everything: run it again, or with --local-only",
+                remove.service
+            )),
+            Registration::KeptToRevoke => console.note(&format!(
+                "the credentials of {} stay while a grant is left that uses them: run it again",
                 remove.service
             )),
             _ => {}
         }
     }
     let left = report.left.first().map(|(_, error)| code_of(error.kind()));
-    Ok(After::End(left.unwrap_or(if is_kept { SERVER } else { 0 })))
+    Ok(After::End(left.unwrap_or(if is_queued { SERVER } else { 0 })))
 }
 
 pub(super) async fn revoke(console: &Console, session: &Session, revoke: &Revoke) -> Result<After, Failed> {

@@ -37,7 +37,8 @@ pub struct RemovalReport {
 pub enum Registration {
     /// The vault has it no more.
     Removed,
-    /// It stays: the server is asked again to revoke what is left, and that needs it.
+    /// It stays: grants are left that could not be stopped, or whose tokens the server is asked again to revoke, and they need
+    /// it.
     KeptToRevoke,
     /// The vault had none.
     None,
@@ -160,18 +161,21 @@ impl TenantPantry {
             // Nobody knows the server any more: it cannot be asked.
             None => Arc::new(self.house.custody.grant(key.clone(), Unknown).build()?),
         };
-        let report = grant.revoke(&self.vault, how).await?;
-        if let (Some(entry), Some(ready)) = (self.house.entry(key), ready) {
+        let done = grant.revoke(&self.vault, how).await;
+        // After a lost answer it may be gone. One that is still there is opened again by the next call.
+        let may_be_gone = done.as_ref().err().is_none_or(|error| error.kind() != ErrorKind::AccessDenied);
+        if let (Some(entry), Some(ready), true) = (self.house.entry(key), ready, may_be_gone) {
             entry.begin_anew(&self.house, ready);
         }
-        Ok(report)
+        done
     }
 
     /// Removes a service: all its grants are stopped, their tokens revoked at the server, and the client's registration is
     /// deleted from the vault. Needs `grant.read` for the tenant, `grant.revoke`, `client.read` and `client.write`.
     ///
-    /// While the server still has to be asked, the registration stays: another call goes on, and other processes do by
-    /// themselves.
+    /// While the server still has to be asked, or a grant could not be stopped, the registration stays: another call goes
+    /// on, and what is stopped other processes go on with by themselves. Grants that were moved to another vault do not
+    /// keep it; nor do, where nobody asks the server, those whose record is refused.
     ///
     /// # Errors
     /// Those of every call of the vault, where nothing could be listed. What failed for one grant is in the report.
@@ -191,10 +195,11 @@ impl TenantPantry {
                 Err(error) => report.left.push((key, error)),
             }
         }
-        let is_done = report.left.is_empty() && !report.revocations.iter().any(RevocationReport::is_queued);
+        let needs_it = report.left.iter().any(|(_, error)| needs_registration(error.kind(), how))
+            || report.revocations.iter().any(RevocationReport::is_queued);
         report.registration = match self.vault.client(&service).await? {
             None => Registration::None,
-            Some(_) if !is_done && how != Revocation::HereOnly => Registration::KeptToRevoke,
+            Some(_) if needs_it => Registration::KeptToRevoke,
             Some(Stored { version, .. }) => {
                 self.vault.remove_client(&service, &version).await?;
                 // Whoever holds a handle learns of it.
@@ -278,6 +283,16 @@ async fn obtain<'a>(grant: &CustodyGrant, attempt: impl Fn() -> Attempt<'a>) -> 
 
 fn is_to_be_tried_at_once(error: &Error) -> bool {
     error.kind() == ErrorKind::InvalidClient && error.diagnosis().retry() == Retry::Now
+}
+
+/// Whether a grant that could not be stopped needs its registration. One that was moved is none any more, and one whose record is
+/// refused nobody can use, nor delete by trying again.
+fn needs_registration(left: ErrorKind, how: Revocation) -> bool {
+    match left {
+        ErrorKind::Removed => false,
+        ErrorKind::Damaged => how != Revocation::HereOnly,
+        _ => true,
+    }
 }
 
 /// Revokes the access token before a renewal, where no refresh token can be harmed by it.
