@@ -1,7 +1,7 @@
 //! Revocations that are not finished: gone on with each minute, and found again after a restart.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::silent::{Server, Silent};
 use super::{RevocationReport, Stance};
 use crate::counting;
 use crate::custody::Shared;
+use crate::standing_codec;
 use crate::stored_grant::chronicle;
 
 /// How many grants are listed at once.
@@ -39,8 +40,6 @@ pub(crate) struct Queue {
     keys: Mutex<BTreeMap<GrantKey, Option<Due>>>,
     /// Until when no orphan of another's lifeboat is tried: in nanoseconds of the boot clock.
     orphans_rest_until: AtomicU64,
-    /// How many looks there were.
-    turns: AtomicUsize,
 }
 
 impl Queue {
@@ -68,11 +67,6 @@ impl Queue {
 
     pub(super) fn let_orphans_rest(&self, until: Instant) {
         self.orphans_rest_until.fetch_max(until.as_nanos(), Ordering::Relaxed);
-    }
-
-    /// The number of the look that begins.
-    pub(super) fn next_turn(&self) -> usize {
-        self.turns.fetch_add(1, Ordering::Relaxed)
     }
 
     fn all(&self) -> Vec<GrantKey> {
@@ -107,9 +101,12 @@ impl Shared {
             for (key, view) in page {
                 if let Some(view) = view.ok().filter(|view| view.state == GrantState::Revoked) {
                     // Another process may have gone on with it, or a later consent have been stopped.
-                    let due = chronicle(view.renewal()).stopped;
-                    let due = due.map(|stopped| Due::of(&stopped, view.version.read_at(), now));
-                    self.queue.note(&key, due);
+                    // What cannot be read says nothing of that.
+                    if standing_codec::read(view.renewal()).is_ok() || self.queue.due(&key).is_none() {
+                        let due = chronicle(view.renewal()).stopped;
+                        let due = due.map(|stopped| Due::of(&stopped, view.version.read_at(), now));
+                        self.queue.note(&key, due);
+                    }
                     if self.services.of(&key).is_none() && !self.tasks.is_closed() {
                         self.learn_how_to_revoke(&key, &mut hanging).await;
                     }
@@ -132,7 +129,7 @@ impl Shared {
         }
         // Each look begins with others of a server's: those that hang before the rest is asked for are not always the same.
         for keys in of_servers.values_mut() {
-            let begin = silent.turn().wrapping_mul(OF_ONE_SERVER).checked_rem(keys.len()).unwrap_or(0);
+            let begin = silent.look().wrapping_mul(OF_ONE_SERVER).checked_rem(keys.len()).unwrap_or(0);
             keys.rotate_left(begin);
         }
         let places = &Semaphore::new(AT_ONCE);
@@ -200,7 +197,7 @@ impl Shared {
     }
 
     async fn go_on_with_revocations(self: &Arc<Self>, look: u32) {
-        let silent = Silent::in_turn(self.queue.next_turn());
+        let silent = Silent::in_look(look);
         self.revoke_each(self.queue.all(), &silent).await;
         if self.tasks.is_closed() || !look.is_multiple_of(ALL_EVERY) {
             return;

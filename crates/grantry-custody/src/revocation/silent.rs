@@ -25,7 +25,7 @@ pub(super) enum Server {
 pub(crate) struct Silent {
     servers: Mutex<BTreeSet<Server>>,
     /// Which look it is.
-    turn: usize,
+    look: usize,
 }
 
 impl Server {
@@ -36,12 +36,12 @@ impl Server {
 }
 
 impl Silent {
-    pub(super) fn in_turn(turn: usize) -> Self {
-        Self { turn, ..Self::default() }
+    pub(super) fn in_look(look: u32) -> Self {
+        Self { look: look as usize, ..Self::default() }
     }
 
-    pub(super) fn turn(&self) -> usize {
-        self.turn
+    pub(super) fn look(&self) -> usize {
+        self.look
     }
 
     pub(super) fn is(&self, server: &Server) -> bool {

