@@ -16,7 +16,8 @@ const UNNOTICED: u64 = 20_000_000;
 /// has gone ahead by is added to all coarse readings from then on. That moves every gate of every source at once, those
 /// of copies too, and of sources that nothing is booked for: where [`now`](Self::now) finds a token unfit, no gate is
 /// open for it any more (but for 20 ms), and nobody has to think of shutting them. The scheduler's loop reads the boot clock
-/// every 10 s of wakefulness or more often, so that is how long a sleep can pass unnoticed.
+/// every 10 s of wakefulness or more often, so that is how long a sleep can pass unnoticed while it runs; where it does not, for its
+/// runtime is gone or it was shut down, until a caller takes the long way.
 ///
 /// (An epoch that each gate compares would be one more word in each; a walk through all sources would need a list of
 /// them, since the calendar knows only those that are booked.)
@@ -31,6 +32,7 @@ pub(crate) struct Clocks {
 
 impl Clocks {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        // Whoever is held up between these two takes that for a sleep later, once, and looks again too early for it.
         let ahead = ahead(clock.now(), &*clock);
         Self { clock, ahead, slept: AtomicU64::new(0) }
     }

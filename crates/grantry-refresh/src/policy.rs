@@ -20,7 +20,7 @@ pub enum Fallback {
     /// without a pause, because another client secret is at hand, say, it is part of the same.
     Fail,
     /// The caller gets the expired token, marked as expired, for this long after its expiry, where a renewal failed or
-    /// did not end within half of what was left of that time when it asked; never after a definite verdict. With no
+    /// did not end within half of what was left of that time when it asked, 60 s at most; never after a definite verdict. With no
     /// token at all it waits for the first attempt, then fails.
     UseExpired {
         /// How long after its expiry a token is still handed out.

@@ -3,9 +3,9 @@
 //! A reference count that threads share is what makes them wait for each other, not a lock. So each shard holds
 //! the same token in bytes of its own, with a tally of its own. Shards live as long as their token, and no longer: they
 //! go when it is refused or another is published, so no copy outlives its token; a source that is still contended then
-//! grows others within a thousand hits.
+//! grows others within some thousand hits of its other threads.
 
-use std::sync::Weak;
+use std::sync::{OnceLock, Weak};
 
 use grantry_core::Token;
 
@@ -33,8 +33,12 @@ struct Shard {
 impl Shards {
     /// As many shards as the machine runs threads at once, each with a copy of `token`.
     pub(crate) fn new(token: &Token, source: Weak<ManagedSource>) -> Self {
-        let threads = std::thread::available_parallelism().map_or(4, usize::from);
-        let count = threads.next_power_of_two().clamp(2, MOST);
+        // Asking the system takes a look into files, and a source that is contended grows shards for each of its tokens.
+        static COUNT: OnceLock<usize> = OnceLock::new();
+        let count = *COUNT.get_or_init(|| {
+            let threads = std::thread::available_parallelism().map_or(4, usize::from);
+            threads.next_power_of_two().clamp(2, MOST)
+        });
         let shard = || Shard { token: token.apart(), tally: Tally::default() };
         Self { shards: (0..count).map(|_| shard()).collect(), source }
     }

@@ -233,6 +233,20 @@ async fn a_caller_waits_its_patience_where_no_grace_can_help() {
     assert!(!s.source.token().await.unwrap().is_same(&first));
 }
 
+/// It came so late that the grace was over when it was to be given the expired token.
+#[tokio::test(start_paused = true)]
+async fn a_caller_whom_the_grace_helps_no_more_waits_as_long_as_one_without_a_token() {
+    let policy = RefreshPolicy::builder().fallback(Fallback::UseExpired { grace: secs(40) }).enabled(false);
+    for rest in [Duration::from_micros(500), Duration::from_millis(1), Duration::from_millis(2)] {
+        let s = scene(policy.clone().build().unwrap(), secs(15), [Answer::Token(secs(600))]);
+        let first = s.source.token().await.unwrap();
+        let late = first.expires().unwrap().after(secs(40) - rest);
+        tokio::time::sleep(late.since(s.clock.now())).await;
+        let second = s.source.token().await.unwrap();
+        assert!(second.is_same(&first) || !second.is_past_expiry(), "{rest:?}: {second:?}");
+    }
+}
+
 /// Panics at everything.
 #[derive(Debug)]
 struct Panicking;

@@ -135,7 +135,7 @@ impl ManagedSource {
     async fn wait_for_token(&self) -> Result<Token, Error> {
         self.profile.scheduler.ensure_running();
         let started = self.profile.clock.now();
-        let patience = self.patience(started);
+        let mut patience = self.patience(started);
         let (mut waited, mut cut_off) = (false, 0);
         loop {
             let left = patience.saturating_sub(self.profile.clock.now().since(started));
@@ -147,7 +147,14 @@ impl ManagedSource {
             match flight.wait(seen, self.profile.policy.max_waiting(), left).await {
                 Ok(()) => waited = true,
                 Err(NoAnswer::Full) => return Err(self.overloaded()),
-                Err(NoAnswer::OutOfPatience) => return self.out_of_patience(patience),
+                Err(NoAnswer::OutOfPatience) => match self.usable_after_all() {
+                    Some(token) => return Ok(token),
+                    // It was to be given the expired token, which is of no use any more: refused, or past its grace.
+                    None if patience < self.profile.policy.patience() => {
+                        patience = self.profile.policy.patience();
+                    }
+                    None => return Err(self.out_of_patience(patience)),
+                },
             }
             cut_off += u32::from(flight.was_cut_off());
             if cut_off > CUT_OFF {
@@ -310,34 +317,31 @@ impl ManagedSource {
         policy.patience_with(self.held.token().as_ref().filter(|_| !definite), now)
     }
 
-    /// The patience is over: the expired token where the policy allows it, else the last failure.
-    fn out_of_patience(&self, patience: Duration) -> Result<Token, Error> {
+    /// The patience is over: the token that is held, where it is fit, or has expired and the policy allows that.
+    fn usable_after_all(&self) -> Option<Token> {
         let now = self.profile.clock.now();
-        let (held, failure) = {
+        let (held, definite) = {
             let state = self.lock();
-            let failure = state.failure().map(|failed| (failed.error.clone(), failed.definite));
-            (self.held.token(), failure)
+            (self.held.token(), state.failure().is_some_and(|failed| failed.definite))
         };
-        let definite = failure.as_ref().is_some_and(|(_, definite)| *definite);
-        let usable = held.as_ref().and_then(|token| {
-            if token.is_fit(now) {
-                return Some(token.clone());
-            }
-            let in_grace = !definite && !self.profile.policy.grace_left(token, now).is_zero();
-            in_grace.then(|| token.marked_past_expiry())
-        });
-        match (usable, failure) {
-            (Some(token), _) => {
-                self.count(&token, now);
-                Ok(token)
-            }
-            (None, Some((error, _))) => Err(error),
-            (None, None) => {
-                let text =
-                    format!("no token came within {patience:?}; the renewal goes on in the background");
-                Err(Error::new(ErrorKind::Interrupted, Stage::Wait, text))
-            }
-        }
+        let token = held?;
+        let usable = if token.is_fit(now) {
+            token
+        } else {
+            let in_grace = !definite && !self.profile.policy.grace_left(&token, now).is_zero();
+            in_grace.then(|| token.marked_past_expiry())?
+        };
+        self.count(&usable, now);
+        Some(usable)
+    }
+
+    /// The last failure, or that there was none yet.
+    fn out_of_patience(&self, patience: Duration) -> Error {
+        let failure = self.lock().failure().map(|failed| failed.error.clone());
+        failure.unwrap_or_else(|| {
+            let text = format!("no token came within {patience:?}; the renewal goes on in the background");
+            Error::new(ErrorKind::Interrupted, Stage::Wait, text)
+        })
     }
 }
 

@@ -117,7 +117,7 @@
 //! clock that jumps costs a look and no token. After a sleep the wall clock sends a caller to look, and the
 //! scheduler, which never sleeps longer than 10 s at a time, finds what became due. It also finds that the machine
 //! slept: where the wall clock had been set back before by more than the sleep, which hides it from the fast path, a
-//! token that expired meanwhile is handed out for 10 s at most.
+//! token that expired meanwhile is handed out for 10 s at most, as long as the scheduler runs.
 //!
 //! On other systems [`SystemClock`](crate::SystemClock) reads the system's monotonic clock. Where that one stands
 //! still in sleep, a token that expired meanwhile is found out by the first 401.
