@@ -34,7 +34,7 @@
 //! `benches/README.md` and `benches/peers` measure seven crates in Rust: what a token at hand costs, what happens while it is renewed,
 //! and in an outage while the token is still valid. In the run that is written down there, `middle`, `aliri_tokens` and
 //! `google-cloud-auth` served every call through the outage as we did, the last with half as many requests as we sent; `huskarl`
-//! served 45 % of them, the others none. How each was driven, and what the figures do not say, stands beside them; they are ours, so
+//! served 34 % of them, the others none. How each was driven, and what the figures do not say, stands beside them; they are ours, so
 //! run them yourself: `cargo xtask bench`.
 //!
 //! `docs/races.md` races processes for refresh tokens. Without faults a lock around `oauth2` or `huskarl` loses nothing either, as
