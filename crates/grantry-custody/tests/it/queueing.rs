@@ -252,15 +252,23 @@ async fn what_is_given_up_is_deleted_when_its_time_is_over_and_not_when_the_next
     let world = World::new(STRICT).await;
     let process = world.process("one").await;
     world.server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
-    process.grant.revoke(&process.acme(), Revocation::AtServerThenHere).await.unwrap();
     let since = world.clock.now();
-    while world.clock.now().since(since) < Duration::from_secs(7 * 24 * 3600 - 600) {
-        world.clock.advance_with_tokio(Duration::from_secs(300)).await;
-        world.pass(Duration::from_secs(1)).await;
-    }
-    assert!(process.acme().grant("crm", "user-17").await.unwrap().is_some());
-    world.pass(Duration::from_secs(900)).await;
-    assert!(process.acme().grant("crm", "user-17").await.unwrap().is_none());
+    process.grant.revoke(&process.acme(), Revocation::AtServerThenHere).await.unwrap();
+    // From then on the pauses are half an hour and more.
+    world.pass(Duration::from_secs(40 * 60)).await;
+    process.custody.close().await;
+    let limit = Duration::from_secs(7 * 24 * 3600);
+    let passed = world.clock.now().since(since);
+    world.clock.advance_with_tokio(limit - Duration::from_secs(600) - passed).await;
+    let next = world.process("next").await;
+    assert!(next.custody.finish_revocations("acme").await.unwrap()[0].is_queued());
+    let (began, asked) = (begun(&next).await, world.server.ledger().count(Endpoint::Revocation));
+    world.pass(Duration::from_secs(500)).await;
+    assert!(next.acme().grant("crm", "user-17").await.unwrap().is_some());
+    assert_eq!((begun(&next).await, world.server.ledger().count(Endpoint::Revocation)), (began, asked));
+    world.pass(Duration::from_secs(300)).await;
+    assert!(next.acme().grant("crm", "user-17").await.unwrap().is_none());
+    assert_eq!(begun(&next).await, began + 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,9 +283,6 @@ async fn a_tenant_whose_requests_hang_does_not_keep_others_at_the_same_server_fr
         stopped(&world, &process, &server, ("leaving", &account), &[&token]).await;
     }
     stopped_of("zeta", &world, &process, &server, ("leaving", "the-last"), &["last"]).await;
-    for tenant in ["acme", "zeta"] {
-        process.custody.finish_revocations(tenant).await.unwrap();
-    }
     world.pass(Duration::from_secs(1800)).await;
     assert!(server.has_revoked("last"));
 }
