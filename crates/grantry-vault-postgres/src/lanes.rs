@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Timeouts};
+use deadpool_postgres::Object;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -21,9 +21,6 @@ const LANES: usize = 2;
 
 /// How long it waits at most, because these calls may be stuck. Then it takes a connection like everybody else.
 const STUCK: Duration = Duration::from_millis(5);
-
-/// When it is first looked whether a connection came back while another is being made; then after twice as long.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Where the tables have no function for several calls.
 const ALONE: Most = Most { calls: 1, bytes: 0 };
@@ -73,23 +70,15 @@ impl<C: Waits> Lanes<C> {
     /// A connection for what waits. Who has waited in vain for as long as he may is told so.
     async fn connection(&self, mut seeking: Seeking<C>) -> Option<(Seeking<C>, Object)> {
         loop {
-            let mut taken = pin!(self.link.pool.get());
+            let mut taken = pin!(self.link.take());
             let (goes_on, mut first, last) = seeking.go_on()?;
             seeking = goes_on;
-            let mut look = LOOK;
             loop {
-                match timeout_at(first, timeout(look, taken.as_mut())).await {
-                    Ok(Ok(Ok(connection))) => return Some((seeking, connection)),
-                    Ok(Ok(Err(error))) => {
+                match timeout_at(first, taken.as_mut()).await {
+                    Ok(Ok(connection)) => return Some((seeking, connection)),
+                    Ok(Err(error)) => {
                         seeking.give_up(last, &failure::of_pool(&error));
                         break;
-                    }
-                    // Making one may take long. One that came back meanwhile does as well.
-                    Ok(Err(_)) => {
-                        if let Some(connection) = self.idle().await {
-                            return Some((seeking, connection));
-                        }
-                        look = look.saturating_mul(2);
                     }
                     Err(_) => seeking.give_up(first, &failure::all_taken()),
                 }
@@ -97,18 +86,6 @@ impl<C: Waits> Lanes<C> {
                 (seeking, first, _) = seeking.go_on()?;
             }
         }
-    }
-
-    /// A connection that nobody uses, if there is one, for somebody who is getting one himself.
-    async fn idle(&self) -> Option<Object> {
-        let Link { pool, patience, .. } = &self.link;
-        // Whoever is getting one counts as a user: if these are no more than the connections, one is idle.
-        if pool.status().waiting > 0 {
-            return None;
-        }
-        let at_once = Some(Duration::ZERO);
-        let timeouts = Timeouts { wait: at_once, create: at_once, recycle: Some(patience.connect) };
-        pool.timeout_get(&timeouts).await.ok()
     }
 }
 

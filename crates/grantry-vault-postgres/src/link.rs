@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::{Object, Pool, PoolError, Timeouts};
 use futures_util::future::{Either, select};
 use grantry_vault::VaultError;
 use tokio::sync::oneshot;
@@ -21,6 +21,9 @@ const TRIES: u32 = 4;
 
 /// How much longer the client waits than the server may take, so that the server's word comes first.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How often it is looked whether a connection came back while another is being made.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// What a statement does: it decides what a lost answer means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,10 +153,36 @@ impl Link {
         looked
     }
 
+    /// A connection of the pool: a new one, or one that comes back while a new one is being made, which may take long.
+    pub(crate) async fn take(&self) -> Result<Object, PoolError> {
+        let mut taken = pin!(self.pool.get());
+        loop {
+            match timeout(BETWEEN_LOOKS, taken.as_mut()).await {
+                Ok(taken) => return taken,
+                Err(_) => {
+                    if let Some(connection) = self.idle().await {
+                        return Ok(connection);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A connection that nobody uses, if there is one.
+    async fn idle(&self) -> Option<Object> {
+        // The pool's own count takes whoever waits for a new one for a user of an old one.
+        if self.pool.retain(|_, _| true).retained == 0 {
+            return None;
+        }
+        let at_once = Some(Duration::ZERO);
+        let recycle = Some(self.patience.connect);
+        self.pool.timeout_get(&Timeouts { wait: at_once, create: at_once, recycle }).await.ok()
+    }
+
     /// A connection that is not known to be closed.
     async fn connection<T>(&self, waiting: &mut Waiting<T>) -> Result<Object, VaultError> {
         let patience = self.patience.pool.saturating_add(self.patience.connect);
-        let taken = pin!(timeout(patience, self.pool.get()));
+        let taken = pin!(timeout(patience, self.take()));
         match select(taken, pin!(waiting.0.closed())).await {
             Either::Left((Ok(taken), _)) => taken.map_err(|error| failure::of_pool(&error)),
             Either::Left((Err(_), _)) => Err(failure::all_taken()),

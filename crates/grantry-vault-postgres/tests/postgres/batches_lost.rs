@@ -94,7 +94,7 @@ async fn a_batch_whose_answer_is_lost_is_in_doubt_and_may_be_written() {
 }
 
 #[tokio::test]
-async fn a_connection_that_comes_back_is_used_while_another_is_being_made() {
+async fn a_connection_that_comes_back_is_used_while_others_are_being_made() {
     let database = Database::migrated().await;
     let proxy = Proxy::to(server().port()).await;
     let url = proxy.url(&server().url(LOGIN, &database.name), server().port());
@@ -109,11 +109,23 @@ async fn a_connection_that_comes_back_is_used_while_another_is_being_made() {
     let writes: Vec<_> = (0..5)
         .map(|nth| write(&vault, &key(&format!("a/keys/-/{nth}")), "x", Precondition::Absent))
         .collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // These wait for connections of their own, and the changes that are told to other processes do too.
+    let read = tokio::spawn({
+        let vault = vault.clone();
+        async move { vault.load(&key("a/grant/b/none")).await }
+    });
+    let time = tokio::spawn({
+        let vault = vault.clone();
+        async move { vault.now().await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
     other.batch_execute("ROLLBACK").await.unwrap();
     first.await.unwrap().unwrap();
     let done = tokio::time::timeout(PATIENCE, join_all(writes)).await.unwrap();
     assert!(done.into_iter().all(|done| done.unwrap().is_ok()));
+    let (read, time) = tokio::time::timeout(PATIENCE, async { tokio::join!(read, time) }).await.unwrap();
+    assert!(read.unwrap().unwrap().is_none());
+    time.unwrap().unwrap();
 }
 
 #[tokio::test]
