@@ -54,7 +54,7 @@ pub(super) async fn remove(console: &Console, session: &Session, remove: &Remove
                 remove.service
             )),
             Registration::KeptToRevoke => console.note(&format!(
-                "the credentials of {} stay while a grant is left that uses them: run it again",
+                "the credentials of {} stay while a grant is left that uses them: run it again, or with --local-only",
                 remove.service
             )),
             _ => {}

@@ -144,19 +144,6 @@ async fn what_is_not_named_stays_and_what_is_unset_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_cannot_be_asked_to_revoke_keeps_the_credentials_until_it_was() {
-    let (home, server) = (Home::new(), server().await);
-    home.set(&server).await.ends(0);
-    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
-    server.inject(Endpoint::Revocation, Fault::status(503).until_cleared());
-    let removed = home.run(&["auth", "remove", "--service", "crm"]).await.ends(5);
-    assert!(removed.stderr.contains("stay until the server has revoked"), "{}", removed.stderr);
-    server.clear_faults(Endpoint::Revocation);
-    home.run(&["auth", "remove", "--service", "crm"]).await.ends(0);
-    home.run(&["auth", "remove", "--service", "crm"]).await.ends(3);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_sent_to_consent_for_a_clients_own_tokens_that_are_being_revoked() {
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);
@@ -183,16 +170,6 @@ async fn nobody_is_sent_to_consent_for_a_clients_own_tokens_that_are_being_revok
     home.run(&["auth", "refresh", "--service", "crm"]).await;
     let diagnosed = home.run(&["auth", "diagnose", "--service", "crm"]).await;
     assert!(!diagnosed.stdout.contains("auth login"), "{diagnosed:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn local_only_asks_no_server() {
-    let (home, server) = (Home::new(), server().await);
-    home.set(&server).await.ends(0);
-    home.run(&["auth", "token", "--service", "crm"]).await.ends(0);
-    let removed = home.run(&["auth", "remove", "--service", "crm", "--local-only"]).await.ends(0);
-    assert!(removed.stderr.contains("the server was not asked"), "{}", removed.stderr);
-    assert_eq!(server.ledger().count(Endpoint::Revocation), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

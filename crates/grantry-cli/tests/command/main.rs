@@ -23,6 +23,7 @@ mod login;
 mod migrate;
 mod newer;
 mod pty;
+mod removal;
 mod said;
 mod scripts;
 mod secrets;
