@@ -111,6 +111,64 @@
 //! Logins that nobody finishes are removed by the vault's rotation, or by
 //! [`sweep_pending`](crate::vault::TenantVault::sweep_pending) where rotations are rare.
 //!
+//! # Logging out
+//!
+//! The end of a person's session is not the end of their consent by itself: a report that runs at night may still need the grant.
+//! Where it is meant to be the end, when they disconnect the account, leave, or ask for everything to be forgotten, one call stops
+//! the grant in every process, has each of its tokens revoked at the server (RFC 7009), and deletes it:
+//!
+//! ```
+//! # #[cfg(feature = "pantry")]
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! # grantry::install_crypto_provider();
+//! # let client = grantry_testkit::RegisteredClient::public("desktop").redirect_uri("http://127.0.0.1/callback");
+//! # let test = grantry_testkit::TestServer::builder().client(client).build();
+//! # let calendar = grantry::pantry::Service::builder("calendar", test.authorization_server()?)
+//! #     .flow(grantry::pantry::Flow::AuthorizationCode)
+//! #     .client_id("desktop")
+//! #     .redirect_uri("http://127.0.0.1/callback")
+//! #     .scope("calendar.read")
+//! #     .build()?;
+//! # use grantry::vault::access::{AccessPolicy, Principal};
+//! # use grantry::vault::{GrantRecord, LocalKey, MemoryVault};
+//! # let folder = tempfile::tempdir()?;
+//! # let me = Principal::workload("app")?;
+//! # let pantry = grantry::Grantry::builder()
+//! #     .vault(MemoryVault::new())
+//! #     .keys(LocalKey::generate(folder.path().join("grantry.key"))?)
+//! #     .lifeboats(folder.path().join("lifeboats"))
+//! #     .access(AccessPolicy::sole(&me))
+//! #     .transport(std::sync::Arc::new(test.transport()))
+//! #     .services([calendar])
+//! #     .open()
+//! #     .await?;
+//! # let mine = pantry.as_principal(me);
+//! # mine.create_tenant("acme").await?;
+//! # let acme = mine.tenant("acme")?;
+//! # let now = grantry::Clock::wall(&grantry::SystemClock::new());
+//! # let seeded = grantry_testkit::SeededGrant::new("desktop", grantry::Scope::parse("calendar.read")?);
+//! # let consent = GrantRecord::new(now).with_refresh_token(test.seed_grant(seeded), now);
+//! # acme.vault().create_grant("calendar", "user-17", consent).await?;
+//! use grantry::custody::Revocation;
+//! use grantry::{ErrorKind, TokenSource};
+//!
+//! let source = acme.source(("calendar", "user-17")).await?;
+//! source.token().await?;
+//!
+//! let report = acme.revoke(("calendar", "user-17"), Revocation::AtServerThenHere).await?;
+//! assert!(report.deleted && report.is_revoked_at_server());
+//! // Whoever still holds a source of it gets nothing more.
+//! assert_eq!(source.token().await.unwrap_err().kind(), ErrorKind::InvalidGrant);
+//! # pantry.shutdown().await?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The report tells of each token what became of it. Where the server does not answer, the grant is stopped all the same, and the
+//! server is asked again for seven days, by whichever process lives then; `report.is_queued()` says so, and there is nothing for
+//! the application to do. The person can consent anew at any time. `Revocation::HereOnly` asks no server.
+//!
 //! # When a resource wants more
 //!
 //! A resource server may say later that a request needs more scope (`insufficient_scope`, RFC 6750), or another login
