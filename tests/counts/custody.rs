@@ -26,6 +26,8 @@ struct Syncs {
     audit: AtomicU64,
     grants: AtomicU64,
     lifeboat: AtomicU64,
+    /// Writes and listings that have not been answered yet.
+    under_way: AtomicU64,
     /// How often somebody has looked for what dead processes left.
     looks: AtomicU64,
     /// Shut while nothing is written to the trail. Whoever waits for such a write does not come back before it opens.
@@ -35,6 +37,22 @@ struct Syncs {
 impl Syncs {
     fn taken(&self) -> [u64; 3] {
         [&self.audit, &self.grants, &self.lifeboat].map(|count| count.swap(0, Ordering::SeqCst))
+    }
+}
+
+/// Counts what is asked of the store for as long as it is under way.
+struct UnderWay<'a>(&'a AtomicU64);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicU64) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -52,6 +70,7 @@ impl Vault for Counted<SqliteVault> {
         record: SealedRecord,
         when: Precondition,
     ) -> Result<Revision, VaultError> {
+        let _under_way = UnderWay::begin(&self.1.under_way);
         let count = if key.as_grant_key().is_some() {
             &self.1.grants
         } else {
@@ -70,6 +89,7 @@ impl Vault for Counted<SqliteVault> {
         after: Option<&RecordKey>,
         limit: usize,
     ) -> Result<Page, VaultError> {
+        let _under_way = UnderWay::begin(&self.1.under_way);
         self.0.list(prefix, after, limit).await
     }
     async fn now(&self) -> Result<StoreTime, VaultError> {
@@ -179,7 +199,7 @@ async fn until_quiet(syncs: &Syncs) {
     let mut before = u64::MAX;
     loop {
         let audit = syncs.audit.load(Ordering::SeqCst);
-        if audit == before {
+        if audit == before && syncs.under_way.load(Ordering::SeqCst) == 0 {
             return;
         }
         before = audit;

@@ -69,14 +69,14 @@ async fn rejected(set: &TokenSet, apache: &Apache, page: &str) -> Fallible<u32> 
 
 #[tokio::test]
 async fn req_e01_e05_a_jwt_is_verified_by_the_servers_keys_and_one_that_expired_is_replaced_once() {
-    let server = OidcProvider::start(Settings { access_ttl: 2, ..Settings::default() }).unwrap();
+    let server = OidcProvider::start(Settings { access_ttl: 6, ..Settings::default() }).unwrap();
     let apache = apache_of(&server).unwrap();
     let set =
         grant(server.issuer(), "basic", JWT, None).await.unwrap().obtain(Attempt::first()).await.unwrap();
     assert_eq!(set.token().expose().split('.').count(), 3, "it is a JWT");
     let api = client(Arc::new(Held::new(set.token())), &apache).unwrap();
     assert_eq!(read(&api, &apache.url("/jwt")).await.unwrap(), "jwt", "{}", apache.errors());
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(
         rejected(&set, &apache, "/jwt").await.unwrap(),
         1,

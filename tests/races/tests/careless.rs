@@ -25,7 +25,7 @@ async fn careless_processes_lose_grants_on_a_strict_server_and_the_driver_sees_i
 #[tokio::test(flavor = "multi_thread")]
 async fn one_careless_process_with_one_caller_loses_nothing() {
     let report =
-        careless("strict-revoke 1 process 1 caller 3 grants 1 s tokens 0 ms latency 2 s").await.unwrap();
+        careless("strict-revoke 1 process 1 caller 3 grants 1 s tokens 0 ms latency 4 s").await.unwrap();
     assert_eq!((report.grants_lost, report.consumed_uses, report.refusals), (0, 0, 0), "{report:?}");
     assert_eq!((report.kills, report.answers_dropped), (0, 0));
     assert!(report.token_requests >= 3 && report.presented > 0, "{report:?}");
@@ -34,7 +34,7 @@ async fn one_careless_process_with_one_caller_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_answers_lose_grants_without_any_race_where_the_server_is_strict() {
     let report =
-        careless("strict-revoke 1 process 1 caller 3 grants 1 s tokens 0 ms latency 2 s 100 % drops")
+        careless("strict-revoke 1 process 1 caller 3 grants 1 s tokens 0 ms latency 4 s 100 % drops")
             .await
             .unwrap();
     assert_eq!((report.grants_lost, report.presented), (3, 0), "{report:?}");

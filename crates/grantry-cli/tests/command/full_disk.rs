@@ -90,7 +90,7 @@ fn limit(renewal: &Login, bytes: Option<u64>) {
 
 /// A renewal whose disk is full from the moment on at which the server has its request. It has said that the vault takes nothing.
 async fn filled(home: &Home, server: &TestServer) -> Login {
-    server.inject(Endpoint::Token, Fault::delay(Duration::from_millis(300)));
+    server.inject(Endpoint::Token, Fault::delay(Duration::from_millis(1_500)));
     let asked = server.ledger().count(Endpoint::Token);
     let mut renewal = Login::of(home.through_shell("trap '' XFSZ; exec \"$0\" \"$@\"", REFRESH));
     server.ledger().wait_for(Endpoint::Token, asked + 1, Duration::from_secs(20)).await.unwrap();

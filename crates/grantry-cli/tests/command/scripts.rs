@@ -55,7 +55,7 @@ async fn a_pipe_that_is_closed_is_no_error() {
 async fn an_interrupt_ends_with_130_and_what_was_received_is_stored() {
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);
-    server.inject(Endpoint::Token, Fault::delay(Duration::from_millis(800)));
+    server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)));
     let child = home.command(&["auth", "token", "--service", "crm"]).spawn().unwrap();
     server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();
     let id = child.id().unwrap().to_string();

@@ -91,7 +91,7 @@ async fn a_secret_that_was_an_argument_is_not_among_those_of_the_running_program
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);
     // While the server takes its time, anybody can look at the program.
-    server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)));
+    server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(4)));
     let flags = ["auth", "rotate", "--service", "crm", "--client-secret", NEW_SECRET];
     let child = home.command(&flags).spawn().unwrap();
     server.ledger().wait_for(Endpoint::Token, 1, Duration::from_secs(20)).await.unwrap();

@@ -24,7 +24,7 @@ async fn ended_while_asked(
     endpoint: Endpoint,
     with: Signal,
 ) {
-    server.inject(endpoint, Fault::delay(Duration::from_millis(300)));
+    server.inject(endpoint, Fault::delay(Duration::from_millis(1_500)));
     let before = server.ledger().count(endpoint);
     let child = home.command(command).spawn().unwrap();
     server.ledger().wait_for(endpoint, before + 1, Duration::from_secs(20)).await.unwrap();

@@ -61,7 +61,7 @@ async fn a_batch_whose_answer_is_lost_is_in_doubt_and_may_be_written() {
     database.sql(
         "CREATE FUNCTION public.doze() RETURNS trigger LANGUAGE plpgsql AS $$
          BEGIN
-             PERFORM pg_sleep(0.3);
+             PERFORM pg_sleep(3);
              RETURN new;
          END $$;
          CREATE TRIGGER doze BEFORE UPDATE ON grantry.records FOR EACH ROW
@@ -80,8 +80,8 @@ async fn a_batch_whose_answer_is_lost_is_in_doubt_and_may_be_written() {
             write(&held.vault, &at, "after", Precondition::Matches(revision))
         })
         .collect();
-    let (_, vault) = held.let_go().await;
     let root = in_the_way(&database, "SELECT 1").await;
+    let (_, vault) = held.let_go().await;
     wait_for_who_sleeps(&root).await;
     proxy.set(Fault::CutAnswers);
     for done in join_all(writes).await {
@@ -134,11 +134,11 @@ async fn who_waits_too_long_for_a_connection_is_told_so_and_the_others_go_on() {
     let pool = crate::pools::of(&server().url(LOGIN, &database.name), 1);
     let builder = PostgresVault::from_pool(pool.clone()).accept_unsafe_durability();
     // Each waits for twice as long.
-    let patience = Duration::from_secs(1);
+    let patience = Duration::from_secs(3);
     let vault = builder.pool_timeout(patience).connect_timeout(patience).open().await.unwrap();
     let taken = pool.get().await.unwrap();
     let early = write(&vault, &key("a/grant/b/early"), "x", Precondition::Absent);
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
+    tokio::time::sleep(patience + patience / 5).await;
     let late = write(&vault, &key("a/grant/b/late"), "x", Precondition::Absent);
     let early = early.await.unwrap();
     assert!(matches!(early, Err(VaultError::Unavailable(_))), "{early:?}");

@@ -14,7 +14,7 @@ async fn behind_a_proxy() -> (Database, Proxy, PostgresVault) {
     let proxy = Proxy::to(server().port()).await;
     let url = proxy.url(&server().url(LOGIN, &database.name), server().port());
     let builder = PostgresVault::builder(&url).accept_unsafe_durability().connections(1);
-    let vault = builder.statement_timeout(Duration::from_millis(500)).open().await.unwrap();
+    let vault = builder.statement_timeout(Duration::from_secs(2)).open().await.unwrap();
     (database, proxy, vault)
 }
 
@@ -154,11 +154,12 @@ async fn a_write_that_the_operator_ends_is_in_doubt() {
 #[tokio::test]
 async fn a_statement_that_is_stuck_ends_and_has_written_nothing() {
     let database = Database::migrated().await;
-    let vault = database.login().statement_timeout(Duration::from_millis(300)).open().await.unwrap();
+    let vault = database.open().await;
+    let impatient = database.login().statement_timeout(Duration::from_secs(1)).open().await.unwrap();
     let at = key("a/grant/b/c");
     let revision = vault.store(&at, record("0"), Precondition::Absent).await.unwrap();
     let other = in_the_way(&database, "UPDATE grantry.records SET revision = revision").await;
-    let done = vault.store(&at, record("1"), Precondition::Matches(revision.clone())).await;
+    let done = impatient.store(&at, record("1"), Precondition::Matches(revision.clone())).await;
     assert!(matches!(done, Err(VaultError::Unavailable(_))), "{done:?}");
     other.batch_execute("ROLLBACK").await.unwrap();
     vault.store(&at, record("1"), Precondition::Matches(revision)).await.unwrap();
@@ -192,7 +193,7 @@ async fn all_connections_taken_is_unavailable_after_a_while() {
     let pool = crate::pools::of(&server().url(LOGIN, &database.name), 1);
     let builder = PostgresVault::from_pool(pool.clone()).accept_unsafe_durability();
     // Long enough for a busy machine to connect in.
-    let patience = Duration::from_secs(1);
+    let patience = Duration::from_secs(3);
     let vault = builder.pool_timeout(patience).connect_timeout(patience).open().await.unwrap();
     let taken = pool.get().await.unwrap();
     let done = vault.store(&key("a/grant/b/c"), record("0"), Precondition::Absent).await;

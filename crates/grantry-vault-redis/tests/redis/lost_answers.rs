@@ -41,7 +41,7 @@ async fn a_write_whose_answer_is_lost_is_in_doubt_and_is_sent_once() {
 async fn a_write_that_is_not_answered_in_time_is_in_doubt() {
     let server = server();
     let proxy = Proxy::start(server.port()).await;
-    let short = RedisVault::builder(&proxy.url()).command_timeout(Duration::from_millis(200));
+    let short = RedisVault::builder(&proxy.url()).command_timeout(Duration::from_secs(1));
     let vault = short.connect().await.unwrap();
     proxy.set(Mode::KeepTheAnswer);
     let late = create(&vault, KEY, "first").await;

@@ -33,7 +33,7 @@ async fn a_write_is_in_doubt_until_enough_replicas_have_it() {
     vault.remove(&key("acme/grant/crm/a"), &revision).await.unwrap();
 
     replica.stop().unwrap();
-    let impatient = waiting(1).command_timeout(Duration::from_millis(400)).connect().await.unwrap();
+    let impatient = waiting(1).command_timeout(Duration::from_secs(1)).connect().await.unwrap();
     let writers: Vec<_> = (0..8)
         .map(|nth| {
             let vault = impatient.clone();
