@@ -36,16 +36,16 @@ async fn main() -> ExitCode {
 async fn run() -> Result<bool, Box<dyn Error>> {
     grantry::install_crypto_provider();
 
-    // What a company has: an authorization server whose tokens live for 4 s, and an API that checks them.
+    // What a company has: an authorization server whose tokens live for 8 s, and an API that checks them.
     let client = RegisteredClient::with_secret("billing", "s3cret");
-    let server = TestServer::builder().client(client).token_lifetime(Duration::from_secs(4)).start().await?;
+    let server = TestServer::builder().client(client).token_lifetime(Duration::from_secs(8)).start().await?;
     let api = ProtectedResource::start(&server).await?;
     println!("authorization server at {}, API at {}, both in this process\n", server.issuer(), api.origin());
 
     // What a service writes: where the tokens come from, and a client that carries them.
     let timeline = Timeline::start();
     let policy = RefreshPolicy::builder()
-        .buffer(Duration::from_secs(2))
+        .buffer(Duration::from_secs(4))
         .retry_delay(Duration::from_millis(300))
         .longest_delay(Duration::from_millis(400))
         .max_retries(story::RETRIES)

@@ -92,12 +92,14 @@ fn post(url: &str) -> Request {
     Request::new(Method::POST, url.parse().unwrap()).with_body(Zeroizing::new(b"grant_type=x".to_vec()))
 }
 
-fn quick() -> HttpTransportBuilder {
-    HttpTransport::builder().read_timeout(Duration::from_millis(500))
+/// Longer than anything takes on a busy machine.
+fn patient() -> HttpTransportBuilder {
+    let longest = Duration::from_secs(120);
+    HttpTransport::builder().total_timeout(longest).connect_timeout(longest / 2).read_timeout(longest)
 }
 
 async fn send(url: &str) -> Result<Answer, TransportFailure> {
-    quick().build().unwrap().send(post(url)).await
+    patient().build().unwrap().send(post(url)).await
 }
 
 async fn failure(url: &str) -> TransportFailure {
@@ -145,7 +147,13 @@ async fn what_breaks_after_the_request_left_is_unknown() {
     ];
     for (bytes, after, cause) in cases {
         let server = Raw::with(bytes.into(), after).await;
-        let failed = failure(&server.url()).await;
+        let transport = match after {
+            After::Hang => {
+                patient().connect_timeout(Duration::from_secs(1)).read_timeout(Duration::from_secs(2))
+            }
+            _ => patient(),
+        };
+        let failed = transport.build().unwrap().send(post(&server.url())).await.unwrap_err();
         assert_eq!((failed.cause(), failed.is_unsent()), (cause, false), "{bytes:?}");
         assert_eq!(server.requests(), 1, "{bytes:?} was sent again");
         if bytes.contains("part") {
@@ -221,7 +229,7 @@ async fn dripping() -> String {
 
 #[tokio::test]
 async fn one_byte_at_a_time_ends_at_the_total_timeout_or_at_the_limit_of_the_request() {
-    let (short, long) = (Duration::from_millis(400), Duration::from_secs(3600));
+    let (short, long) = (Duration::from_secs(2), Duration::from_secs(3600));
     for (total, of_the_request) in [(short, None), (short, Some(long)), (long, Some(short))] {
         let url = dripping().await;
         let transport = HttpTransport::builder().total_timeout(total).build().unwrap();
@@ -248,8 +256,8 @@ async fn req_a01_what_is_not_https_or_loopback_is_never_sent() {
 #[tokio::test]
 async fn req_e20_a_learned_url_reaches_a_private_address_only_where_that_is_allowed() {
     let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
-    let strict = quick().build().unwrap();
-    let lenient = quick().allow_private_addresses().build().unwrap();
+    let strict = patient().build().unwrap();
+    let lenient = patient().allow_private_addresses().build().unwrap();
     for host in ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"] {
         let url = server.url().replace("127.0.0.1", host);
         let url = if host.starts_with('[') { url.replace("http:", "https:") } else { url };
@@ -280,7 +288,7 @@ async fn single_use_requests_never_share_a_connection() {
             });
         }
     });
-    let single = quick().for_single_use_credentials().build().unwrap();
+    let single = patient().for_single_use_credentials().build().unwrap();
     for _ in 0..3 {
         single.send(post(&url)).await.unwrap();
     }
@@ -290,7 +298,7 @@ async fn single_use_requests_never_share_a_connection() {
 #[tokio::test]
 async fn a_proxy_that_refuses_leaves_the_request_unsent_and_loopback_goes_past_it() {
     let proxy = Raw::new("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n").await;
-    let transport = quick().proxy(format!("http://user:pw@127.0.0.1:{}", proxy.port)).build().unwrap();
+    let transport = patient().proxy(format!("http://user:pw@127.0.0.1:{}", proxy.port)).build().unwrap();
     let failed = transport.send(post("https://as.example.com/token")).await.unwrap_err();
     assert_eq!((failed.cause(), failed.is_unsent()), (TransportCause::ProxyRefused, true));
     assert_eq!(proxy.requests(), 1);
@@ -363,7 +371,7 @@ async fn req_a02_an_untrusted_certificate_or_another_host_gets_no_byte() {
     let untrusted = failure(&url).await;
     assert_eq!((untrusted.cause(), untrusted.is_unsent()), (TransportCause::TlsFailed, true));
 
-    let trusting = quick().add_root_certificate(pem).for_single_use_credentials().build().unwrap();
+    let trusting = patient().add_root_certificate(pem).for_single_use_credentials().build().unwrap();
     let other_host = trusting.send(post(&format!("https://127.0.0.1:{port}/"))).await.unwrap_err();
     assert_eq!((other_host.cause(), other_host.is_unsent()), (TransportCause::TlsFailed, true));
     assert_eq!(seen.load(Ordering::SeqCst), 0);
@@ -382,7 +390,7 @@ async fn req_a02_a_certificate_that_expired_or_is_of_an_unknown_authority_gets_n
     // Each is a root to whoever is asked to trust it, so that nothing but its time is wrong with the second.
     for (year, trusted) in [(2100, true), (2020, false)] {
         let (port, pem, seen) = tls_server_of(lasting_until(year)).await;
-        let trusting = quick().add_root_certificate(pem).for_single_use_credentials().build().unwrap();
+        let trusting = patient().add_root_certificate(pem).for_single_use_credentials().build().unwrap();
         let answer = trusting.send(post(&format!("https://localhost:{port}/"))).await;
         assert_eq!((answer.is_ok(), seen.load(Ordering::SeqCst) > 0), (trusted, trusted), "{year}");
         if let Err(expired) = answer {
@@ -392,7 +400,7 @@ async fn req_a02_a_certificate_that_expired_or_is_of_an_unknown_authority_gets_n
 
     let (port, _, seen) = tls_server(&["localhost"]).await;
     let (_, of_another) = tls_acceptor(&["localhost"]);
-    let trusting = quick().add_root_certificate(of_another).for_single_use_credentials().build().unwrap();
+    let trusting = patient().add_root_certificate(of_another).for_single_use_credentials().build().unwrap();
     let unknown = trusting.send(post(&format!("https://localhost:{port}/"))).await.unwrap_err();
     assert_eq!((unknown.cause(), unknown.is_unsent()), (TransportCause::TlsFailed, true));
     assert_eq!(seen.load(Ordering::SeqCst), 0);
@@ -404,7 +412,7 @@ async fn http_2_is_offered_except_for_single_use_credentials() {
         let (acceptor, pem) = tls_acceptor(&["localhost"]);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
-        let builder = quick().add_root_certificate(pem);
+        let builder = patient().add_root_certificate(pem);
         let builder = if single_use { builder.for_single_use_credentials() } else { builder };
         let transport = builder.build().unwrap();
         let sending = tokio::spawn(async move { transport.send(post(&url)).await });
@@ -420,7 +428,9 @@ async fn http_2_is_offered_except_for_single_use_credentials() {
 #[tokio::test]
 async fn a_server_that_does_not_speak_tls_gets_no_byte() {
     let server = Raw::new("HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
-    let failed = failure(&server.url().replace("http:", "https:")).await;
+    // The server waits for a request that it understands.
+    let transport = patient().connect_timeout(Duration::from_millis(500)).build().unwrap();
+    let failed = transport.send(post(&server.url().replace("http:", "https:"))).await.unwrap_err();
     assert!(failed.is_unsent(), "{failed:?}");
     assert_eq!(server.requests(), 0);
 }
@@ -438,7 +448,8 @@ async fn a_tls_handshake_that_hangs_or_breaks_leaves_the_request_unsent() {
             }
             seen
         });
-        let failed = failure(&url).await;
+        let transport = patient().connect_timeout(Duration::from_millis(500)).build().unwrap();
+        let failed = transport.send(post(&url)).await.unwrap_err();
         assert!(failed.is_unsent(), "{failed:?}");
         let seen = server.await.unwrap();
         assert!(!seen.windows(10).any(|w| w == b"grant_type"), "the form was sent in clear");
@@ -460,7 +471,7 @@ async fn a_connection_that_went_stale_never_makes_a_request_be_sent_twice() {
             let _ = socket.write_all(b"HTTP/1.1 200 X\r\nContent-Length: 0\r\n\r\n").await;
         }
     });
-    let transport = quick().build().unwrap();
+    let transport = patient().build().unwrap();
     for _ in 0..20 {
         let before = requests.load(Ordering::SeqCst);
         let result = transport.send(post(&url)).await;

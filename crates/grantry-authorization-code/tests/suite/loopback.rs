@@ -109,7 +109,7 @@ async fn req_b20_nobody_comes_back_and_the_port_is_gone() {
 #[tokio::test]
 async fn req_b08_the_response_is_accepted_once_and_all_who_bring_it_see_the_same_page() {
     let login = Login::start().await;
-    login.server.inject(Endpoint::Token, Fault::delay(Duration::from_millis(300)));
+    login.server.inject(Endpoint::Token, Fault::delay(Duration::from_secs(2)));
     let back = login.person().await;
     let wrong = back.replace("state=", "state=x");
     let (one, two, three) = tokio::join!(login.browser(&back), login.browser(&back), login.browser(&wrong));

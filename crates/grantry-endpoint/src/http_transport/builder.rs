@@ -52,7 +52,7 @@ impl HttpTransportBuilder {
 
     /// The longest that name look-up, connection and TLS handshake may take together; if left out 5 s, 2.5 s for
     /// [single-use credentials](Self::for_single_use_credentials), or half the read timeout where that is less. What takes
-    /// longer is provably unsent.
+    /// longer is provably unsent, unless the process itself stands still until the read timeout is over, too.
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(limit);
         self
