@@ -57,6 +57,17 @@ impl Keepsake {
         Some(standing.clone())
     }
 
+    /// The lineage and generation of what is remembered. Whatever is read from now on is at least as new, or the store went back.
+    pub(crate) fn newest(&self) -> Option<(LineageId, u64)> {
+        let kept = self.successor.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().map(|kept| (kept.lineage, kept.generation))
+    }
+
+    /// What was remembered is written again: from now on the record says what there is.
+    pub(crate) fn is_written_again(&self) {
+        *self.successor.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Whether a record is behind what was remembered.
     pub(crate) fn is_ahead_of(&self, version: &RecordVersion) -> bool {
         self.newer_than(version).is_some()

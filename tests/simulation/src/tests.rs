@@ -269,6 +269,13 @@ fn who_had_not_looked_yet_believes_a_leap_of_the_clock_too() {
     assert!(run(Plan::of_one_consent(56_535), false).unwrap().broken.is_empty());
 }
 
+/// A store failed over and lost a successor. Somebody who did not know of it wrote for so long that the record's version was newer
+/// than any before; who knew of it sent the token that it had replaced.
+#[test]
+fn what_a_failover_lost_is_written_again_although_others_have_written_since() {
+    assert!(run(Plan::of(251_530), false).unwrap().broken.is_empty());
+}
+
 /// A store failed over between the stopping of a grant and the report of that.
 #[test]
 fn what_a_store_loses_of_a_withdrawal_before_it_is_told_is_lost_by_the_store() {

@@ -311,6 +311,8 @@ impl World {
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
                 for key in self.disk.fail_over() {
+                    fate.trace
+                        .tell(fate.clock.now().as_nanos(), &format!("a failover forgot a write of {key}"));
                     let held = fate.records.get().and_then(|records| records.read(&key).ok().flatten());
                     fate.tower.set_back(&key, held.as_ref());
                 }

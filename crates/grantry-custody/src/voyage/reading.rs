@@ -3,7 +3,7 @@
 use grantry_core::{Clock, Error, Rotation};
 
 use super::Voyage;
-use crate::protocol::{Event, Redemption, Snapshot, Standing};
+use crate::protocol::{End, Event, Redemption, Snapshot, Standing};
 use crate::stored_grant::{StoredGrant, standing, with_standing};
 use crate::traced::of_grant;
 
@@ -42,8 +42,18 @@ impl Voyage {
     }
 
     async fn read_and_restore(&mut self) -> Event {
+        let remembered = self.grant.keepsake.newest();
         let event = self.read_once().await;
-        if self.is_rolled_back { self.restore(event).await } else { event }
+        let version = self.stored.as_ref().map(|stored| &stored.stored.version);
+        // Others may have written since, so that its version is a new one.
+        let is_behind = remembered.zip(version).is_some_and(|((lineage, generation), version)| {
+            version.lineage() == lineage && version.generation() < generation
+        });
+        if self.is_rolled_back || (is_behind && self.brought.is_none()) {
+            self.restore(event).await
+        } else {
+            event
+        }
     }
 
     async fn read_once(&mut self) -> Event {
@@ -114,14 +124,18 @@ impl Voyage {
         let (Event::Read(_), Some(stored), Some(renewing)) = (&event, &self.stored, &self.renewing) else {
             return event;
         };
-        // The version that a store gives that went back is the newest that was seen.
-        let noted = self.grant.keepsake.noted(&stored.stored.version);
+        // The version that a store gives that went back is the newest that was seen. Where others have written since, nothing is
+        // known of how it stood.
+        let is_rolled_back = self.is_rolled_back;
+        let noted = self.grant.keepsake.noted(&stored.stored.version).filter(|_| is_rolled_back);
         let lost = match &self.brought {
             // It writes what it has itself.
             Some(_) => None,
             None => self.grant.keepsake.lost_by(stored, renewing).await,
         };
-        let Some(lost) = lost else { return self.recall(event, noted).await };
+        let Some(lost) = lost else {
+            return if is_rolled_back { self.recall(event, noted).await } else { Event::NotRead };
+        };
         of_grant!(warn, &self.grant.key, "the store has lost what it had kept; it is written again");
         let renewing = match self.grant.vault.renew(self.grant.key.service(), self.grant.key.account()).await
         {
@@ -132,7 +146,10 @@ impl Voyage {
         // Boxed, for it sails like this one.
         let restored = Box::pin(Voyage::adopting(self.grant.clone(), renewing, lost).sail(redemption));
         match tokio::time::timeout(self.grant.terms.lease, restored).await {
-            Ok(_) => {
+            Ok(ended) => {
+                if !matches!(ended.end, End::Again | End::Busy(_) | End::StoreFailed) {
+                    self.grant.keepsake.is_written_again();
+                }
                 let event = self.read_once().await;
                 self.recall(event, noted).await
             }

@@ -102,6 +102,30 @@ async fn a_successor_that_is_written_again_is_in_doubt_if_it_was_sent() {
     assert!(world.is_alive().await, "the last chance brought it back");
 }
 
+/// Whoever did not know has written since, so that the record's version is newer than any that was seen.
+#[tokio::test(start_paused = true)]
+async fn what_a_store_lost_is_written_again_although_others_have_written_since() {
+    let world = World::new(STRICT).await;
+    let (one, other) = (world.replica().await, world.replica().await);
+    // The looks that follow the opening are over, and the next is in a minute.
+    world.pass(Duration::from_secs(5)).await;
+    let held = one.grant.obtain(Attempt::first()).await.unwrap();
+    let before = world.sealed().await;
+    let newer = one.grant.obtain(Attempt::replace(&held)).await.unwrap();
+    world.fail_over_to(before).await;
+    // Its owner extends the lease while it waits for an answer that never comes.
+    world.server.inject(Endpoint::Token, Fault::drop_before_handling().delayed(Duration::from_secs(15)));
+    assert_eq!(kind(other.grant.obtain(Attempt::replace(&held)).await), ErrorKind::InDoubt);
+    assert_eq!(world.requests(), 3);
+    assert_eq!(kind(one.grant.obtain(Attempt::replace(&newer)).await), ErrorKind::InDoubt);
+    assert_eq!(world.requests(), 3, "nothing is sent for it");
+    assert!(world.is_alive().await, "it stands in the record again");
+    world.pass(TOKEN_LIFETIME + Duration::from_secs(20)).await;
+    one.custody.close().await;
+    other.custody.close().await;
+    assert!(world.is_alive().await, "the last chance was the successor's");
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_store_brings_back_is_in_doubt_for_a_process_that_has_only_seen_that_there_was_more() {
     let world = World::new(STRICT).await;
