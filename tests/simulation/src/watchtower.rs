@@ -211,7 +211,10 @@ impl Watchtower {
         if !lost.is_empty() {
             seen.troubles.entry(key.clone()).or_default().push(now);
         }
-        let Some(successor) = successor else { return };
+        let Some(successor) = successor else {
+            seen.noted.came_alone.insert(access_token, key);
+            return;
+        };
         seen.by_access_token.insert(access_token, successor.clone());
         let issued = Issued::after(sent.refresh_token.clone(), key, lost, now);
         let known = seen.tokens.entry(successor).or_insert(issued);

@@ -24,6 +24,8 @@ pub(super) struct Noted {
     handed_out: BTreeSet<String>,
     /// Access tokens that a caller wanted to be replaced.
     pub(super) given_up: BTreeSet<String>,
+    /// Access tokens that came without a refresh token, and whose they are.
+    pub(super) came_alone: BTreeMap<String, GrantKey>,
     /// How often each refresh token was sent.
     sends: BTreeMap<String, u64>,
     /// The requests for each grant since calm came.
@@ -69,6 +71,7 @@ impl Noted {
         if self.unusable.remove(key) {
             self.unusable.insert(former.clone());
         }
+        self.came_alone.values_mut().filter(|of| *of == key).for_each(|of| *of = former.clone());
     }
 
     /// There is one more reason to renew a grant.
@@ -130,7 +133,8 @@ impl Watchtower {
             return;
         }
         let key = seen.by_access_token.get(access_token).and_then(|token| seen.tokens.get(token));
-        let Some(key) = key.map(|token| token.key.clone()) else { return };
+        let key = key.map(|token| &token.key).or_else(|| seen.noted.came_alone.get(access_token));
+        let Some(key) = key.cloned() else { return };
         seen.noted.note_given_up_in_calm(&key);
     }
 
