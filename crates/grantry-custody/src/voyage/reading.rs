@@ -147,7 +147,8 @@ impl Voyage {
         let restored = Box::pin(Voyage::adopting(self.grant.clone(), renewing, lost).sail(redemption));
         match tokio::time::timeout(self.grant.terms.lease, restored).await {
             Ok(ended) => {
-                if !matches!(ended.end, End::Again | End::Busy(_) | End::StoreFailed) {
+                // Anything else leaves it to the next look.
+                if matches!(ended.end, End::Fresh | End::Stored | End::Refused(_) | End::Gone) {
                     self.grant.keepsake.is_written_again();
                 }
                 let event = self.read_once().await;
