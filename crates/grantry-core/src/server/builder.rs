@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Endpoints, ErrorAlias, ErrorCause,
-    Learned, Lifetime, Pkce, Rotation, check_endpoint,
+    Learned, Lifetime, Pkce, RefreshRate, Rotation, check_endpoint,
 };
 
 /// Parameters of an answer that are credentials.
@@ -54,6 +54,7 @@ pub struct AuthorizationServerBuilder {
     pub(super) earliest_renewal: Option<Duration>,
     pub(super) refresh_token_idle_limit: Option<Duration>,
     pub(super) refresh_token_absolute_limit: Option<Duration>,
+    pub(super) refresh_rate: Option<RefreshRate>,
     pub(super) provider: Option<String>,
     pub(super) learned: Learned,
 }
@@ -120,6 +121,7 @@ impl AuthorizationServerBuilder {
             earliest_renewal: None,
             refresh_token_idle_limit: None,
             refresh_token_absolute_limit: None,
+            refresh_rate: None,
             provider: None,
             learned: Learned::Nothing,
         }

@@ -4,6 +4,7 @@ mod builder;
 mod endpoint_url;
 mod facts;
 mod learned;
+mod refresh_rate;
 
 use std::fmt;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub use facts::{
     AssertionAudience, ClientAuthenticationMethod, ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
 };
 pub use learned::Learned;
+pub use refresh_rate::RefreshRate;
 
 use crate::{Error, shown_url};
 
