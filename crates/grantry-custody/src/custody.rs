@@ -133,8 +133,8 @@ impl CustodyBuilder {
     }
 
     /// How often it looks for what dead processes left: their lifeboats, and intents that nobody finishes. If left out, a
-    /// minute, or a third of the shortest window in which the server of an open grant repeats a lost answer; a process that
-    /// starts looks at once. Each look reads all records of the tenants whose grants are open here, so that with many of them
+    /// minute, or a third of the shortest window in which the server of an open grant, or one that it is to
+    /// [look in time for](Custody::look_in_time_for), repeats a lost answer; a process that starts looks at once. Each look reads all records of the tenants whose grants are open here, so that with many of them
     /// and a short window you may want to look less often: then a grant whose owner dies in the midst of a renewal is lost
     /// unless somebody asks for it inside the window. At least a second.
     pub fn look_every(self, look_every: Duration) -> Self {

@@ -1,26 +1,31 @@
 //! How often a process looks for what dead processes left.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use grantry_core::Rotation;
+use grantry_core::{Instant, Rotation};
 use tokio::sync::Notify;
 
 const USUAL: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
+/// A look at all tenants reads every record of the vault. Where it takes a second, the next one comes after a hundred, so that
+/// a vault of any size is looked at as often as can be, and a hundredth of the time is spent on it.
+const SHARE: u32 = 100;
 
-/// As often as the application says, else as often as the servers of the open grants make it necessary.
+/// As often as the application says, else as often as the servers that are known of make it necessary.
 #[derive(Debug)]
 pub(crate) struct Looking {
     every: Option<Duration>,
-    /// The shortest window of a grant that was opened, in milliseconds.
+    /// The shortest window that is known of, in milliseconds.
     shortest_window: AtomicU64,
     /// Somebody opened one that cannot wait for so long.
     sooner: Arc<Notify>,
     /// Whether the next look is at all tenants.
     at_all: AtomicBool,
+    /// When the last look at all tenants was over, and how long it took.
+    last_at_all: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl Looking {
@@ -31,10 +36,11 @@ impl Looking {
             shortest_window: AtomicU64::new(u64::MAX),
             sooner: Arc::default(),
             at_all: AtomicBool::new(false),
+            last_at_all: Mutex::default(),
         }
     }
 
-    /// A grant was opened whose server does this with used refresh tokens. What an owner that died had sent can be asked for
+    /// There may be grants of a server that does this with used refresh tokens. What an owner that died had sent can be asked for
     /// again inside the window only, so somebody has to look in time.
     pub(crate) fn note(&self, rotation: Rotation) {
         let Rotation::Grace { window, .. } = rotation else { return };
@@ -68,13 +74,17 @@ impl Looking {
         self.at_all.load(Ordering::Acquire)
     }
 
-    /// Whether this look is at all tenants: where it was asked for, and each hour or so.
-    pub(crate) fn is_at_all(&self, look: u32) -> bool {
-        self.at_all.swap(false, Ordering::AcqRel) || look.is_multiple_of(self.looks_an_hour())
+    /// Whether this look is at all tenants: where it was asked for, and as often as looks at open grants if that takes no more
+    /// than a hundredth of the time; else as much later, and each hour at least.
+    pub(crate) fn is_at_all(&self, now: Instant) -> bool {
+        let last = *self.last_at_all.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = last.is_none_or(|(over, took)| now.since(over) >= (took * SHARE).min(HOUR));
+        self.at_all.swap(false, Ordering::AcqRel) || is_time
     }
 
-    fn looks_an_hour(&self) -> u32 {
-        u32::try_from(HOUR.as_millis() / self.pause().as_millis().max(1)).unwrap_or(u32::MAX).max(1)
+    /// All tenants have been looked at since then.
+    pub(crate) fn was_at_all(&self, since: Instant, now: Instant) {
+        *self.last_at_all.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, now.since(since)));
     }
 
     /// The longest pause where no window is running out.
@@ -92,15 +102,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_tenants_are_looked_at_first_when_it_is_asked_for_and_each_hour() {
+    fn all_tenants_are_looked_at_for_a_hundredth_of_the_time_and_when_it_is_asked_for() {
+        let at = |millis| Instant::ZERO.after(Duration::from_millis(millis));
         let looking = Looking::every(None);
-        let all: Vec<u32> = (0..130).filter(|look| looking.is_at_all(*look)).collect();
-        assert_eq!(all, [0, 60, 120]);
+        assert!(looking.is_at_all(at(0)), "nobody has looked yet");
+        looking.was_at_all(at(0), at(100));
+        assert!(!looking.is_at_all(at(10_099)) && looking.is_at_all(at(10_100)));
         looking.look_at_all();
         assert!(looking.waits_for_all());
-        assert!(looking.is_at_all(131) && !looking.is_at_all(132));
-        looking.note(Rotation::Grace { window: Duration::from_secs(30), same: false });
-        assert!(looking.is_at_all(360) && !looking.is_at_all(300));
+        assert!(looking.is_at_all(at(200)) && !looking.is_at_all(at(201)));
+        // A vault that takes ten minutes.
+        looking.was_at_all(at(0), at(600_000));
+        assert!(!looking.is_at_all(at(4_199_999)) && looking.is_at_all(at(4_200_000)));
     }
 
     #[test]

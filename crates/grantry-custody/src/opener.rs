@@ -4,7 +4,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{Error, GrantKey, TenantId};
+use grantry_core::{Error, GrantKey, Rotation, TenantId};
 
 use crate::custody::{Custody, Shared};
 use crate::grant::CustodyGrant;
@@ -74,13 +74,19 @@ pub trait Opener: Send + Sync + 'static {
 
 impl Custody {
     /// Also finishes what was left of grants that nobody opens here, in all tenants: at once, as after a restart, and then
-    /// each hour. The tenants whose grants are open are looked at as often as ever. Another opener takes
-    /// the place of the first.
+    /// as often as the tenants are looked at whose grants are open. Another opener takes the place of the first.
     ///
-    /// Each of these looks reads all records of the vault once. The opener is held until custody is [closed](Custody::close).
+    /// Each of these looks reads all records of the vault once. Where that takes a second the next comes after a hundred, and
+    /// so on up to an hour. The opener is held until custody is [closed](Custody::close).
     pub fn finish_with(&self, opener: impl Opener) {
         *self.0.opener() = Some(Arc::new(opener));
         self.0.looking.look_at_all();
+    }
+
+    /// Has it look often enough for the grants of a server that does this with used refresh tokens, though none of them has been
+    /// opened here yet: what a process that died had sent can be asked for again inside the server's window only.
+    pub fn look_in_time_for(&self, rotation: Rotation) {
+        self.0.looking.note(rotation);
     }
 }
 

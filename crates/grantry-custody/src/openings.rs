@@ -102,7 +102,7 @@ impl Shared {
                         of_grant!(warn, &entered.key, "a grant is not opened in time; it is tried again");
                     }
                 }
-                // The next look at its tenant may be an hour away.
+                // The next look at its tenant may be far away: a large vault is not gone through each minute.
                 let pause = longer.unwrap_or_else(|| shared.looking.pause());
                 longer = Some((pause * 2).min(MOST_PAUSE));
                 let pause = shared.jitter(pause);

@@ -101,7 +101,7 @@ impl Shared {
         let (me, tasks, sooner) = (Arc::downgrade(self), self.tasks.clone(), self.looking.sooner());
         self.tasks.spawn(async move {
             // The first look is soon: those who open grants do so now.
-            let (mut pause, mut look) = (FIRST_PAUSE, 0);
+            let mut pause = FIRST_PAUSE;
             loop {
                 let is_time = tokio::select! {
                     biased;
@@ -118,8 +118,12 @@ impl Shared {
                 }
                 pause = next;
                 shared.adopt().await;
-                shared.finish_what_nobody_finishes(shared.looking.is_at_all(look)).await;
-                look += 1;
+                let since = shared.clock.now();
+                let all = shared.looking.is_at_all(since);
+                shared.finish_what_nobody_finishes(all).await;
+                if all {
+                    shared.looking.was_at_all(since, shared.clock.now());
+                }
             }
         });
     }

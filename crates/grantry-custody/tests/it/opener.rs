@@ -105,6 +105,24 @@ async fn a_renewal_that_a_dead_process_left_is_finished_inside_the_window_though
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_process_leaves_that_dies_later_is_finished_inside_the_window_too() {
+    let world = World::new(GRACE).await;
+    let (_vault, custody) = world.idle_process().await;
+    custody.look_in_time_for(GRACE);
+    custody.finish_with(world.opener(&custody));
+    world.pass(Duration::from_secs(600)).await;
+    let replica = world.replica().await;
+    world.server.inject(Endpoint::Token, Fault::drop_after_handling());
+    assert_eq!(kind(replica.grant.obtain(Attempt::first()).await), ErrorKind::InDoubt);
+    replica.custody.close().await;
+    drop(replica);
+    world.pass(Duration::from_secs(90)).await;
+    custody.close().await;
+    assert_eq!(world.requests(), 2);
+    assert!(world.is_alive().await, "the window is over, and the store holds the successor");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_revocation_that_a_dead_process_left_is_finished_though_nobody_opens_the_grant() {
     let world = World::new(STRICT).await;
     let process = world.process("one").await;

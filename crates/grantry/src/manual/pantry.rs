@@ -8,7 +8,7 @@
 //! | what | how often |
 //! |---|---|
 //! | the scheduler renews tokens before their buffer begins | when it is time |
-//! | custody brings home what dead processes left, and resolves doubts | at the start, then each minute; each hour for grants that nobody has opened here |
+//! | custody brings home what dead processes left, and resolves doubts | at the start, then each minute, or as often as a server's window asks for; for grants that nobody has opened here so often that it takes a hundredth of the time at most |
 //! | custody goes on with revocations that the server did not answer | each minute, each hour for those of others |
 //! | uses are told to custody, which writes them with the next renewal | each minute, and at the end |
 //! | the vault's keys are looked at, and exchanged after 90 days | each hour |

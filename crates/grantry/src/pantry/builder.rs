@@ -202,7 +202,7 @@ impl GrantryBuilder {
     }
 
     /// For a program that ends soon: it finishes only what it has opened itself. Left out, it also finishes what dead
-    /// processes left of grants that nobody asks for here, first at the start and then each hour, in all tenants: see
+    /// processes left of grants that nobody asks for here, first at the start and then each minute or so, in all tenants: see
     /// [`Custody::finish_with`].
     pub fn for_a_moment(self) -> Self {
         Self { for_a_moment: true, ..self }
@@ -289,6 +289,7 @@ impl GrantryBuilder {
             custody = custody.look_every(look_every);
         }
         let custody = custody.open().await?;
+        services.have_looked_after(&custody);
         let scheduler = Scheduler::builder()
             .clock(Arc::clone(&self.clock))
             .entropy(Arc::clone(&self.entropy))

@@ -84,6 +84,16 @@ impl Services {
         self.by_name.values().map(|service| &**service)
     }
 
+    /// Has custody look in time for what other processes leave of their grants.
+    pub(super) fn have_looked_after(&self, custody: &Custody) {
+        for service in self.all() {
+            // One that lacks something says so to whoever asks for it.
+            if let Ok(Some(service)) = service.by_itself() {
+                custody.look_in_time_for(service.server().rotation());
+            }
+        }
+    }
+
     /// Takes the place of `before`.
     pub(super) fn after(mut self, before: Self) -> Self {
         let gone = before.removed.into_iter().chain(before.by_name.into_keys());
@@ -312,6 +322,7 @@ impl House {
     }
 
     pub(super) fn replace_services(&self, services: Services) {
+        services.have_looked_after(&self.custody);
         let mut current = locked(&self.services);
         let before = std::mem::take(&mut *current);
         *current = services.after(before);
