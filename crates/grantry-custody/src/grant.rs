@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use grantry_core::{
-    Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, Rotation, Stage, Target, TokenSet,
+    Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, RefreshRate, Rotation, Stage, Target,
+    TokenSet,
 };
 use grantry_endpoint::DpopKey;
 use grantry_vault::{LineageId, TenantVault};
@@ -95,7 +96,13 @@ impl CustodyGrantBuilder {
 
     /// What the server does with used refresh tokens; the strictest if left out. The times are chosen to fit it.
     pub fn rotation(self, rotation: Rotation) -> Self {
-        Self { terms: Terms::of(rotation), ..self }
+        Self { terms: Terms { rate: self.terms.rate, ..Terms::of(rotation) }, ..self }
+    }
+
+    /// How often the server lets one refresh token be used: all replicas together use it no more often, but where an answer that
+    /// was lost has to be asked for again inside the server's window. Not bounded if left out.
+    pub fn refresh_rate(self, rate: Option<RefreshRate>) -> Self {
+        Self { terms: Terms { rate, ..self.terms }, ..self }
     }
 
     /// The rotation and all times, where the chosen ones do not do.

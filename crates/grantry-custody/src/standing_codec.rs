@@ -7,7 +7,9 @@ use crate::chronicle::Chronicle;
 use crate::history::HistoryEntry;
 use crate::protocol::{Candidate, Doubt, Intent, Outstanding, Standing, Verdict};
 
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
+/// Nothing bounds how often its refresh token is used.
+const WITHOUT_PACE: u8 = 3;
 /// The history has no attempt that spent nothing. It is still written where that is so: an earlier version of the library
 /// reads it.
 const WITHOUT_FAILURES: u8 = 2;
@@ -28,7 +30,11 @@ pub(crate) enum UnreadableStanding {
 pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec<u8>> {
     let mut to = FieldWriter::with_room(1024);
     let has_failures = chronicle.history.iter().any(HistoryEntry::is_not_renewed);
-    to.byte(if has_failures { FORMAT } else { WITHOUT_FAILURES });
+    to.byte(match standing.made_up {
+        Some(_) => FORMAT,
+        None if has_failures => WITHOUT_PACE,
+        None => WITHOUT_FAILURES,
+    });
     match standing.verdict {
         None => to.byte(0),
         Some(Verdict::NeedsPerson { since, after_doubt }) => {
@@ -57,6 +63,9 @@ pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec
         to.store_time(outstanding.until);
     });
     chronicle.write(&mut to);
+    if let Some(made_up) = standing.made_up {
+        to.store_time(made_up);
+    }
     Zeroizing::new(to.as_bytes().to_vec())
 }
 
@@ -74,13 +83,19 @@ fn write_candidate(to: &mut FieldWriter, candidate: Candidate) {
 pub(crate) fn read(bytes: &[u8]) -> Result<(Standing, Chronicle), UnreadableStanding> {
     let mut from = FieldReader::new(bytes);
     let format = match from.byte() {
-        Some(format @ (WITHOUT_CHRONICLE | WITHOUT_FAILURES | FORMAT)) => format,
+        Some(format @ (WITHOUT_CHRONICLE | WITHOUT_FAILURES | WITHOUT_PACE | FORMAT)) => format,
         Some(newer) if newer > FORMAT => return Err(UnreadableStanding::Newer(newer)),
         _ => return Err(UnreadableStanding::Unreadable),
     };
-    let fields = read_fields(&mut from).and_then(|standing| match format {
-        WITHOUT_CHRONICLE => Some((standing, Chronicle::default())),
-        _ => Some((standing, Chronicle::read(&mut from)?)),
+    let fields = read_fields(&mut from).and_then(|mut standing| {
+        let chronicle = match format {
+            WITHOUT_CHRONICLE => Chronicle::default(),
+            _ => Chronicle::read(&mut from)?,
+        };
+        if format == FORMAT {
+            standing.made_up = Some(from.store_time()?);
+        }
+        Some((standing, chronicle))
     });
     fields.filter(|_| from.is_at_end()).ok_or(UnreadableStanding::Unreadable)
 }
@@ -113,6 +128,7 @@ fn read_fields(from: &mut FieldReader<'_>) -> Option<Standing> {
         outstanding: from.option(|from| {
             Some(Outstanding { attempt: from.bytes()?.try_into().ok()?, until: from.store_time()? })
         })?,
+        made_up: None,
     })
 }
 
@@ -197,15 +213,18 @@ mod tests {
                 lease_until: at(8),
             }),
             outstanding: Some(Outstanding { attempt: [8; 16], until: at(10) }),
+            made_up: Some(at(11)),
         };
         let mut bytes = write(&standing, &chronicle()).to_vec();
-        assert_eq!(read(&bytes), Ok((standing, chronicle())));
+        assert_eq!(read(&bytes), Ok((standing.clone(), chronicle())));
         for length in 0..bytes.len() {
             assert_eq!(read(&bytes[..length]), Err(UnreadableStanding::Unreadable), "{length}");
         }
-        assert_eq!(bytes[0], 3);
-        bytes[0] = 4;
-        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(4)));
+        assert_eq!(bytes[0], 4);
+        bytes[0] = 5;
+        assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(5)));
+        let unbounded = Standing { made_up: None, ..standing };
+        assert_eq!(write(&unbounded, &chronicle())[0], 3, "an earlier version of the library reads it");
         let mut without = chronicle();
         without.history.pop();
         assert_eq!(write(&Standing::default(), &without)[0], 2, "an earlier version of the library reads it");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::Rotation;
+use grantry_core::{RefreshRate, Rotation};
 
 use crate::dice::Dice;
 
@@ -83,12 +83,24 @@ pub(crate) struct Plan {
     pub(crate) anew: bool,
     /// How many seats a lifeboat has, where they may run out.
     pub(crate) seats: Option<usize>,
+    /// How often one refresh token may be used, where the server bounds that.
+    pub(crate) rate: Option<RefreshRate>,
 }
 
 impl Plan {
     /// The plan of a seed. One seed in eight has no fault at all, and one in 64 has many tenants with hundreds of grants, of whom
     /// each wants less.
     pub(crate) fn of(seed: u64) -> Self {
+        let dice = Dice::new(seed ^ 0x0b0_47ded);
+        let rate = (dice.below(6) == 0).then(|| {
+            let most = u32::try_from(3 + dice.below(10)).unwrap_or(3);
+            RefreshRate::at_most(most, Duration::from_secs(20 + dice.below(40)))
+        });
+        Self { rate: rate.flatten(), ..Self::of_unbounded(seed) }
+    }
+
+    /// The plan of a seed, whose world was found when no server bounded how often it is asked.
+    pub(crate) fn of_unbounded(seed: u64) -> Self {
         let dice = Dice::new(seed ^ 0x0a_4e17);
         let anew = dice.below(4) == 0;
         let seats = (dice.below(6) == 0).then(|| 1 + dice.index(3));
@@ -188,6 +200,7 @@ impl Plan {
             own: false,
             anew: false,
             seats: None,
+            rate: None,
         }
     }
 

@@ -195,7 +195,8 @@ async fn open(life: &Arc<Life>, place: &Place, around: &Surroundings) -> Result<
     let redemption: Arc<dyn Grant> = Arc::new(RefreshTokenRedemption::new(endpoint.clone()));
     let grants = around.keys.iter().map(|key| {
         let grant = custody.grant(key.clone(), Arc::clone(&redemption));
-        grant.rotation(fate.plan.rotation).revoker(revocation.clone()).build().map(Arc::new)
+        let grant = grant.rotation(fate.plan.rotation).refresh_rate(fate.plan.rate);
+        grant.revoker(revocation.clone()).build().map(Arc::new)
     });
     let grants = grants.collect::<Result<Vec<_>, _>>()?;
     let own = around.own.iter().map(|key| {

@@ -135,8 +135,8 @@ fn held(record: &GrantRecord) -> Result<Held, Error> {
 /// that it has now, and a world fails that finds another.
 fn standing(bytes: &[u8]) -> Option<(Option<Announced>, bool)> {
     let mut from = FieldReader::new(bytes);
-    // The third has more kinds of entries in the history, which stands behind all of this.
-    let _format = from.byte().filter(|format| matches!(format, 2 | 3))?;
+    // The third has more kinds of entries in the history, the fourth a moment behind it; both stand behind all of this.
+    let _format = from.byte().filter(|format| matches!(format, 2..=4))?;
     if from.byte()? == 1 {
         from.store_time()?;
         from.byte()?;

@@ -272,14 +272,14 @@ fn who_had_not_looked_yet_believes_a_leap_of_the_clock_too() {
 /// A server does not rotate, so that access tokens come alone; many of them were refused, and each was renewed for that.
 #[test]
 fn an_access_token_that_came_alone_is_renewed_for_being_refused_too() {
-    assert!(run(Plan::of(235_521), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_unbounded(235_521), false).unwrap().broken.is_empty());
 }
 
 /// A store failed over and lost a successor. Somebody who did not know of it wrote for so long that the record's version was newer
 /// than any before; who knew of it sent the token that it had replaced.
 #[test]
 fn what_a_failover_lost_is_written_again_although_others_have_written_since() {
-    assert!(run(Plan::of(251_530), false).unwrap().broken.is_empty());
+    assert!(run(Plan::of_unbounded(251_530), false).unwrap().broken.is_empty());
 }
 
 /// A store failed over between the stopping of a grant and the report of that.

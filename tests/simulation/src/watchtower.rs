@@ -1,6 +1,7 @@
 //! Who sees every refresh token that was ever issued, and what became of it.
 
 mod consents;
+mod facts;
 mod issued;
 mod own;
 mod promises;
@@ -18,6 +19,7 @@ use grantry_testkit::ManualClock;
 use grantry_vault::RecordKey;
 
 pub(crate) use consents::Withdrawn;
+pub(crate) use facts::Facts;
 use issued::Issued;
 use own::Own;
 use promises::Noted;
@@ -32,27 +34,6 @@ pub(crate) struct Sent {
     life: u64,
     refresh_token: String,
     number: u64,
-}
-
-/// What is so in a world.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Facts {
-    /// Whether the server refuses a used token at once.
-    pub(crate) is_strict: bool,
-    /// Whether the store may lose what it confirmed.
-    pub(crate) forgets: bool,
-    /// Whether the store's clock leaps.
-    pub(crate) leaps: bool,
-    /// Whether processes have no lifeboat.
-    pub(crate) has_no_lifeboat: bool,
-    /// Whether callers get no token before the store has what came with it.
-    pub(crate) waits_for_store: bool,
-    /// Whether the records are looked into whenever one is written.
-    pub(crate) inspects: bool,
-    /// Whether nothing ever goes wrong.
-    pub(crate) is_calm: bool,
-    /// How long before its expiry a token is renewed at the earliest, unless somebody gave it up.
-    pub(crate) early: Duration,
 }
 
 /// Sees everything.
@@ -171,6 +152,10 @@ impl Watchtower {
         seen.under_way.insert(number, (life, refresh_token.clone(), now));
         let sent = Sent { life, refresh_token, number };
         let early = if is_steady { seen.facts.early } else { Duration::MAX };
+        let key = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone());
+        if let Some(key) = key.filter(|_| is_steady) {
+            Self::look_at_rate(&mut seen, &key, now);
+        }
         Self::look_at_request(&mut seen, &sent, early, now);
         sent
     }

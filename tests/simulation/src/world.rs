@@ -9,7 +9,6 @@ use grantry_core::{Clock, Error, GrantKey};
 use grantry_testkit::{ManualClock, RegisteredClient, TestServer};
 use grantry_vault::{GrantRecord, SealedVault};
 
-use crate::caller::earliest_renewal;
 use crate::dice::Dice;
 use crate::ear::Ear;
 use crate::keys::Keys;
@@ -131,17 +130,7 @@ impl World {
                 inhabitant: Mutex::default(),
             })
         };
-        let early = if plan.managed { earliest_renewal(&plan) } else { Duration::from_secs(3) };
-        let facts = Facts {
-            is_strict: !plan.forgives(),
-            forgets: plan.failover,
-            leaps: plan.clock_leaps,
-            has_no_lifeboat: plan.no_lifeboat,
-            waits_for_store: plan.after_store || plan.no_lifeboat,
-            inspects: plan.inspects,
-            is_calm: plan.is_calm(),
-            early,
-        };
+        let facts = Facts::of(&plan);
         Self {
             lobby: Arc::new(Lobby::new(&clock)),
             disk: Disk::new(clock.clone()),

@@ -14,7 +14,7 @@ pub enum ErrorKind {
     Untrusted,
     /// The request may have arrived but no answer came in time, or the answer broke off.
     Interrupted,
-    /// The server says that it is busy or broken (408, 425, 429, 5xx).
+    /// The server says that it is busy or broken (408, 425, 429, 5xx); or it would, and was not asked so that its bound is kept.
     Unavailable,
     /// The server answered something that is not an OAuth answer, or not a usable one.
     InvalidAnswer,

@@ -43,6 +43,8 @@ pub enum Decision {
     Wait(StoreTime),
     /// An attempt is in doubt, and nothing is sent before then.
     NotBefore(StoreTime),
+    /// The token was used as often as the server allows, and is not before then.
+    TooOften(StoreTime),
     /// There is nothing to be done without a person, or at all.
     Refuse(Verdict),
 }
@@ -110,6 +112,9 @@ impl Snapshot {
                 Err(not_before) => return Decision::NotBefore(not_before),
             },
         };
+        if let Err(free) = standing.enter_redemption(candidate.as_ref(), self.now, terms) {
+            return Decision::TooOften(free);
+        }
         let doubt = candidate.and_then(|candidate| candidate.doubt);
         standing.epoch += 1;
         let intent = Intent {

@@ -26,6 +26,7 @@
 mod candidate;
 mod claim;
 mod land;
+mod pace;
 mod settle;
 mod standing;
 mod step;

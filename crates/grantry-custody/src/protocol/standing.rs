@@ -30,6 +30,8 @@ pub struct Standing {
     pub intent: Option<Intent>,
     /// An attempt that was overtaken while its request may still be under way: nothing is redeemed before it is over.
     pub outstanding: Option<Outstanding>,
+    /// Where the server bounds how often a refresh token is used: by when what was redeemed is made up for.
+    pub made_up: Option<StoreTime>,
 }
 
 /// Why nothing is redeemed any more.
@@ -181,6 +183,7 @@ impl Standing {
         recalled.intent = later.intent;
         recalled.outstanding = later.outstanding;
         recalled.epoch = self.epoch.max(later.epoch);
+        recalled.made_up = self.made_up.max(later.made_up);
         let is_same = |of: &Self| of.current.map(|current| current.token);
         if is_same(self) == is_same(later) {
             recalled.verdict = later.verdict;

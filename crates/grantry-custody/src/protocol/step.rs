@@ -101,6 +101,8 @@ pub enum End {
     InDoubt(Option<StoreTime>),
     /// Somebody else is at it until then.
     Busy(StoreTime),
+    /// The refresh token was used as often as the server allows; the next attempt is made then.
+    TooOften(StoreTime),
     /// The grant is not to be renewed.
     Refused(Verdict),
     /// There is no grant.
@@ -214,6 +216,7 @@ impl Redemption {
             Decision::UseStored => self.finish(End::Stored),
             Decision::Wait(until) => self.go(Stage::Waiting { until }, vec![Effect::Wait(until)]),
             Decision::NotBefore(at) => self.finish(End::InDoubt(Some(at))),
+            Decision::TooOften(at) => self.finish(End::TooOften(at)),
             Decision::Refuse(verdict) => self.finish(End::Refused(verdict)),
             Decision::Redeem(claim) => {
                 let change = Change { standing: claim.standing.clone(), lands: false, access: false };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use grantry_core::{Rotation, StoreTime};
+use grantry_core::{RefreshRate, Rotation, StoreTime};
 
 /// The terms on which a grant is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,6 +24,8 @@ pub struct Terms {
     pub allowance: Duration,
     /// How long a doubt may stand on a strict server before the last chance is taken, while an access token is still fit.
     pub doubt_limit: Duration,
+    /// How often the server lets one refresh token be used, where it bounds that.
+    pub rate: Option<RefreshRate>,
 }
 
 /// How long an answer is waited for where no window has to be met.
@@ -77,6 +79,7 @@ impl Terms {
             margin,
             allowance: http_timeout + margin,
             doubt_limit: Duration::from_secs(600),
+            rate: None,
         };
         match rotation {
             Rotation::Grace { window, .. } if window < terms.retry_within() => {

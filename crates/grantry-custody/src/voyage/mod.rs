@@ -185,7 +185,7 @@ impl Voyage {
                         self.remember();
                         self.finish(end);
                         let at = match end {
-                            End::InDoubt(Some(at)) | End::Busy(at) => self.local(at),
+                            End::InDoubt(Some(at)) | End::Busy(at) | End::TooOften(at) => self.local(at),
                             _ => None,
                         };
                         return Ended { end, at, stays_aboard: self.stays_aboard };

@@ -88,6 +88,7 @@ impl Voyage {
         match end {
             End::Failed => self.failure.as_ref().map_or(ErrorKind::Internal, |failure| failure.error.kind()),
             End::StoreFailed => ErrorKind::Storage,
+            End::TooOften(_) => ErrorKind::Unavailable,
             End::Refused(_) | End::Gone => ErrorKind::InvalidGrant,
             _ => ErrorKind::InDoubt,
         }
@@ -120,6 +121,7 @@ impl Voyage {
                     None => error,
                 })
             }
+            End::TooOften(at) => Failure::unsent(self.too_often(at)),
             End::Refused(verdict) => self.refused(verdict, failure),
             _ => with_sent(Failure::refused(gone(&self.grant.key)), was_sent),
         }
@@ -131,6 +133,24 @@ impl Voyage {
         let wait = at.map(|at| at.since(self.grant.custody.clock.now()));
         let error = in_doubt(at, wait, failure.map(|failure| failure.error));
         with_sent(Failure::unknown(error), sent)
+    }
+
+    fn too_often(&self, at: StoreTime) -> Error {
+        let at = self.local(at);
+        let wait = at.map(|at| at.since(self.grant.custody.clock.now()));
+        let bound = self.grant.terms.rate.map(|rate| (rate.most.get(), rate.within));
+        let (most, within) = bound.unwrap_or_default();
+        let fact = format!(
+            "the server lets one refresh token be used {most} times in {within:?}, and this one was used that often"
+        );
+        let remedy = "nothing to do: it is renewed when it may be. Where resource servers refuse tokens that are fresh, see why";
+        let retry = wait.map_or(Retry::Now, Retry::After);
+        let diagnosis = Diagnosis::new(Party::AuthorizationServer, remedy, retry);
+        let error = Error::new(ErrorKind::Unavailable, Stage::Wait, fact).with_diagnosis(diagnosis);
+        match at {
+            Some(at) => error.with_retry_at(at),
+            None => error,
+        }
     }
 
     fn refused(&self, verdict: Verdict, failure: Option<Failure>) -> Failure {

@@ -15,6 +15,7 @@ mod moving;
 mod observing;
 mod opener;
 mod orphans;
+mod pace;
 mod process;
 mod queueing;
 mod replicas;

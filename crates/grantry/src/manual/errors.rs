@@ -25,7 +25,7 @@
 //! | `Unreachable` | no name, no connection, a proxy that refuses, a key that does not sign; nothing was sent | network | after | |
 //! | `Untrusted` | certificate or host name do not verify; nothing was sent | application | never | |
 //! | `Interrupted` | no answer in time, or one that broke off; it may have arrived | network | after | |
-//! | `Unavailable` | 408, 425, 429, 5xx, `temporarily_unavailable`, `server_error` | authorization server | after | |
+//! | `Unavailable` | 408, 425, 429, 5xx, `temporarily_unavailable`, `server_error`; or nothing was sent, so that the server's bound on the use of a refresh token is kept | authorization server | after | |
 //! | `InvalidAnswer` | an answer that is no OAuth answer, or cannot be used | authorization server | after | |
 //! | `InvalidGrant` | `invalid_grant`: the credential is invalid, expired or revoked | resource owner | never | yes |
 //! | `InvalidClient` | `invalid_client`: the client or its credential is not accepted | application | never; now, while there is something else to try | yes |

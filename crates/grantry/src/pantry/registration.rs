@@ -84,6 +84,7 @@ impl Ready {
         };
         grant
             .rotation(server.rotation())
+            .refresh_rate(server.refresh_rate())
             .target(self.resolved.target.clone())
             .lifetimes(Lifetimes::of(server))
             .revoker(self.revoker()?)

@@ -1,6 +1,6 @@
 //! What is promised of single requests, of what is logged, and of what is received.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use grantry_core::{Clock, GrantKey, Instant};
@@ -28,6 +28,8 @@ pub(super) struct Noted {
     pub(super) came_alone: BTreeMap<String, GrantKey>,
     /// How often each refresh token was sent.
     sends: BTreeMap<String, u64>,
+    /// When tokens of each grant were sent, by those who were not held up.
+    sent_at: BTreeMap<GrantKey, VecDeque<Instant>>,
     /// The requests for each grant since calm came.
     in_calm: BTreeMap<GrantKey, (u64, u64)>,
     calm_since: Option<Instant>,
@@ -71,6 +73,7 @@ impl Noted {
         if self.unusable.remove(key) {
             self.unusable.insert(former.clone());
         }
+        self.sent_at.remove(key);
         self.came_alone.values_mut().filter(|of| *of == key).for_each(|of| *of = former.clone());
     }
 
@@ -148,6 +151,19 @@ impl Watchtower {
     /// For how long nothing has gone wrong.
     pub(crate) fn calm_for(&self) -> Duration {
         self.lock().noted.calm_since.map_or(Duration::ZERO, |since| self.clock.now().since(since))
+    }
+
+    /// I11: all processes together use the tokens of a grant no more often than the server allows. A store that went back, or
+    /// whose clock leapt, has lost count.
+    pub(super) fn look_at_rate(seen: &mut Seen, key: &GrantKey, now: Instant) {
+        let Some(rate) = seen.facts.rate.filter(|_| !seen.facts.leaps) else { return };
+        let sent_at = seen.noted.sent_at.entry(key.clone()).or_default();
+        sent_at.retain(|sent| now.since(*sent) < rate.within);
+        sent_at.push_back(now);
+        let sent = sent_at.len();
+        if sent > rate.most.get() as usize && !seen.forgotten.contains_key(key) {
+            seen.broken.push(format!("I11: {sent} requests for {key} up to {now:?}, and {rate:?}"));
+        }
     }
 
     /// I3, I11 and I12, as a request leaves. `early` is how long before its expiry a token is renewed at the earliest where

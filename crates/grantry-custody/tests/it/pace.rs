@@ -1,0 +1,65 @@
+//! A server that bounds how often one refresh token is used.
+
+use std::time::Duration;
+
+use grantry_core::{Attempt, Clock, ErrorKind, Grant, Instant, RefreshRate, Retry, Rotation, TokenSet};
+use grantry_custody::CustodyGrant;
+
+use crate::fixture::{World, key};
+use crate::process::Process;
+
+const WINDOW: Duration = Duration::from_secs(600);
+
+/// A grant of a server that lets a refresh token be used ten times in ten minutes.
+fn bounded(world: &World, replica: &Process) -> CustodyGrant {
+    let grant = replica.custody.grant(key(), world.redemption());
+    grant.refresh_rate(RefreshRate::at_most(10, WINDOW)).rotation(Rotation::None).build().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn replicas_whose_tokens_are_all_refused_use_the_refresh_token_no_more_often_than_the_server_allows() {
+    let world = World::new(Rotation::None).await;
+    let replicas = [world.process("one").await, world.process("two").await];
+    let grants = replicas.each_ref().map(|replica| bounded(&world, replica));
+    let mut held: [Option<TokenSet>; 2] = [None, None];
+    let (mut sent, mut refused): (Vec<Instant>, u32) = (Vec::new(), 0);
+    for _ in 0..600 {
+        for (grant, held) in grants.iter().zip(&mut held) {
+            let before = world.requests();
+            match grant.obtain(Attempt::replace_if_any(held.as_ref())).await {
+                Ok(set) => *held = Some(set),
+                Err(failure) => {
+                    assert_eq!(failure.error.kind(), ErrorKind::Unavailable);
+                    assert!(!failure.sent && failure.error.to_string().contains("10 times in 600s"));
+                    assert!(matches!(failure.error.diagnosis().retry(), Retry::After(_)));
+                    refused += 1;
+                }
+            }
+            sent.extend((before..world.requests()).map(|_| world.clock.now()));
+        }
+        world.pass(Duration::from_secs(5)).await;
+    }
+    let busiest = sent
+        .iter()
+        .enumerate()
+        .map(|(nth, first)| sent[nth..].iter().take_while(|other| other.since(*first) < WINDOW).count());
+    assert!(busiest.max().unwrap() <= 10, "{sent:?}");
+    assert!(sent.len() > 25 && refused > 500, "it goes on all the while: {} in 50 minutes", sent.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_bound_has_the_token_that_is_stored_as_long_as_nothing_is_wrong_with_it() {
+    let world = World::new(Rotation::None).await;
+    let replica = world.process("one").await;
+    let grant = bounded(&world, &replica);
+    let mut held = None;
+    for _ in 0..5 {
+        held = Some(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap());
+    }
+    assert!(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.is_err());
+    assert!(grant.obtain(Attempt::first()).await.is_ok(), "for it is fit");
+    assert_eq!(world.requests(), 5);
+    world.pass(Duration::from_secs(120)).await;
+    assert!(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.is_ok());
+    assert_eq!(world.requests(), 6);
+}
