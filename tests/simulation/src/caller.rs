@@ -185,7 +185,14 @@ impl Caller {
         let asked = fate.clock.now();
         fate.trace.fault("removal");
         fate.tower.withdrawn(key, Withdrawn::Asked, asked);
-        let revoked = self.grant.revoke(&by, Revocation::AtServerThenHere);
+        let how = if fate.plan.here_only && fate.dice.below(3) == 0 {
+            fate.tower.left_at_the_server(key);
+            fate.trace.fault("removal here only");
+            Revocation::HereOnly
+        } else {
+            Revocation::AtServerThenHere
+        };
+        let revoked = self.grant.revoke(&by, how);
         if let Ok(Ok(report)) = tokio::time::timeout(PATIENCE, revoked).await {
             let withdrawn = if report.deleted { Withdrawn::Deleted } else { Withdrawn::Stopped };
             fate.note("withdrawn", &format!("{key} {withdrawn:?}"));

@@ -35,6 +35,8 @@ struct Bytes {
     bytes: Vec<u8>,
     /// What stood there before the seat was left, which no sync has confirmed yet.
     left: Option<Vec<u8>>,
+    /// Whether its writing was begun, and has not come to its end.
+    is_torn: bool,
 }
 
 impl File {
@@ -97,10 +99,18 @@ impl Machine {
         let mut files = self.lock();
         let there = files.entry(owner).or_default().seats.entry(seat).or_default();
         there.left = None;
+        there.is_torn = true;
         if there.bytes.len() < bytes.len() {
             there.bytes.resize(bytes.len(), 0);
         }
         there.bytes.iter_mut().zip(bytes).for_each(|(there, new)| *there = *new);
+    }
+
+    /// Nobody writes an entry any more.
+    fn is_whole(&self, owner: u64, seat: usize) {
+        let mut files = self.lock();
+        let there = files.get_mut(&owner).and_then(|file| file.seats.get_mut(&seat));
+        there.into_iter().for_each(|there| there.is_torn = false);
     }
 
     /// A process on it has died, and the current with it.
@@ -183,9 +193,11 @@ impl Lifeboat for Boat {
         self.life.pass("sync").await;
         if self.life.fate.strikes(if self.life.fate.plan.full_disks { 50 } else { 0 }) {
             self.life.fate.trace.fault("lifeboat failed");
+            self.machine.is_whole(self.life.number, seat.number());
             return Err(LifeboatError::Failed("the disk failed".to_owned()));
         }
         self.machine.write(self.life.number, seat.number(), &bytes);
+        self.machine.is_whole(self.life.number, seat.number());
         self.life.fate.tower.boarded(self.life.number, &cargo.record);
         self.life.fate.note("aboard", cargo.record.as_str());
         self.life.pass("synced").await;
@@ -207,7 +219,12 @@ impl Lifeboat for Boat {
 
     async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
         self.life.pass("adopt").await;
-        let files = self.machine.lock();
+        let mut files = self.machine.lock();
+        let dead = files.values_mut().filter(|file| file.is_of_a_dead());
+        for there in dead.flat_map(|file| file.seats.values_mut()).filter(|there| there.is_torn) {
+            there.is_torn = false;
+            self.life.fate.trace.fault("lifeboat torn");
+        }
         let dead = files.iter().filter(|(number, file)| **number != self.life.number && file.is_of_a_dead());
         let entries = dead.flat_map(|(number, file)| {
             let boat = number.to_string();

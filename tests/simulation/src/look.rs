@@ -93,9 +93,10 @@ impl World {
     }
 
     /// I8 and I14: each renewal had its intent, durable before anything left; each outcome has its intent, where nothing goes wrong each
-    /// intent its outcome; and the chain is whole. A store that lost commits has lost lines, too: nothing of it can be judged there.
+    /// intent its outcome; and the chain is whole. What a store lost that failed over is put back before: it was written.
     async fn look_at_the_trail(&self, mine: &PrincipalVault) -> Result<(), Error> {
         let (plan, tower) = (&self.fate.plan, &self.fate.tower);
+        self.disk.recover_trail();
         let now: Timestamp = self.fate.clock.wall();
         let report = mine.verify_audit([]).await?;
         if !report.is_intact() {
@@ -117,6 +118,8 @@ impl World {
     /// A grant whose consent was withdrawn stays withdrawn; where nothing went wrong, the server knows it too.
     fn look_at_withdrawn(&self, key: &GrantKey, stored: Option<&GrantRecord>, how_far: Withdrawn) {
         let (plan, tower) = (&self.fate.plan, &self.fate.tower);
+        // Who withdrew it was told so, and the store has forgotten it.
+        let is_forgotten = tower.has_forgotten(key);
         match stored.map(GrantRecord::state) {
             Some(state) if how_far == Withdrawn::Deleted => {
                 tower.broke(format!("I13: {key} was deleted, and is there again: {state:?}"));
@@ -125,12 +128,13 @@ impl World {
             Some(state) if how_far == Withdrawn::Stopped && state != GrantState::Revoked => {
                 tower.broke(format!("I13: {key} was stopped, and goes on: {state:?}"));
             }
-            Some(_) if plan.is_calm() || (!plan.failover && how_far >= Withdrawn::Stopped) => {
+            Some(_) if plan.is_calm() || (!is_forgotten && how_far >= Withdrawn::Stopped) => {
                 tower.broke(format!("L4: {key} was withdrawn, and is not gone"));
             }
             _ => {}
         }
-        if plan.is_calm() || (!plan.failover && how_far == Withdrawn::Deleted) {
+        let is_over = plan.is_calm() || (!is_forgotten && how_far == Withdrawn::Deleted);
+        if is_over && !tower.is_left_at_the_server(key) {
             let alive =
                 tower.refresh_tokens(key).into_iter().filter(|token| self.accepts(&RefreshToken::new(token)));
             let alive = alive.count();
@@ -203,9 +207,7 @@ impl World {
         }
         tower.look_at_own(&self.own);
         self.look_for_doubts(&mine).await?;
-        if !plan.failover {
-            self.look_at_the_trail(&mine).await?;
-        }
+        self.look_at_the_trail(&mine).await?;
         Ok(unavoidable)
     }
 

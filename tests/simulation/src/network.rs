@@ -98,6 +98,9 @@ impl Transport for Network {
         }
         let is_steady = !fate.plan.clock_leaps && self.life.is_steady(fate.plan.token_lifetime);
         let sent = fate.tower.sent(self.life.number, &request, is_steady);
+        if sent.overtakes {
+            self.fault("lease over with a request under way");
+        }
         let limit = request.time_limit().unwrap_or(TIMEOUT);
         let left_into_nothing = self.link.loses_messages();
         if was_held_up {

@@ -85,6 +85,8 @@ pub(crate) struct Plan {
     pub(crate) seats: Option<usize>,
     /// How often one refresh token may be used, where the server bounds that.
     pub(crate) rate: Option<RefreshRate>,
+    /// Whether some of those who withdraw have the grant forgotten here, and leave the server out of it.
+    pub(crate) here_only: bool,
 }
 
 impl Plan {
@@ -96,7 +98,11 @@ impl Plan {
             let most = u32::try_from(3 + dice.below(10)).unwrap_or(3);
             RefreshRate::at_most(most, Duration::from_secs(20 + dice.below(40)))
         });
-        Self { rate: rate.flatten(), ..Self::of_unbounded(seed) }
+        let plan = Self::of_unbounded(seed);
+        // Where a used token is refused, one that arrives twice costs the family: nobody can help that, and it is judged.
+        let is_doubled = !plan.is_calm() && !plan.forgives() && dice.below(4) == 0;
+        let doubled = if is_doubled { 1 + dice.below(10) } else { plan.doubled };
+        Self { rate: rate.flatten(), doubled, here_only: dice.below(2) == 0, ..plan }
     }
 
     /// The plan of a seed, whose world was found when no server bounded how often it is asked.
@@ -201,6 +207,7 @@ impl Plan {
             anew: false,
             seats: None,
             rate: None,
+            here_only: false,
         }
     }
 

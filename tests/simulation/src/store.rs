@@ -41,6 +41,8 @@ struct State {
     writes: u64,
     /// What a failover would come back with.
     replicated: Records,
+    /// What failovers have lost of the audit trail.
+    lost_trail: Records,
 }
 
 impl Disk {
@@ -76,10 +78,23 @@ impl Disk {
             state.records.get(key).is_none_or(|(_, known)| *known != revision)
         };
         let set_back = lost.iter().filter(|(key, (_, revision))| is_back(key, *revision));
-        let set_back = set_back.filter_map(|(key, _)| key.as_grant_key()).collect();
+        let (of_trail, others): (Vec<_>, Vec<_>) =
+            set_back.partition(|(key, _)| key.kind() == RecordKind::Audit);
+        let set_back = others.into_iter().filter_map(|(key, _)| key.as_grant_key()).collect();
+        let of_trail: Records = of_trail.into_iter().map(|(key, lost)| (key.clone(), lost.clone())).collect();
+        state.lost_trail.extend(of_trail);
         drop(state);
         self.hints.tell_all();
         set_back
+    }
+
+    /// Puts back what failovers have lost of the audit trail, so that it can be judged as it was written. A batch whose answer was
+    /// lost, too, has come again, perhaps with more lines: what stands there stays.
+    pub(crate) fn recover_trail(&self) {
+        let mut state = self.lock();
+        for (key, lost) in std::mem::take(&mut state.lost_trail) {
+            state.records.entry(key).or_insert(lost);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -34,6 +34,8 @@ pub(crate) struct Sent {
     life: u64,
     refresh_token: String,
     number: u64,
+    /// Whether somebody else had the same token under way, whose lease was over.
+    pub(crate) overtakes: bool,
 }
 
 /// Sees everything.
@@ -57,6 +59,8 @@ struct Seen {
     withdrawn: BTreeMap<GrantKey, Withdrawn>,
     /// Since when.
     withdrawn_since: BTreeMap<GrantKey, Instant>,
+    /// Those that somebody wanted to be forgotten here alone.
+    left_at_the_server: BTreeSet<GrantKey>,
     /// Processes that are no more, and since when.
     dead: BTreeMap<u64, Instant>,
     /// Who announced a request for a grant last, and has brought nothing home since.
@@ -148,9 +152,9 @@ impl Watchtower {
         seen.requests += 1;
         let number = seen.numbers;
         let now = self.clock.now();
-        seen.look_at_overlap(life, &refresh_token, now);
+        let overtakes = seen.look_at_overlap(life, &refresh_token, now);
         seen.under_way.insert(number, (life, refresh_token.clone(), now));
-        let sent = Sent { life, refresh_token, number };
+        let sent = Sent { life, refresh_token, number, overtakes };
         let early = if is_steady { seen.facts.early } else { Duration::MAX };
         let key = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone());
         if let Some(key) = key.filter(|_| is_steady) {

@@ -35,6 +35,16 @@ impl Watchtower {
         *known = how_far.max(*known);
     }
 
+    /// Somebody wants a grant to be forgotten here: its tokens live on at the server.
+    pub(crate) fn left_at_the_server(&self, key: &GrantKey) {
+        self.lock().left_at_the_server.insert(key.clone());
+    }
+
+    /// Whether somebody wanted that.
+    pub(crate) fn is_left_at_the_server(&self, key: &GrantKey) -> bool {
+        self.lock().left_at_the_server.contains(key)
+    }
+
     /// How far it is withdrawn, if it is.
     pub(crate) fn is_withdrawn(&self, key: &GrantKey) -> Option<Withdrawn> {
         self.lock().withdrawn.get(key).copied()
@@ -59,6 +69,7 @@ impl Watchtower {
         seen.part_from_the_past_of(key, refresh_token);
         seen.withdrawn.remove(key);
         seen.withdrawn_since.remove(key);
+        seen.left_at_the_server.remove(key);
         seen.announced.remove(key);
         seen.current.insert(key.clone(), refresh_token.to_owned());
         seen.note_standing(key, None, now);

@@ -108,12 +108,13 @@ impl Seen {
 
 impl Seen {
     /// I1: a redemption leaves while another of the same token is under way. Of that one's owner others may think that it is gone, or
-    /// whoever sends now has stood still since it looked.
-    pub(super) fn look_at_overlap(&mut self, life: u64, refresh_token: &str, now: Instant) {
+    /// whoever sends now has stood still since it looked. Gives whether another is under way.
+    pub(super) fn look_at_overlap(&mut self, life: u64, refresh_token: &str, now: Instant) -> bool {
         // What a mangled answer made up is of no grant.
         let key = self.tokens.get(refresh_token).map(|token| &token.key);
+        let is_under_way = self.under_way.values().any(|(_, token, _)| token == refresh_token);
         if key.is_some_and(|key| self.forgotten.contains_key(key)) {
-            return;
+            return is_under_way;
         }
         let overlapped = self.under_way.values().find(|(other, token, since)| {
             token == refresh_token
@@ -125,6 +126,7 @@ impl Seen {
             self.broken
                 .push(format!("I1: {life} sends {short}, which {other} has under way since {since:?}"));
         }
+        is_under_way
     }
 }
 
