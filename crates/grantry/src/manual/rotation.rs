@@ -41,6 +41,26 @@
 //! Where a server exchanges the secret at once, there is a moment in which programs hold one that is dead. They try all they
 //! hold, one a request, and look into the vault when all were refused: so store the new one here as soon as it exists.
 //!
+//! # What proves a secret
+//!
+//! One token request, with the new secret alone. Where the service acts for itself it asks for a token. Where people consented it is
+//! a renewal's request with a refresh token that nobody has: 128 random bits, so that no consent is spent and no record touched. A
+//! server has to authenticate the client before it looks at the token (RFC 6749 section 6), so `invalid_grant` says that the
+//! secret is right, and nothing else does:
+//!
+//! | the server's answer | what follows |
+//! |---|---|
+//! | `invalid_grant`, or a code of its own that its preset takes for it and that can mean the token alone | the secret is proven |
+//! | `invalid_client` | the secret is wrong: it is taken out again |
+//! | `unauthorized_client`, `invalid_request` and all others; any answer with 401 | nothing is proven. The command says the code and ends with 5; the old secret stays in use. Repeat it with the right secret, or with the same one by `--continue` |
+//! | tokens, for a refresh token that nobody has | nothing is proven, and they are dropped: whatever answered is not the authorization server |
+//! | none, or 503 | nobody knows: repeat it by `--continue` |
+//!
+//! The limit of this is the server's order. One that looks for the token first answers `invalid_grant` to a mistyped secret too, and no
+//! request can tell; none of those that grantry has presets for is known to. There keep the old secret (`--keep-old`) until a renewal has
+//! shown the new one. A server that never answers `invalid_grant` to its client, as one that has it for 403 `unauthorized_client` alone
+//! (Atlassian), proves no secret: store the new one in the old one's place, with `grantry auth set`.
+//!
 //! # A client's secret, in a program
 //!
 //! With a vault:

@@ -125,41 +125,6 @@ async fn looking_at_an_open_grant_leaves_custody_its_hold_of_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_secret_is_proven_without_spending_a_persons_consent() {
-    let world = World::new();
-    let pantry = world.open([]).await;
-    let acme = acme(&pantry);
-    let registration = world.registration("s3cret").with_attribute("flow", "authorization_code");
-    acme.vault().store_client("calendar", registration, None).await.unwrap();
-    let wrong = acme.rotate_secret("calendar", Some("mistyped".into()), false).await.unwrap().report;
-    assert_eq!(wrong.steps, [SecretStep::Stored, SecretStep::TakenBack]);
-    assert_eq!(wrong.stopped.unwrap().kind(), ErrorKind::InvalidClient);
-    world.server.with_authority(|authority, _| {
-        authority.register(RegisteredClient::with_secret("billing", "s3cret").or_secret("n3w"));
-    });
-    let right = acme.rotate_secret("calendar", Some("n3w".into()), false).await.unwrap().report;
-    assert!(right.is_finished() && right.steps.contains(&SecretStep::Proven), "{right:?}");
-    assert_eq!(world.requests(), 0);
-}
-
-/// Servers call a wrong secret by other names than `invalid_client`, too.
-#[tokio::test(start_paused = true)]
-async fn a_refusal_that_may_be_one_of_the_client_proves_no_secret() {
-    let world = World::new();
-    let pantry = world.open([]).await;
-    let acme = acme(&pantry);
-    let registration = world.registration("s3cret").with_attribute("flow", "authorization_code");
-    acme.vault().store_client("calendar", registration, None).await.unwrap();
-    for (status, code) in [(401, "unauthorized_client"), (400, "invalid_request"), (403, "access_denied")] {
-        let refused = Fault::status(status).with_body(format!(r#"{{"error":"{code}"}}"#));
-        world.server.inject(Endpoint::Revocation, refused.until_cleared());
-        let report = acme.rotate_secret("calendar", Some("mistyped".into()), false).await.unwrap().report;
-        assert!(!report.is_finished() && !report.steps.contains(&SecretStep::Proven), "{code}: {report:?}");
-        world.server.clear_faults(Endpoint::Revocation);
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_clients_own_grant_that_was_taken_away_is_made_again() {
     let world = World::new();
     let pantry = world.open([world.service()]).await;

@@ -24,5 +24,6 @@ mod itself;
 #[cfg(feature = "authorization-code")]
 mod keeping;
 mod opening;
+mod proving;
 mod telling;
 mod using;
