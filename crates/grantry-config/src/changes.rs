@@ -133,7 +133,7 @@ fn differences(old: &ServiceConfig, new: &ServiceConfig) -> Vec<&'static str> {
     let same = [
         ("provider", old.provider() == new.provider()),
         ("flow", flow(old) == flow(new)),
-        ("server", old.server() == new.server()),
+        ("server", old.server() == new.server() && old.facts() == new.facts()),
         ("clientId", located(was.client_id(), is.client_id(), |id| id.as_str())),
         ("clientSecret", located(was.client_secret(), is.client_secret(), |secret| secret.expose())),
         ("privateKey", located(was.private_key(), is.private_key(), |key| key.expose())),

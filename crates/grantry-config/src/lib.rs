@@ -94,6 +94,7 @@ mod changes;
 mod config;
 mod desk;
 mod excerpt;
+mod facts;
 mod fields;
 mod finding;
 mod flow;
@@ -118,6 +119,7 @@ mod table;
 
 pub use changes::{ConfigChanges, ServiceChange, ServiceId};
 pub use config::{Completeness, Config, Loaded, TenantConfig};
+pub use facts::ServerFacts;
 pub use fields::Provenance;
 pub use finding::{ConfigErrors, Finding, FindingKind, Severity};
 pub use flow::{ChosenFlow, Flow};

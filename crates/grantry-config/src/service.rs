@@ -6,6 +6,7 @@ use grantry_core::{AuthorizationServer, Scope, ServiceName};
 use grantry_refresh::RefreshPolicy;
 use zeroize::Zeroizing;
 
+use crate::facts::ServerFacts;
 use crate::fields::Fields;
 use crate::flow::ChosenFlow;
 use crate::partial::PartialServer;
@@ -20,6 +21,7 @@ pub struct ServiceConfig {
     pub(crate) provider: Option<&'static str>,
     pub(crate) flow: Option<ChosenFlow>,
     pub(crate) server: ServerConfig,
+    pub(crate) facts: ServerFacts,
     pub(crate) registration: Registration,
     pub(crate) redirect_uri: Option<String>,
     pub(crate) scope: Scope,
@@ -107,6 +109,11 @@ impl ServiceConfig {
     /// Which authorization server it is.
     pub fn server(&self) -> &ServerConfig {
         &self.server
+    }
+
+    /// What is known of that server that no metadata says. A server that is [known](ServerConfig::Known) has it already.
+    pub fn facts(&self) -> ServerFacts {
+        self.facts
     }
 
     /// The client, as far as the configuration knows it.

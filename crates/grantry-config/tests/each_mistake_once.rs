@@ -40,6 +40,16 @@ fn warnings(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_rate_of_renewals_needs_both_of_its_numbers_and_neither_is_nothing() {
+    let rate = |members: &str| mistakes(&format!(r#"{{"auth": {{"refreshRate": {{{members}}}}}}}"#));
+    assert_eq!(rate(r#""most": 10"#), ["refreshRate has no within"]);
+    assert_eq!(rate(""), ["refreshRate has no most", "refreshRate has no within"]);
+    assert_eq!(rate(r#""most": 0, "within": 600"#), ["most is 0"]);
+    assert_eq!(rate(r#""most": 0, "within": 0"#), ["most is 0", "within is 0"]);
+    assert_eq!(rate(r#""most": "many", "within": 600"#).len(), 1);
+}
+
+#[test]
 fn all_that_a_key_provider_needs_is_told_at_once() {
     let keys = |members: &str| mistakes(&format!(r#"{{"keys": {{{members}}}}}"#));
     assert_eq!(keys(r#""type": "aws-kms""#), ["the type aws-kms needs region", "the type aws-kms needs key"]);

@@ -57,7 +57,8 @@ pub use scope::{InvalidScope, Scope, Target};
 pub use secret::{AccessToken, ClientId, ClientSecret, PrivateKey, RefreshToken, SecretHeader};
 pub use server::{
     AssertionAudience, AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod,
-    ErrorAlias, ErrorCause, InvalidEndpoint, Learned, Lifetime, Pkce, RefreshRate, Rotation, check_endpoint,
+    ErrorAlias, ErrorCause, InvalidEndpoint, Learned, Lifetime, Pkce, RefreshRate, RevocationSpares,
+    Rotation, check_endpoint,
 };
 pub use shown::{is_echo, shown_url, shown_url_text};
 pub use source::TokenSource;

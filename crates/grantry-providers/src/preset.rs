@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use grantry_core::{
     AssertionAudience, AuthorizationServer, AuthorizationServerBuilder, ClientAuthenticationMethod, Error,
-    ErrorAlias, ErrorCause, Lifetime, Pkce, Rotation,
+    ErrorAlias, ErrorCause, Lifetime, Pkce, RefreshRate, RevocationSpares, Rotation,
 };
 
 use crate::{ChosenFlow, DefaultFlow, Parameter, Template};
@@ -46,6 +46,8 @@ pub struct Preset {
     pub token_endpoint: Template,
     /// The revocation endpoint, where it is one as RFC 7009 has it.
     pub revocation_endpoint: Option<Template>,
+    /// What a revocation there leaves alone, as far as its documentation says so.
+    pub revocation_spares: RevocationSpares,
     /// The client authentication methods that it is known to accept.
     pub client_authentication_methods: &'static [ClientAuthenticationMethod],
     /// The methods it accepts for client credentials, where they are fewer.
@@ -84,6 +86,8 @@ pub struct Preset {
     pub extra_parameters: &'static [(&'static str, &'static str)],
     /// How long before expiry a renewal is refused as too early.
     pub earliest_renewal: Option<Duration>,
+    /// How often one refresh token may be used.
+    pub refresh_rate: Option<RefreshRate>,
 }
 
 impl Preset {
@@ -107,6 +111,7 @@ impl Preset {
             pkce: Pkce::Unknown,
             token_endpoint,
             revocation_endpoint: None,
+            revocation_spares: RevocationSpares::UNKNOWN,
             client_authentication_methods: &[],
             client_credentials_methods: None,
             assertion_audience: AssertionAudience::Issuer,
@@ -126,6 +131,7 @@ impl Preset {
             provider_code_prefix: None,
             extra_parameters: &[],
             earliest_renewal: None,
+            refresh_rate: None,
         }
     }
 
@@ -253,6 +259,7 @@ impl Preset {
             .pkce(self.pkce)
             .client_authentication_methods(self.client_authentication_methods.iter().copied())
             .assertion_audience(self.assertion_audience)
+            .revocation_spares(self.revocation_spares)
             .rotation(self.rotation)
             .old_access_token_dies(self.old_access_token_dies)
             .missing_expires_in(self.missing_expires_in)
@@ -283,6 +290,7 @@ impl Preset {
         );
         server = set(server, self.provider_code_prefix, AuthorizationServerBuilder::provider_code_prefix);
         server = set(server, self.earliest_renewal, AuthorizationServerBuilder::earliest_renewal);
+        server = set(server, self.refresh_rate, AuthorizationServerBuilder::refresh_rate);
         for (name, value) in self.extra_parameters {
             server = server.extra_parameter(*name, *value);
         }
@@ -359,6 +367,8 @@ mod tests {
         assert_eq!(server.missing_expires_in(), Lifetime::Unknown);
         assert_eq!(server.pkce(), Pkce::Unknown);
         assert!(server.revocation_endpoint().is_none() && server.issuer().is_none());
+        assert_eq!(server.revocation_spares(), RevocationSpares::UNKNOWN);
+        assert_eq!(server.refresh_rate(), None);
     }
 
     #[test]

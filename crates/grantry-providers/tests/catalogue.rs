@@ -237,6 +237,8 @@ fn the_parameters_of_an_authorization_request_are_ones_that_the_flow_accepts() {
         assert_eq!(server.pkce(), preset.pkce);
         assert_eq!(server.refresh_token_idle_limit(), preset.refresh_token_idle_limit);
         assert_eq!(server.refresh_token_absolute_limit(), preset.refresh_token_absolute_limit);
+        assert_eq!(server.revocation_spares(), preset.revocation_spares);
+        assert_eq!(server.refresh_rate(), preset.refresh_rate);
     }
 }
 
@@ -289,6 +291,9 @@ fn row(preset: &Preset) -> String {
     if preset.revocation_endpoint.is_some() {
         quirks.push("revokes".to_owned());
     }
+    if preset.revocation_spares.refresh_tokens {
+        quirks.push("revoking an access token spares its refresh token".to_owned());
+    }
     if preset.scope_separator == ',' {
         quirks.push("commas between scopes".to_owned());
     }
@@ -307,6 +312,9 @@ fn row(preset: &Preset) -> String {
     }
     if let Some(before) = preset.earliest_renewal {
         quirks.push(format!("renews {} s before expiry at the earliest", before.as_secs()));
+    }
+    if let Some(rate) = preset.refresh_rate {
+        quirks.push(format!("at most {} renewals in {} s", rate.most, rate.within.as_secs()));
     }
     for alias in preset.error_aliases {
         quirks.push(format!("{} `{}` is `{}`", alias.status, alias.code, alias.means));

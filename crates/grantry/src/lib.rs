@@ -90,9 +90,9 @@ pub use grantry_core::{
     Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
     Entropy, Error, ErrorAlias, ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant,
     InvalidName, InvalidScope, InvalidToken, Learned, Lifetime, NoObserver, Observer, Origin, Party, Pkce,
-    PrivateKey, ProofRequest, Prover, RefreshRate, RefreshToken, Retry, Rotation, Scope, ServiceName, Stage,
-    StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, Token, TokenSet,
-    TokenSetBuilder, TokenSource, presenting,
+    PrivateKey, ProofRequest, Prover, RefreshRate, RefreshToken, Retry, RevocationSpares, Rotation, Scope,
+    ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp,
+    Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
 };
 #[cfg(feature = "custody")]
 pub use grantry_custody as custody;

@@ -194,6 +194,13 @@ pub(crate) struct Described {
     /// What the server does with used refresh tokens: none, keep-old, strict, grace:SECONDS
     #[arg(long, value_name = "HOW", help_heading = "Service")]
     pub(crate) rotation: Option<String>,
+    /// What a revocation at the server leaves alone, as its documentation says: the refresh token of an access token, later
+    /// consents of the same person; may be repeated [default: as the provider is known, else nothing]
+    #[arg(long, value_enum, value_name = "WHAT", help_heading = "Service")]
+    pub(crate) revocation_spares: Vec<SparedName>,
+    /// How often the server lets one refresh token be used, such as 10/600: ten times in 600 seconds
+    #[arg(long, value_name = "TIMES/SECONDS", help_heading = "Service")]
+    pub(crate) refresh_rate: Option<String>,
     /// Whether tokens are renewed before they expire [default: true]
     #[arg(long, value_name = "true|false", help_heading = "Renewal")]
     pub(crate) renew_ahead: Option<bool>,
@@ -224,6 +231,14 @@ pub(crate) enum FlowName {
     AuthorizationCode,
     DeviceAuthorization,
     TokenExchange,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum SparedName {
+    RefreshTokens,
+    LaterConsents,
+    Nothing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, ValueEnum)]

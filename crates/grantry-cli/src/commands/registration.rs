@@ -71,6 +71,8 @@ pub(super) fn change(
     set("auth_method", given.auth_method.clone());
     set("key_id", given.key_id.clone());
     set("rotation", given.rotation.clone());
+    set("revocation_spares", joined(&given.revocation_spares.iter().map(value_name).collect::<Vec<_>>()));
+    set("refresh_rate", given.refresh_rate.clone());
     set("refresh.enabled", given.renew_ahead.map(|ahead| ahead.to_string()));
     set("refresh.buffer_seconds", given.buffer_time.map(|seconds| seconds.to_string()));
     set("refresh.max_retries", given.max_retries.map(|times| times.to_string()));

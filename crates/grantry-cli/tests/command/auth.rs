@@ -49,6 +49,32 @@ async fn credentials_are_stored_listed_used_rotated_and_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_people_consent_a_new_secret_is_proven_without_a_revocation_endpoint() {
+    let (home, server) = (Home::new(), server().await);
+    let token_url = server.token_endpoint();
+    let authorize = server.authorization_server().unwrap().authorization_endpoint().unwrap().to_string();
+    let set = ["auth", "set", "--service", "mail", "--client-id", "billing", "--client-secret-stdin"];
+    let more = ["--token-url", &token_url, "--authorization-url", &authorize];
+    let flow = ["--flow", "authorization_code", "--redirect-uri", "http://127.0.0.1/callback"];
+    home.run_with_stdin(&[&set[..], &more, &flow].concat(), SECRET).await.ends(0);
+    let rotate = ["auth", "rotate", "--service", "mail", "--client-secret-stdin"];
+
+    server.inject(Endpoint::Token, Fault::status(401).with_body(r#"{"error":"unauthorized_client"}"#));
+    let unproven = home.run_with_stdin(&rotate, NEW_SECRET).await.ends(5).stderr;
+    for said in ["does not prove the new secret", "(unauthorized_client)", "to do: "] {
+        assert!(unproven.contains(said), "{said}: {unproven}");
+    }
+    let wrong = home.run_with_stdin(&rotate, NEW_SECRET).await.ends(5).stderr;
+    assert!(wrong.contains("does not accept the new secret: took it out again"), "{wrong}");
+    server.with_authority(|authority, _| {
+        authority.register(RegisteredClient::with_secret("billing", SECRET).or_secret(NEW_SECRET));
+    });
+    let proven = home.run_with_stdin(&rotate, NEW_SECRET).await.ends(0).stderr;
+    assert!(proven.contains("the server accepts the new secret"), "{proven}");
+    assert!(proven.contains("dropped the old secret"), "{proven}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_a_new_secret_rotate_brings_fresh_keys_and_tokens_and_says_that_the_secret_is_the_same() {
     let (home, server) = (Home::new(), server().await);
     home.set(&server).await.ends(0);

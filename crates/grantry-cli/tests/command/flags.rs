@@ -38,6 +38,8 @@ const FLAGS: &[(&str, &[&str])] = &[
     ("certificateFile", &["--certificate-file"]),
     ("mutualTls", &["--tls-certificate-file", "--private-key-file", "--certificate-bound"]),
     ("dpop", &["--dpop"]),
+    ("revocation", &["--revocation-spares"]),
+    ("refreshRate", &["--refresh-rate"]),
     ("scopes", &["--scope"]),
     ("resources", &["--resource"]),
     ("additionalParams", &["--param", "--audience"]),
@@ -122,6 +124,12 @@ async fn every_attribute_that_describes_a_service_is_stored_by_a_flag() {
         "ES256",
         "--rotation",
         "grace:30",
+        "--revocation-spares",
+        "refresh_tokens",
+        "--revocation-spares",
+        "later_consents",
+        "--refresh-rate",
+        "10/600",
         "--redirect-uri",
         "https://app.example.com/callback",
         "--subject-token-type",
@@ -158,6 +166,7 @@ async fn every_attribute_that_describes_a_service_is_stored_by_a_flag() {
         assert!(fields.contains_key(*name), "{name} has no flag: {fields:?}");
     }
     assert_eq!(fields["refresh.expired_grace_seconds"], "20");
+    assert_eq!(fields["revocation_spares"], "refresh_tokens later_consents");
     home.run(&["auth", "set", "--service", "crm", "--signing-algorithm", "none"]).await.ends(2);
     home.run(&["auth", "set", "--service", "crm", "--queue-patience", "0", "--fallback", "queue"])
         .await
@@ -214,6 +223,7 @@ async fn what_a_configuration_refuses_is_refused_as_a_flag_and_not_when_it_is_us
         ("--redirect-uri=http://app.example.com/callback", "--redirect-uri is http"),
         ("--redirect-uri=https://app.example.com/#callback", "--redirect-uri has a fragment"),
         ("--rotation=grace:1", "too short for an answer to be lost"),
+        ("--refresh-rate=10", "such as 10/600"),
     ] {
         let refused = home.run(&[&set[..], &[flag]].concat()).await.ends(2).stderr;
         assert!(refused.contains(words), "{flag}: {refused}");

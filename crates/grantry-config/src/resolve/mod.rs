@@ -4,6 +4,7 @@ mod access;
 mod client;
 mod defaults;
 mod deployment;
+mod facts;
 mod flow;
 mod keys;
 mod kind;

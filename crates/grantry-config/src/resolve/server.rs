@@ -7,6 +7,7 @@ use super::missing::{Needs, PARAMS};
 use super::urls::check;
 use super::{Resolving, fact};
 use crate::desk::Draft;
+use crate::facts::ServerFacts;
 use crate::fields::Fields;
 use crate::finding::FindingKind;
 use crate::flow::Flow;
@@ -61,6 +62,7 @@ impl Resolving<'_> {
         &mut self,
         fields: &Fields,
         preset: Option<&'static Preset>,
+        facts: &ServerFacts,
         needs: &mut Needs<'_>,
     ) -> ServerConfig {
         self.instance_url(fields);
@@ -73,7 +75,7 @@ impl Resolving<'_> {
             return self.without_token_url(fields, preset, &urls, needs);
         };
         let with_urls = urls.others.into_iter().fold(start, |to, (_, set, url)| set(to, url));
-        match with_urls.build() {
+        match with_urls.build().and_then(|server| facts.over(&server)) {
             Ok(server) => {
                 if let (None, Some(found)) = (server.issuer(), fields.find("jwksUri")) {
                     let what = "jwksUri does nothing here: ID tokens are checked where the issuer is known";

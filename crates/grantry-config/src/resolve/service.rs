@@ -15,7 +15,8 @@ impl Resolving<'_> {
     pub(crate) fn service(&mut self, name: &ServiceName, fields: &Fields) -> ServiceConfig {
         let mut needs = Needs::of(fields);
         let preset = self.preset(fields);
-        let server = self.server(fields, preset, &mut needs);
+        let facts = self.facts(fields);
+        let server = self.server(fields, preset, &facts, &mut needs);
         let scope = self.scope(fields);
         let flow = self.flow(name.as_str(), fields, preset, &scope, &mut needs);
         let meant = flow.as_ref().map(crate::flow::ChosenFlow::flow);
@@ -43,6 +44,7 @@ impl Resolving<'_> {
             scope: Scope::EMPTY,
             flow,
             server,
+            facts,
             registration,
         };
         ServiceConfig { scope, ..service }

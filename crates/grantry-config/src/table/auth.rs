@@ -57,6 +57,18 @@ pub(crate) static AUTH: Section = Section {
         text("pushedAuthorizationUrl", "The pushed authorization request endpoint (RFC 9126).")
             .also(&["pushed_authorization_request_endpoint", "parUrl"]),
         text("jwksUri", "The server's JWK Set, by which ID tokens are checked.").also(&["jwks_uri", "jwksUrl"]),
+        key(
+            "revocation",
+            Shape::Section(&REVOCATION),
+            "What a revocation at the server leaves alone (RFC 7009 section 2.1). Where nothing is said, what the preset knows.",
+        ),
+        key(
+            "refreshRate",
+            Shape::Section(&REFRESH_RATE),
+            "How often the server lets one refresh token be used. Where nothing is said, as often as the preset knows, or not \
+             bounded.",
+        )
+        .also(&["maxRefreshRate"]),
         text("redirectUri", "Where the server sends the person back to, as it is registered there.")
             .also(&["redirectUrl", "callbackUrl", "callback"]),
         text("clientId", "The client identifier. Where it is left out, the vault has it.")
@@ -126,6 +138,32 @@ pub(crate) static AUTH: Section = Section {
         text("requestedTokenType", "What kind of token is asked for in exchange (RFC 8693 section 3)."),
         key("refreshToken", Shape::Section(&REFRESH), "When and how tokens are renewed.")
             .also(&["refresh", "refreshPolicy"]),
+    ],
+};
+
+static REVOCATION: Section = Section {
+    name: "revocation",
+    about: "What a revocation at the server leaves alone, as its documentation says (RFC 7009 section 2.1).",
+    keys: &[
+        flag(
+            "sparesRefreshTokens",
+            "Whether revoking an access token leaves its refresh token alone. Then old access tokens of people are revoked when \
+             the client's secret is exchanged. False where nobody knows.",
+        ),
+        flag(
+            "sparesLaterConsents",
+            "Whether revoking a token of one consent leaves later consents of the same person alone. Then what is left of an old \
+             consent is revoked where a later one lives. False where nobody knows.",
+        ),
+    ],
+};
+
+static REFRESH_RATE: Section = Section {
+    name: "refreshRate",
+    about: "How often the server lets one refresh token be used: so many times, in so many seconds.",
+    keys: &[
+        whole("most", "renewals", u32::MAX as u64, "How many times at most."),
+        whole("within", "seconds", YEAR, "In how long."),
     ],
 };
 

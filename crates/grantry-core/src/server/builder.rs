@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{
     AssertionAudience, AuthorizationServer, ClientAuthenticationMethod, Endpoints, ErrorAlias, ErrorCause,
-    Learned, Lifetime, Pkce, RefreshRate, Rotation, check_endpoint,
+    Learned, Lifetime, Pkce, RefreshRate, RevocationSpares, Rotation, check_endpoint,
 };
 
 /// Parameters of an answer that are credentials.
@@ -55,6 +55,7 @@ pub struct AuthorizationServerBuilder {
     pub(super) refresh_token_idle_limit: Option<Duration>,
     pub(super) refresh_token_absolute_limit: Option<Duration>,
     pub(super) refresh_rate: Option<RefreshRate>,
+    pub(super) revocation_spares: RevocationSpares,
     pub(super) provider: Option<String>,
     pub(super) learned: Learned,
 }
@@ -122,6 +123,7 @@ impl AuthorizationServerBuilder {
             refresh_token_idle_limit: None,
             refresh_token_absolute_limit: None,
             refresh_rate: None,
+            revocation_spares: RevocationSpares::UNKNOWN,
             provider: None,
             learned: Learned::Nothing,
         }

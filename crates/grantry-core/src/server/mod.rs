@@ -5,6 +5,7 @@ mod endpoint_url;
 mod facts;
 mod learned;
 mod refresh_rate;
+mod revocation_spares;
 
 use std::fmt;
 use std::time::Duration;
@@ -18,6 +19,7 @@ pub use facts::{
 };
 pub use learned::Learned;
 pub use refresh_rate::RefreshRate;
+pub use revocation_spares::RevocationSpares;
 
 use crate::{Error, shown_url};
 

@@ -1,7 +1,8 @@
 //! Okta.
 
 use grantry_core::{
-    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod as Method, Error, Rotation,
+    AssertionAudience, AuthorizationServer, ClientAuthenticationMethod as Method, Error, RevocationSpares,
+    Rotation,
 };
 
 use crate::{DefaultFlow, Form, Parameter, Preset, Template};
@@ -46,6 +47,7 @@ pub const OKTA: Preset = Preset {
         "https://developer.okta.com/docs/guides/build-self-signed-jwt/-/main/",
         "https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/",
         "https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/",
+        "https://developer.okta.com/docs/guides/revoke-tokens/revokeatrt",
     ],
     verified: "2026-11",
     unverified: &[
@@ -57,10 +59,12 @@ pub const OKTA: Preset = Preset {
     notes: &[
         "client credentials for Okta's own scopes work with private_key_jwt alone",
         "rotation of refresh tokens is a setting of each client",
+        "revoking an access token leaves its refresh token alone, where a revocation endpoint is named",
     ],
     parameters: &[DOMAIN],
     default_flow: DefaultFlow::ByRedirectUri,
     authorization_endpoint: Some(Template::new("https://{host}/oauth2/v1/authorize")),
+    revocation_spares: RevocationSpares::UNKNOWN.with_refresh_tokens(true),
     client_authentication_methods: METHODS,
     client_credentials_methods: Some(&[Method::PrivateKeyJwt]),
     assertion_audience: AssertionAudience::TokenEndpoint,
@@ -78,6 +82,7 @@ pub const OKTA_CUSTOM: Preset = Preset {
         "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/client-auth",
         "https://developer.okta.com/docs/guides/build-self-signed-jwt/-/main/",
         "https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/",
+        "https://developer.okta.com/docs/guides/revoke-tokens/revokeatrt",
     ],
     unverified: &[
         "the revocation endpoint (/oauth2/{id}/v1/revoke in the metadata): left out",
@@ -89,6 +94,7 @@ pub const OKTA_CUSTOM: Preset = Preset {
         "client credentials work with every method of a confidential client",
         "the server that every org has is called default",
         "rotation of refresh tokens is a setting of each client",
+        "revoking an access token leaves its refresh token alone, where a revocation endpoint is named",
     ],
     parameters: &[DOMAIN, SERVER_ID],
     authorization_endpoint: Some(Template::new("https://{host}/oauth2/{id}/v1/authorize")),

@@ -1,6 +1,8 @@
 //! Zoho.
 
-use grantry_core::{AuthorizationServer, ClientAuthenticationMethod as Method, Error, Rotation};
+use std::time::Duration;
+
+use grantry_core::{AuthorizationServer, ClientAuthenticationMethod as Method, Error, RefreshRate, Rotation};
 
 use crate::{Form, Parameter, Preset, Template};
 
@@ -50,6 +52,7 @@ pub const ZOHO: Preset = Preset {
     rotation: Rotation::None,
     scope_separator: ',',
     kept_parameters: &["api_domain"],
+    refresh_rate: RefreshRate::at_most(10, Duration::from_secs(600)),
     ..Preset::new("zoho", "Zoho", Template::new("https://{host}/oauth/v2/token"))
 };
 

@@ -32,12 +32,34 @@
 //! were last read ([`verified`](crate::providers::Preset::verified)), and what nobody could verify
 //! ([`unverified`](crate::providers::Preset::unverified)). What is not verified is at the default that does the least harm:
 //! rotation is strict and a second use revokes the family; nothing is known of lifetimes; there is no endpoint for
-//! revocation; an error code of the provider's own condemns nothing. If you know better, say so:
-//! `server.to_builder().rotation(..).build()`.
+//! revocation, and one that there is spares nothing; an error code of the provider's own condemns nothing. If you know better, say
+//! so: `server.to_builder().rotation(..).build()`.
 //!
 //! The list of client authentication methods is what is known to work. A method that is not in it is refused when the
 //! endpoint is built, and allowed with
 //! [`client_authentication_methods`](crate::AuthorizationServerBuilder::client_authentication_methods).
+//!
+//! # What a revocation takes along, and how often a token is used
+//!
+//! A server that revokes one token may revoke others with it (RFC 7009 section 2.1), and few say which. So two things are not done
+//! unless it is known that they harm nobody; in a program it is
+//! [`revocation_spares`](crate::AuthorizationServerBuilder::revocation_spares) that says it:
+//!
+//! | fact | where it is known | where nobody knows |
+//! |---|---|---|
+//! | revoking an access token spares its refresh token | when a client's secret is exchanged, people's old access tokens are revoked; so they are by `auth rotate` without a new secret | they live until they expire |
+//! | revoking a token of one consent spares later ones | what comes late of an old consent is revoked | it is left alone while a later consent of that person lives |
+//!
+//! Okta documents the first. Miro documents the contrary: there a refresh token goes with its access token. Of the others nothing
+//! was found that says so.
+//!
+//! A server may also let one refresh token be used only so often: Zoho, ten times in ten minutes
+//! ([`refresh_rate`](crate::AuthorizationServerBuilder::refresh_rate)).
+//!
+//! | to say it | write |
+//! |---|---|
+//! | in a configuration | `"revocation": { "sparesRefreshTokens": true, "sparesLaterConsents": true }`, `"refreshRate": { "most": 10, "within": 600 }` |
+//! | in a shell | `grantry auth set --revocation-spares refresh_tokens --revocation-spares later_consents --refresh-rate 10/600` |
 //!
 //! # Which flow
 //!
@@ -127,8 +149,8 @@
 //! | `mailchimp` |  | none |  | sent | no `expires_in` means never; `expires_in` of 0 means never |
 //! | `microsoft` | `tenantId` | rotate, the old one stays valid | 90 days without use | yes | 23 of its own codes explained |
 //! | `miro` |  | rotate, the old one dies | 60 days without use | sent | a renewal ends the access token before it; no `expires_in` means never; keeps `team_id`; keeps `user_id` |
-//! | `okta` | `domain` | rotate, the old one dies |  | sent |  |
-//! | `okta-custom` | `domain`, `serverId` | rotate, the old one dies |  | sent |  |
+//! | `okta` | `domain` | rotate, the old one dies |  | sent | revoking an access token spares its refresh token |
+//! | `okta-custom` | `domain`, `serverId` | rotate, the old one dies |  | sent | revoking an access token spares its refresh token |
 //! | `pipedrive` |  | not verified: taken for strict |  | sent | keeps `api_domain` |
 //! | `quickbooks` |  | rotate, the old one dies | 100 days without use, 1825 days in all | sent |  |
 //! | `salesforce` | `instanceUrl` (`https://login.salesforce.com`) | rotate, the old one dies |  | sent | `prompt=consent`; revokes; keeps `instance_url`; keeps `id` |
@@ -142,5 +164,5 @@
 //! | `x` |  | rotate, the old one dies |  | required |  |
 //! | `xero` |  | rotate, the old one is good for 30 min more | 60 days without use | yes |  |
 //! | `zendesk` | `subdomain` | rotate, the old one dies |  | yes | `expires_in=1800` in token requests; a renewal ends the access token before it; no `expires_in` means never |
-//! | `zoho` | `dataCenter` (`com`) | stay |  | sent | `access_type=offline` `prompt=consent`; commas between scopes; keeps `api_domain` |
+//! | `zoho` | `dataCenter` (`com`) | stay |  | sent | `access_type=offline` `prompt=consent`; commas between scopes; at most 10 renewals in 600 s; keeps `api_domain` |
 //! | `zoom` |  | rotate, the old one dies | 90 days without use | sent | commas between scopes |

@@ -34,9 +34,11 @@
 //!
 //! Each step is durable before the next, so a run that breaks off is gone on with by `--continue`. A secret that the server does
 //! not accept is taken out again, and the old one stays in use. With `--keep-old` both stay, for programs that are not there yet;
-//! another run without it drops the old one. Old access tokens are revoked, refresh tokens are not: with many servers those would
-//! take the person's consent along. A program whose last look into the vault is younger than five minutes may obtain tokens with the
-//! old secret still, and those live until they expire; where that may not be, keep it for five minutes.
+//! another run without it drops the old one. Old access tokens are revoked, those of people where it is
+//! [known](super::providers#what-a-revocation-takes-along-and-how-often-a-token-is-used) that their refresh tokens are spared. Refresh
+//! tokens are not: with many servers those would take the person's consent along. A program whose last look into the vault is
+//! younger than five minutes may obtain tokens with the old secret still, and those live until they expire; where that may not be,
+//! keep it for five minutes.
 //!
 //! Where a server exchanges the secret at once, there is a moment in which programs hold one that is dead. They try all they
 //! hold, one a request, and look into the vault when all were refused: so store the new one here as soon as it exists.

@@ -8,7 +8,7 @@ use grantry_refresh::RefreshPolicy;
 use grantry_vault::ClientRecord;
 
 use super::attributes::{Attributes, fill, flow_of};
-use super::described_server::{endpoints, server, with_endpoints};
+use super::described_server::{FACTS, endpoints, server, with_endpoints};
 use super::house::House;
 use super::issuer::Issuer;
 use super::parts::{Parts, dpop_for};
@@ -31,6 +31,8 @@ const KEYS: &[(&str, &str)] = &[
     ("deviceAuthorizationUrl", "device_url"),
     ("pushedAuthorizationUrl", "par_url"),
     ("jwksUri", "jwks_uri"),
+    ("revocation", "revocation_spares"),
+    ("refreshRate", "refresh_rate"),
     ("redirectUri", "redirect_uri"),
     ("clientAuthentication", "auth_method"),
     ("privateKeyId", "key_id"),
@@ -172,7 +174,7 @@ fn complete(
         (ServerConfig::Known(server), _) => with_stored(server, &stored).map_err(unusable)?,
         (ServerConfig::Discover { .. }, Some(facts)) => {
             // Its metadata is newer than what was stored of it.
-            let stored = stored.iter().filter(|(name, _)| *name == "rotation");
+            let stored = stored.iter().filter(|(name, _)| FACTS.contains(&name.as_str()));
             let stored = stored.map(|(name, value)| (name.clone(), value.clone())).collect();
             with_stored(facts, &stored).map_err(unusable)?
         }
@@ -190,6 +192,7 @@ fn complete(
         }
         _ => return Err(mistake("its server is of a kind that is unknown here".to_owned())),
     };
+    let server = config.facts().over(&server).map_err(unusable)?;
     let flow = match config.flow().map(|chosen| chosen.flow()) {
         Some(flow) => flow_here(flow).map_err(mistake)?,
         None => match stored_flow(config, &stored).map_err(unusable)? {
@@ -262,7 +265,9 @@ fn left_out(config: &ServiceConfig, attributes: &Attributes) -> Attributes {
     }
     if is_of_another_server(config, attributes) {
         left.retain(|name, _| {
-            name != "provider" && name != "rotation" && endpoints().all(|endpoint| endpoint != name)
+            let is_of_the_server =
+                FACTS.contains(&name.as_str()) || endpoints().any(|endpoint| endpoint == name);
+            name != "provider" && !is_of_the_server
         });
     }
     if config.provider().is_some_and(|ours| attributes.get("provider").is_some_and(|theirs| theirs != ours)) {
@@ -293,7 +298,7 @@ fn is_of_another_server(config: &ServiceConfig, attributes: &Attributes) -> bool
 fn with_stored(server: &AuthorizationServer, stored: &Attributes) -> Result<AuthorizationServer, Error> {
     let mut named = stored.clone();
     named.remove("token_url");
-    if !named.contains_key("rotation") && endpoints().all(|endpoint| !named.contains_key(endpoint)) {
+    if FACTS.into_iter().chain(endpoints()).all(|name| !named.contains_key(name)) {
         return Ok(server.clone());
     }
     with_endpoints(server.to_builder(), &named)?.build()

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use grantry_core::{AuthorizationServer, AuthorizationServerBuilder, Error, Rotation};
+use grantry_core::{
+    AuthorizationServer, AuthorizationServerBuilder, Error, RefreshRate, RevocationSpares, Rotation,
+};
 use grantry_custody::protocol::Terms;
 
 use super::attributes::{Attributes, unknown};
@@ -21,6 +23,9 @@ const ENDPOINTS: &[(&str, Setter)] = &[
     ("issuer", |server, issuer| server.issuer(issuer)),
 ];
 
+/// The attributes of what is known of a server besides.
+pub(super) const FACTS: [&str; 3] = ["rotation", "revocation_spares", "refresh_rate"];
+
 /// # Errors
 /// `Configuration` where they do not say where tokens come from, or something that cannot be used.
 pub(super) fn server(attributes: &Attributes) -> Result<AuthorizationServer, Error> {
@@ -37,7 +42,7 @@ pub(super) fn server(attributes: &Attributes) -> Result<AuthorizationServer, Err
     with_endpoints(server, attributes)?.build()
 }
 
-/// The endpoints that are named, and how refresh tokens rotate, in the place of what is known otherwise.
+/// The endpoints and facts that are named, in the place of what is known otherwise.
 pub(super) fn with_endpoints(
     mut server: AuthorizationServerBuilder,
     attributes: &Attributes,
@@ -47,10 +52,16 @@ pub(super) fn with_endpoints(
             server = set(server, filled(name, url, attributes)?);
         }
     }
-    match attributes.get("rotation") {
-        Some(rotation) => Ok(server.rotation(rotation_of(rotation)?)),
-        None => Ok(server),
+    if let Some(rotation) = attributes.get("rotation") {
+        server = server.rotation(rotation_of(rotation)?);
     }
+    if let Some(spares) = attributes.get("revocation_spares") {
+        server = server.revocation_spares(spares_of(spares)?);
+    }
+    if let Some(rate) = attributes.get("refresh_rate") {
+        server = server.refresh_rate(rate_of(rate)?);
+    }
+    Ok(server)
 }
 
 /// The names of the attributes of endpoints.
@@ -135,6 +146,23 @@ fn rotation_of(text: &str) -> Result<Rotation, Error> {
     }
 }
 
+fn spares_of(text: &str) -> Result<RevocationSpares, Error> {
+    let known = "nothing, or one or both of refresh_tokens and later_consents";
+    text.split_ascii_whitespace().try_fold(RevocationSpares::UNKNOWN, |spares, word| match word {
+        "refresh_tokens" => Ok(spares.with_refresh_tokens(true)),
+        "later_consents" => Ok(spares.with_later_consents(true)),
+        "nothing" => Ok(spares),
+        _ => Err(unknown("revocation_spares", known)),
+    })
+}
+
+fn rate_of(text: &str) -> Result<RefreshRate, Error> {
+    let parsed = text.split_once('/').and_then(|(most, seconds)| {
+        RefreshRate::at_most(most.parse().ok()?, Duration::from_secs(seconds.parse().ok()?))
+    });
+    parsed.ok_or_else(|| unknown("refresh_rate", "TIMES/SECONDS, such as 10/600"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +185,35 @@ mod tests {
         assert!(token_endpoint(&[microsoft]).unwrap_err().contains("needs tenantId"));
         let misspelt = token_endpoint(&[microsoft, elsewhere, ("provider.tenant", "acme")]).unwrap_err();
         assert!(misspelt.contains("it takes tenantId"), "{misspelt}");
+    }
+
+    #[test]
+    fn what_a_revocation_spares_and_how_often_a_token_is_used_is_said_in_words() {
+        let described = |name: &str, value: &str| {
+            let token_url = ("token_url".to_owned(), "https://as.example.com/token".to_owned());
+            server(&[token_url, (name.to_owned(), value.to_owned())].into())
+        };
+        let unknown = RevocationSpares::UNKNOWN;
+        for (text, meant) in [
+            ("refresh_tokens", unknown.with_refresh_tokens(true)),
+            ("later_consents", unknown.with_later_consents(true)),
+            ("refresh_tokens later_consents", unknown.with_refresh_tokens(true).with_later_consents(true)),
+            ("nothing", unknown),
+        ] {
+            assert_eq!(described("revocation_spares", text).unwrap().revocation_spares(), meant, "{text}");
+        }
+        let rate = described("refresh_rate", "10/600").unwrap().refresh_rate();
+        assert_eq!(rate, RefreshRate::at_most(10, Duration::from_secs(600)));
+        for (name, value) in [
+            ("revocation_spares", "everything"),
+            ("refresh_rate", "10"),
+            ("refresh_rate", "0/600"),
+            ("refresh_rate", "10/0"),
+            ("refresh_rate", "-1/600"),
+        ] {
+            let error = described(name, value).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use grantry_core::{Clock, Error, GrantKey, Instant};
-use grantry_custody::{CustodyGrant, Lifetimes, NoRevocation, Revoker};
+use grantry_custody::{CustodyGrant, Lifetimes, NoRevocation, Revoker, Sparing};
 use grantry_endpoint::{Dpop, RevocationEndpoint, TokenEndpoint};
 use grantry_refresh::{Fallback, Profile, RefreshPolicy};
 
@@ -93,10 +93,19 @@ impl Ready {
 
     /// Who revokes its tokens at the server.
     pub(super) fn revoker(&self) -> Result<Arc<dyn Revoker>, Error> {
-        Ok(match self.resolved.server().revocation_endpoint() {
-            Some(_) => Arc::new(RevocationEndpoint::of(&self.endpoint)?),
-            None => Arc::new(NoRevocation),
-        })
+        let server = self.resolved.server();
+        if server.revocation_endpoint().is_none() {
+            return Ok(Arc::new(NoRevocation));
+        }
+        let (spares, mut revoker) =
+            (server.revocation_spares(), Sparing::new(RevocationEndpoint::of(&self.endpoint)?));
+        if spares.refresh_tokens {
+            revoker = revoker.refresh_tokens();
+        }
+        if spares.later_consents {
+            revoker = revoker.later_consents();
+        }
+        Ok(Arc::new(revoker))
     }
 }
 

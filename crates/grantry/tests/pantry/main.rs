@@ -25,5 +25,6 @@ mod itself;
 mod keeping;
 mod opening;
 mod proving;
+mod sparing;
 mod telling;
 mod using;
