@@ -253,8 +253,8 @@ pub(crate) fn standing_wherever(stored: &Stored<GrantRecord>) -> Result<Standing
         let fits = read.current.map(|candidate| candidate.token) == current;
         if fits { read } else { Standing { epoch: read.epoch, ..Standing::new(current) } }
     };
-    if stored.state() == GrantState::Revoked && standing.verdict != Some(Verdict::Revoked) {
-        standing.verdict = Some(Verdict::Revoking);
+    if stored.state() == GrantState::Revoked {
+        standing = standing.withdrawn();
     }
     Ok(standing)
 }

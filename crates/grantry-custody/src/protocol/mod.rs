@@ -12,7 +12,8 @@
 //! | renewing | person needed | it is refused for good, nobody else is at it, and nothing is left to try |
 //! | active | in doubt | an owner that was overtaken brings what may be the newer token |
 //! | in doubt, person needed | active | a late successor comes home |
-//! | any | revoked | somebody revokes |
+//! | any | revoking | somebody withdraws it; what comes after that is an orphan |
+//! | revoking | revoked | the server was asked for every token: a tombstone stands in its place |
 //!
 //! The search of the test suite finds these changes and no others; the facade's manual has a picture of them.
 //!
@@ -31,6 +32,7 @@ mod settle;
 mod standing;
 mod step;
 mod terms;
+mod withdraw;
 
 pub use candidate::{Candidate, Doubt};
 pub use claim::{Asked, Claim, Decision, Replaced};

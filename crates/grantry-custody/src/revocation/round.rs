@@ -166,9 +166,7 @@ impl Round<'_> {
         }
         chronicle.stopped = Some(if self.in_vain { stopped.failed(now) } else { stopped });
         if chronicle.stopped != before {
-            let mut standing = standing;
-            standing.verdict = Some(Verdict::Revoking);
-            standing.current = standing.current.filter(|_| left.refresh_token().is_some());
+            let standing = standing.withdrawn_in_part(left.refresh_token().is_some());
             self.keep(with_standing_and(left, &standing, &chronicle), stored).await?;
         }
         if let Some(stopped) = &chronicle.stopped {
