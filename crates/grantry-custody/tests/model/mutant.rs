@@ -5,6 +5,12 @@ use std::time::Duration;
 use grantry_core::Rotation;
 use grantry_custody::protocol::{Standing, Terms};
 
+use crate::cells::{
+    BEYOND_ALLOWANCE, BEYOND_LEASE, LOST, MANGLED, MANGLED_AND_CRASH, NO_FAULT, WITHDRAWN,
+    WITHDRAWN_AND_CRASH, WITHIN_LEASE,
+};
+use crate::server::Policy;
+
 /// One mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Mutant {
@@ -34,10 +40,20 @@ pub(crate) enum Mutant {
     SalvageNotBoarded,
     /// What was salvaged from an unusable answer is not kept.
     SalvageDropped,
+    /// The last chance is taken as soon as a lease is over, and whoever had it cannot come back with what it received.
+    LastChanceAtOnce,
+    /// Whoever brings something home does not see that the grant was withdrawn.
+    WithdrawalOverlooked,
+    /// A refusal by the server, which has revoked the token, is written over the withdrawal.
+    RefusalOverWithdrawal,
+    /// What comes after a withdrawal is thrown away.
+    OrphanNotRevoked,
+    /// What comes after a withdrawal leaves the lifeboat before the server has revoked it.
+    OrphanNotAboard,
 }
 
 impl Mutant {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::FencedByEpoch,
         Self::ForeignIntentCleared,
         Self::SiblingsDropped,
@@ -51,7 +67,32 @@ impl Mutant {
         Self::NoExtension,
         Self::SalvageNotBoarded,
         Self::SalvageDropped,
+        Self::LastChanceAtOnce,
+        Self::WithdrawalOverlooked,
+        Self::RefusalOverWithdrawal,
+        Self::OrphanNotRevoked,
+        Self::OrphanNotAboard,
     ];
+
+    /// Where it shows.
+    pub(crate) fn cell(self) -> (&'static str, Policy) {
+        match self {
+            Self::ShownBeforeStored | Self::NoClaim => (NO_FAULT, Policy::KeepOld),
+            Self::NoExtension => (WITHIN_LEASE, Policy::GraceReissue),
+            Self::NoSendGuard | Self::GuardFromTheWrite => (BEYOND_LEASE, Policy::KeepOld),
+            Self::ForeignIntentCleared => (BEYOND_LEASE, Policy::GraceReissue),
+            Self::SiblingsDropped => (BEYOND_LEASE, Policy::GraceNewest),
+            Self::EagerOnStrict | Self::LastChanceAtOnce => (BEYOND_LEASE, Policy::StrictRevoke),
+            Self::FencedByEpoch | Self::CondemnedBlindly => (BEYOND_ALLOWANCE, Policy::Strict),
+            Self::DoubtForgotten => (LOST, Policy::StrictRevoke),
+            Self::SalvageDropped => (MANGLED, Policy::Strict),
+            Self::SalvageNotBoarded => (MANGLED_AND_CRASH, Policy::KeepOld),
+            Self::WithdrawalOverlooked | Self::RefusalOverWithdrawal | Self::OrphanNotRevoked => {
+                (WITHDRAWN, Policy::Strict)
+            }
+            Self::OrphanNotAboard => (WITHDRAWN_AND_CRASH, Policy::Strict),
+        }
+    }
 
     /// The terms that the replicas go by.
     pub(crate) fn terms(self, terms: Terms) -> Terms {
@@ -60,6 +101,7 @@ impl Mutant {
                 let window = Duration::from_secs(60);
                 Terms { rotation: Rotation::Grace { window, same: false }, ..terms }
             }
+            Self::LastChanceAtOnce => Terms { allowance: Duration::ZERO, ..terms },
             _ => terms,
         }
     }
@@ -71,6 +113,10 @@ impl Mutant {
             Self::DoubtForgotten if before.intent.is_some() && standing.intent.is_none() => {
                 standing.current.iter_mut().for_each(|current| current.doubt = None);
             }
+            Self::RefusalOverWithdrawal if before.intent.is_some() && standing.intent.is_none() && !lands => {
+                standing.verdict = None;
+            }
+            Self::SalvageDropped => standing.others.retain(|other| other.proven),
             _ => {}
         }
     }

@@ -48,11 +48,17 @@ impl Policy {
             Self::StrictRevoke => Rotation::Strict { revokes_family: true },
         }
     }
+}
 
-    /// Whether a lost answer can be asked for again.
-    pub(crate) fn forgives(self) -> bool {
-        !matches!(self, Self::Strict | Self::StrictRevoke)
-    }
+/// How many tokens one world sees at most.
+const MOST_TOKENS: usize = 16;
+
+/// Tokens, each a bit.
+pub(crate) type Tokens = u32;
+
+/// A token alone.
+pub(crate) fn one(token: Token) -> Tokens {
+    if token == NO_TOKEN { 0 } else { 1 << token }
 }
 
 /// The server: each token's first use and successors, and whether the family was revoked.
@@ -60,38 +66,70 @@ impl Policy {
 pub(crate) struct Server {
     policy: Policy,
     window: u8,
-    tokens: Vec<Issued>,
+    tokens: Issued,
     pub(crate) revoked: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+/// What it knows of the tokens that it has issued. Only as many count as there are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Issued {
-    first_used: Option<u8>,
-    is_dead: bool,
-    successors: Vec<Token>,
+    count: u8,
+    dead: Tokens,
+    first_used: [u8; MOST_TOKENS],
+    successors: [Tokens; MOST_TOKENS],
 }
+
+/// The first use of what was never used.
+const NEVER: u8 = u8::MAX;
 
 impl Server {
     /// A server that has issued one token, number 0.
     pub(crate) fn new(policy: Policy, window: u8) -> Self {
-        Self { policy, window, tokens: vec![Issued::default()], revoked: false }
+        let tokens =
+            Issued { count: 1, dead: 0, first_used: [NEVER; MOST_TOKENS], successors: [0; MOST_TOKENS] };
+        Self { policy, window, tokens, revoked: false }
+    }
+
+    /// What it does with used tokens.
+    pub(crate) fn policy(&self) -> Policy {
+        self.policy
     }
 
     /// Whether a token would be accepted.
     pub(crate) fn accepts(&self, token: Token, now: u8) -> bool {
-        if self.revoked {
+        if self.revoked || token >= self.tokens.count || self.tokens.dead & one(token) != 0 {
             return false;
         }
-        let Some(issued) = self.tokens.get(usize::from(token)).filter(|issued| !issued.is_dead) else {
-            return false;
-        };
-        let Some(first_used) = issued.first_used else { return true };
-        let used = |token: &Token| self.tokens[usize::from(*token)].first_used.is_some();
+        let first_used = self.tokens.first_used[usize::from(token)];
+        if first_used == NEVER {
+            return true;
+        }
         match self.policy {
             Policy::KeepOld => true,
             Policy::Strict | Policy::StrictRevoke => false,
-            _ => now - first_used <= self.window && !issued.successors.iter().any(used),
+            _ => {
+                let successors = self.tokens.successors[usize::from(token)];
+                let used =
+                    (0..self.tokens.count).any(|next| successors & one(next) != 0 && self.is_used(next));
+                now - first_used <= self.window && !used
+            }
         }
+    }
+
+    fn is_used(&self, token: Token) -> bool {
+        self.tokens.first_used[usize::from(token)] != NEVER
+    }
+
+    /// The tokens that would be accepted and have never been redeemed.
+    pub(crate) fn fresh(&self, now: u8) -> Tokens {
+        let fresh = (0..self.tokens.count).filter(|token| !self.is_used(*token) && self.accepts(*token, now));
+        fresh.map(one).sum()
+    }
+
+    /// Whether one of the tokens has been issued for the same token as this one.
+    pub(crate) fn has_sibling(&self, token: Token, among: Tokens) -> bool {
+        let families = self.tokens.successors.iter().filter(|family| **family & one(token) != 0);
+        families.into_iter().any(|family| family & among & !one(token) != 0)
     }
 
     /// Redeems a token: the successor, or `None` for `invalid_grant`.
@@ -101,21 +139,23 @@ impl Server {
             self.revoked |= self.policy != Policy::Strict && token != NO_TOKEN;
             return None;
         }
-        let next = u8::try_from(self.tokens.len()).unwrap();
-        let issued = &mut self.tokens[usize::from(token)];
-        issued.first_used.get_or_insert(now);
-        if self.policy == Policy::GraceSame
-            && let Some(successor) = issued.successors.first()
-        {
-            return Some(*successor);
+        let next = self.tokens.count;
+        let at = usize::from(token);
+        self.tokens.first_used[at] = self.tokens.first_used[at].min(now);
+        let successors = &mut self.tokens.successors[at];
+        if self.policy == Policy::GraceSame && *successors != 0 {
+            return u8::try_from(successors.trailing_zeros()).ok();
         }
         if self.policy == Policy::GraceNewest {
-            let older = std::mem::take(&mut issued.successors);
-            older.into_iter().for_each(|older| self.tokens[usize::from(older)].is_dead = true);
+            self.tokens.dead |= *successors;
         }
-        let issued = &mut self.tokens[usize::from(token)];
-        issued.successors.push(next);
-        self.tokens.push(Issued::default());
+        *successors |= one(next);
+        self.tokens.count += 1;
         Some(next)
+    }
+
+    /// Revokes one token and no other (RFC 7009 leaves the rest of its family to the server, so nobody may count on that).
+    pub(crate) fn revoke(&mut self, token: Token) {
+        self.tokens.dead |= one(token);
     }
 }
