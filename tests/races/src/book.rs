@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use grantry_core::Instant;
 
+use crate::expiries::{Ask, Life, count};
+
 /// What became of an answer of the token endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -39,9 +41,30 @@ pub(crate) struct Exchange {
     pub(crate) presented: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) issued: Option<String>,
+    /// When the access token of the answer ends.
+    pub(crate) ends: Option<Instant>,
     pub(crate) fate: Fate,
-    /// When it had this fate.
+    /// When it had this fate; where it was sent, the moment before.
     pub(crate) over: Option<Instant>,
+}
+
+/// What the server answered.
+#[derive(Default)]
+pub(crate) struct Answered {
+    pub(crate) status: Option<u16>,
+    /// The refresh token.
+    pub(crate) issued: Option<String>,
+    /// When the access token ends.
+    pub(crate) ends: Option<Instant>,
+}
+
+impl Exchange {
+    /// What was dropped, or came when nobody was left, is no token that anybody has.
+    fn as_ask(&self) -> Ask {
+        let sent = self.over.filter(|_| self.fate == Fate::Sent);
+        let token = sent.zip(self.ends).map(|(sent, ends)| Life { sent, ends });
+        Ask { at: self.at, token }
+    }
 }
 
 /// A refresh token that was used a second time.
@@ -82,6 +105,7 @@ pub(crate) struct Sums {
     pub(crate) requests: u64,
     pub(crate) expiries: u64,
     pub(crate) requests_at_expiries: u64,
+    pub(crate) needless: u64,
     pub(crate) consumed_uses: u64,
     pub(crate) refusals: u64,
     pub(crate) dropped: u64,
@@ -98,13 +122,14 @@ impl Book {
     /// A request has arrived whole; gives its number.
     pub(crate) fn open(&self, at: Instant, from: From, presented: Option<String>) -> usize {
         let mut pages = self.pages();
-        let (status, issued, over) = (None, None, None);
-        pages.exchanges.push(Exchange { at, from, presented, status, issued, fate: Fate::Open, over });
+        let (status, issued, ends, over) = (None, None, None, None);
+        pages.exchanges.push(Exchange { at, from, presented, status, issued, ends, fate: Fate::Open, over });
         pages.exchanges.len() - 1
     }
 
     /// The server has answered.
-    pub(crate) fn answered(&self, number: usize, status: Option<u16>, issued: Option<String>) {
+    pub(crate) fn answered(&self, number: usize, answered: Answered) {
+        let Answered { status, issued, ends } = answered;
         let mut pages = self.pages();
         let presented = pages.exchanges.get(number).and_then(|exchange| exchange.presented.clone());
         let grant = presented.and_then(|token| pages.lineage.get(&token).copied());
@@ -116,6 +141,7 @@ impl Book {
         if let Some(exchange) = pages.exchanges.get_mut(number) {
             exchange.status = status;
             exchange.issued = issued;
+            exchange.ends = ends;
         }
     }
 
@@ -208,12 +234,12 @@ impl Book {
             .unwrap_or_default()
     }
 
-    /// Adds everything up. Requests of one grant that come within half a lifetime of the first belong to one
-    /// expiry; a token is consumed by its first use that brought another refresh token.
+    /// Adds everything up: expiries as [`count`] has them. A token is consumed by its first use that brought another refresh
+    /// token.
     pub(crate) fn sums(&self, lifetime: Duration) -> Sums {
         let pages = self.pages();
         let mut sums = Sums::default();
-        let mut first_of_expiry: Vec<Option<Instant>> = vec![None; pages.grants];
+        let mut asks: Vec<Vec<Ask>> = vec![Vec::new(); pages.grants];
         let mut uses: HashMap<&str, (u64, bool)> = HashMap::new();
         for exchange in &pages.exchanges {
             sums.requests += 1;
@@ -223,14 +249,14 @@ impl Book {
             let (times, consumed) = uses.entry(token).or_default();
             *times += 1;
             *consumed |= exchange.issued.as_deref().is_some_and(|issued| issued != token);
-            let Some(first) = pages.lineage.get(token).and_then(|g| first_of_expiry.get_mut(*g)) else {
-                continue;
-            };
-            sums.requests_at_expiries += 1;
-            if first.is_none_or(|first| exchange.at.since(first) > lifetime / 2) {
-                sums.expiries += 1;
-                *first = Some(exchange.at);
+            if let Some(asks) = pages.lineage.get(token).and_then(|grant| asks.get_mut(*grant)) {
+                sums.requests_at_expiries += 1;
+                asks.push(exchange.as_ask());
             }
+        }
+        for counted in asks.iter().map(|asks| count(asks, lifetime)) {
+            sums.expiries += counted.expiries;
+            sums.needless += counted.needless;
         }
         sums.consumed_uses =
             uses.values().filter(|(_, consumed)| *consumed).map(|(times, _)| times - 1).sum();
@@ -259,7 +285,8 @@ mod tests {
 
     fn enter(book: &Book, millis: u64, presented: &str, status: u16, issued: Option<&str>) {
         let number = book.open(at(millis), FROM, Some(presented.to_owned()));
-        book.answered(number, Some(status), issued.map(str::to_owned));
+        let ends = issued.map(|_| at(millis + 2_000));
+        book.answered(number, Answered { status: Some(status), issued: issued.map(str::to_owned), ends });
         book.close(number, at(millis), Fate::Sent);
     }
 
@@ -270,15 +297,15 @@ mod tests {
     }
 
     #[test]
-    fn requests_within_half_a_lifetime_are_one_expiry_of_their_grant() {
+    fn expiries_are_those_of_each_grant_and_a_request_too_early_is_none() {
         let book = book();
         enter(&book, 0, "a0", 200, Some("a1"));
         enter(&book, 10, "b0", 200, Some("b1"));
         enter(&book, 900, "a1", 200, Some("a2"));
-        enter(&book, 2_000, "a2", 200, Some("a3"));
+        enter(&book, 2_800, "a2", 200, Some("a3"));
         let sums = book.sums(Duration::from_secs(2));
         assert_eq!((sums.requests, sums.expiries, sums.requests_at_expiries), (4, 3, 4));
-        assert_eq!((sums.consumed_uses, sums.refusals), (0, 0));
+        assert_eq!((sums.needless, sums.consumed_uses, sums.refusals), (1, 0, 0));
     }
 
     #[test]

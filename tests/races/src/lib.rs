@@ -96,6 +96,7 @@
 mod book;
 mod custody;
 mod database;
+mod expiries;
 mod gate;
 mod kill_plan;
 mod losses;

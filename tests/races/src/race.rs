@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::book::{Book, From};
 use crate::database::Running;
+use crate::expiries::floor;
 use crate::losses::{Cause, cause, reused, took};
 use crate::process::{Contestant, Said, Worker};
 use crate::relay::{Relay, Road};
@@ -231,6 +232,8 @@ impl Course {
             token_requests: sums.requests,
             expiries: sums.expiries,
             requests_at_expiries: sums.requests_at_expiries,
+            needless_requests: sums.needless,
+            fewest_expiries: floor(self.scenario.lifetime, self.scenario.grants, self.scenario.lasts),
             requests_per_expiry: Report::ratio(sums.requests_at_expiries, sums.expiries),
             consumed_uses: sums.consumed_uses,
             refusals: sums.refusals,

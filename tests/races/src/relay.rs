@@ -8,14 +8,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{Clock, SystemClock};
+use grantry_core::{Clock, Instant, SystemClock};
 use grantry_testkit::{Form, SeededEntropy};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::book::{Book, Fate, From, NOBODY};
+use crate::book::{Answered, Book, Fate, From, NOBODY};
 use crate::message::Message;
 
 /// What happens to requests on their way.
@@ -124,20 +124,22 @@ impl Way {
             let presented = Form::parse(request.body()).expose("refresh_token").map(str::to_owned);
             let number = self.book.open(self.clock.now(), from, presented);
             sleep(self.road.latency / 2).await;
+            let asked = self.clock.now();
             // The server gets what was sent, whether or not the client is still there.
             let Ok(Some(answer)) = self.ask(&request).await else {
                 self.book.close(number, self.clock.now(), Fate::Gone);
                 return Ok(());
             };
-            self.book.answered(number, answer.status(), issued(&answer));
+            self.book.answered(number, read(&answer, asked));
             if self.road.drops(number) {
                 self.book.close(number, self.clock.now(), Fate::Dropped);
                 return client.set_zero_linger();
             }
             sleep(self.road.latency / 2).await;
+            // The worker may have it before this task is given a core again.
+            let leaves = self.clock.now();
             let written = client.write_all(answer.bytes()).await;
-            let now = self.clock.now();
-            self.book.close(number, now, if written.is_ok() { Fate::Sent } else { Fate::Gone });
+            self.book.close(number, leaves, if written.is_ok() { Fate::Sent } else { Fate::Gone });
             written?;
         }
         Ok(())
@@ -154,10 +156,12 @@ impl Way {
     }
 }
 
-/// The refresh token of an answer.
-fn issued(answer: &Message) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(answer.body()).ok()?;
-    body.get("refresh_token")?.as_str().map(str::to_owned)
+/// What the book keeps of an answer to what was asked at that moment: no token of it begins sooner.
+fn read(answer: &Message, asked: Instant) -> Answered {
+    let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let issued = body.get("refresh_token").and_then(|token| token.as_str()).map(str::to_owned);
+    let lifetime = body.get("expires_in").and_then(serde_json::Value::as_u64).map(Duration::from_secs);
+    Answered { status: answer.status(), issued, ends: lifetime.map(|lifetime| asked.after(lifetime)) }
 }
 
 #[cfg(test)]

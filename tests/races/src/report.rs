@@ -53,10 +53,14 @@ pub struct Report {
     pub families_revoked: u64,
     /// Requests to the token endpoint.
     pub token_requests: u64,
-    /// Times that a grant needed a token: its requests within half a lifetime of the first count as one.
+    /// Times that a grant needed a token: it had none, or the newest one was in the last quarter of its life.
     pub expiries: u64,
-    /// Token requests at all of those together.
+    /// How many of those there are at least in a race of that length in which nothing goes wrong.
+    pub fewest_expiries: u64,
+    /// Token requests in all, but for those with a token that no grant ever had.
     pub requests_at_expiries: u64,
+    /// Of those, how many came while a token was out that was to live for longer than a quarter of its life.
+    pub needless_requests: u64,
     /// Token requests for each of those; 1 is perfect.
     pub requests_per_expiry: f64,
     /// Requests with a refresh token that an earlier one had exchanged for another.

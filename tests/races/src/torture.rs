@@ -96,7 +96,14 @@ fn complaints_of(report: &Report, scenario: &Scenario) -> Vec<String> {
     let is_calm = scenario.kills == 0 && scenario.restarts == 0 && scenario.drops_per_mille == 0;
     if is_calm && report.requests_at_expiries != report.expiries {
         let (requests, expiries) = (report.requests_at_expiries, report.expiries);
-        complain(format!("{requests} token requests for {expiries} expiries, and nothing went wrong"));
+        let needless = report.needless_requests;
+        complain(format!(
+            "{requests} token requests for {expiries} expiries, {needless} of them long before, and nothing went wrong"
+        ));
+    }
+    if is_calm && report.expiries < report.fewest_expiries {
+        let (expiries, fewest) = (report.expiries, report.fewest_expiries);
+        complain(format!("{expiries} expiries, where there are {fewest} at least"));
     }
     complaints
 }
@@ -125,12 +132,17 @@ mod tests {
     fn in_peace_one_request_too_many_is_one_too_many() {
         let report = |requests| {
             let mut report = Report::default();
-            (report.presented, report.expiries, report.requests_at_expiries) = (1, 3, requests);
+            (report.presented, report.expiries, report.fewest_expiries) = (1, 3, 3);
+            report.requests_at_expiries = requests;
             report
         };
         let calm = in_peace("strict-revoke").unwrap();
         assert!(complaints_of(&report(3), &calm).is_empty());
         assert_eq!(complaints_of(&report(4), &calm).len(), 1);
+        assert_eq!(complaints_of(&report(2), &calm).len(), 1);
+        let mut idle = report(3);
+        idle.fewest_expiries = 4;
+        assert_eq!(complaints_of(&idle, &calm).len(), 1, "hardly anybody has renewed");
         let dropped: Scenario = "grace-same 2 % drops".parse().unwrap();
         assert!(complaints_of(&report(4), &dropped).is_empty());
     }
