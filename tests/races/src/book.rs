@@ -81,8 +81,21 @@ pub(crate) struct Reuse {
 pub(crate) struct Orphan {
     pub(crate) grant: usize,
     pub(crate) worker: usize,
+    /// When it was asked for.
+    pub(crate) asked: Instant,
     pub(crate) fate: Fate,
     pub(crate) over: Option<Instant>,
+}
+
+/// An answer with a refresh token that was sent to a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Delivered {
+    pub(crate) grant: usize,
+    pub(crate) worker: usize,
+    pub(crate) asked: Instant,
+    pub(crate) left: Instant,
+    /// When the same worker asked for the same grant again.
+    pub(crate) next: Option<Instant>,
 }
 
 /// The token requests in the order of their arrival. Shared by the connections of the relay.
@@ -182,9 +195,8 @@ impl Book {
             let (presented, issued) = (exchange.presented.as_deref()?, exchange.issued.as_deref()?);
             let grant = *pages.lineage.get(presented)?;
             let missed = !known.contains(issued) && !answered.contains(presented);
-            let Exchange { from, fate, over, .. } = exchange;
-            missed
-                .then(|| (issued.to_owned(), Orphan { grant, worker: from.worker, fate: *fate, over: *over }))
+            let Exchange { at: asked, from, fate, over, .. } = *exchange;
+            missed.then(|| (issued.to_owned(), Orphan { grant, worker: from.worker, asked, fate, over }))
         };
         let orphans = pages.exchanges.iter().filter_map(orphan);
         orphans.filter(|(token, _)| seen.insert(token.clone())).map(|(_, orphan)| orphan).collect()
@@ -213,6 +225,44 @@ impl Book {
             again: again.from.worker,
             again_at: again.at,
         })
+    }
+
+    /// Every answer with a refresh token that was sent.
+    pub(crate) fn delivered(&self) -> Vec<Delivered> {
+        let pages = self.pages();
+        let mut delivered: Vec<Delivered> = Vec::new();
+        let mut last: HashMap<(usize, usize), usize> = HashMap::new();
+        for exchange in &pages.exchanges {
+            let grant = exchange.presented.as_ref().and_then(|token| pages.lineage.get(token).copied());
+            let Some(grant) = grant else { continue };
+            let (worker, asked) = (exchange.from.worker, exchange.at);
+            // The one before is not to be credited with what comes of this one, whatever that is.
+            if let Some(before) = last.remove(&(worker, grant)).and_then(|nth| delivered.get_mut(nth)) {
+                before.next = Some(asked);
+            }
+            if let (Some(_), Some(left), Fate::Sent) = (&exchange.issued, exchange.over, exchange.fate) {
+                last.insert((worker, grant), delivered.len());
+                delivered.push(Delivered { grant, worker, asked, left, next: None });
+            }
+        }
+        delivered
+    }
+
+    /// How many requests of workers were not answered yet when those were held still.
+    pub(crate) fn in_flight_at(&self, killed: &HashMap<usize, Instant>) -> u64 {
+        let is_in_flight = |exchange: &&Exchange| {
+            let killed = killed.get(&exchange.from.worker);
+            killed.is_some_and(|killed| exchange.over.is_none_or(|over| over >= *killed))
+        };
+        u64::try_from(self.pages().exchanges.iter().filter(is_in_flight).count()).unwrap_or(u64::MAX)
+    }
+
+    /// How long a request took from its arrival at the relay until its answer left, on the average.
+    pub(crate) fn mean_flight(&self) -> Duration {
+        let pages = self.pages();
+        let flights = pages.exchanges.iter().filter_map(|exchange| Some(exchange.over?.since(exchange.at)));
+        let (many, sum) = flights.fold((0, Duration::ZERO), |(many, sum), flight| (many + 1, sum + flight));
+        sum / many.max(1)
     }
 
     /// Whether no request has come yet.

@@ -69,6 +69,10 @@
 //!
 //! A grant may have several lines, or `null`, or no line. It is lost if none of its tokens is live.
 //!
+//! A process of `run` may keep an account, in the file that `RACES_ACCOUNT` names: a line `had GRANT NANOSECONDS` on the boot clock
+//! when it has read an answer whole, `written` when the death of the process takes nothing of it any more, and `synced` when
+//! that of the machine does not either.
+//!
 //! In Rust, implement [`worker::Contestant`] and call [`worker::serve`]: commands, callers and counters are there.
 //! The folder `src/worker` knows nothing of grantry, and programs outside of this workspace take it up by its path.
 //!
@@ -80,9 +84,15 @@
 //! then it gets SIGKILL, and another one starts at once. What it had received and not yet kept is known at the end:
 //! [`Report::successors_killed`].
 //!
-//! A lost grant is put down to a kill or to a dropped answer only if the answer with its successor was one that was
-//! dropped, or one of a worker that was killed within a tenth of a second of it, and nobody ever used or kept that successor.
-//! Every other loss is unexplained, and [`Report::losses`] says who used which token after whom.
+//! A lost grant is put down to a kill or to a dropped answer only if nobody ever used or kept its successor, and the answer with it
+//! was one that was dropped, or one of a worker that was killed before it could keep it. What a worker has written down by its
+//! own account, no kill excuses. Where it had not, the kill came before the answer had left; or within twice the time that
+//! the slowest of the other answers of the race took from there until it was written, and a tenth of a second at most; for
+//! whoever keeps no account, within a tenth of a second. Every other loss is unexplained. [`Report::losses`] has the
+//! figures of each, and who used which token after whom.
+//!
+//! An expiry is a request that comes when a grant has no token, or its newest is in the last quarter of its life, with those that
+//! follow until a token was sent. A request that comes sooner is of no expiry, and one too many.
 //!
 //! # Invariants
 //!
@@ -93,6 +103,7 @@
 //!   interleave is up to the machine.
 //! * No token is printed, but by `show`, whose output the driver reads.
 
+mod accounts;
 mod book;
 mod custody;
 mod database;
@@ -104,6 +115,7 @@ mod message;
 mod naive;
 mod process;
 mod race;
+mod reckoning;
 mod relay;
 mod report;
 mod scenario;
@@ -111,6 +123,7 @@ mod server;
 mod sockets;
 pub mod worker;
 
+pub use accounts::{Keeping, Spans};
 pub use custody::Grantry;
 pub use database::Database;
 pub use grantry_tests::Fallible;

@@ -41,6 +41,7 @@ pub struct Contestant {
 struct With<'a> {
     arguments: &'a [String],
     token_endpoint: Option<&'a str>,
+    account: Option<&'a Path>,
 }
 
 impl Contestant {
@@ -66,6 +67,7 @@ impl Contestant {
             .arg(store)
             .args(with.arguments)
             .envs(with.token_endpoint.map(|url| ("RACES_TOKEN_ENDPOINT", url)))
+            .envs(with.account.map(|path| ("RACES_ACCOUNT", path)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit())
@@ -145,17 +147,18 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Starts `run` with the port of its relay, and listens to what it says.
+    /// Starts `run` with the port of its relay and the file of its account, and listens to what it says.
     pub(crate) fn start(
         of: &Contestant,
         store: &Path,
         callers: usize,
-        port: u16,
+        (port, account): (u16, &Path),
         said: &Said,
     ) -> Fallible<Self> {
         let arguments = ["--callers".to_owned(), callers.to_string()];
         let token_endpoint = format!("http://127.0.0.1:{port}/token");
-        let with = With { arguments: &arguments, token_endpoint: Some(&token_endpoint) };
+        let with =
+            With { arguments: &arguments, token_endpoint: Some(&token_endpoint), account: Some(account) };
         let mut child = of.start("run", store, &with)?;
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let said = said.clone();

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use grantry_core::{Clock, Instant, SystemClock};
+use grantry_core::{Clock, SystemClock};
 use serde_json::Value;
 use tokio::time::sleep;
 
+use crate::accounts::Accounts;
 use crate::book::{Book, From};
 use crate::database::Running;
-use crate::expiries::floor;
-use crate::losses::{Cause, cause, reused, took};
 use crate::process::{Contestant, Said, Worker};
+use crate::reckoning::{Ran, Reckoning, name};
 use crate::relay::{Relay, Road};
 use crate::server::Servers;
 use crate::worker::{GrantSeed, Seed, Terms};
@@ -45,7 +45,9 @@ pub async fn race(contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fa
         contestant.run_to_end("seed", first, &seeds)?;
         others.iter().try_for_each(|other| copy_folder(first, other))?;
     }
-    let ran = course.run(contestant, &machines, seed).await?;
+    let accounts = store.path().join("accounts");
+    std::fs::create_dir(&accounts)?;
+    let ran = course.run(contestant, (&machines, &accounts), seed).await?;
     course.wait_until_quiet().await?;
     let mut held: HashMap<String, Vec<String>> = HashMap::new();
     for machine in &machines {
@@ -54,7 +56,9 @@ pub async fn race(contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fa
             held.entry(grant).or_default().extend(tokens);
         }
     }
-    course.report(contestant, seed, &ran, &held)
+    let Course { scenario, servers, relay, .. } = &course;
+    let (book, accounts) = (relay.book(), &Accounts::read(&accounts)?);
+    Reckoning { scenario, servers, book, ran: &ran, accounts, held: &held }.report(&contestant.name, seed)
 }
 
 /// The servers and the relay.
@@ -65,18 +69,6 @@ struct Course {
     relay: Relay,
     /// The server that the contestant's store is on.
     database: Option<Running>,
-}
-
-/// What happened to the processes.
-#[derive(Debug, Default)]
-struct Ran {
-    said: Said,
-    kills: u64,
-    in_flight: u64,
-    restarts: u64,
-    /// When which worker was held still, to be killed.
-    killed: HashMap<usize, Instant>,
-    misbehaved: u64,
 }
 
 impl Course {
@@ -108,6 +100,7 @@ impl Course {
             resource: servers.resource.clone(),
             database: self.database.as_ref().map(|database| database.url.clone()),
             rotation: self.scenario.server.policy().to_owned(),
+            account: None,
             grace_ms: u64::try_from(self.scenario.server.grace().as_millis()).unwrap_or(u64::MAX),
             names,
             begins: begins(self.scenario.lifetime, self.servers.first.len()),
@@ -115,13 +108,19 @@ impl Course {
         Seed { terms, grants }
     }
 
-    async fn run(&self, contestant: &Contestant, machines: &[PathBuf], seed: u64) -> Fallible<Ran> {
+    async fn run(
+        &self,
+        contestant: &Contestant,
+        (machines, accounts): (&[PathBuf], &Path),
+        seed: u64,
+    ) -> Fallible<Ran> {
         let scenario = &self.scenario;
         let mut ran = Ran::default();
         let start = async |place: usize, number: usize, said: Said| {
             let machine = machines.get(place % machines.len().max(1)).ok_or("there is no machine")?;
             let port = self.relay.open(number).await?;
-            Worker::start(contestant, machine, scenario.callers, port, &said)
+            let account = accounts.join(number.to_string());
+            Worker::start(contestant, machine, scenario.callers, (port, &account), &said)
         };
         let mut workers = Vec::new();
         for number in 1..=scenario.processes {
@@ -174,97 +173,6 @@ impl Course {
             sleep(Duration::from_millis(5)).await;
         }
     }
-
-    fn report(
-        &self,
-        contestant: &Contestant,
-        seed: u64,
-        ran: &Ran,
-        held: &HashMap<String, Vec<String>>,
-    ) -> Fallible<Report> {
-        let book = self.relay.book();
-        let sums = book.sums(self.scenario.lifetime);
-        if sums.requests != self.servers.token_requests()? {
-            return Err("a token request has gone past the relay".into());
-        }
-        let orphans = book.orphans(held.values().flatten());
-        let (mut lost, mut revoked, mut unexplained) = (0, 0, 0);
-        let (mut by_kill, mut by_drop, mut losses) = (0, 0, Vec::new());
-        for grant in 0..self.scenario.grants {
-            let of_store = held.get(&name(grant)).map(Vec::as_slice).unwrap_or_default();
-            if self.any_live(of_store)? {
-                continue;
-            }
-            lost += 1;
-            losses.push(match cause(grant, &orphans, &ran.killed) {
-                Cause::Dropped => {
-                    by_drop += 1;
-                    format!("{}: the answer with its successor was dropped", name(grant))
-                }
-                Cause::Killed(after) => {
-                    by_kill += 1;
-                    let after = after.as_millis();
-                    format!(
-                        "{}: its worker was killed {after} ms after the answer with its successor",
-                        name(grant)
-                    )
-                }
-                Cause::Unexplained(what) => {
-                    unexplained += 1;
-                    let reuse = book.reuse(grant).map(|reuse| reused(&reuse, &ran.killed));
-                    format!("{}: unexplained: {what}{}", name(grant), reuse.unwrap_or_default())
-                }
-            });
-            revoked += u64::from(!self.any_live(&book.tokens_of(grant))?);
-        }
-        let (presented, wrong_presentations) = self.servers.presentations()?;
-        Ok(Report {
-            contestant: contestant.name.clone(),
-            scenario: self.scenario.to_string(),
-            seed,
-            grants: u64::try_from(self.scenario.grants)?,
-            grants_lost: lost,
-            lost_by_kill: by_kill,
-            lost_by_drop: by_drop,
-            lost_unexplained: unexplained,
-            losses,
-            families_revoked: revoked,
-            token_requests: sums.requests,
-            expiries: sums.expiries,
-            requests_at_expiries: sums.requests_at_expiries,
-            needless_requests: sums.needless,
-            fewest_expiries: floor(self.scenario.lifetime, self.scenario.grants, self.scenario.lasts),
-            requests_per_expiry: Report::ratio(sums.requests_at_expiries, sums.expiries),
-            consumed_uses: sums.consumed_uses,
-            refusals: sums.refusals,
-            answers_dropped: sums.dropped,
-            kills: ran.kills,
-            kills_in_flight: ran.in_flight,
-            restarts: ran.restarts,
-            successors_killed: orphans.iter().fold(0, |sum, orphan| {
-                sum + u64::from(matches!(took(orphan, &ran.killed), Cause::Killed(_)))
-            }),
-            presented,
-            wrong_presentations,
-            caller_errors: ran.said.errors(),
-            misbehaved: ran.misbehaved,
-            errors: ran.said.samples(),
-        })
-    }
-
-    fn any_live(&self, tokens: &[String]) -> Fallible<bool> {
-        for token in tokens {
-            if self.servers.is_live(token)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-/// What callers ask a grant by.
-fn name(grant: usize) -> String {
-    format!("grant-{grant}")
 }
 
 /// From when on each grant is asked for, in milliseconds of Unix time: spread over one lifetime, so that at every

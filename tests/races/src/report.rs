@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::accounts::Keeping;
+
 /// The heads of the columns, in the order of [`Report::cells`].
 const HEADS: [&str; 16] = [
     "contestant",
@@ -40,9 +42,11 @@ pub struct Report {
     pub grants: u64,
     /// Grants of which the store holds no live refresh token at the end.
     pub grants_lost: u64,
-    /// Of those, how many whose successor was in an answer that was received by, or on its way to, a worker that was
-    /// killed at that moment.
+    /// Of those, how many whose successor was in an answer that was on its way to a worker that was killed at that moment, or
+    /// that the worker had and had not written down yet.
     pub lost_by_kill: u64,
+    /// Of those in turn, how many where the worker had read the whole answer, by its own account.
+    pub lost_unwritten: u64,
     /// And in an answer that was dropped.
     pub lost_by_drop: u64,
     /// And those that neither explains: the contestant's own mistakes.
@@ -73,6 +77,12 @@ pub struct Report {
     pub kills: u64,
     /// Of those, how many had a token request under way, or an answer that they had not read.
     pub kills_in_flight: u64,
+    /// How many requests those had under way together: the answers to them had not left when they were held still.
+    pub requests_in_flight: u64,
+    /// How long a request was under way in this race, from its arrival until its answer left, on the average.
+    pub micros_in_flight: u64,
+    /// How long it took to keep what came, where the workers keep accounts of it.
+    pub keeping: Option<Keeping>,
     /// How many times the server that the store is on was killed and started again.
     pub restarts: u64,
     /// Refresh tokens that died with a killed worker: the server had issued them to it, or did so afterwards, and

@@ -1,7 +1,9 @@
-//! The contestant of the house: grants in a vault, renewed by custody. Every part is used as an application would.
+//! The contestant of the house: grants in a vault, renewed by custody. Every part is used as an application would, with an account
+//! of when answers came and were kept.
 //!
 //! The store's folder holds the key file, the lifeboats of the processes, and the vault itself where it is SQLite.
 
+mod account;
 mod keeping;
 mod renewing;
 mod vault;
@@ -15,6 +17,7 @@ use grantry_refresh::Scheduler;
 use grantry_vault::SealedVault;
 
 use crate::worker::{Contestant, Outcome, Seed, Terms};
+use account::{Account, NotingLifeboat};
 use keeping::{LIFEBOATS, SEAT_BYTES, SEATS};
 use renewing::Sources;
 use vault::Backend;
@@ -89,9 +92,11 @@ impl Grantry {
         let vault = keeping::open(store, &backend).await?;
         let lifeboat =
             FolderLifeboat::builder(store.join(LIFEBOATS)).seats(SEATS).seat_bytes(SEAT_BYTES).open()?;
+        let account = Account::open(terms.account.as_deref())?;
+        let lifeboat = NotingLifeboat { inner: lifeboat, account: account.clone() };
         let custody = Custody::builder(&vault, lifeboat).open().await?;
         let schedulers = renewing::schedulers(terms);
-        let sources = renewing::sources(&custody, &schedulers, terms)?;
+        let sources = renewing::sources(&custody, &schedulers, terms, &account)?;
         Ok(Self { backend, vault, custody, schedulers, sources })
     }
 }

@@ -12,6 +12,7 @@ use grantry_custody::protocol::Terms as Times;
 use grantry_endpoint::{Client, ClientAuthentication, HttpTransport, RefreshTokenRedemption, TokenEndpoint};
 use grantry_refresh::{Fallback, ManagedSource, Profile, RefreshPolicy, Scheduler};
 
+use super::account::{Account, Noting};
 use super::keeping::{SERVICE, TENANT};
 use crate::worker::{Outcome, Terms};
 
@@ -45,13 +46,17 @@ impl fmt::Debug for Source {
 }
 
 /// A managed source of each grant, over custody.
-pub(super) fn sources(custody: &Custody, schedulers: &[Scheduler], terms: &Terms) -> Outcome<Sources> {
+pub(super) fn sources(
+    custody: &Custody,
+    schedulers: &[Scheduler],
+    terms: &Terms,
+    account: &Account,
+) -> Outcome<Sources> {
     let times = times(rotation(terms)?);
-    let transport = HttpTransport::builder().for_single_use_credentials().build()?;
+    let transport = Arc::new(HttpTransport::builder().for_single_use_credentials().build()?);
     let server = AuthorizationServer::builder(&terms.token_endpoint).issuer(&terms.issuer).build()?;
     let secret = ClientAuthentication::secret_basic(terms.client_secret.as_str());
     let client = Client::new(terms.client_id.as_str(), secret)?;
-    let endpoint = TokenEndpoint::new(server, client, Arc::new(transport))?;
     let mut sources = Sources::new();
     let policy = policy()?;
     let profile = |scheduler| {
@@ -60,7 +65,9 @@ pub(super) fn sources(custody: &Custody, schedulers: &[Scheduler], terms: &Terms
     let profiles: Vec<_> = schedulers.iter().map(profile).collect();
     for (name, profile) in terms.names.iter().zip(profiles.iter().cycle()) {
         let key = GrantKey::new(TENANT, SERVICE, name)?;
-        let redemption = RefreshTokenRedemption::new(endpoint.clone()).key(key.clone());
+        let noting = Noting { inner: Arc::clone(&transport), account: account.clone(), grant: name.clone() };
+        let endpoint = TokenEndpoint::new(server.clone(), client.clone(), Arc::new(noting))?;
+        let redemption = RefreshTokenRedemption::new(endpoint).key(key.clone());
         let grant: Arc<dyn Grant> = Arc::new(custody.grant(key.clone(), redemption).terms(times).build()?);
         let source = ManagedSource::new(key, grant, profile);
         sources.insert(name.clone(), Source { source, given: Mutex::default() });

@@ -14,6 +14,9 @@ use super::{Contestant, Outcome, Seed, Terms};
 /// The environment variable with a worker's own token endpoint: so the driver knows whose requests come in.
 const TOKEN_ENDPOINT: &str = "RACES_TOKEN_ENDPOINT";
 
+/// The environment variable with the file that a worker may write its account to.
+const ACCOUNT: &str = "RACES_ACCOUNT";
+
 const USAGE: &str = "usage: [--kind KIND] seed|run|show --store DIR [--callers M]";
 
 /// A worker's command line.
@@ -77,6 +80,7 @@ pub async fn serve<C: Contestant>(arguments: Arguments) -> Outcome<()> {
             if let Ok(own) = std::env::var(TOKEN_ENDPOINT) {
                 terms.token_endpoint = own;
             }
+            terms.account = std::env::var_os(ACCOUNT).map(PathBuf::from);
             let terms = Arc::new(terms);
             let contestant = Arc::new(C::open(&store, &terms).await?);
             run(contestant, terms, callers).await

@@ -1,7 +1,7 @@
 //! What a worker is told about the servers and the grants.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,9 @@ pub struct Terms {
     /// The URL of the server that the driver started for the store, where this contestant has one.
     #[serde(default)]
     pub database: Option<String>,
+    /// Where this process may write down when it has kept what; the driver reads it after the race. Only for `run`.
+    #[serde(skip)]
+    pub account: Option<PathBuf>,
     /// How long a used refresh token is accepted, in milliseconds; 0 without a grace period.
     pub grace_ms: u64,
     /// The names of the grants.
