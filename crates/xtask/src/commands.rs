@@ -15,6 +15,8 @@ cargo xtask TASK
                          leaves the peers out; the rest goes to the benches
   torture [...]          race our own contestants for refresh tokens, under kills, lost answers and restarts of
                          their stores: --kills N (500), --seed S, --quick
+  races [...]            have everybody race for refresh tokens, and write the tables of docs/races.md:
+                         --seed S (1), as often as there are to be seeds, --kills N (500)
   simulate [...]         run custody in worlds made of seeds: --seeds N (100), --from S
   help                   this text
 
@@ -39,6 +41,8 @@ pub enum Command {
     },
     /// Kill what keeps grants, with these arguments.
     Torture(Vec<String>),
+    /// Have everybody race, with these arguments.
+    Races(Vec<String>),
     /// Simulate custody in worlds made of seeds, with these arguments.
     Simulate(Vec<String>),
     /// Say how to ask.
@@ -72,6 +76,7 @@ impl Command {
                 })
             }
             "torture" => Ok(Self::Torture(words)),
+            "races" => Ok(Self::Races(words)),
             "simulate" => Ok(Self::Simulate(words)),
             "help" | "--help" | "-h" => alone(Self::Help),
             _ => Err(format!("there is no task {task:?}")),
@@ -114,6 +119,12 @@ mod tests {
     fn torture_passes_on_how_much_of_it() {
         let expected = Command::Torture(vec!["--kills".into(), "9".into()]);
         assert_eq!(parse("torture --kills 9"), Ok(expected));
+    }
+
+    #[test]
+    fn races_pass_on_their_seeds() {
+        let expected = Command::Races(vec!["--seed".into(), "2".into()]);
+        assert_eq!(parse("races --seed 2"), Ok(expected));
     }
 
     #[test]

@@ -17,6 +17,9 @@ const MISUNDERSTOOD: u8 = 2;
 /// Where the figures of the peers go, below the root.
 const PEERS_JSON: &str = "target/bench-peers.json";
 
+/// The workers of the peers, below the root.
+const RACE_PEERS: &str = "benches/peers/target/release/race-worker";
+
 fn main() -> ExitCode {
     let root = root();
     let done = match Command::parse(std::env::args().skip(1)) {
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Bench { peers, arguments }) => bench(&root, peers, &arguments),
         Ok(Command::Torture(arguments)) => torture(&root, &arguments),
+        Ok(Command::Races(arguments)) => races(&root, &arguments),
         Ok(Command::Simulate(arguments)) => {
             let words = ["run", "--locked", "--package", "grantry-simulation", "--bin", "simulate", "--"];
             run(cargo(&root, &words).args(arguments))
@@ -102,14 +106,22 @@ fn bench(root: &Path, peers: bool, arguments: &[String]) -> Fallible {
     run(own.args(arguments))
 }
 
-/// Builds the races and has them torture our own contestants. What `install` brings has to be there for the server in
-/// JavaScript, which the quick one leaves out.
+/// Builds the races and has them torture our own contestants.
 fn torture(root: &Path, arguments: &[String]) -> Fallible {
-    if !arguments.iter().any(|word| word == "--quick") {
-        install(root)?;
-    }
+    install(root)?;
     let mut races = cargo(root, &["run", "--locked", "--package", "grantry-races", "--bin", "races", "--"]);
     run(races.arg("torture").args(arguments))
+}
+
+/// Has everybody race, in release builds, and writes the tables into the page.
+fn races(root: &Path, arguments: &[String]) -> Fallible {
+    install(root)?;
+    let peers = ["build", "--release", "--locked", "--package", "grantry-race-peers"];
+    run(cargo(root, &peers).args(["--manifest-path", "benches/peers/Cargo.toml"]))?;
+    let words =
+        ["run", "--release", "--locked", "--package", "grantry-races", "--bin", "races", "--", "page"];
+    let places = ["--peers", RACE_PEERS, "--into", "docs/races.md"];
+    run(cargo(root, &words).args(places).args(arguments))
 }
 
 #[allow(clippy::disallowed_methods, reason = "nobody hands a clock to a program that runs others")]

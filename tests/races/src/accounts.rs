@@ -8,7 +8,7 @@ use grantry_core::Instant;
 use serde::Serialize;
 
 use crate::Fallible;
-use crate::book::Delivered;
+use crate::exchange::Delivered;
 
 /// What a worker did with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

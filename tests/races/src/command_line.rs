@@ -6,6 +6,7 @@ const USAGE: &str = "usage:
   races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
   races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
   races torture [--kills N] [--seed S] [--quick]
+  races page --peers PROGRAM --into FILE [--seed N]... [--kills N]
   races scenarios
   races worker-naive|worker-grantry seed|run|show --store DIR [--callers M]
 a contestant C is \"NAME=PROGRAM ARGUMENT...\", or the name of one of this program's workers
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Table(Options),
     /// The house's own under kills, with a verdict.
     Torture(Torture),
+    /// All tables of the documentation, into its page.
+    Page(Page),
     /// The names of the table's scenarios.
     Scenarios,
 }
@@ -37,6 +40,39 @@ pub(crate) struct Torture {
     pub(crate) kills: Option<usize>,
     pub(crate) seed: Option<u64>,
     pub(crate) quick: bool,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    pub(crate) peers: String,
+    pub(crate) into: String,
+    /// 1 if none was given.
+    pub(crate) seeds: Vec<u64>,
+    /// Of the torture.
+    pub(crate) kills: Option<usize>,
+}
+
+impl Page {
+    fn parse(mut words: impl Iterator<Item = String>) -> Fallible<Self> {
+        let mut page = Self::default();
+        while let Some(word) = words.next() {
+            let next = words.next().ok_or(USAGE)?;
+            match word.as_str() {
+                "--peers" => page.peers = next,
+                "--into" => page.into = next,
+                "--seed" => page.seeds.push(next.parse()?),
+                "--kills" => page.kills = Some(next.parse()?),
+                _ => return Err(USAGE.into()),
+            }
+        }
+        if page.peers.is_empty() || page.into.is_empty() {
+            return Err(USAGE.into());
+        }
+        if page.seeds.is_empty() {
+            page.seeds.push(1);
+        }
+        Ok(page)
+    }
 }
 
 impl Torture {
@@ -59,6 +95,9 @@ impl Command {
     pub(crate) fn parse(first: &str, mut words: impl Iterator<Item = String>) -> Fallible<Self> {
         if first == "torture" {
             return Ok(Self::Torture(Torture::parse(words)?));
+        }
+        if first == "page" {
+            return Ok(Self::Page(Page::parse(words)?));
         }
         let (mut options, mut json) = (Options::default(), false);
         while let Some(word) = words.next() {
@@ -104,6 +143,14 @@ mod tests {
         let read = parse("torture", &["--quick", "--kills", "40", "--seed", "9"]).unwrap();
         assert_eq!(read, Command::Torture(Torture { kills: Some(40), seed: Some(9), quick: true }));
         assert!(parse("torture", &["--json"]).is_err());
+    }
+
+    #[test]
+    fn the_page_has_several_seeds_and_says_where_the_peers_are() {
+        let read = parse("page", &["--peers", "p", "--into", "f", "--seed", "3", "--seed", "4"]).unwrap();
+        let page = Page { peers: "p".into(), into: "f".into(), seeds: vec![3, 4], kills: None };
+        assert_eq!(read, Command::Page(page));
+        assert!(parse("page", &["--into", "f"]).is_err());
     }
 
     #[test]

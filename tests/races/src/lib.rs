@@ -9,6 +9,7 @@
 //! races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
 //! races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
 //! races torture [--kills N] [--seed N] [--quick]
+//! races page --peers PROGRAM --into FILE [--seed N]... [--kills N]
 //! races scenarios
 //! ```
 //!
@@ -16,7 +17,7 @@
 //! nobody is named. `--peers` adds every kind of the program `race-worker`, which is built in `benches/peers`.
 //! A scenario `S` is a [`Scenario`]'s name, such as `strict-revoke 4 processes 30 grants 2 s tokens 10 s 50 kills`.
 //! `table` prints Markdown for the documentation, a table for each scenario; `run` reports after each race, with the
-//! reason for each lost grant. `torture` (`cargo xtask torture`) lets the house's own contestants race under kills, lost
+//! reason for each lost grant. `page` (`cargo xtask races`) makes all tables of `docs/races.md` anew. `torture` (`cargo xtask torture`) lets the house's own contestants race under kills, lost
 //! answers and restarts of their stores, and fails where a grant is lost on a server that forgives, or where neither a
 //! kill nor a dropped answer explains by name why one was lost.
 //!
@@ -107,6 +108,7 @@ mod accounts;
 mod book;
 mod custody;
 mod database;
+mod exchange;
 mod expiries;
 mod gate;
 mod kill_plan;
@@ -121,6 +123,7 @@ mod report;
 mod scenario;
 mod server;
 mod sockets;
+mod tables;
 pub mod worker;
 
 pub use accounts::{Keeping, Spans};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantry_core::Instant;
 
 use crate::accounts::{Accounts, Keeping, Spans, Step};
-use crate::book::{Fate, Orphan, Reuse};
+use crate::exchange::{Fate, Orphan, Reuse};
 
 /// How long after its answer had left a worker may have died at the most without having kept what was in it: it had to be given a
 /// core, and to write it down. For whoever keeps no account it is the only measure, and a generous one.

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod contestants;
+mod page;
 mod torture;
 
 use std::io::Write;
@@ -58,18 +59,13 @@ async fn act() -> Fallible<()> {
         }
         Command::Torture(options) => torture::torture(&options, options.seed.unwrap_or_else(new_seed)).await,
         Command::Table(options) => {
-            let (contestants, seed) = (contestants(&options)?, seed(&options));
+            let contestants = contestants(&options)?;
             for scenario in scenarios(&options, &SCENARIOS)? {
-                let mut reports = Vec::new();
-                for contestant in &contestants {
-                    let report = race(contestant, &scenario, seed).await?;
-                    tell_oddities(&report)?;
-                    reports.push(report);
-                }
-                print(&format!("### {scenario}\n\nSeed {seed}.\n\n{}\n", Report::narrow_table(&reports)))?;
+                print(&page::compare(&contestants, &scenario, &[seed(&options)]).await?)?;
             }
             Ok(())
         }
+        Command::Page(page) => page::write(&page).await,
     }
 }
 

@@ -11,8 +11,9 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use crate::accounts::Accounts;
-use crate::book::{Book, From};
+use crate::book::Book;
 use crate::database::Running;
+use crate::exchange::From;
 use crate::process::{Contestant, Said, Worker};
 use crate::reckoning::{Ran, Reckoning, name};
 use crate::relay::{Relay, Road};

@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::book::{Answered, Book, Fate, From, NOBODY};
+use crate::book::Book;
+use crate::exchange::{Answered, Fate, From, NOBODY};
 use crate::message::Message;
 
 /// What happens to requests on their way.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::accounts::Keeping;
+use crate::tables::aligned;
 
 /// The heads of the columns, in the order of [`Report::cells`].
 const HEADS: [&str; 16] = [
@@ -23,10 +24,6 @@ const HEADS: [&str; 16] = [
     "401 at the resource",
     "callers' errors",
 ];
-
-/// The heads of [`Report::narrow_table`].
-const NARROW_HEADS: [&str; 9] =
-    ["contestant", "lost", "by kill", "by drop", "unexplained", "requests", "per expiry", "reuses", "errors"];
 
 /// The figures of one contestant in one race. All but the callers' errors are what the servers saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Default)]
@@ -135,48 +132,6 @@ impl Report {
         rows.extend(reports.iter().map(|report| report.cells().to_vec()));
         aligned(&rows)
     }
-
-    /// The same with the columns that a reader compares by.
-    pub fn narrow_table(reports: &[Self]) -> String {
-        let mut rows = vec![NARROW_HEADS.map(str::to_owned).to_vec()];
-        rows.extend(reports.iter().map(|report| {
-            vec![
-                report.contestant.clone(),
-                report.grants_lost.to_string(),
-                report.lost_by_kill.to_string(),
-                report.lost_by_drop.to_string(),
-                report.lost_unexplained.to_string(),
-                report.token_requests.to_string(),
-                format!("{:.2}", report.requests_per_expiry),
-                report.consumed_uses.to_string(),
-                report.caller_errors.to_string(),
-            ]
-        }));
-        aligned(&rows)
-    }
-}
-
-fn aligned(rows: &[Vec<String>]) -> String {
-    let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| cell.chars().count());
-    let columns = rows.first().map_or(0, Vec::len);
-    let widths: Vec<usize> =
-        (0..columns).map(|column| rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect();
-    let mut lines: Vec<String> = rows.iter().map(|row| line(row, &widths)).collect();
-    let rule: Vec<String> = widths
-        .iter()
-        .enumerate()
-        // Names to the left, figures to the right.
-        .map(|(column, width)| "-".repeat(width + 1) + if column == 0 { "-" } else { ":" })
-        .collect();
-    lines.insert(1, format!("|{}|", rule.join("|")));
-    lines.join("\n") + "\n"
-}
-
-fn line(cells: &[String], widths: &[usize]) -> String {
-    let padded = cells.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-        if column == 0 { format!(" {cell:<width$} ") } else { format!(" {cell:>width$} ") }
-    });
-    format!("|{}|", padded.collect::<Vec<_>>().join("|"))
 }
 
 #[cfg(test)]
@@ -192,8 +147,6 @@ mod tests {
         assert_eq!(widths.len(), 4);
         assert!(widths.iter().all(|width| *width == widths[0]), "{table}");
         assert!(table.contains(" 1099511627776 |"), "{table}");
-        let narrow = Report::narrow_table(&[Report::default()]);
-        assert!(narrow.lines().all(|line| line.chars().count() < 100), "{narrow}");
     }
 
     #[test]

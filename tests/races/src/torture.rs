@@ -17,53 +17,110 @@ const KILLS_PER_SECOND: usize = 3;
 /// A race has to show takeovers, and they take some seconds.
 const SHORTEST: usize = 12;
 
-const STORES: [&str; 3] = ["grantry-sqlite", "grantry-postgres", "grantry-redis"];
-const SERVERS: [&str; 3] = ["strict-revoke", "grace-same", "oidc-provider"];
+/// How long the races in peace last: some expiries of each grant. Those of the quick one are a part of the test command.
+const PEACE: usize = 8;
+const QUICK_PEACE: usize = 6;
 
-/// Runs every race, prints the table, and says what did not hold.
+const SQLITE: &str = "grantry-sqlite";
+const POSTGRES: &str = "grantry-postgres";
+const REDIS: &str = "grantry-redis";
+
+/// On which stores which server is asked.
+type Plan = &'static [(&'static str, &'static [&'static str])];
+
+const ALL: &[&str] = &[SQLITE, POSTGRES, REDIS];
+const WHOLE: Plan = &[
+    ("strict-revoke", ALL),
+    ("grace-same", ALL),
+    ("grace-reissue", ALL),
+    ("keep-old", ALL),
+    ("oidc-provider", ALL),
+];
+
+/// Each store and each kind of server once at least.
+const QUICK: Plan = &[
+    ("strict-revoke", &[POSTGRES]),
+    ("grace-same", &[SQLITE]),
+    ("grace-reissue", &[REDIS]),
+    ("oidc-provider", &[SQLITE]),
+];
+const QUICK_IN_PEACE: Plan = &[("strict-revoke", &[SQLITE, POSTGRES])];
+
+/// What was measured, and what did not hold.
+#[derive(Debug, Default)]
+pub(crate) struct Ordeal {
+    in_peace: Vec<Report>,
+    under_kills: Vec<Report>,
+    pub(crate) complaints: Vec<String>,
+}
+
+/// Runs every race, prints the tables, and says what did not hold.
 ///
 /// # Errors
 /// A grant was lost that did not have to be, a worker misbehaved, or a race could not be run.
 pub(crate) async fn torture(options: &Torture, seed: u64) -> Fallible<()> {
-    let (stores, servers) =
-        if options.quick { (&STORES[..2], &SERVERS[..2]) } else { (&STORES[..], &SERVERS[..]) };
-    let kills = options.kills.unwrap_or(if options.quick { QUICK_KILLS } else { KILLS });
-    let each = kills.div_ceil(stores.len() * servers.len());
-    let mut complaints = Vec::new();
-    // The quick one is a part of the test command, where other tests look at calm replicas.
-    let calm = servers.iter().filter(|_| !options.quick).map(|server| (*server, 0));
-    for (server, each) in calm.chain(servers.iter().map(|server| (*server, each))) {
-        let mut reports = Vec::new();
-        let mut shown = String::new();
-        for store in stores {
-            let contestant = named_by(store)?;
-            let scenario = if each == 0 { in_peace(server)? } else { scenario(&contestant, server, each)? };
-            shown = scenario.to_string();
-            let report = race(&contestant, &scenario, seed).await?;
-            tell_oddities(&report)?;
-            complaints.extend(complaints_of(&report, &scenario));
-            reports.push(report);
-        }
-        print(&format!("### {shown}\n\nSeed {seed}.\n\n{}\n", Report::table(&reports)))?;
-        for report in &reports {
-            for loss in &report.losses {
-                print(&format!("* {}: {loss}\n", report.contestant))?;
-            }
-        }
+    let ordeal = undergo(options, seed).await?;
+    print(&format!("Seed {seed}.\n\n{}", ordeal.tables()))?;
+    if ordeal.complaints.is_empty() { Ok(()) } else { Err(ordeal.complaints.join("\n").into()) }
+}
+
+/// Runs every race, and tells of each loss as it comes.
+///
+/// # Errors
+/// A race could not be run.
+pub(crate) async fn undergo(options: &Torture, seed: u64) -> Fallible<Ordeal> {
+    let (calm, plan, lasts, kills) = if options.quick {
+        (QUICK_IN_PEACE, QUICK, QUICK_PEACE, QUICK_KILLS)
+    } else {
+        (WHOLE, WHOLE, PEACE, KILLS)
+    };
+    let kills = options.kills.unwrap_or(kills);
+    let each = kills.div_ceil(plan.iter().map(|(_, stores)| stores.len()).sum());
+    let mut ordeal = Ordeal::default();
+    for (server, store) in pairs(calm) {
+        let report = ordeal.race(&named_by(store)?, &in_peace(server, lasts)?, seed).await?;
+        ordeal.in_peace.push(report);
     }
-    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
+    for (server, store) in pairs(plan) {
+        let contestant = named_by(store)?;
+        let report = ordeal.race(&contestant, &scenario(&contestant, server, each)?, seed).await?;
+        ordeal.under_kills.push(report);
+    }
+    Ok(ordeal)
+}
+
+fn pairs(plan: Plan) -> impl Iterator<Item = (&'static str, &'static str)> {
+    plan.iter().flat_map(|(server, stores)| stores.iter().map(move |store| (*server, *store)))
+}
+
+impl Ordeal {
+    async fn race(&mut self, contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fallible<Report> {
+        let report = race(contestant, scenario, seed).await?;
+        tell_oddities(&report)?;
+        self.complaints.extend(complaints_of(&report, scenario));
+        let losses = report.losses.iter().map(|loss| format!("* {loss}\n"));
+        let losses: String = losses.collect();
+        print(&format!("{}, {scenario}: {} lost\n{losses}\n", contestant.name, report.grants_lost))?;
+        Ok(report)
+    }
+
+    /// In peace, under kills, and how long it took to keep what came.
+    pub(crate) fn tables(&self) -> String {
+        [Report::peace(&self.in_peace), Report::torture(&self.under_kills), Report::kept(&self.under_kills)]
+            .join("\n")
+    }
 }
 
 /// As many processes, each with several callers, and nothing that goes wrong.
-fn in_peace(server: &str) -> Fallible<Scenario> {
-    Ok(format!("{server} 8 processes 4 callers {SHORTEST} s").parse()?)
+fn in_peace(server: &str, lasts: usize) -> Fallible<Scenario> {
+    Ok(format!("{server} 8 processes 4 callers {lasts} s").parse()?)
 }
 
 fn scenario(contestant: &Contestant, server: &str, kills: usize) -> Fallible<Scenario> {
     let seconds = (kills / KILLS_PER_SECOND).max(SHORTEST);
     let restarts = if contestant.database.is_some() { 2 } else { 0 };
     // Where nothing is forgiven each of them costs a grant, and what is lost is tortured no more.
-    let drops = if server.starts_with("grace") { 2 } else { 1 };
+    let drops = if server.parse::<Scenario>()?.server.forgives() { 2 } else { 1 };
     let words = format!(
         "{server} 8 processes 1 caller {seconds} s {kills} kills {restarts} restarts {drops} % drops"
     );
@@ -90,6 +147,9 @@ fn complaints_of(report: &Report, scenario: &Scenario) -> Vec<String> {
     if report.kills != u64::try_from(scenario.kills).unwrap_or(u64::MAX) {
         complain(format!("{} kills of {}", report.kills, scenario.kills));
     }
+    if report.keeping.is_none_or(|keeping| keeping.answers == 0) {
+        complain("no worker kept an account".to_owned());
+    }
     if report.presented == 0 {
         complain("nobody got anything".to_owned());
     }
@@ -110,12 +170,24 @@ fn complaints_of(report: &Report, scenario: &Scenario) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
+    use grantry_races::Keeping;
+
     use super::*;
+
+    /// Of workers that keep accounts.
+    fn told() -> Report {
+        let (mut report, mut keeping) = (Report::default(), Keeping::default());
+        keeping.answers = 1;
+        report.keeping = Some(keeping);
+        report
+    }
 
     #[test]
     fn a_forgiving_server_excuses_nothing_and_a_strict_one_what_is_explained() {
         let lost = |explained| {
-            let mut report = Report::default();
+            let mut report = told();
             (report.grants_lost, report.presented) = (1, 1);
             (report.lost_by_kill, report.lost_unexplained) = if explained { (1, 0) } else { (0, 1) };
             report
@@ -125,18 +197,21 @@ mod tests {
         assert_eq!(complaints("strict-revoke", &lost(true)), 0);
         assert_eq!(complaints("strict-revoke", &lost(false)), 1);
         assert_eq!(complaints("grace-same", &lost(true)), 1);
+        let mut silent = lost(true);
+        silent.keeping = None;
+        assert_eq!(complaints("strict-revoke", &silent), 1, "nobody has told");
         assert_eq!(complaints("strict-revoke 2 kills", &lost(true)), 1, "none of the kills happened");
     }
 
     #[test]
     fn in_peace_one_request_too_many_is_one_too_many() {
         let report = |requests| {
-            let mut report = Report::default();
+            let mut report = told();
             (report.presented, report.expiries, report.fewest_expiries) = (1, 3, 3);
             report.requests_at_expiries = requests;
             report
         };
-        let calm = in_peace("strict-revoke").unwrap();
+        let calm = in_peace("strict-revoke", PEACE).unwrap();
         assert!(complaints_of(&report(3), &calm).is_empty());
         assert_eq!(complaints_of(&report(4), &calm).len(), 1);
         assert_eq!(complaints_of(&report(2), &calm).len(), 1);
@@ -145,6 +220,17 @@ mod tests {
         assert_eq!(complaints_of(&idle, &calm).len(), 1, "hardly anybody has renewed");
         let dropped: Scenario = "grace-same 2 % drops".parse().unwrap();
         assert!(complaints_of(&report(4), &dropped).is_empty());
+    }
+
+    #[test]
+    fn the_whole_is_on_every_kind_of_server_and_the_quick_one_on_every_store() {
+        let servers = |plan| pairs(plan).map(|(server, _)| server).collect::<HashSet<_>>();
+        let stores = |plan| pairs(plan).map(|(_, store)| store).collect::<HashSet<_>>();
+        assert_eq!((pairs(WHOLE).count(), servers(WHOLE).len()), (15, 5));
+        assert_eq!((stores(QUICK).len(), servers(QUICK).len()), (ALL.len(), 4));
+        for (server, store) in pairs(WHOLE).chain(pairs(QUICK)).chain(pairs(QUICK_IN_PEACE)) {
+            assert!(scenario(&named_by(store).unwrap(), server, 1).is_ok(), "{server} {store}");
+        }
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A minute of the torture: kills, lost answers and a database that is restarted, on two stores and two servers.
+//! A minute of the torture: eight processes in peace, then kills, lost answers and databases that are restarted, on each store
+//! and on four kinds of servers.
 //! `cargo xtask torture` is the whole of it.
 
 use std::process::{Command, ExitCode};
