@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use grantry_core::Instant;
 
-use crate::exchange::{Answered, Delivered, Exchange, Fate, From, Orphan, Reuse};
+use crate::exchange::{Answered, Delivered, Exchange, Fate, Orphan, Reuse};
 use crate::expiries::{Ask, count};
 
 /// The token requests in the order of their arrival. Shared by the connections of the relay.
@@ -45,10 +45,19 @@ impl Book {
     }
 
     /// A request has arrived whole; gives its number.
-    pub(crate) fn open(&self, at: Instant, from: From, presented: Option<String>) -> usize {
+    pub(crate) fn open(&self, at: Instant, worker: usize, presented: Option<String>) -> usize {
         let mut pages = self.pages();
         let (status, issued, ends, over) = (None, None, None, None);
-        pages.exchanges.push(Exchange { at, from, presented, status, issued, ends, fate: Fate::Open, over });
+        pages.exchanges.push(Exchange {
+            at,
+            worker,
+            presented,
+            status,
+            issued,
+            ends,
+            fate: Fate::Open,
+            over,
+        });
         pages.exchanges.len() - 1
     }
 
@@ -78,16 +87,6 @@ impl Book {
         }
     }
 
-    /// The last request that came over a connection.
-    pub(crate) fn last_on(&self, from: From) -> Option<usize> {
-        self.pages().exchanges.iter().rposition(|exchange| exchange.from == from)
-    }
-
-    /// Whether the server has a request still, or its answer is on the way.
-    pub(crate) fn is_open(&self, number: usize) -> bool {
-        self.pages().exchanges.get(number).is_some_and(|exchange| exchange.fate == Fate::Open)
-    }
-
     /// Refresh tokens that the server issued, that are not held at the end, and that nobody ever used; each once.
     pub(crate) fn orphans<'a>(&self, held: impl Iterator<Item = &'a String>) -> Vec<Orphan> {
         let pages = self.pages();
@@ -107,8 +106,8 @@ impl Book {
             let (presented, issued) = (exchange.presented.as_deref()?, exchange.issued.as_deref()?);
             let grant = *pages.lineage.get(presented)?;
             let missed = !known.contains(issued) && !answered.contains(presented);
-            let Exchange { at: asked, from, fate, over, .. } = *exchange;
-            missed.then(|| (issued.to_owned(), Orphan { grant, worker: from.worker, asked, fate, over }))
+            let Exchange { at: asked, worker, fate, over, .. } = *exchange;
+            missed.then(|| (issued.to_owned(), Orphan { grant, worker, asked, fate, over }))
         };
         let orphans = pages.exchanges.iter().filter_map(orphan);
         orphans.filter(|(token, _)| seen.insert(token.clone())).map(|(_, orphan)| orphan).collect()
@@ -131,12 +130,7 @@ impl Book {
             .exchanges
             .iter()
             .find(|first| first.presented == again.presented && first.issued.is_some())?;
-        Some(Reuse {
-            first: first.from.worker,
-            first_at: first.at,
-            again: again.from.worker,
-            again_at: again.at,
-        })
+        Some(Reuse { first: first.worker, first_at: first.at, again: again.worker, again_at: again.at })
     }
 
     /// Every answer with a refresh token that was sent.
@@ -147,7 +141,7 @@ impl Book {
         for exchange in &pages.exchanges {
             let grant = exchange.presented.as_ref().and_then(|token| pages.lineage.get(token).copied());
             let Some(grant) = grant else { continue };
-            let (worker, asked) = (exchange.from.worker, exchange.at);
+            let (worker, asked) = (exchange.worker, exchange.at);
             // The one before is not to be credited with what comes of this one, whatever that is.
             if let Some(before) = last.remove(&(worker, grant)).and_then(|nth| delivered.get_mut(nth)) {
                 before.next = Some(asked);
@@ -160,13 +154,17 @@ impl Book {
         delivered
     }
 
-    /// How many requests of workers were not answered yet when those were held still.
-    pub(crate) fn in_flight_at(&self, killed: &HashMap<usize, Instant>) -> u64 {
-        let is_in_flight = |exchange: &&Exchange| {
-            let killed = killed.get(&exchange.from.worker);
-            killed.is_some_and(|killed| exchange.over.is_none_or(|over| over >= *killed))
-        };
-        u64::try_from(self.pages().exchanges.iter().filter(is_in_flight).count()).unwrap_or(u64::MAX)
+    /// How many requests of each worker had not been answered yet when it was held still, of those that used a token up: the
+    /// server had not got them, or its answer had not left. Only workers that had any.
+    pub(crate) fn in_flight_at(&self, killed: &HashMap<usize, Instant>) -> HashMap<usize, u64> {
+        let mut in_flight = HashMap::new();
+        for exchange in self.pages().exchanges.iter().filter(|exchange| exchange.issued.is_some()) {
+            let killed = killed.get(&exchange.worker);
+            if killed.is_some_and(|killed| exchange.over.is_none_or(|over| over >= *killed)) {
+                *in_flight.entry(exchange.worker).or_default() += 1;
+            }
+        }
+        in_flight
     }
 
     /// How long a request took from its arrival at the relay until its answer left, on the average.
@@ -246,13 +244,13 @@ mod tests {
     }
 
     fn enter(book: &Book, millis: u64, presented: &str, status: u16, issued: Option<&str>) {
-        let number = book.open(at(millis), FROM, Some(presented.to_owned()));
+        let number = book.open(at(millis), WORKER, Some(presented.to_owned()));
         let ends = issued.map(|_| at(millis + 2_000));
         book.answered(number, Answered { status: Some(status), issued: issued.map(str::to_owned), ends });
         book.close(number, at(millis), Fate::Sent);
     }
 
-    const FROM: From = From { worker: 1, port: 4711 };
+    const WORKER: usize = 1;
 
     fn book() -> Book {
         Book::new(&["a0".to_owned(), "b0".to_owned()])
@@ -307,16 +305,26 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_open_until_it_is_over() {
+    fn a_book_is_quiet_when_every_request_is_over() {
         let book = book();
         assert!(book.is_empty() && book.is_quiet());
-        let number = book.open(at(0), FROM, Some("b0".to_owned()));
-        assert!(book.is_open(number) && !book.is_quiet());
-        let another = From { worker: 2, port: 4711 };
-        assert_eq!((book.last_on(FROM), book.last_on(another)), (Some(number), None));
+        let number = book.open(at(0), WORKER, Some("b0".to_owned()));
+        assert!(!book.is_quiet());
         book.close(number, at(1), Fate::Dropped);
-        assert!(!book.is_open(number) && book.is_quiet());
+        assert!(book.is_quiet());
         assert_eq!(book.sums(Duration::from_secs(2)).dropped, 1);
+    }
+
+    #[test]
+    fn in_flight_is_what_used_a_token_up_and_had_not_been_answered() {
+        let book = book();
+        enter(&book, 10, "a0", 200, Some("a1"));
+        enter(&book, 10, "a0", 400, None);
+        enter(&book, 10, "b0", 200, Some("b1"));
+        let in_flight = |worker, millis| book.in_flight_at(&HashMap::from([(worker, at(millis))]));
+        assert_eq!(in_flight(WORKER, 9), HashMap::from([(WORKER, 2)]));
+        assert_eq!(in_flight(WORKER, 11), HashMap::new());
+        assert_eq!(in_flight(2, 9), HashMap::new());
     }
 
     #[test]

@@ -20,19 +20,11 @@ pub(crate) enum Fate {
 /// What a request is from that came by no worker's own port.
 pub(crate) const NOBODY: usize = 0;
 
-/// Where a request came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct From {
-    /// Which worker, from 1; or [`NOBODY`].
-    pub(crate) worker: usize,
-    /// The worker's own port of the connection.
-    pub(crate) port: u16,
-}
-
 /// One token request.
 pub(crate) struct Exchange {
     pub(crate) at: Instant,
-    pub(crate) from: From,
+    /// Whose it was, from 1; or [`NOBODY`].
+    pub(crate) worker: usize,
     pub(crate) presented: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) issued: Option<String>,

@@ -81,8 +81,8 @@
 //!
 //! All figures but the callers' errors come from the servers and from a relay before the token endpoint, which
 //! reads along, adds the latency, and drops answers after the server has done what was asked. See [`Report`].
-//! A worker to be killed is held still first (SIGSTOP), so that it is known whether it had a request under way;
-//! then it gets SIGKILL, and another one starts at once. What it had received and not yet kept is known at the end:
+//! A worker to be killed is held still first (SIGSTOP), so that the moment is known; then it gets SIGKILL, and another one
+//! starts at once. What it had received and not yet kept is known at the end:
 //! [`Report::successors_killed`].
 //!
 //! A lost grant is put down to a kill or to a dropped answer only if nobody ever used or kept its successor, and the answer with it
@@ -122,7 +122,6 @@ mod relay;
 mod report;
 mod scenario;
 mod server;
-mod sockets;
 mod tables;
 pub mod worker;
 

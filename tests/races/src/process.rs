@@ -12,7 +12,6 @@ use grantry_core::{Clock, Instant, SystemClock};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::sockets::{Connection, connections};
 use crate::{Database, Fallible};
 
 /// How many different errors of a contestant are kept, to be shown.
@@ -142,8 +141,6 @@ pub(crate) struct Worker {
     child: Child,
     input: Option<ChildStdin>,
     listener: Option<JoinHandle<()>>,
-    /// Where the relay waits for this process alone.
-    port: u16,
 }
 
 impl Worker {
@@ -163,18 +160,16 @@ impl Worker {
         let (input, output) = (child.stdin.take(), child.stdout.take());
         let said = said.clone();
         let listener = output.map(|output| std::thread::spawn(move || listen(output, &said)));
-        Ok(Self { child, input, listener, port })
+        Ok(Self { child, input, listener })
     }
 
-    /// Holds the process still, and gives when, and its connections to its relay; [`kill`](Self::kill) follows. Looking for
-    /// connections takes some milliseconds: what arrives meanwhile, nobody has received.
-    pub(crate) fn freeze(&self, clock: &SystemClock) -> (Instant, Vec<Connection>) {
+    /// Holds the process still, and gives when; [`kill`](Self::kill) follows.
+    pub(crate) fn freeze(&self, clock: &SystemClock) -> Instant {
         if let Ok(Some(process)) = i32::try_from(self.child.id()).map(Pid::from_raw) {
-            // It may have ended by itself: then it has no connections.
+            // It may have ended by itself: `kill` says so.
             let _ = kill_process(process, Signal::STOP);
         }
-        let frozen = clock.now();
-        (frozen, connections(self.child.id(), self.port))
+        clock.now()
     }
 
     /// SIGKILL; gives whether there was still somebody to kill.

@@ -13,7 +13,6 @@ use tokio::time::sleep;
 use crate::accounts::Accounts;
 use crate::book::Book;
 use crate::database::Running;
-use crate::exchange::From;
 use crate::process::{Contestant, Said, Worker};
 use crate::reckoning::{Ran, Reckoning, name};
 use crate::relay::{Relay, Road};
@@ -139,13 +138,9 @@ impl Course {
         for kill in kill_plan(seed, scenario.kills, scenario.processes, scenario.lasts) {
             sleep(kill.after.saturating_sub(clock.now().since(began))).await;
             let Some((number, worker)) = workers.get_mut(kill.victim) else { continue };
-            let (frozen, connections) = worker.freeze(&clock);
-            let last = |port| self.relay.book().last_on(From { worker: *number, port });
-            let is_open = |port| last(port).is_some_and(|last| self.relay.book().is_open(last));
-            let busy = connections.iter().any(|c| c.unread || is_open(c.port));
+            let frozen = worker.freeze(&clock);
             if worker.kill()? {
                 ran.kills += 1;
-                ran.in_flight += u64::from(busy);
                 ran.killed.insert(*number, frozen);
             } else {
                 ran.misbehaved += 1;

@@ -18,7 +18,6 @@ use crate::{Fallible, Report, Scenario};
 pub(crate) struct Ran {
     pub(crate) said: Said,
     pub(crate) kills: u64,
-    pub(crate) in_flight: u64,
     pub(crate) restarts: u64,
     /// When which worker was held still, to be killed.
     pub(crate) killed: HashMap<usize, Instant>,
@@ -47,6 +46,7 @@ impl Reckoning<'_> {
         let keeping = accounts.keeping(&book.delivered(), name);
         let evidence = Evidence::new(&ran.killed, accounts, &keeping);
         let orphans = book.orphans(held.values().flatten());
+        let in_flight = book.in_flight_at(&ran.killed);
         let (presented, wrong_presentations) = servers.presentations()?;
         let mut report = Report {
             contestant: contestant.to_owned(),
@@ -63,8 +63,8 @@ impl Reckoning<'_> {
             refusals: sums.refusals,
             answers_dropped: sums.dropped,
             kills: ran.kills,
-            kills_in_flight: ran.in_flight,
-            requests_in_flight: book.in_flight_at(&ran.killed),
+            kills_in_flight: u64::try_from(in_flight.len())?,
+            requests_in_flight: in_flight.values().sum(),
             micros_in_flight: u64::try_from(book.mean_flight().as_micros())?,
             restarts: ran.restarts,
             keeping: accounts.are_kept().then_some(keeping),

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::book::Book;
-use crate::exchange::{Answered, Fate, From, NOBODY};
+use crate::exchange::{Answered, Fate, NOBODY};
 use crate::message::Message;
 
 /// What happens to requests on their way.
@@ -81,11 +81,11 @@ impl Relay {
             loop {
                 tokio::select! {
                     accepted = listener.accept() => match accepted {
-                        Ok((stream, from)) => {
+                        Ok((stream, _)) => {
                             let way = Arc::clone(&way);
                             // Whatever ends a connection stands in the book already.
                             connections.spawn(async move {
-                                way.connection(stream, From { worker, port: from.port() }).await.ok()
+                                way.connection(stream, worker).await.ok()
                             });
                         }
                         // Out of descriptors: some will be free again.
@@ -119,11 +119,11 @@ struct Way {
 }
 
 impl Way {
-    async fn connection(&self, mut client: TcpStream, from: From) -> io::Result<()> {
+    async fn connection(&self, mut client: TcpStream, worker: usize) -> io::Result<()> {
         client.set_nodelay(true)?;
         while let Some(request) = Message::read(&mut client).await? {
             let presented = Form::parse(request.body()).expose("refresh_token").map(str::to_owned);
-            let number = self.book.open(self.clock.now(), from, presented);
+            let number = self.book.open(self.clock.now(), worker, presented);
             sleep(self.road.latency / 2).await;
             let asked = self.clock.now();
             // The server gets what was sent, whether or not the client is still there.

@@ -72,9 +72,9 @@ pub struct Report {
     pub answers_dropped: u64,
     /// Workers that were killed.
     pub kills: u64,
-    /// Of those, how many had a token request under way, or an answer that they had not read.
+    /// Of those, how many had a request under way that used a refresh token up.
     pub kills_in_flight: u64,
-    /// How many requests those had under way together: the answers to them had not left when they were held still.
+    /// How many such requests those had under way together: the answers had not left when their workers were held still.
     pub requests_in_flight: u64,
     /// How long a request was under way in this race, from its arrival until its answer left, on the average.
     pub micros_in_flight: u64,

@@ -28,6 +28,7 @@ const PER_EXPIRY: Column = ("per expiry", |of| {
 });
 const REUSES: Column = ("reuses", |of| sum(of, |one| one.consumed_uses));
 const KILLS: Column = ("kills", |of| sum(of, |one| one.kills));
+const HIT: Column = ("hit", |of| sum(of, |one| one.kills_in_flight));
 const IN_FLIGHT: Column = ("in flight", |of| sum(of, |one| one.requests_in_flight));
 const FLIGHT: Column = ("ms each", |of| {
     let total: u64 = of.iter().map(|one| one.micros_in_flight).sum();
@@ -44,13 +45,26 @@ fn sum(of: &[&Report], what: fn(&Report) -> u64) -> String {
 /// A table for each scenario of the documentation: a row for each contestant, with all of its races.
 const COMPARED: [Column; 8] = [CONTESTANT, LOST, BY_KILL, BY_DROP, UNEXPLAINED, PER_EXPIRY, REUSES, ERRORS];
 /// Where workers were killed.
-const COMPARED_UNDER_KILLS: [Column; 11] =
-    [CONTESTANT, LOST, BY_KILL, BY_DROP, UNEXPLAINED, KILLS, IN_FLIGHT, FLIGHT, PER_EXPIRY, REUSES, ERRORS];
+const COMPARED_UNDER_KILLS: [Column; 12] = [
+    CONTESTANT,
+    LOST,
+    BY_KILL,
+    BY_DROP,
+    UNEXPLAINED,
+    KILLS,
+    HIT,
+    IN_FLIGHT,
+    FLIGHT,
+    PER_EXPIRY,
+    REUSES,
+    ERRORS,
+];
 const IN_PEACE: [Column; 7] = [SERVER, CONTESTANT, EXPIRIES, FEWEST, REQUESTS, NEEDLESS, LOST];
-const TORTURED: [Column; 13] = [
+const TORTURED: [Column; 14] = [
     SERVER,
     CONTESTANT,
     KILLS,
+    HIT,
     IN_FLIGHT,
     RESTARTS,
     DROPS,
