@@ -8,9 +8,22 @@ use crate::command_line::{Options, Page, Torture};
 use crate::contestants::contestants;
 use crate::{print, tell_oddities, torture};
 
-/// What stands before and behind the tables of the page.
-const BEGIN: &str = "<!-- tables -->\n";
-const END: &str = "<!-- end of tables -->\n";
+/// What stands before and behind the two places for tables: those of the races, and those of the torture.
+const RACES: (&str, &str) = ("<!-- races -->\n", "<!-- end of races -->\n");
+const TORTURE: (&str, &str) = ("<!-- torture -->\n", "<!-- end of torture -->\n");
+
+/// What each of the [`SCENARIOS`] is about.
+const TITLES: [&str; 9] = [
+    "A used token revokes the grant",
+    "A used token is refused",
+    "A used token is answered with its successor for 30 s",
+    "Used tokens stay valid",
+    "`oidc-provider`, which revokes the grant",
+    "A used token revokes the grant: 150 kills",
+    "A used token is answered with its successor for 30 s: 150 kills and 5 % of the answers dropped",
+    "A used token revokes the grant: 2 % of the answers dropped",
+    "A used token revokes the grant: two machines",
+];
 
 /// Races, prints each table as soon as it is there, and puts all of them into the page.
 ///
@@ -19,28 +32,30 @@ const END: &str = "<!-- end of tables -->\n";
 pub(crate) async fn write(page: &Page) -> Fallible<()> {
     let path = Path::new(&page.into);
     // Before an hour of races.
-    between(&std::fs::read_to_string(path)?, "")?;
-    let named = ["naive".to_owned()];
-    let theirs = contestants(&Options {
-        contestants: named.to_vec(),
-        peers: Some(page.peers.clone()),
+    let old = std::fs::read_to_string(path)?;
+    between(&between(&old, RACES, "")?, TORTURE, "")?;
+    let options = |names: &[&str], peers| Options {
+        contestants: names.iter().map(|name| (*name).to_owned()).collect(),
+        peers,
         ..Options::default()
-    })?;
-    let ours = ["grantry-sqlite", "grantry-postgres", "grantry-redis"].map(str::to_owned).to_vec();
-    let ours = contestants(&Options { contestants: ours, ..Options::default() })?;
+    };
+    let theirs = contestants(&options(&["naive"], Some(page.peers.clone())))?;
+    let ours = contestants(&options(torture::ALL, None))?;
     let everybody = [theirs, ours].concat();
     let mut text = String::new();
-    for name in SCENARIOS {
-        let scenario: Scenario = name.parse()?;
-        let table = compare(&everybody, &scenario, &page.seeds).await?;
+    for (title, name) in TITLES.iter().zip(SCENARIOS) {
+        let table = compare(&everybody, &name.parse()?, &page.seeds).await?;
+        let table = format!("### {title}\n\n{table}");
         print(&table)?;
         text += &table;
     }
     let torture = Torture { kills: page.kills, ..Torture::default() };
     let seed = page.seeds.first().copied().unwrap_or_default();
     let ordeal = torture::undergo(&torture, seed).await?;
-    text += &format!("### The torture\n\nSeed {seed}.\n\n{}\n", ordeal.tables());
-    std::fs::write(path, between(&std::fs::read_to_string(path)?, &text)?)?;
+    let tortured = format!("Seed {seed}.\n\n{}\n", ordeal.tables());
+    print(&tortured)?;
+    let old = std::fs::read_to_string(path)?;
+    std::fs::write(path, between(&between(&old, RACES, &text)?, TORTURE, &tortured)?)?;
     if ordeal.complaints.is_empty() { Ok(()) } else { Err(ordeal.complaints.join("\n").into()) }
 }
 
@@ -63,8 +78,8 @@ pub(crate) async fn compare(
         }
     }
     let told: Vec<String> = seeds.iter().map(u64::to_string).collect();
-    let told = format!("Seed{} {}", if told.len() == 1 { "" } else { "s" }, told.join(", "));
-    let mut text = format!("### {scenario}\n\n{told}.\n\n{}\n", Report::comparison(&reports));
+    let told = format!("seed{} {}", if told.len() == 1 { "" } else { "s" }, told.join(", "));
+    let mut text = format!("`{scenario}`; {told}.\n\n{}\n", Report::comparison(&reports));
     let tell = reports.iter().filter(|report| scenario.kills > 0 && report.keeping.is_some());
     let tell: Vec<Report> = tell.cloned().collect();
     if !tell.is_empty() {
@@ -73,11 +88,11 @@ pub(crate) async fn compare(
     Ok(text)
 }
 
-/// The page with other tables.
-fn between(page: &str, tables: &str) -> Fallible<String> {
-    let parts = page.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?.1)));
+/// The page with other tables in one of its places.
+fn between(page: &str, (begin, end): (&str, &str), tables: &str) -> Fallible<String> {
+    let parts = page.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
     let (before, after) = parts.ok_or("the page has no place for tables")?;
-    Ok(format!("{before}{BEGIN}\n{tables}{END}{after}"))
+    Ok(format!("{before}{begin}\n{tables}{end}{after}"))
 }
 
 #[cfg(test)]
@@ -86,15 +101,23 @@ mod tests {
 
     #[test]
     fn tables_take_the_place_of_those_before_and_nothing_else_changes() {
-        let page = format!("# Races\n{BEGIN}\nold\n{END}\nmore\n");
-        let written = between(&page, "new\n\n").unwrap();
-        assert_eq!(written, format!("# Races\n{BEGIN}\nnew\n\n{END}\nmore\n"));
-        assert_eq!(between(&written, "new\n\n").unwrap(), written);
-        assert!(between("# Races\n", "new").is_err());
+        let (begin, end) = RACES;
+        let page = format!("# Races\n{begin}\nold\n{end}\nmore\n");
+        let written = between(&page, RACES, "new\n\n").unwrap();
+        assert_eq!(written, format!("# Races\n{begin}\nnew\n\n{end}\nmore\n"));
+        assert_eq!(between(&written, RACES, "new\n\n").unwrap(), written);
+        assert!(between(&page, TORTURE, "new").is_err());
     }
 
     #[test]
-    fn the_page_of_the_documentation_has_a_place_for_tables() {
-        assert!(between(include_str!("../../../docs/races.md"), "").is_ok());
+    fn the_page_of_the_documentation_has_its_places_and_every_race_a_title() {
+        let page = include_str!("../../../docs/races.md");
+        assert!(between(page, RACES, "").and_then(|page| between(&page, TORTURE, "")).is_ok());
+        for (title, name) in TITLES.iter().zip(SCENARIOS) {
+            let scenario: Scenario = name.parse().unwrap();
+            assert_eq!(title.contains("kills"), scenario.kills > 0, "{name}");
+            assert_eq!(title.contains("dropped"), scenario.drops_per_mille > 0, "{name}");
+            assert_eq!(title.contains("machines"), scenario.machines > 1, "{name}");
+        }
     }
 }

@@ -28,7 +28,7 @@ const REDIS: &str = "grantry-redis";
 /// On which stores which server is asked.
 type Plan = &'static [(&'static str, &'static [&'static str])];
 
-const ALL: &[&str] = &[SQLITE, POSTGRES, REDIS];
+pub(crate) const ALL: &[&str] = &[SQLITE, POSTGRES, REDIS];
 const WHOLE: Plan = &[
     ("strict-revoke", ALL),
     ("grace-same", ALL),
