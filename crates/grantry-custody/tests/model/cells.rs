@@ -20,6 +20,7 @@ fn terms(rotation: Rotation) -> Terms {
         margin: Duration::ZERO,
         allowance: 2 * SECOND,
         doubt_limit: 4 * SECOND,
+        rate: None,
     }
 }
 

@@ -82,7 +82,8 @@ impl Mutant {
             Self::NoSendGuard | Self::GuardFromTheWrite => (BEYOND_LEASE, Policy::KeepOld),
             Self::ForeignIntentCleared => (BEYOND_LEASE, Policy::GraceReissue),
             Self::SiblingsDropped => (BEYOND_LEASE, Policy::GraceNewest),
-            Self::EagerOnStrict | Self::LastChanceAtOnce => (BEYOND_LEASE, Policy::StrictRevoke),
+            // Some losses are explained there, and these are not.
+            Self::EagerOnStrict | Self::LastChanceAtOnce => (BEYOND_ALLOWANCE, Policy::StrictRevoke),
             Self::FencedByEpoch | Self::CondemnedBlindly => (BEYOND_ALLOWANCE, Policy::Strict),
             Self::DoubtForgotten => (LOST, Policy::StrictRevoke),
             Self::SalvageDropped => (MANGLED, Policy::Strict),

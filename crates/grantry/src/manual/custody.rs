@@ -96,5 +96,8 @@
 //!
 //! On a server that refuses a used token at once, a grant is lost with the only answer that has its successor, or with the
 //! process that had received it and not yet synced it; and where such a server revokes the family for it, also when an
-//! owner stands still, or cannot reach the store, for longer than its lease and the allowance. `docs/races.md` in the repository has the figures, ours
+//! owner stands still, or cannot reach the store, for longer than its lease and the allowance. On a server with a window it takes more:
+//! processes that stand still between their last look and the sending, or both at once, until the window is over; and where only
+//! the newest successor is alive there (Airlock), an older one that comes home while the answer with the newest is lost. No
+//! client can help a process that stands still between its last look at the clock and the sending. `docs/races.md` in the repository has the figures, ours
 //! and those of others.

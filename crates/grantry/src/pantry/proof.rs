@@ -75,8 +75,7 @@ fn objects_to_the_token(error: &Error, server: &AuthorizationServer) -> bool {
             && Some(alias.status) == error.status()
             && NOT_OF_THE_TOKEN.contains(&alias.code)
     });
-    let own = error.provider_code();
-    !(is_doubtful && own.is_some()) && !own.is_some_and(|own| NOT_OF_THE_TOKEN.contains(&own))
+    error.provider_code().is_none_or(|own| !is_doubtful && !NOT_OF_THE_TOKEN.contains(&own))
 }
 
 /// The error of a refusal that says nothing of the secret. One that says that it is wrong, or that nobody could be asked, stays.
