@@ -13,6 +13,8 @@ use crate::exchange::Delivered;
 /// What a worker did with an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Step {
+    /// It has asked for it: the life of what comes is reckoned from here.
+    Asked,
     /// It has read the whole of it.
     Had,
     /// The kernel has what was in it: the death of the process takes nothing any more.
@@ -21,7 +23,8 @@ pub(crate) enum Step {
     Synced,
 }
 
-const STEPS: [(Step, &str); 3] = [(Step::Had, "had"), (Step::Written, "written"), (Step::Synced, "synced")];
+const STEPS: [(Step, &str); 4] =
+    [(Step::Asked, "asked"), (Step::Had, "had"), (Step::Written, "written"), (Step::Synced, "synced")];
 
 impl Step {
     /// A line of an account: the step, the grant, and the moment on the boot clock in nanoseconds.
@@ -70,6 +73,12 @@ impl Accounts {
     pub(crate) fn step(&self, step: Step, worker: usize, grant: &str, asked: Instant) -> Option<Instant> {
         let noted = self.0.get(&worker)?.get(&(step, grant.to_owned()))?;
         noted.iter().copied().find(|at| *at >= asked)
+    }
+
+    /// When a request left its worker that arrived at that moment: then, as far as nobody says otherwise.
+    pub(crate) fn left(&self, worker: usize, grant: &str, arrived: Instant) -> Instant {
+        let asked = self.0.get(&worker).and_then(|account| account.get(&(Step::Asked, grant.to_owned())));
+        asked.and_then(|asked| asked.iter().rev().find(|at| **at <= arrived)).copied().unwrap_or(arrived)
     }
 
     /// How long the steps took in all answers that were kept.
@@ -171,6 +180,7 @@ mod tests {
     #[test]
     fn a_step_is_the_first_of_its_worker_and_grant_after_the_question() {
         let accounts = accounts(&[
+            (Step::Asked, "grant-1", 40),
             (Step::Had, "grant-1", 50),
             (Step::Had, "grant-1", 90),
             (Step::Written, "grant-1", 95),
@@ -180,6 +190,10 @@ mod tests {
         assert_eq!(accounts.step(Step::Had, 7, "grant-1", at(91)), None);
         assert_eq!(accounts.step(Step::Written, 7, "grant-2", at(10)), None);
         assert_eq!(accounts.step(Step::Written, 8, "grant-1", at(10)), None);
+        assert_eq!(
+            (accounts.left(7, "grant-1", at(60)), accounts.left(7, "grant-1", at(30))),
+            (at(40), at(30))
+        );
         assert!(parse("had grant-1\n").is_err() && parse("lost grant-1 5\n").is_err());
     }
 

@@ -47,14 +47,14 @@ impl Book {
     /// A request has arrived whole; gives its number.
     pub(crate) fn open(&self, at: Instant, worker: usize, presented: Option<String>) -> usize {
         let mut pages = self.pages();
-        let (status, issued, ends, over) = (None, None, None, None);
+        let (status, issued, lifetime, over) = (None, None, None, None);
         pages.exchanges.push(Exchange {
             at,
             worker,
             presented,
             status,
             issued,
-            ends,
+            lifetime,
             fate: Fate::Open,
             over,
         });
@@ -63,7 +63,7 @@ impl Book {
 
     /// The server has answered.
     pub(crate) fn answered(&self, number: usize, answered: Answered) {
-        let Answered { status, issued, ends } = answered;
+        let Answered { status, issued, lifetime } = answered;
         let mut pages = self.pages();
         let presented = pages.exchanges.get(number).and_then(|exchange| exchange.presented.clone());
         let grant = presented.and_then(|token| pages.lineage.get(&token).copied());
@@ -75,7 +75,7 @@ impl Book {
         if let Some(exchange) = pages.exchanges.get_mut(number) {
             exchange.status = status;
             exchange.issued = issued;
-            exchange.ends = ends;
+            exchange.lifetime = lifetime;
         }
     }
 
@@ -194,9 +194,10 @@ impl Book {
             .unwrap_or_default()
     }
 
-    /// Adds everything up: expiries as [`count`] has them. A token is consumed by its first use that brought another refresh
+    /// Adds everything up: expiries as [`count`] has them, given when which worker's request of a grant left
+    /// that arrived at that moment. A token is consumed by its first use that brought another refresh
     /// token.
-    pub(crate) fn sums(&self, lifetime: Duration) -> Sums {
+    pub(crate) fn sums(&self, lifetime: Duration, left: impl Fn(usize, usize, Instant) -> Instant) -> Sums {
         let pages = self.pages();
         let mut sums = Sums::default();
         let mut asks: Vec<Vec<Ask>> = vec![Vec::new(); pages.grants];
@@ -209,9 +210,10 @@ impl Book {
             let (times, consumed) = uses.entry(token).or_default();
             *times += 1;
             *consumed |= exchange.issued.as_deref().is_some_and(|issued| issued != token);
-            if let Some(asks) = pages.lineage.get(token).and_then(|grant| asks.get_mut(*grant)) {
+            let Some(grant) = pages.lineage.get(token) else { continue };
+            if let Some(asks) = asks.get_mut(*grant) {
                 sums.requests_at_expiries += 1;
-                asks.push(exchange.as_ask());
+                asks.push(exchange.as_ask(left(exchange.worker, *grant, exchange.at)));
             }
         }
         for counted in asks.iter().map(|asks| count(asks, lifetime)) {
@@ -245,8 +247,8 @@ mod tests {
 
     fn enter(book: &Book, millis: u64, presented: &str, status: u16, issued: Option<&str>) {
         let number = book.open(at(millis), WORKER, Some(presented.to_owned()));
-        let ends = issued.map(|_| at(millis + 2_000));
-        book.answered(number, Answered { status: Some(status), issued: issued.map(str::to_owned), ends });
+        let lifetime = issued.map(|_| Duration::from_secs(2));
+        book.answered(number, Answered { status: Some(status), issued: issued.map(str::to_owned), lifetime });
         book.close(number, at(millis), Fate::Sent);
     }
 
@@ -263,7 +265,7 @@ mod tests {
         enter(&book, 10, "b0", 200, Some("b1"));
         enter(&book, 900, "a1", 200, Some("a2"));
         enter(&book, 2_800, "a2", 200, Some("a3"));
-        let sums = book.sums(Duration::from_secs(2));
+        let sums = book.sums(Duration::from_secs(2), |_, _, at| at);
         assert_eq!((sums.requests, sums.expiries, sums.requests_at_expiries), (4, 3, 4));
         assert_eq!((sums.needless, sums.consumed_uses, sums.refusals), (1, 0, 0));
     }
@@ -277,7 +279,7 @@ mod tests {
         // Its family is revoked: it was never used itself.
         enter(&book, 3, "a1", 400, None);
         enter(&book, 4, "a1", 400, None);
-        let sums = book.sums(Duration::from_secs(2));
+        let sums = book.sums(Duration::from_secs(2), |_, _, at| at);
         assert_eq!((sums.consumed_uses, sums.refusals), (2, 4));
         let reuse = book.reuse(0).unwrap();
         assert_eq!((reuse.first_at, reuse.again_at), (at(0), at(2)));
@@ -289,7 +291,7 @@ mod tests {
         let book = book();
         enter(&book, 0, "a0", 200, None);
         enter(&book, 1, "a0", 200, Some("a0"));
-        assert_eq!(book.sums(Duration::from_secs(2)).consumed_uses, 0);
+        assert_eq!(book.sums(Duration::from_secs(2), |_, _, at| at).consumed_uses, 0);
         assert_eq!(book.tokens_of(0), ["a0"]);
     }
 
@@ -312,7 +314,7 @@ mod tests {
         assert!(!book.is_quiet());
         book.close(number, at(1), Fate::Dropped);
         assert!(book.is_quiet());
-        assert_eq!(book.sums(Duration::from_secs(2)).dropped, 1);
+        assert_eq!(book.sums(Duration::from_secs(2), |_, _, at| at).dropped, 1);
     }
 
     #[test]

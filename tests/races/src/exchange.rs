@@ -1,5 +1,7 @@
 //! A token request with its answer, and what can be said of several.
 
+use std::time::Duration;
+
 use grantry_core::Instant;
 
 use crate::expiries::{Ask, Life};
@@ -28,8 +30,8 @@ pub(crate) struct Exchange {
     pub(crate) presented: Option<String>,
     pub(crate) status: Option<u16>,
     pub(crate) issued: Option<String>,
-    /// When the access token of the answer ends.
-    pub(crate) ends: Option<Instant>,
+    /// How long the access token of the answer lives.
+    pub(crate) lifetime: Option<Duration>,
     pub(crate) fate: Fate,
     /// When it had this fate; where it was sent, the moment before.
     pub(crate) over: Option<Instant>,
@@ -41,16 +43,17 @@ pub(crate) struct Answered {
     pub(crate) status: Option<u16>,
     /// The refresh token.
     pub(crate) issued: Option<String>,
-    /// When the access token ends.
-    pub(crate) ends: Option<Instant>,
+    /// How long the access token lives.
+    pub(crate) lifetime: Option<Duration>,
 }
 
 impl Exchange {
     /// What was dropped, or came when nobody was left, is no token that anybody has.
-    pub(crate) fn as_ask(&self) -> Ask {
+    /// A life is reckoned from the moment at which the request left, as by whoever asked.
+    pub(crate) fn as_ask(&self, left: Instant) -> Ask {
         let sent = self.over.filter(|_| self.fate == Fate::Sent);
-        let token = sent.zip(self.ends).map(|(sent, ends)| Life { sent, ends });
-        Ask { at: self.at, token }
+        let token = sent.zip(self.lifetime).map(|(sent, life)| Life { sent, ends: left.after(life) });
+        Ask { at: left, token }
     }
 }
 

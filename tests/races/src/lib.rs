@@ -70,7 +70,8 @@
 //!
 //! A grant may have several lines, or `null`, or no line. It is lost if none of its tokens is live.
 //!
-//! A process of `run` may keep an account, in the file that `RACES_ACCOUNT` names: a line `had GRANT NANOSECONDS` on the boot clock
+//! A process of `run` may keep an account, in the file that `RACES_ACCOUNT` names: a line `asked GRANT NANOSECONDS` on the boot clock
+//! when it asks, `had`
 //! when it has read an answer whole, `written` when the death of the process takes nothing of it any more, and `synced` when
 //! that of the machine does not either.
 //!

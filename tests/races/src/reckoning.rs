@@ -39,7 +39,8 @@ pub(crate) struct Reckoning<'a> {
 impl Reckoning<'_> {
     pub(crate) fn report(&self, contestant: &str, seed: u64) -> Fallible<Report> {
         let Self { scenario, servers, book, ran, accounts, held } = self;
-        let sums = book.sums(scenario.lifetime);
+        let left = |worker, grant, arrived| accounts.left(worker, &name(grant), arrived);
+        let sums = book.sums(scenario.lifetime, left);
         if sums.requests != servers.token_requests()? {
             return Err("a token request has gone past the relay".into());
         }

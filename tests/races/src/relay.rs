@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{Clock, Instant, SystemClock};
+use grantry_core::{Clock, SystemClock};
 use grantry_testkit::{Form, SeededEntropy};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -125,13 +125,12 @@ impl Way {
             let presented = Form::parse(request.body()).expose("refresh_token").map(str::to_owned);
             let number = self.book.open(self.clock.now(), worker, presented);
             sleep(self.road.latency / 2).await;
-            let asked = self.clock.now();
             // The server gets what was sent, whether or not the client is still there.
             let Ok(Some(answer)) = self.ask(&request).await else {
                 self.book.close(number, self.clock.now(), Fate::Gone);
                 return Ok(());
             };
-            self.book.answered(number, read(&answer, asked));
+            self.book.answered(number, read(&answer));
             if self.road.drops(number) {
                 self.book.close(number, self.clock.now(), Fate::Dropped);
                 return client.set_zero_linger();
@@ -157,12 +156,12 @@ impl Way {
     }
 }
 
-/// What the book keeps of an answer to what was asked at that moment: no token of it begins sooner.
-fn read(answer: &Message, asked: Instant) -> Answered {
+/// What the book keeps of an answer.
+fn read(answer: &Message) -> Answered {
     let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap_or_default();
     let issued = body.get("refresh_token").and_then(|token| token.as_str()).map(str::to_owned);
     let lifetime = body.get("expires_in").and_then(serde_json::Value::as_u64).map(Duration::from_secs);
-    Answered { status: answer.status(), issued, ends: lifetime.map(|lifetime| asked.after(lifetime)) }
+    Answered { status: answer.status(), issued, lifetime }
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What a worker writes down of each answer, line by line as it happens, where the driver reads it after the race: when it had
-//! the whole of it, when its lifeboat had been given it, and when that was on the disk.
+//! What a worker writes down of each answer, line by line as it happens, where the driver reads it after the race: when it
+//! asked, when it had the whole of it, when its lifeboat had been given it, and when that was on the disk.
 //!
 //! A line that was written outlives the process, as what it speaks of does.
 
@@ -50,6 +50,7 @@ pub(super) struct Noting {
 #[async_trait]
 impl Transport for Noting {
     async fn send(&self, request: Request) -> Result<Answer, TransportFailure> {
+        self.account.note(Step::Asked, &self.grant);
         let answer = self.inner.send(request).await;
         if answer.is_ok() {
             self.account.note(Step::Had, &self.grant);
