@@ -235,6 +235,7 @@ impl AuthorizationCodeBuilder {
             without_pkce,
             lifetime: self.lifetime,
             key: self.key,
+            codes: std::sync::Arc::default(),
         }
         .with_beginning())
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry, Scope};
+use grantry_core::{Diagnosis, Error, ErrorKind, Party, Retry, Scope, Timestamp};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -264,9 +264,13 @@ impl AuthorizationCodes {
         callback: &Callback,
         is_for: impl FnOnce(&str, &[u8]) -> bool + Send,
     ) -> Result<(&str, Granted), Unfinished> {
-        let nothing = || Unfinished::over(nothing_pending());
+        let nothing = || Unfinished::over(nothing_pending(None));
         let key = callback.key(user_agent).ok_or_else(nothing)?;
-        let kept = self.store.take(key).await.map_err(|e| Unfinished::over(e.into()))?.ok_or_else(nothing)?;
+        let kept = self.store.take(key).await.map_err(|e| Unfinished::over(e.into()))?;
+        let kept = kept.ok_or_else(|| {
+            let sent = self.flows.iter().find_map(|(_, flow)| flow.codes.sent_of(&key));
+            Unfinished::over(nothing_pending(sent))
+        })?;
         let (name, note, bytes) = parts(&kept).ok_or_else(|| Unfinished::over(no_such_flow()))?;
         let (name, flow) = (self.flows.iter().find(|(other, _)| other.as_bytes() == name))
             .ok_or_else(|| Unfinished::over(no_such_flow()))?;
@@ -364,9 +368,15 @@ fn for_another() -> Error {
     Error::new(ErrorKind::InvalidAnswer, STAGE, fact).with_diagnosis(diagnosis)
 }
 
-fn nothing_pending() -> Error {
+/// `sent` is when its code was sent, where that is known.
+fn nothing_pending(sent: Option<Timestamp>) -> Error {
     let fact = "nothing is pending for this response in this user agent";
-    let diagnosis = Diagnosis::new(Party::ResourceOwner, "let the person begin again", Retry::Never)
+    let diagnosis = Diagnosis::new(Party::ResourceOwner, "let the person begin again", Retry::Never);
+    if let Some(at) = sent {
+        let what = format!("its code was sent before, at {at}: the page was loaded twice");
+        return Error::new(ErrorKind::InvalidAnswer, STAGE, fact).with_diagnosis(diagnosis.cause(what));
+    }
+    let diagnosis = diagnosis
         .cause("it was finished before: the page was loaded twice")
         .cause("the person took longer than the application waits")
         .cause(

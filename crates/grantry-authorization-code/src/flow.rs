@@ -15,6 +15,7 @@ use crate::id_tokens::IdTokens;
 use crate::parameters::{Parameters, append};
 use crate::pkce::{self, Verifier};
 use crate::random::Random;
+use crate::seen_codes::SeenCodes;
 use crate::{AuthorizationCodeBuilder, PendingAuthorization, RedirectUrl, UserAgentBinding};
 
 /// The authorization code flow (RFC 6749 section 4.1) of one client at one authorization server.
@@ -79,6 +80,8 @@ pub struct AuthorizationCode {
     pub(crate) without_pkce: bool,
     pub(crate) lifetime: Duration,
     pub(crate) key: Option<GrantKey>,
+    /// Codes that came, and were sent.
+    pub(crate) codes: Arc<SeenCodes>,
 }
 
 impl AuthorizationCode {
@@ -155,13 +158,22 @@ impl AuthorizationCode {
 
     /// Whether a pending authorization was begun by such a flow: its code may go to this token endpoint.
     pub fn began(&self, pending: &PendingAuthorization) -> bool {
+        self.differences(pending).next().is_none()
+    }
+
+    /// In what a pending authorization differs from what this flow begins.
+    pub(crate) fn differences(&self, pending: &PendingAuthorization) -> impl Iterator<Item = &'static str> {
         let server = self.endpoint.server();
-        pending.issuer.as_deref() == server.issuer()
-            && pending.token_endpoint == server.token_endpoint().as_str()
-            && pending.client == *self.endpoint.client().id()
-            && pending.redirect_uri == *self.redirect_uri
+        let is_same_server = pending.issuer.as_deref() == server.issuer()
+            && pending.token_endpoint == server.token_endpoint().as_str();
+        let same = [
+            ("server", is_same_server),
+            ("client", pending.client == *self.endpoint.client().id()),
+            ("redirect URI", pending.redirect_uri == *self.redirect_uri),
             // Whoever can change what is kept takes no protection away.
-            && (pending.verifier.is_some() || self.without_pkce)
+            ("code challenge", pending.verifier.is_some() || self.without_pkce),
+        ];
+        same.into_iter().filter(|(_, same)| !same).map(|(what, _)| what)
     }
 
     /// Whether the response comes as a form ([`form_post`](AuthorizationCodeBuilder::form_post)).

@@ -101,6 +101,7 @@ mod redirect_uri;
 mod redirect_url;
 mod refusal;
 mod response;
+mod seen_codes;
 mod step_up;
 mod unfinished;
 mod user_agent;

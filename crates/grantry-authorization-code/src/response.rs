@@ -44,10 +44,11 @@ pub(crate) fn check(
     callback: &Callback,
 ) -> Result<Code, Refused> {
     if !flow.began(pending) {
-        return Err(Refused::another(Error::configuration(
-            "the authorization was begun with another server, client or redirect URI: finish it with the flow that \
-             began it",
-        )));
+        // A server compares the redirect URI of both requests (RFC 6749 section 4.1.3), and refuses a code for less.
+        let what = flow.differences(pending).collect::<Vec<_>>().join(", another ");
+        return Err(Refused::another(Error::configuration(format!(
+            "the authorization was begun with another {what}: finish it with the flow that began it"
+        ))));
     }
     if flow.endpoint.clock().now() >= pending.expires {
         return Err(Refused::over(begin_again(

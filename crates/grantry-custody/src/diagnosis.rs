@@ -105,17 +105,7 @@ impl<'a> Evidence<'a> {
 
     /// The same for an error.
     pub(crate) fn diagnosis(&self) -> Diagnosis {
-        let causes = self.causes();
-        let remedy = causes.first().map_or("", |cause| cause.remedy.as_str());
-        let remedy =
-            format!("have the person consent again, for nothing else brings this grant back; {remedy}");
-        let diagnosis = Diagnosis::new(Party::ResourceOwner, remedy, Retry::Never);
-        let mut causes = causes.into_iter();
-        let Some(first) = causes.next() else { return diagnosis };
-        let diagnosis = diagnosis.cause(first.evidence);
-        causes.fold(diagnosis, |diagnosis, Cause { evidence, remedy, .. }| {
-            diagnosis.cause(format!("{evidence} (then {remedy})"))
-        })
+        diagnosis_of(self.causes())
     }
 
     /// Another process took the token up after it had become the one, and before it was refused.
@@ -237,6 +227,19 @@ impl<'a> Evidence<'a> {
             remedy: "ask the person why, if that was not meant".to_owned(),
         }
     }
+}
+
+/// What the causes of a refusal come to: the person has to consent again, whatever it was.
+pub(crate) fn diagnosis_of(causes: Vec<Cause>) -> Diagnosis {
+    let remedy = causes.first().map_or("", |cause| cause.remedy.as_str());
+    let remedy = format!("have the person consent again, for nothing else brings this grant back; {remedy}");
+    let diagnosis = Diagnosis::new(Party::ResourceOwner, remedy, Retry::Never);
+    let mut causes = causes.into_iter();
+    let Some(first) = causes.next() else { return diagnosis };
+    let diagnosis = diagnosis.cause(first.evidence);
+    causes.fold(diagnosis, |diagnosis, Cause { evidence, remedy, .. }| {
+        diagnosis.cause(format!("{evidence} (then {remedy})"))
+    })
 }
 
 #[cfg(test)]

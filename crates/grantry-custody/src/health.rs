@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use grantry_core::{
-    Diagnosis, Error, ErrorKind, FurtherParameters, GrantKey, Party, Retry, Stage, StoreTime, Timestamp,
-};
+use grantry_core::{Diagnosis, Error, ErrorKind, FurtherParameters, GrantKey, Stage, StoreTime, Timestamp};
 use grantry_vault::{GrantState, GrantView, Stored, TenantVault};
 
 use crate::custody::Shared;
-use crate::diagnosis::{Cause, Evidence};
+use crate::diagnosis::{Cause, Evidence, diagnosis_of};
 use crate::history::{Happened, HistoryEntry};
 use crate::lifetimes::Lifetimes;
 use crate::protocol::{Standing, Verdict};
@@ -113,11 +111,10 @@ pub struct LastError {
 impl LastError {
     /// Whose move it is and what to do, with the likely causes.
     pub fn diagnosis(&self) -> Diagnosis {
-        let Some(first) = self.causes.first() else {
-            return Error::new(self.kind, Stage::Token, "the last attempt failed").diagnosis();
-        };
-        let diagnosis = Diagnosis::new(Party::ResourceOwner, first.remedy.clone(), Retry::Never);
-        self.causes.iter().fold(diagnosis, |diagnosis, cause| diagnosis.cause(cause.evidence.clone()))
+        match self.causes.as_slice() {
+            [] => Error::new(self.kind, Stage::Token, "the last attempt failed").diagnosis(),
+            causes => diagnosis_of(causes.to_vec()),
+        }
     }
 }
 

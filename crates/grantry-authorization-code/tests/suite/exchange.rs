@@ -1,6 +1,6 @@
 //! The code for tokens: once.
 
-use grantry_authorization_code::{AuthorizationCode, Callback};
+use grantry_authorization_code::{AuthorizationCode, Callback, PendingAuthorization};
 use grantry_core::{AccessToken, ErrorKind, Retry, Scope};
 use grantry_endpoint::{Client, ClientAuthentication, TokenEndpoint};
 use grantry_testkit::{Decision, Endpoint, Fault, RegisteredClient, ScopePolicy};
@@ -150,4 +150,80 @@ async fn the_second_use_of_a_code_takes_back_what_the_first_brought() {
     let unfinished = copy.finish(&case.flow, &case.user_agent, &callback).await.unwrap_err();
     assert_eq!(unfinished.error.kind(), ErrorKind::InvalidGrant);
     assert!(!live(), "this is why a code is never posted twice");
+}
+
+fn causes(unfinished: &grantry_authorization_code::Unfinished) -> String {
+    unfinished.error.diagnosis().causes().collect::<Vec<_>>().join("; ")
+}
+
+#[tokio::test]
+async fn where_a_code_was_sent_before_that_is_the_cause_with_its_time_and_no_other_is_guessed() {
+    let case = Case::new();
+    let (pending, back) = case.walk().await;
+    let clock: &dyn grantry_core::Clock = &case.clock;
+    let copy = PendingAuthorization::from_bytes(&pending.to_bytes().unwrap(), clock).unwrap();
+    let sent = clock.wall();
+    case.finish(pending, &back).await.unwrap();
+    case.clock.advance(std::time::Duration::from_secs(3));
+    let unfinished = case.finish(copy, &back).await.unwrap_err();
+    assert_eq!(
+        causes(&unfinished),
+        format!("the code was sent before, at {sent}, and a code works once (RFC 6749 section 4.1.2)")
+    );
+    let remedy = unfinished.error.diagnosis().remedy().to_owned();
+    assert!(
+        remedy.starts_with("let the person begin again; see what finishes one response twice"),
+        "{remedy}"
+    );
+}
+
+#[tokio::test]
+async fn where_a_code_waited_for_longer_than_servers_keep_one_that_is_the_cause() {
+    let case = Case::new();
+    let (pending, back) = case.walk().await;
+    case.server.inject(Endpoint::Token, Fault::refuse_connection());
+    let unfinished = case.finish(pending, &back).await.unwrap_err();
+    case.clock.advance(std::time::Duration::from_secs(90));
+    let unfinished = case.finish(*unfinished.again.unwrap(), &back).await.unwrap_err();
+    assert_eq!(unfinished.error.kind(), ErrorKind::InvalidGrant);
+    // What was never sent was not sent before.
+    assert_eq!(
+        causes(&unfinished),
+        "the code was sent 90 s after it had come, and servers keep one for as little as 60 s"
+    );
+    assert!(unfinished.error.diagnosis().remedy().contains("see what held it up"));
+}
+
+#[tokio::test]
+async fn where_the_clock_is_off_that_is_the_cause_of_a_refused_code_by_so_much() {
+    for (date, said) in [(-300, "300 s ahead of"), (300, "300 s behind")] {
+        let case = Case::new();
+        let (pending, back) = case.walk().await;
+        let clock: &dyn grantry_core::Clock = &case.clock;
+        let theirs = u64::try_from(clock.wall().as_unix_seconds() + date).unwrap();
+        let theirs = std::time::UNIX_EPOCH + std::time::Duration::from_secs(theirs);
+        let refused = Fault::status(400).with_body(r#"{"error":"invalid_grant"}"#);
+        let dated = refused.header(http::header::DATE, httpdate::fmt_http_date(theirs).parse().unwrap());
+        case.server.inject(Endpoint::Token, dated);
+        let unfinished = case.finish(pending, &back).await.unwrap_err();
+        assert_eq!(
+            causes(&unfinished),
+            format!("this machine's clock is {said} the server's, by the Date of its answers")
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_uri_that_differs_from_the_one_of_the_request_is_named_before_anything_is_sent() {
+    let mut case = Case::new();
+    let (pending, back) = case.walk().await;
+    case.flow = AuthorizationCode::builder(case.flow.endpoint().clone(), "https://app.example/other")
+        .build()
+        .unwrap();
+    let unfinished = case.finish(pending, &back).await.unwrap_err();
+    let text = unfinished.error.to_string();
+    assert!(text.contains("was begun with another redirect URI: finish it with the flow"), "{text}");
+    assert!(!text.contains("client"), "{text}");
+    assert_eq!(case.token_requests(), 0);
+    assert!(unfinished.again.is_some());
 }

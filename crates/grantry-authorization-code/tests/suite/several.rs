@@ -231,3 +231,18 @@ async fn a_note_comes_back_and_who_it_is_not_for_takes_nothing_away() {
     let error = app.codes.begin_for("crm", &user_agent, &[0; 513]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Configuration);
 }
+
+#[tokio::test]
+async fn a_response_that_was_finished_before_says_when_and_names_no_other_cause() {
+    let app = app();
+    let user_agent = browser();
+    let back = Callback::from_url(&app.walk("crm", &app.crm, &user_agent).await).unwrap();
+    let sent = grantry_core::Clock::wall(&app.clock);
+    app.codes.finish(&user_agent, &back).await.unwrap();
+    let again = app.codes.finish(&user_agent, &back).await.unwrap_err();
+    let causes: Vec<String> = again.error.diagnosis().causes().map(str::to_owned).collect();
+    assert_eq!(causes, [format!("its code was sent before, at {sent}: the page was loaded twice")]);
+    let nobodys = Callback::from_query("code=x&state=nobodys").unwrap();
+    let nothing = app.codes.finish(&user_agent, &nobodys).await.unwrap_err();
+    assert!(nothing.error.diagnosis().causes().count() > 1, "nothing is known of it");
+}

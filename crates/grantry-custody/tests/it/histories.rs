@@ -84,7 +84,9 @@ async fn a_process_that_vanishes_with_the_only_answer_is_named_as_the_cause() {
     assert!(diagnosis.remedy().contains("consent again"), "{}", diagnosis.remedy());
     let health = one.grant.health().await.unwrap().unwrap();
     assert_eq!(health.state, HealthState::PersonNeeded);
-    assert_eq!(health.last_error.unwrap().causes[0].kind, CauseKind::UsedByAnotherProcess);
+    let last = health.last_error.unwrap();
+    assert_eq!(last.causes[0].kind, CauseKind::UsedByAnotherProcess);
+    assert_eq!(last.diagnosis(), diagnosis, "whoever looks later is told the same, the new consent first");
     assert!(
         health.history.iter().any(|entry| entry.by.as_str() == "other" && entry.what == Happened::InDoubt)
     );
