@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::presenting::Challenge;
-use crate::{Diagnosis, Instant, Scope};
+use crate::{ClockSkew, Diagnosis, Instant, Scope};
 
 pub use kind::ErrorKind;
 
@@ -103,6 +103,7 @@ struct Inner {
     needed_scope: Option<Scope>,
     challenge: Option<Box<Challenge>>,
     retry_at: Option<Instant>,
+    clock_skew: Option<ClockSkew>,
     diagnosis: Option<Diagnosis>,
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -121,6 +122,7 @@ impl Error {
             needed_scope: None,
             challenge: None,
             retry_at: None,
+            clock_skew: None,
             diagnosis: None,
             source: None,
         }))
@@ -186,6 +188,12 @@ impl Error {
         self.with(|inner| inner.retry_at = Some(at))
     }
 
+    /// Adds how far our clock was off the server's as it answered.
+    #[must_use]
+    pub fn with_clock_skew(self, skew: ClockSkew) -> Self {
+        self.with(|inner| inner.clock_skew = Some(skew))
+    }
+
     /// Replaces the diagnosis that follows from the kind.
     #[must_use]
     pub fn with_diagnosis(self, diagnosis: Diagnosis) -> Self {
@@ -233,6 +241,11 @@ impl Error {
     /// Before when trying again is useless, on the boot clock, if the server named a time.
     pub fn retry_at(&self) -> Option<Instant> {
         self.0.retry_at
+    }
+
+    /// How far our clock was off the server's as it answered, where that is known and more than a few seconds.
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        self.0.clock_skew
     }
 
     /// How long from `now` until trying again makes sense, if the server named a time.

@@ -25,6 +25,7 @@
 
 mod binding;
 mod clock;
+mod clock_skew;
 mod contained_observer;
 mod diagnosis;
 mod error;
@@ -45,6 +46,7 @@ mod token_set;
 
 pub use binding::{Binding, ProofRequest, Prover, Thumbprint};
 pub use clock::{Clock, CoarseReading, Entropy, Instant, StoreTime, Timestamp};
+pub use clock_skew::ClockSkew;
 pub use contained_observer::ContainedObserver;
 pub use diagnosis::{Diagnosis, Party, Retry};
 pub use error::{Error, ErrorKind, Stage};

@@ -130,7 +130,7 @@ mod tests {
         chronicle.add(entry(2, Happened::InDoubt));
         for second in 3..30 {
             let kind = if second % 2 == 0 { ErrorKind::Unavailable } else { ErrorKind::Unreachable };
-            let refusal = Refusal { kind, provider_code: None, secret_added: None };
+            let refusal = Refusal { kind, provider_code: None, secret_added: None, clock_skew: None };
             chronicle.add(entry(second, Happened::NotRenewed(refusal)));
         }
         let times: Vec<_> = chronicle.history.iter().map(|entry| entry.at.as_unix_seconds()).collect();

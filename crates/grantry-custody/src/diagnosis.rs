@@ -200,8 +200,21 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// What was written later gives an earlier time.
+    /// The server's clock showed another time as it refused; or what was written later gives an earlier time.
     fn clock_skew(&self) -> Option<Cause> {
+        let by_the_server = self.refusal().and_then(|(entry, refusal)| Some((entry, refusal.clock_skew?)));
+        if let Some((entry, skew)) = by_the_server.filter(|(_, skew)| skew.by >= SKEW) {
+            let is = if skew.ours_is_ahead { "ahead of" } else { "behind" };
+            return Some(Cause {
+                kind: CauseKind::ClockSkew,
+                evidence: format!(
+                    "the clock of process {} was {} {is} the server's, by the Date of its answer",
+                    entry.by,
+                    length(skew.by)
+                ),
+                remedy: "have that machine's clock set: servers judge signed requests by theirs".to_owned(),
+            });
+        }
         let pairs = self.history.iter().zip(self.history.iter().skip(1));
         let backwards = pairs.map(|(one, next)| (one.at.since(next.at), &one.by, &next.by));
         let (by, ahead, behind) = backwards.max_by_key(|(by, ..)| *by).filter(|(by, ..)| *by >= SKEW)?;
@@ -244,7 +257,7 @@ pub(crate) fn diagnosis_of(causes: Vec<Cause>) -> Diagnosis {
 
 #[cfg(test)]
 mod tests {
-    use grantry_core::ErrorKind;
+    use grantry_core::{ClockSkew, ErrorKind};
 
     use super::*;
 
@@ -263,8 +276,19 @@ mod tests {
             kind: ErrorKind::InvalidGrant,
             provider_code: Some("AADSTS50173".to_owned()),
             secret_added: secret_added.map(at),
+            clock_skew: None,
         };
         entry(seconds, "a", Happened::Refused(refusal))
+    }
+
+    fn skewed(seconds: i64, by: u64) -> HistoryEntry {
+        let clock_skew = Some(ClockSkew { by: Duration::from_secs(by), ours_is_ahead: false });
+        match refused(seconds, None) {
+            HistoryEntry { what: Happened::Refused(refusal), .. } => {
+                entry(seconds, "a", Happened::Refused(Refusal { clock_skew, ..refusal }))
+            }
+            other => other,
+        }
     }
 
     fn days(days: u64) -> Option<Duration> {
@@ -362,6 +386,8 @@ mod tests {
             case("the secret is newer", vec![renewed(10), refused(20, Some(15))], vec![C::SecretChanged]),
             case("the secret is older", vec![renewed(10), refused(20, Some(5))], withdrawn()),
             case("clocks differ", vec![renewed(600), others(10), refusal()], vec![C::ClockSkew]).rotated(600),
+            case("the server's clock is another", vec![renewed(10), skewed(20, 600)], vec![C::ClockSkew]),
+            case("the server's clock differs a little", vec![renewed(10), skewed(20, 119)], withdrawn()),
             case("clocks differ a little", vec![renewed(130), others(11), refusal()], withdrawn())
                 .rotated(130),
         ];

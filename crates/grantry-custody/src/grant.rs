@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use grantry_core::{
     Attempt, Error, ErrorKind, Event, Failure, Grant, GrantKey, RefreshRate, Rotation, Stage, Target,
-    TokenSet,
+    Timestamp, TokenSet,
 };
 use grantry_endpoint::DpopKey;
 use grantry_vault::{LineageId, TenantVault};
@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) revoker: Option<Arc<dyn Revoker>>,
     /// What tokens are bound to, where no record holds it.
     pub(crate) dpop_key: Option<DpopKey>,
+    /// When the client got its secret, where the vault does not keep it.
+    pub(crate) secret_changed: Option<Timestamp>,
     /// Uses that the record does not tell of yet.
     pub(crate) meter: Meter,
     /// What a store that goes back would lose.
@@ -77,6 +79,7 @@ pub struct CustodyGrantBuilder {
     lifetimes: Lifetimes,
     revoker: Option<Arc<dyn Revoker>>,
     dpop_key: Option<DpopKey>,
+    secret_changed: Option<Timestamp>,
 }
 
 impl CustodyGrantBuilder {
@@ -91,6 +94,7 @@ impl CustodyGrantBuilder {
             lifetimes: Lifetimes::default(),
             revoker: None,
             dpop_key: None,
+            secret_changed: None,
         }
     }
 
@@ -132,6 +136,11 @@ impl CustodyGrantBuilder {
         Self { dpop_key: Some(key), ..self }
     }
 
+    /// When the client got its secret, where the vault does not keep it: a refusal that follows may come of that.
+    pub fn secret_changed(self, at: Option<Timestamp>) -> Self {
+        Self { secret_changed: at, ..self }
+    }
+
     /// Checks the terms. The record need not be there yet.
     ///
     /// # Errors
@@ -160,6 +169,7 @@ impl CustodyGrantBuilder {
             lifetimes: self.lifetimes,
             revoker: self.revoker,
             dpop_key: self.dpop_key,
+            secret_changed: self.secret_changed,
             meter: Meter::default(),
             keepsake: Keepsake::default(),
             attention: Attention::default(),

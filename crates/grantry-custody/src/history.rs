@@ -2,12 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use grantry_core::{Entropy, ErrorKind, Timestamp};
+use grantry_core::{ClockSkew, Entropy, ErrorKind, Timestamp};
 use grantry_vault::{FieldReader, FieldWriter};
 
 /// The entry that earlier versions of the library do not know.
 const NOT_RENEWED: u8 = 6;
+/// A refusal by a server whose clock is not ours; they do not know that either.
+const REFUSED_BY_ANOTHER_CLOCK: u8 = 7;
 /// The longest name of a process, in bytes.
 const NAME_MAX: usize = 64;
 
@@ -101,6 +104,8 @@ pub struct Refusal {
     pub provider_code: Option<String>,
     /// When the client got the newest of its secrets, where the vault keeps them.
     pub secret_added: Option<Timestamp>,
+    /// How far the clock of the process was off the server's, where they differed.
+    pub clock_skew: Option<ClockSkew>,
 }
 
 impl HistoryEntry {
@@ -121,6 +126,11 @@ impl HistoryEntry {
         matches!(self.what, Happened::NotRenewed(_))
     }
 
+    /// Whether it is a refusal by a server whose clock is not ours.
+    pub(crate) fn is_by_another_clock(&self) -> bool {
+        matches!(&self.what, Happened::Refused(refusal) if refusal.clock_skew.is_some())
+    }
+
     pub(crate) fn write(&self, to: &mut FieldWriter) {
         to.time(self.at);
         to.text(self.by.as_str());
@@ -128,10 +138,18 @@ impl HistoryEntry {
         match &self.what {
             Happened::Renewed => to.byte(1),
             Happened::InDoubt => to.byte(2),
-            Happened::Refused(refusal) => {
-                to.byte(3);
-                refusal.write(to);
-            }
+            Happened::Refused(refusal) => match refusal.clock_skew {
+                None => {
+                    to.byte(3);
+                    refusal.write(to);
+                }
+                Some(skew) => {
+                    to.byte(REFUSED_BY_ANOTHER_CLOCK);
+                    refusal.write(to);
+                    to.number(skew.by.as_secs());
+                    to.byte(u8::from(skew.ours_is_ahead));
+                }
+            },
             Happened::Revived => to.byte(4),
             Happened::BroughtHome => to.byte(5),
             Happened::NotRenewed(refusal) => {
@@ -151,6 +169,12 @@ impl HistoryEntry {
             4 => Happened::Revived,
             5 => Happened::BroughtHome,
             NOT_RENEWED => Happened::NotRenewed(Refusal::read(from, ErrorKind::Refused)?),
+            REFUSED_BY_ANOTHER_CLOCK => {
+                let refusal = Refusal::read(from, ErrorKind::InvalidGrant)?;
+                let by = Duration::from_secs(from.number()?);
+                let clock_skew = Some(ClockSkew { by, ours_is_ahead: from.byte()? == 1 });
+                Happened::Refused(Refusal { clock_skew, ..refusal })
+            }
             _ => return None,
         };
         Some(Self { at, by, what, rotated })
@@ -169,6 +193,7 @@ impl Refusal {
             kind: ErrorKind::from_name(from.text()?).unwrap_or(otherwise),
             provider_code: from.option(|from| from.text().map(str::to_owned))?,
             secret_added: from.option(FieldReader::time)?,
+            clock_skew: None,
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::history::HistoryEntry;
 use crate::protocol::{Candidate, Doubt, Intent, Outstanding, Standing, Verdict};
 
 const FORMAT: u8 = 4;
-/// Nothing bounds how often its refresh token is used.
+/// Nothing bounds how often its refresh token is used, and no server's clock was another one.
 const WITHOUT_PACE: u8 = 3;
 /// The history has no attempt that spent nothing. It is still written where that is so: an earlier version of the library
 /// reads it.
@@ -30,10 +30,12 @@ pub(crate) enum UnreadableStanding {
 pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec<u8>> {
     let mut to = FieldWriter::with_room(1024);
     let has_failures = chronicle.history.iter().any(HistoryEntry::is_not_renewed);
-    to.byte(match standing.made_up {
-        Some(_) => FORMAT,
-        None if has_failures => WITHOUT_PACE,
-        None => WITHOUT_FAILURES,
+    let is_newest =
+        standing.made_up.is_some() || chronicle.history.iter().any(HistoryEntry::is_by_another_clock);
+    to.byte(match is_newest {
+        true => FORMAT,
+        false if has_failures => WITHOUT_PACE,
+        false => WITHOUT_FAILURES,
     });
     match standing.verdict {
         None => to.byte(0),
@@ -63,8 +65,8 @@ pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec
         to.store_time(outstanding.until);
     });
     chronicle.write(&mut to);
-    if let Some(made_up) = standing.made_up {
-        to.store_time(made_up);
+    if is_newest {
+        to.option(standing.made_up, FieldWriter::store_time);
     }
     Zeroizing::new(to.as_bytes().to_vec())
 }
@@ -93,7 +95,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Standing, Chronicle), UnreadableStan
             _ => Chronicle::read(&mut from)?,
         };
         if format == FORMAT {
-            standing.made_up = Some(from.store_time()?);
+            standing.made_up = from.option(FieldReader::store_time)?;
         }
         Some((standing, chronicle))
     });
@@ -153,7 +155,9 @@ fn fingerprint(from: &mut FieldReader<'_>) -> Option<Fingerprint> {
 
 #[cfg(test)]
 mod tests {
-    use grantry_core::{ErrorKind, StoreTime, Timestamp};
+    use std::time::Duration;
+
+    use grantry_core::{ClockSkew, ErrorKind, StoreTime, Timestamp};
 
     use super::*;
     use crate::chronicle::Stopped;
@@ -166,6 +170,7 @@ mod tests {
             kind: ErrorKind::InvalidGrant,
             provider_code: Some("AADSTS700082".to_owned()),
             secret_added: Some(wall),
+            clock_skew: None,
         };
         let mut chronicle = Chronicle {
             claimed: Some((wall, by.clone())),
@@ -223,6 +228,17 @@ mod tests {
         assert_eq!(bytes[0], 4);
         bytes[0] = 5;
         assert_eq!(read(&bytes), Err(UnreadableStanding::Newer(5)));
+        let skewed = Refusal {
+            kind: ErrorKind::InvalidGrant,
+            provider_code: None,
+            secret_added: None,
+            clock_skew: Some(ClockSkew { by: Duration::from_secs(600), ours_is_ahead: true }),
+        };
+        let mut by_another_clock = chronicle();
+        let wall = Timestamp::from_unix_seconds(1_790_000_000);
+        by_another_clock.add(HistoryEntry::new(wall, ProcessName::new("web-1"), Happened::Refused(skewed)));
+        let bytes = write(&Standing::default(), &by_another_clock);
+        assert_eq!((bytes[0], read(&bytes)), (4, Ok((Standing::default(), by_another_clock))));
         let unbounded = Standing { made_up: None, ..standing };
         assert_eq!(write(&unbounded, &chronicle())[0], 3, "an earlier version of the library reads it");
         let mut without = chronicle();

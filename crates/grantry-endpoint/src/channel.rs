@@ -214,6 +214,9 @@ impl Channel {
             false => (refusal.kind, refusal.fact.as_str()),
         };
         let mut error = Error::new(kind, stage, fact).with_status(answer.status().as_u16());
+        if let Some(skew) = self.server_clock.skew() {
+            error = error.with_clock_skew(skew);
+        }
         if let Some(code) = refusal.oauth_code.as_ref().filter(told) {
             error = error.with_oauth_code(code);
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-use grantry_core::{Event, Timestamp};
+use grantry_core::{ClockSkew, Event, Timestamp};
 use http::header::DATE;
 use http::{HeaderMap, HeaderValue};
 
@@ -41,6 +41,13 @@ impl ServerClock {
         let ahead = self.ahead.load(Ordering::Relaxed);
         let by = Duration::from_secs(ahead.unsigned_abs());
         if ahead < 0 { ours.before(by) } else { ours.after(by) }
+    }
+
+    /// How far ours is off it, as it was measured last; nothing where they hardly differ.
+    pub(crate) fn skew(&self) -> Option<ClockSkew> {
+        let ahead = self.ahead.load(Ordering::Relaxed);
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        (ahead != 0).then_some(ClockSkew { by, ours_is_ahead: ahead < 0 })
     }
 
     /// Measures with an answer that came just now. Says so when the skew changed. A `Date` that is more than a day

@@ -87,12 +87,12 @@ pub use grantry_client_credentials::{ClientCredentials, ClientCredentialsBuilder
 pub use grantry_config as config;
 pub use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, AuthorizationServerBuilder,
-    Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, CoarseReading, Consumed, Diagnosis,
-    Entropy, Error, ErrorAlias, ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey, GrantKeyRef, Instant,
-    InvalidName, InvalidScope, InvalidToken, Learned, Lifetime, NoObserver, Observer, Origin, Party, Pkce,
-    PrivateKey, ProofRequest, Prover, RefreshRate, RefreshToken, Retry, RevocationSpares, Rotation, Scope,
-    ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp,
-    Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
+    Binding, ClientAuthenticationMethod, ClientId, ClientSecret, Clock, ClockSkew, CoarseReading, Consumed,
+    Diagnosis, Entropy, Error, ErrorAlias, ErrorCause, ErrorKind, Event, Failure, Grant, GrantKey,
+    GrantKeyRef, Instant, InvalidName, InvalidScope, InvalidToken, Learned, Lifetime, NoObserver, Observer,
+    Origin, Party, Pkce, PrivateKey, ProofRequest, Prover, RefreshRate, RefreshToken, Retry,
+    RevocationSpares, Rotation, Scope, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target,
+    TenantId, Thumbprint, Timestamp, Token, TokenSet, TokenSetBuilder, TokenSource, presenting,
 };
 #[cfg(feature = "custody")]
 pub use grantry_custody as custody;

@@ -56,6 +56,7 @@ impl Voyage {
             kind: failure.error.kind(),
             provider_code: failure.error.provider_code().map(str::to_owned),
             secret_added: self.secret_added,
+            clock_skew: failure.error.clock_skew(),
         };
         match failure.consumed {
             Consumed::No if self.brought.is_none() => Some(Happened::NotRenewed(refusal())),
@@ -66,13 +67,15 @@ impl Voyage {
     }
 
     /// When the client got the newest of its secrets: one that is newer than the last success may be the cause of a
-    /// refusal. It is not known where the vault does not keep the client.
+    /// refusal. Where the vault does not keep the client, whoever opened the grant may know it.
     pub(super) async fn look_up_secret(&mut self) {
+        self.secret_added = self.grant.secret_changed;
         let Some(renewing) = &self.renewing else { return };
         // It only explains: a store that hangs must not keep the lease waiting.
         let client = tokio::time::timeout(self.grant.terms.margin, renewing.client()).await;
         if let Ok(Ok(Some(client))) = client {
-            self.secret_added = client.secrets().iter().map(|secret| secret.added).max();
+            let added = client.secrets().iter().map(|secret| secret.added).max();
+            self.secret_added = added.max(self.secret_added);
         }
     }
 

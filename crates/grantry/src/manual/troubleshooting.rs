@@ -54,10 +54,10 @@
 //! | it was idle for too long | days between the last renewal and the refusal | renew at least every half of the limit; `providers show` has the limit |
 //! | the consent is too old | it is as old as the provider's limit | ask the person again in time: `auth status` forecasts it |
 //! | the person or an administrator took the consent back; a password was changed | nothing in the history speaks for anything else | ask the person |
-//! | the client's secret was exchanged, and the provider's tokens end with it | the time of the exchange lies between the last renewal and the refusal | exchange with overlap: [`rotation`](super::rotation) |
+//! | the client's secret was exchanged, and the provider's tokens end with it | the time of the exchange lies between the last renewal and the refusal; of a secret in a configuration only programs know it that ran when it changed | exchange with overlap: [`rotation`](super::rotation) |
 //! | too many live tokens for one person and client (Google: the oldest dies) | other environments use the same client | a client for each environment |
 //! | a code was used twice, is too old, or was redeemed with another redirect URI or verifier | it comes right after the consent: the error names when the code was sent before, how long it waited, or how far this clock is off, where one of them is so; a redirect URI that is not the one of the request is refused before anything is sent | [below](#redirect-uri-mismatch); begin anew: a code is good for once |
-//! | the clock of this machine is off, and the grant is an assertion | the event `ClockSkew` | set the clock |
+//! | the clock of this machine is off, and servers judge what is signed by theirs | the cause names by how much, by the `Date` of the refusal; the event `ClockSkew` | set the clock |
 //!
 //! The source never repeats it by itself, and only a new consent brings the grant back. Handles that are open go on by themselves
 //! once it was kept.

@@ -235,10 +235,10 @@ impl House {
             None => None,
         };
         match Resolved::new(tenant, service, described.as_deref(), record) {
-            Ok(resolved) => match known {
+            Ok(resolved) => match &known {
                 Some(known) if known.resolved.is_same(&resolved) => known.is_as_known(self.clock.now()),
                 _ => {
-                    let ready = Arc::new(Ready::new(self, name.clone(), resolved)?);
+                    let ready = Arc::new(Ready::new(self, name.clone(), resolved, known.as_deref())?);
                     registration.set(Some(Arc::clone(&ready)));
                     self.open_entries(&name).iter().for_each(|entry| entry.renew_by(self, &ready));
                 }

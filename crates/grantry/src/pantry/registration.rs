@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use grantry_core::{Clock, Error, GrantKey, Instant};
+use grantry_core::{Clock, Error, GrantKey, Instant, Timestamp};
 use grantry_custody::{CustodyGrant, Lifetimes, NoRevocation, Revoker, Sparing};
 use grantry_endpoint::{Dpop, RevocationEndpoint, TokenEndpoint};
 use grantry_refresh::{Fallback, Profile, RefreshPolicy};
@@ -42,12 +42,20 @@ pub(super) struct Ready {
     pub(super) resolved: Resolved,
     pub(super) endpoint: TokenEndpoint,
     pub(super) profile: Arc<Profile>,
+    /// When its secret became another one where it is described, while this process ran.
+    secret_changed: Option<Timestamp>,
     /// When the vault was looked at last.
     looked: Mutex<Instant>,
 }
 
 impl Ready {
-    pub(super) fn new(house: &House, key: Name, resolved: Resolved) -> Result<Self, Error> {
+    /// It takes the place of `before`.
+    pub(super) fn new(
+        house: &House,
+        key: Name,
+        resolved: Resolved,
+        before: Option<&Self>,
+    ) -> Result<Self, Error> {
         let endpoint = house.endpoint(&resolved, resolved.secrets())?;
         let token_endpoint = resolved.server().token_endpoint().as_str();
         let profile = Profile::builder(token_endpoint, resolved.client_id.as_str(), &house.scheduler)
@@ -55,7 +63,11 @@ impl Ready {
             .observer(Arc::clone(&house.observer))
             .build();
         let looked = Mutex::new(house.clock.now());
-        Ok(Self { key, resolved, endpoint, profile, looked })
+        let secret_changed = before.and_then(|before| {
+            let is_another = resolved.has_another_described_secret(&before.resolved);
+            if is_another { Some(house.clock.wall()) } else { before.secret_changed }
+        });
+        Ok(Self { key, resolved, endpoint, profile, secret_changed, looked })
     }
 
     pub(super) fn is_old(&self, now: Instant) -> bool {
@@ -87,6 +99,7 @@ impl Ready {
             .refresh_rate(server.refresh_rate())
             .target(self.resolved.target.clone())
             .lifetimes(Lifetimes::of(server))
+            .secret_changed(self.secret_changed)
             .revoker(self.revoker()?)
             .build()
     }

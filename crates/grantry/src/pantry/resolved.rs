@@ -91,6 +91,17 @@ impl Resolved {
         self.parts.server == other.parts.server && self.digest == other.digest
     }
 
+    /// Whether the description has another secret than it had before.
+    pub(super) fn has_another_described_secret(&self, before: &Self) -> bool {
+        let of = |resolved: &Self| -> Fingerprint {
+            let mut digest = Digest::default();
+            resolved.parts.secrets.iter().for_each(|secret| digest.part(secret.expose()));
+            digest.part(resolved.parts.private_key.as_ref().map_or("", PrivateKey::expose));
+            digest.finish()
+        };
+        self.described_secret.is_some() && before.described_secret.is_some() && of(self) != of(before)
+    }
+
     /// Whether the client's own tokens are asked for, to which nobody has to consent.
     pub(super) fn is_clients_own(&self) -> bool {
         self.parts.flow == Flow::ClientCredentials

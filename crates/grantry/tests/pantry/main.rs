@@ -17,6 +17,7 @@ mod configured;
 mod consenting;
 #[cfg(feature = "token-exchange")]
 mod exchanging;
+mod explaining;
 mod failing;
 mod fixture;
 #[cfg(all(feature = "config", feature = "rustls", feature = "sqlite"))]
