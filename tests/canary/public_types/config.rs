@@ -55,6 +55,7 @@ pub(super) fn config(to: &Printed) {
     let crm = loaded.config.service("crm").unwrap();
     to.print("grantry_config::ServiceConfig", &**crm);
     to.print("grantry_config::ServerConfig", crm.server());
+    to.print("grantry_config::ServerFacts", &crm.facts());
     to.print("grantry_config::Parameters", crm.parameters());
     to.print("grantry_config::ChosenFlow", crm.flow().unwrap());
     to.print("grantry_config::Flow", &crm.flow().unwrap().flow());

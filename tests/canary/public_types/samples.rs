@@ -8,11 +8,11 @@ use grantry_client_credentials::ClientCredentials;
 use grantry_core::presenting::{self, AllowedOrigins, Challenges, StepUp, Tried};
 use grantry_core::{
     AccessToken, AccountId, AssertionAudience, Attempt, AuthorizationServer, Binding,
-    ClientAuthenticationMethod, ClientId, ClientSecret, Clock, Consumed, ContainedObserver, Diagnosis, Error,
-    ErrorAlias, ErrorCause, ErrorKind, Event, Failure, FurtherParameters, Grant, GrantKey, Instant, Learned,
-    Lifetime, NoObserver, Origin, Party, Pkce, PrivateKey, ProofRequest, Prover, RefreshToken, Retry,
-    Rotation, Scope, SecretHeader, ServiceName, Stage, StoreTime, SystemClock, SystemEntropy, Target,
-    TenantId, Thumbprint, Timestamp, TokenSet,
+    ClientAuthenticationMethod, ClientId, ClientSecret, Clock, ClockSkew, Consumed, ContainedObserver,
+    Diagnosis, Error, ErrorAlias, ErrorCause, ErrorKind, Event, Failure, FurtherParameters, Grant, GrantKey,
+    Instant, Learned, Lifetime, NoObserver, Origin, Party, Pkce, PrivateKey, ProofRequest, Prover,
+    RefreshRate, RefreshToken, Retry, RevocationSpares, Rotation, Scope, SecretHeader, ServiceName, Stage,
+    StoreTime, SystemClock, SystemEntropy, Target, TenantId, Thumbprint, Timestamp, TokenSet,
 };
 use grantry_endpoint::{
     AddressClass, Answer, Client, ClientAuthentication, Discovery, HttpTransport, IntrospectionEndpoint,
@@ -130,6 +130,10 @@ pub(super) fn core(to: &Printed) {
     to.print("grantry_core::Rotation", &Rotation::UNKNOWN);
     to.print("grantry_core::Lifetime", &Lifetime::Unknown);
     to.print("grantry_core::Learned", &Learned::Everything);
+    let skew = ClockSkew { by: Duration::from_secs(600), ours_is_ahead: true };
+    to.print("grantry_core::ClockSkew", &skew);
+    to.print("grantry_core::RefreshRate", &RefreshRate::at_most(10, Duration::from_secs(600)).unwrap());
+    to.print("grantry_core::RevocationSpares", &RevocationSpares::UNKNOWN);
     to.print("grantry_core::AssertionAudience", &AssertionAudience::Issuer);
     to.print("grantry_core::ErrorAlias", &ErrorAlias { status: 400, code: "x", means: "invalid_grant" });
     to.print("grantry_core::ErrorCause", &ErrorCause { code: "x", cause: "it ended" });
