@@ -188,7 +188,7 @@ impl Error {
         self.with(|inner| inner.retry_at = Some(at))
     }
 
-    /// Adds how far our clock was off the server's as it answered.
+    /// Adds how far our clock is off the server's.
     #[must_use]
     pub fn with_clock_skew(self, skew: ClockSkew) -> Self {
         self.with(|inner| inner.clock_skew = Some(skew))
@@ -243,7 +243,7 @@ impl Error {
         self.0.retry_at
     }
 
-    /// How far our clock was off the server's as it answered, where that is known and more than a few seconds.
+    /// How far our clock is off the server's, as it was measured last, where that is known and more than a few seconds.
     pub fn clock_skew(&self) -> Option<ClockSkew> {
         self.0.clock_skew
     }

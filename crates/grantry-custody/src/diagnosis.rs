@@ -9,7 +9,7 @@ use crate::lifetimes::Lifetimes;
 use crate::spoken::{length, utc};
 
 /// Two wall clocks that differ by more are worth a word.
-const SKEW: Duration = Duration::from_secs(120);
+pub(crate) const SKEW: Duration = Duration::from_secs(120);
 
 /// A likely cause of a refusal, with the evidence for it and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -100,6 +100,8 @@ impl<'a> Evidence<'a> {
         if causes.is_empty() {
             causes.push(self.consent_withdrawn());
         }
+        // It was as wrong when the token worked last, maybe, and only what is signed is judged by it.
+        causes.extend(self.servers_clock());
         causes
     }
 
@@ -200,21 +202,24 @@ impl<'a> Evidence<'a> {
         })
     }
 
-    /// The server's clock showed another time as it refused; or what was written later gives an earlier time.
+    /// The server's clock showed another time than that of whoever presented the token.
+    fn servers_clock(&self) -> Option<Cause> {
+        let (entry, refusal) = self.refusal()?;
+        let skew = refusal.clock_skew.filter(|skew| skew.by >= SKEW)?;
+        let is = if skew.ours_is_ahead { "ahead of" } else { "behind" };
+        Some(Cause {
+            kind: CauseKind::ClockSkew,
+            evidence: format!(
+                "the clock of process {} was {} {is} the server's, by the Date of its answers",
+                entry.by,
+                length(skew.by)
+            ),
+            remedy: "have that machine's clock set: servers judge signed requests by theirs".to_owned(),
+        })
+    }
+
+    /// What was written later gives an earlier time.
     fn clock_skew(&self) -> Option<Cause> {
-        let by_the_server = self.refusal().and_then(|(entry, refusal)| Some((entry, refusal.clock_skew?)));
-        if let Some((entry, skew)) = by_the_server.filter(|(_, skew)| skew.by >= SKEW) {
-            let is = if skew.ours_is_ahead { "ahead of" } else { "behind" };
-            return Some(Cause {
-                kind: CauseKind::ClockSkew,
-                evidence: format!(
-                    "the clock of process {} was {} {is} the server's, by the Date of its answer",
-                    entry.by,
-                    length(skew.by)
-                ),
-                remedy: "have that machine's clock set: servers judge signed requests by theirs".to_owned(),
-            });
-        }
         let pairs = self.history.iter().zip(self.history.iter().skip(1));
         let backwards = pairs.map(|(one, next)| (one.at.since(next.at), &one.by, &next.by));
         let (by, ahead, behind) = backwards.max_by_key(|(by, ..)| *by).filter(|(by, ..)| *by >= SKEW)?;
@@ -386,7 +391,11 @@ mod tests {
             case("the secret is newer", vec![renewed(10), refused(20, Some(15))], vec![C::SecretChanged]),
             case("the secret is older", vec![renewed(10), refused(20, Some(5))], withdrawn()),
             case("clocks differ", vec![renewed(600), others(10), refusal()], vec![C::ClockSkew]).rotated(600),
-            case("the server's clock is another", vec![renewed(10), skewed(20, 600)], vec![C::ClockSkew]),
+            case(
+                "the server's clock is another",
+                vec![renewed(10), skewed(20, 600)],
+                vec![C::ConsentWithdrawn, C::ClockSkew],
+            ),
             case("the server's clock differs a little", vec![renewed(10), skewed(20, 119)], withdrawn()),
             case("clocks differ a little", vec![renewed(130), others(11), refusal()], withdrawn())
                 .rotated(130),

@@ -102,9 +102,9 @@ pub struct Refusal {
     pub kind: ErrorKind,
     /// The provider's own code for it, where it gave one.
     pub provider_code: Option<String>,
-    /// When the client got the newest of its secrets, where the vault keeps them.
+    /// When the client got the newest of its secrets, where that is known.
     pub secret_added: Option<Timestamp>,
-    /// How far the clock of the process was off the server's, where they differed.
+    /// How far the clock of the process was off the server's, where the server refused a token and they differed by minutes.
     pub clock_skew: Option<ClockSkew>,
 }
 

@@ -11,7 +11,7 @@ const USUAL: Duration = Duration::from_secs(60);
 const SHORTEST: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 /// A look at all tenants reads every record of the vault. Where it takes a second, the next one comes after a hundred, so that
-/// a vault of any size is looked at as often as can be, and a hundredth of the time is spent on it.
+/// a process spends a hundredth of its time on it; a vault that takes longer than half a minute is looked at each hour.
 const SHARE: u32 = 100;
 
 /// As often as the application says, else as often as the servers that are known of make it necessary.
@@ -24,8 +24,19 @@ pub(crate) struct Looking {
     sooner: Arc<Notify>,
     /// Whether the next look is at all tenants.
     at_all: AtomicBool,
-    /// When the last look at all tenants was over, and how long it took.
-    last_at_all: Mutex<Option<(Instant, Duration)>>,
+    /// The last look at all tenants.
+    last_at_all: Mutex<AtAll>,
+}
+
+#[derive(Debug, Default)]
+enum AtAll {
+    #[default]
+    Never,
+    Looking,
+    Looked {
+        over: Instant,
+        took: Duration,
+    },
 }
 
 impl Looking {
@@ -74,17 +85,26 @@ impl Looking {
         self.at_all.load(Ordering::Acquire)
     }
 
-    /// Whether this look is at all tenants: where it was asked for, and as often as looks at open grants if that takes no more
-    /// than a hundredth of the time; else as much later, and each hour at least.
-    pub(crate) fn is_at_all(&self, now: Instant) -> bool {
-        let last = *self.last_at_all.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = last.is_none_or(|(over, took)| now.since(over) >= (took * SHARE).min(HOUR));
-        self.at_all.swap(false, Ordering::AcqRel) || is_time
+    /// Whether a look at all tenants begins now: where it was asked for, and as often as looks at open grants if that takes no more
+    /// than a hundredth of the time; else as much later, and each hour at least. One at a time.
+    pub(crate) fn begin_at_all(&self, now: Instant) -> bool {
+        let mut at_all = self.last_at_all.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = match *at_all {
+            AtAll::Never => true,
+            AtAll::Looking => return false,
+            AtAll::Looked { over, took } => now.since(over) >= took.saturating_mul(SHARE).min(HOUR),
+        };
+        let begins = self.at_all.swap(false, Ordering::AcqRel) || is_time;
+        if begins {
+            *at_all = AtAll::Looking;
+        }
+        begins
     }
 
-    /// All tenants have been looked at since then.
+    /// The look at all tenants that began then is over.
     pub(crate) fn was_at_all(&self, since: Instant, now: Instant) {
-        *self.last_at_all.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, now.since(since)));
+        let looked = AtAll::Looked { over: now, took: now.since(since) };
+        *self.last_at_all.lock().unwrap_or_else(PoisonError::into_inner) = looked;
     }
 
     /// The longest pause where no window is running out.
@@ -105,15 +125,20 @@ mod tests {
     fn all_tenants_are_looked_at_for_a_hundredth_of_the_time_and_when_it_is_asked_for() {
         let at = |millis| Instant::ZERO.after(Duration::from_millis(millis));
         let looking = Looking::every(None);
-        assert!(looking.is_at_all(at(0)), "nobody has looked yet");
+        assert!(looking.begin_at_all(at(0)), "nobody has looked yet");
+        assert!(!looking.begin_at_all(at(90)), "somebody looks");
         looking.was_at_all(at(0), at(100));
-        assert!(!looking.is_at_all(at(10_099)) && looking.is_at_all(at(10_100)));
+        assert!(!looking.begin_at_all(at(10_099)) && looking.begin_at_all(at(10_100)));
         looking.look_at_all();
-        assert!(looking.waits_for_all());
-        assert!(looking.is_at_all(at(200)) && !looking.is_at_all(at(201)));
+        assert!(
+            !looking.begin_at_all(at(10_150)) && looking.waits_for_all(),
+            "it is owed until that one is over"
+        );
+        looking.was_at_all(at(10_100), at(10_200));
+        assert!(looking.begin_at_all(at(10_201)) && !looking.waits_for_all());
         // A vault that takes ten minutes.
         looking.was_at_all(at(0), at(600_000));
-        assert!(!looking.is_at_all(at(4_199_999)) && looking.is_at_all(at(4_200_000)));
+        assert!(!looking.begin_at_all(at(4_199_999)) && looking.begin_at_all(at(4_200_000)));
     }
 
     #[test]

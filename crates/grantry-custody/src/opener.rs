@@ -91,11 +91,13 @@ impl Custody {
 }
 
 impl Shared {
-    /// The tenants whose records are gone through: those of which something is open here, or all.
-    pub(crate) async fn tenants_to_look_at(&self, all: bool) -> Result<Vec<TenantId>, Error> {
-        if !all || self.opener().is_none() {
-            return Ok(self.services.tenants());
-        }
+    /// The tenants whose grants this process can finish: all, where somebody opens them, or those of which something is open.
+    pub(crate) async fn tenants_within_reach(&self) -> Result<Vec<TenantId>, Error> {
+        if self.opener().is_none() { Ok(self.services.tenants()) } else { self.all_tenants().await }
+    }
+
+    /// All tenants of the vault.
+    pub(crate) async fn all_tenants(&self) -> Result<Vec<TenantId>, Error> {
         let (mut tenants, mut after) = (Vec::new(), None);
         loop {
             let page = self.vault.tenants_to_renew(after.as_ref(), PAGE).await?;

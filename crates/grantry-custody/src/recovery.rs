@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use grantry_core::{Attempt, Error, ErrorKind, Failure, Grant, GrantKey, Instant, Rotation, Stage, TokenSet};
+use grantry_core::{
+    Attempt, Error, ErrorKind, Failure, Grant, GrantKey, Instant, Rotation, Stage, TenantId, TokenSet,
+};
 use grantry_vault::audit::Outcome;
 
 use crate::brought::Brought;
@@ -25,6 +27,8 @@ const PAGE: usize = 256;
 /// The first pause before a doubt is looked into again, where nothing says when.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const MOST_PAUSE: Duration = Duration::from_secs(30);
+/// So many tenants in a row that cannot be read end a look at all.
+const MOST_IN_VAIN: u32 = 3;
 
 impl Shared {
     /// Brings home what lifeboats of dead processes hold; what cannot be now stays for the next time.
@@ -118,23 +122,46 @@ impl Shared {
                 }
                 pause = next;
                 shared.adopt().await;
-                let since = shared.clock.now();
-                let all = shared.looking.is_at_all(since);
-                shared.finish_what_nobody_finishes(all).await;
-                if all {
-                    shared.looking.was_at_all(since, shared.clock.now());
-                }
+                shared.finish_what_nobody_finishes().await;
+                shared.look_at_all_others();
             }
         });
     }
 }
 
 impl Shared {
-    /// Finds the intents of processes that died, and the doubts that they left, among the grants that are open here; or among
-    /// all, where somebody opens them.
-    async fn finish_what_nobody_finishes(self: &Arc<Self>, all: bool) {
+    /// Finds the intents of processes that died, and the doubts that they left, among the grants of tenants of which something is
+    /// open here.
+    async fn finish_what_nobody_finishes(self: &Arc<Self>) {
         let (mut census, mut is_whole) = (Census::default(), true);
-        let tenants = match self.tenants_to_look_at(all).await {
+        for tenant in self.services.tenants() {
+            is_whole &= self.look_through(&tenant, Some(&mut census)).await;
+        }
+        // Half of the grants would look like a loss of the others.
+        if is_whole {
+            census.publish();
+        }
+    }
+
+    /// The same among those of all other tenants, where somebody opens them. It takes as long as it takes, and nobody waits for it.
+    fn look_at_all_others(self: &Arc<Self>) {
+        let now = self.clock.now();
+        if self.opener().is_none() || !self.looking.begin_at_all(now) {
+            return;
+        }
+        let (me, tasks) = (Arc::clone(self), self.tasks.clone());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = tasks.closing() => {}
+                () = me.finish_what_others_left() => {}
+            }
+            me.looking.was_at_all(now, me.clock.now());
+        });
+    }
+
+    async fn finish_what_others_left(self: &Arc<Self>) {
+        let tenants = match self.all_tenants().await {
             Ok(tenants) => tenants,
             Err(error) => {
                 tracing::warn!(
@@ -142,61 +169,63 @@ impl Shared {
                     exception.message = %error,
                     "the tenants cannot be listed; those that are open here are looked at"
                 );
-                self.looking.owe_all();
-                self.services.tenants()
+                return self.looking.owe_all();
             }
         };
-        let open = self.services.tenants();
-        for tenant in tenants {
-            let is_open = open.contains(&tenant);
-            let Ok(vault) = self.vault.tenant(tenant.as_str()) else { continue };
-            let mut after = None;
-            loop {
-                let asked = self.clock.now();
-                let page = match vault.grants_to_renew(after.as_ref(), PAGE).await {
-                    Ok(page) => page,
-                    Err(error) => {
-                        self.store_clock.failed(&error);
-                        tracing::warn!(
-                            grantry.tenant = tenant.as_str(),
-                            error.type = error.kind().as_str(),
-                            exception.message = %error,
-                            "open intents cannot be looked for"
-                        );
-                        is_whole = false;
-                        break;
-                    }
-                };
-                let Some((last, _)) = page.last() else { break };
-                after = Some(last.clone());
-                for (key, listed) in page {
-                    if Census::COUNTS && is_open {
-                        let wall = self.clock.wall();
-                        let health = listed.as_ref().map(|view| self.health_of(view));
-                        census.add(&health.unwrap_or_else(|_| unreadable(key.clone(), wall)), wall);
-                    }
-                    let Ok(view) = listed else { continue };
-                    self.store_clock.believe(view.version.read_at(), asked, self.clock.now());
-                    let Ok((standing, _)) = standing_codec::read(view.renewal()) else { continue };
-                    let is_left =
-                        standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
-                    let Some(grant) = self.registered(&key) else {
-                        if is_left {
-                            self.finish_unopened(&key);
-                        }
-                        continue;
-                    };
-                    grant.keepsake.note(&view.version, &standing);
-                    // A store that went back is found out by whoever remembers what it lost.
-                    if is_left || grant.keepsake.is_ahead_of(&view.version) {
-                        grant.resolve_after(Ended { end: End::Again, at: None, stays_aboard: false });
-                    }
-                }
+        let (open, mut in_vain) = (self.services.tenants(), 0);
+        for tenant in tenants.iter().filter(|tenant| !open.contains(tenant)) {
+            in_vain = if self.look_through(tenant, None).await { 0 } else { in_vain + 1 };
+            // It is the store that does not answer, not one tenant.
+            if in_vain >= MOST_IN_VAIN {
+                return self.looking.owe_all();
             }
         }
-        // Half of the grants would look like a loss of the others.
-        if is_whole {
-            census.publish();
+    }
+
+    /// Goes through a tenant's grants. Whether it came to the end.
+    async fn look_through(self: &Arc<Self>, tenant: &TenantId, mut census: Option<&mut Census>) -> bool {
+        let Ok(vault) = self.vault.tenant(tenant.as_str()) else { return true };
+        let mut after = None;
+        loop {
+            let asked = self.clock.now();
+            let page = match vault.grants_to_renew(after.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.store_clock.failed(&error);
+                    tracing::warn!(
+                        grantry.tenant = tenant.as_str(),
+                        error.type = error.kind().as_str(),
+                        exception.message = %error,
+                        "open intents cannot be looked for"
+                    );
+                    return false;
+                }
+            };
+            let Some((last, _)) = page.last() else { return true };
+            after = Some(last.clone());
+            for (key, listed) in page {
+                if let Some(census) = census.as_deref_mut().filter(|_| Census::COUNTS) {
+                    let wall = self.clock.wall();
+                    let health = listed.as_ref().map(|view| self.health_of(view));
+                    census.add(&health.unwrap_or_else(|_| unreadable(key.clone(), wall)), wall);
+                }
+                let Ok(view) = listed else { continue };
+                self.store_clock.believe(view.version.read_at(), asked, self.clock.now());
+                let Ok((standing, _)) = standing_codec::read(view.renewal()) else { continue };
+                let is_left =
+                    standing.verdict.is_none() && (standing.intent.is_some() || standing.is_in_doubt());
+                let Some(grant) = self.registered(&key) else {
+                    if is_left {
+                        self.finish_unopened(&key);
+                    }
+                    continue;
+                };
+                grant.keepsake.note(&view.version, &standing);
+                // A store that went back is found out by whoever remembers what it lost.
+                if is_left || grant.keepsake.is_ahead_of(&view.version) {
+                    grant.resolve_after(Ended { end: End::Again, at: None, stays_aboard: false });
+                }
+            }
         }
     }
 }

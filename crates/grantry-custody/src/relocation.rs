@@ -71,6 +71,7 @@ pub fn relocated(stored: &Stored<GrantRecord>, there: StoreTime) -> Result<Grant
         verdict,
         current: standing.current.map(candidate),
         outstanding: None,
+        made_up: standing.made_up.map(time),
         others: standing.others.iter().copied().map(candidate).collect(),
         ..standing
     };

@@ -89,7 +89,9 @@ impl<'a> Evidence<'a> {
         };
         let after = orphan.over.map(|over| killed.since(over)).unwrap_or_default();
         let had_for = step(Step::Had).map(|had| killed.since(had));
-        if after > self.limit || had_for.is_some_and(|had_for| had_for > self.limit_had) {
+        // Whoever has not read the answer, by its own account, was not given a core in time.
+        let had_it = !self.accounts.are_kept() || had_for.is_some();
+        if (had_it && after > self.limit) || had_for.is_some_and(|had_for| had_for > self.limit_had) {
             return Cause::Unexplained("a successor vanished that its worker had long before it was killed");
         }
         Cause::Killed(Killed { after, had_for })

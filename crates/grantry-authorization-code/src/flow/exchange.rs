@@ -116,9 +116,10 @@ impl Evidence {
             );
             (what, "set this machine's clock: servers judge what is signed by it")
         });
-        let found: Vec<_> = [sent, held, skew].into_iter().flatten().collect();
-        let remedy = found.first().map(|(_, remedy)| *remedy);
-        (found.into_iter().map(|(what, _)| what).collect(), remedy)
+        // A clock that is off decides nothing where nothing was signed.
+        let decides = sent.as_ref().or(held.as_ref()).map(|(_, remedy)| *remedy);
+        let found = [sent, held, skew].into_iter().flatten();
+        (found.map(|(what, _)| what).collect(), decides)
     }
 }
 
@@ -143,10 +144,10 @@ fn spent(failure: Failure, evidence: &Evidence) -> Unfinished {
         Consumed::Refused => match evidence.causes() {
             (causes, Some(remedy)) => causes.into_iter().fold(over(format!("{begin_again}; {remedy}")), Diagnosis::cause),
             // No fact decides. It was sent once, at once, and with the redirect URI of its request.
-            _ => over(format!(
+            (causes, None) => causes.into_iter().fold(over(format!(
                 "{begin_again}; if that is refused as well, compare the redirect URI and the client id with those \
                  that are registered at the server"
-            ))
+            )), Diagnosis::cause)
             .cause("the code was used before by somebody else, or is too old")
             .cause("the redirect URI differs from the one that is registered")
             .cause("the code was issued to another client, or for another request than this one"),

@@ -35,9 +35,9 @@ impl RefreshRate {
 }
 
 impl AuthorizationServerBuilder {
-    /// How often one refresh token may be used; not bounded if left out.
-    pub fn refresh_rate(mut self, rate: RefreshRate) -> Self {
-        self.refresh_rate = Some(rate);
+    /// How often one refresh token may be used; not bounded if left out, or with `None` in the place of a preset's bound.
+    pub fn refresh_rate(mut self, rate: impl Into<Option<RefreshRate>>) -> Self {
+        self.refresh_rate = rate.into();
         self
     }
 }
@@ -61,6 +61,7 @@ mod tests {
         let server = start().refresh_rate(rate.unwrap()).build().unwrap();
         assert_eq!(server.refresh_rate(), rate);
         assert_eq!(server.to_builder().build().unwrap().refresh_rate(), rate);
+        assert_eq!(server.to_builder().refresh_rate(None).build().unwrap().refresh_rate(), None);
         assert_eq!(server.for_mutual_tls().unwrap().refresh_rate(), rate);
     }
 }

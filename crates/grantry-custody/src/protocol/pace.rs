@@ -15,6 +15,8 @@ struct Pace {
     each: Duration,
     /// By how much more than now may have to be made up for.
     ahead: Duration,
+    /// After how long no use counts any more.
+    over: Duration,
 }
 
 impl Pace {
@@ -22,9 +24,9 @@ impl Pace {
         let most = rate.most.get();
         let at_once = most.div_ceil(2);
         // A request leaves within its lease, and not at the moment at which it was announced.
-        let within = rate.within + 2 * terms.lease;
-        let each = within / (most - at_once + 1);
-        Self { each, ahead: each * (at_once - 1) }
+        let over = rate.within.saturating_add(2 * terms.lease);
+        let each = over / (most - at_once + 1);
+        Self { each, ahead: each.saturating_mul(at_once - 1), over }
     }
 }
 
@@ -36,12 +38,18 @@ impl Standing {
         now: StoreTime,
         terms: &Terms,
     ) -> Result<(), StoreTime> {
-        let (Some(candidate), Some(rate)) = (candidate, terms.rate) else { return Ok(()) };
+        let (Some(_), Some(rate)) = (candidate, terms.rate) else {
+            self.made_up = None;
+            return Ok(());
+        };
         let pace = Pace::of(rate, terms);
-        let made_up = self.made_up.map_or(now, |made_up| made_up.max(now));
+        // A server that was asked too often, a clock that leapt, and a bound that was mistyped are over in a window's time, too.
+        let latest = now.after(pace.over.saturating_add(pace.ahead));
+        let made_up = self.made_up.map_or(now, |made_up| made_up.clamp(now, latest));
         let free = made_up.before(pace.ahead);
         // What was lost has to be asked for again inside the window: a grant is worth more than a bound.
-        let is_urgent = candidate.doubt.is_some() && matches!(terms.rotation, Rotation::Grace { .. });
+        let is_in_doubt = self.current.iter().chain(&self.others).any(|held| held.doubt.is_some());
+        let is_urgent = is_in_doubt && matches!(terms.rotation, Rotation::Grace { .. });
         if now < free && !is_urgent {
             return Err(free);
         }
@@ -113,11 +121,30 @@ mod tests {
         let in_doubt = Candidate { doubt, ..candidate() };
         for (rotation, is_urgent) in [(grace, true), (Rotation::None, false), (Rotation::UNKNOWN, false)] {
             let terms = terms(1, 60, rotation);
-            let mut standing = Standing::default();
+            let mut standing = Standing { current: Some(in_doubt), ..Standing::default() };
             assert_eq!(standing.enter_redemption(Some(&candidate()), at(0), &terms), Ok(()));
             let before = standing.made_up;
             let again = standing.enter_redemption(Some(&in_doubt), at(1), &terms);
             assert_eq!((again.is_ok(), standing.made_up > before), (is_urgent, is_urgent), "{rotation:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_was_sent_in_need_or_by_a_clock_that_leapt_is_over_in_a_windows_time() {
+        let grace = Rotation::Grace { window: Duration::from_secs(30), same: false };
+        let terms = terms(10, 600, grace);
+        let doubt = Some(Doubt { first_sent: at(0), sends: 1, settled: at(0) });
+        let in_doubt = Candidate { doubt, ..candidate() };
+        let mut standing = Standing { current: Some(in_doubt), ..Standing::default() };
+        for second in (0..3_600).step_by(5) {
+            assert_eq!(standing.enter_redemption(Some(&in_doubt), at(second * 1_000), &terms), Ok(()));
+        }
+        let mut leapt = Standing { current: Some(candidate()), ..Standing::default() };
+        leapt.made_up = Some(at(86_400_000));
+        standing.current = Some(candidate());
+        for standing in [&mut standing, &mut leapt] {
+            let free = standing.enter_redemption(Some(&candidate()), at(3_600_000), &terms).unwrap_err();
+            assert_eq!(free.since(at(3_600_000)), Duration::from_secs(600) + 2 * terms.lease);
         }
     }
 

@@ -202,7 +202,7 @@ impl Shared {
         if self.tasks.is_closed() || !look.is_multiple_of(ALL_EVERY) {
             return;
         }
-        let tenants = match self.tenants_to_look_at(true).await {
+        let tenants = match self.tenants_within_reach().await {
             Ok(tenants) => tenants,
             Err(_) => self.services.tenants(),
         };

@@ -4,7 +4,7 @@ use grantry_core::{Consumed, Timestamp};
 
 use super::Voyage;
 use crate::chronicle::Chronicle;
-use crate::diagnosis::Evidence;
+use crate::diagnosis::{Evidence, SKEW};
 use crate::history::{Happened, HistoryEntry, Refusal};
 use crate::protocol::{Change, Intent, Standing, Verdict};
 use crate::stored_grant::{chronicle, standing};
@@ -56,7 +56,7 @@ impl Voyage {
             kind: failure.error.kind(),
             provider_code: failure.error.provider_code().map(str::to_owned),
             secret_added: self.secret_added,
-            clock_skew: failure.error.clock_skew(),
+            clock_skew: failure.error.clock_skew().filter(|skew| skew.by >= SKEW),
         };
         match failure.consumed {
             Consumed::No if self.brought.is_none() => Some(Happened::NotRenewed(refusal())),

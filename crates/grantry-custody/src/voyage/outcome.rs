@@ -141,7 +141,7 @@ impl Voyage {
         let bound = self.grant.terms.rate.map(|rate| (rate.most.get(), rate.within));
         let (most, within) = bound.unwrap_or_default();
         let fact = format!(
-            "the server lets one refresh token be used {most} times in {within:?}, and this one was used that often"
+            "the server lets one refresh token be used {most} times in {within:?}: the uses of this one are spread over that"
         );
         let remedy = "nothing to do: it is renewed when it may be. Where resource servers refuse tokens that are fresh, see why";
         let retry = wait.map_or(Retry::Now, Retry::After);

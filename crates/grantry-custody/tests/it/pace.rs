@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantry_core::{Attempt, Clock, ErrorKind, Grant, Instant, RefreshRate, Retry, Rotation, TokenSet};
-use grantry_custody::CustodyGrant;
+use grantry_custody::{CustodyGrant, relocated};
 
 use crate::fixture::{World, key};
 use crate::process::Process;
@@ -62,4 +62,24 @@ async fn whoever_waits_for_the_bound_has_the_token_that_is_stored_as_long_as_not
     world.pass(Duration::from_secs(120)).await;
     assert!(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.is_ok());
     assert_eq!(world.requests(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_is_moved_takes_its_count_along_on_the_other_stores_clock() {
+    let world = World::new(Rotation::None).await;
+    let process = world.process("one").await;
+    let grant = bounded(&world, &process);
+    let mut held = None;
+    for _ in 0..5 {
+        held = Some(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap());
+    }
+    let acme = process.acme();
+    let stored = acme.grant("crm", "user-17").await.unwrap().unwrap();
+    acme.mark_moved("crm", "user-17", &stored.version).await.unwrap();
+    let moved = acme.reveal_grant("crm", "user-17").await.unwrap().unwrap();
+    // As if that store's clock were an hour ahead.
+    let record = relocated(&moved, moved.version.read_at().after(Duration::from_secs(3600))).unwrap();
+    acme.adopt_grant("crm", "user-17", record, &moved.version, Some(&moved.version)).await.unwrap();
+    let failure = grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap_err();
+    assert_eq!((failure.error.kind(), world.requests()), (ErrorKind::Unavailable, 5));
 }

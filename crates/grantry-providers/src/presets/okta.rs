@@ -43,6 +43,7 @@ const SERVER_ID: Parameter = Parameter {
 pub const OKTA: Preset = Preset {
     documentation: &[
         "https://developer.okta.com/docs/api/openapi/okta-oauth/oauth",
+        "https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/orgas/revoke",
         "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/client-auth",
         "https://developer.okta.com/docs/guides/build-self-signed-jwt/-/main/",
         "https://developer.okta.com/docs/guides/implement-oauth-for-okta-serviceapp/main/",
@@ -51,7 +52,6 @@ pub const OKTA: Preset = Preset {
     ],
     verified: "2026-11",
     unverified: &[
-        "the revocation endpoint (/oauth2/v1/revoke in the metadata): left out",
         "how long the grace period after a rotation is, which each client sets: taken for strict",
         "whether it checks the code challenge, though sending one is known to work",
         "the issuer, which each client may set to the org's host or to a custom domain: left out",
@@ -59,11 +59,12 @@ pub const OKTA: Preset = Preset {
     notes: &[
         "client credentials for Okta's own scopes work with private_key_jwt alone",
         "rotation of refresh tokens is a setting of each client",
-        "revoking an access token leaves its refresh token alone, where a revocation endpoint is named",
+        "revoking an access token leaves its refresh token alone",
     ],
     parameters: &[DOMAIN],
     default_flow: DefaultFlow::ByRedirectUri,
     authorization_endpoint: Some(Template::new("https://{host}/oauth2/v1/authorize")),
+    revocation_endpoint: Some(Template::new("https://{host}/oauth2/v1/revoke")),
     revocation_spares: RevocationSpares::UNKNOWN.with_refresh_tokens(true),
     client_authentication_methods: METHODS,
     client_credentials_methods: Some(&[Method::PrivateKeyJwt]),
@@ -79,13 +80,13 @@ pub const OKTA_CUSTOM: Preset = Preset {
     title: "Okta, a custom authorization server",
     documentation: &[
         "https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/tag/CustomAS",
+        "https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/customas/revokecustomas",
         "https://developer.okta.com/docs/api/openapi/okta-oauth/guides/client-auth",
         "https://developer.okta.com/docs/guides/build-self-signed-jwt/-/main/",
         "https://developer.okta.com/docs/guides/refresh-tokens/refresh-token-rotation/",
         "https://developer.okta.com/docs/guides/revoke-tokens/revokeatrt",
     ],
     unverified: &[
-        "the revocation endpoint (/oauth2/{id}/v1/revoke in the metadata): left out",
         "how long the grace period after a rotation is, which each client sets: taken for strict",
         "whether it checks the code challenge, though sending one is known to work",
         "the issuer, which each client may set to the org's host or to a custom domain: left out",
@@ -94,11 +95,12 @@ pub const OKTA_CUSTOM: Preset = Preset {
         "client credentials work with every method of a confidential client",
         "the server that every org has is called default",
         "rotation of refresh tokens is a setting of each client",
-        "revoking an access token leaves its refresh token alone, where a revocation endpoint is named",
+        "revoking an access token leaves its refresh token alone",
     ],
     parameters: &[DOMAIN, SERVER_ID],
     authorization_endpoint: Some(Template::new("https://{host}/oauth2/{id}/v1/authorize")),
     token_endpoint: Template::new("https://{host}/oauth2/{id}/v1/token"),
+    revocation_endpoint: Some(Template::new("https://{host}/oauth2/{id}/v1/revoke")),
     client_credentials_methods: None,
     ..OKTA
 };
@@ -158,9 +160,13 @@ mod tests {
             assert_eq!(server.token_endpoint().as_str(), format!("https://{host}/oauth2/v1/token"));
             let authorize = server.authorization_endpoint().unwrap();
             assert_eq!(authorize.as_str(), format!("https://{host}/oauth2/v1/authorize"));
+            let revoke = server.revocation_endpoint().unwrap();
+            assert_eq!(revoke.as_str(), format!("https://{host}/oauth2/v1/revoke"));
             let custom = okta_custom(domain, "aus9o8wzkhckw9TLa0h7").unwrap();
             let expected = format!("https://{host}/oauth2/aus9o8wzkhckw9TLa0h7/v1/token");
             assert_eq!(custom.token_endpoint().as_str(), expected);
+            let revoke = custom.revocation_endpoint().unwrap();
+            assert_eq!(revoke.as_str(), format!("https://{host}/oauth2/aus9o8wzkhckw9TLa0h7/v1/revoke"));
         }
     }
 
@@ -173,7 +179,7 @@ mod tests {
             assert_eq!(server.provider(), Some(name));
             assert_eq!(server.rotation(), Rotation::UNKNOWN);
             assert_eq!(server.assertion_audience(), AssertionAudience::TokenEndpoint);
-            assert!(server.revocation_endpoint().is_none() && server.issuer().is_none());
+            assert!(server.issuer().is_none());
         }
     }
 

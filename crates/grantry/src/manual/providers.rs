@@ -149,8 +149,8 @@
 //! | `mailchimp` |  | none |  | sent | no `expires_in` means never; `expires_in` of 0 means never |
 //! | `microsoft` | `tenantId` | rotate, the old one stays valid | 90 days without use | yes | 23 of its own codes explained |
 //! | `miro` |  | rotate, the old one dies | 60 days without use | sent | a renewal ends the access token before it; no `expires_in` means never; keeps `team_id`; keeps `user_id` |
-//! | `okta` | `domain` | rotate, the old one dies |  | sent | revoking an access token spares its refresh token |
-//! | `okta-custom` | `domain`, `serverId` | rotate, the old one dies |  | sent | revoking an access token spares its refresh token |
+//! | `okta` | `domain` | rotate, the old one dies |  | sent | revokes; revoking an access token spares its refresh token |
+//! | `okta-custom` | `domain`, `serverId` | rotate, the old one dies |  | sent | revokes; revoking an access token spares its refresh token |
 //! | `pipedrive` |  | not verified: taken for strict |  | sent | keeps `api_domain` |
 //! | `quickbooks` |  | rotate, the old one dies | 100 days without use, 1825 days in all | sent |  |
 //! | `salesforce` | `instanceUrl` (`https://login.salesforce.com`) | rotate, the old one dies |  | sent | `prompt=consent`; revokes; keeps `instance_url`; keeps `id` |

@@ -24,6 +24,7 @@ const ENDPOINTS: &[(&str, Setter)] = &[
 ];
 
 /// The attributes of what is known of a server besides.
+#[cfg(feature = "config")]
 pub(super) const FACTS: [&str; 3] = ["rotation", "revocation_spares", "refresh_rate"];
 
 /// # Errors

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use grantry_core::{
     Attempt, AuthorizationServer, ClientAuthenticationMethod as Method, ClientSecret, Diagnosis, Error,
-    ErrorKind, Grant, Party, RefreshToken, Retry, Stage,
+    ErrorKind, Failure, Grant, Party, RefreshToken, Retry, Stage, TokenSet,
 };
 use grantry_custody::Prover;
 
@@ -47,16 +47,27 @@ impl Prover for AsksTheServer {
         }
         let grant = resolved.grant(&endpoint, &self.key)?;
         if resolved.is_clients_own() {
-            return grant.obtain(Attempt::first()).await.map(drop).map_err(|failure| failure.error);
+            return ask(&*grant, Attempt::first()).await.map(drop);
         }
         let mut random = [0; 16];
         self.house.entropy.fill(&mut random);
         let nobodys: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
-        match grant.obtain(Attempt::first().redeem(&RefreshToken::new(nobodys))).await {
-            Err(failure) if objects_to_the_token(&failure.error, resolved.server()) => Ok(()),
-            Err(failure) => Err(unproven(failure.error)),
+        let nobodys = RefreshToken::new(nobodys);
+        match ask(&*grant, Attempt::first().redeem(&nobodys)).await {
+            Err(error) if objects_to_the_token(&error, resolved.server()) => Ok(()),
+            Err(error) => Err(unproven(error)),
             Ok(_nobodys) => Err(accepts_anything()),
         }
+    }
+}
+
+/// Asks, and once more at once where the error says that this may help: by the first answer it is known how far the server's clock is
+/// off, which an assertion is judged by.
+async fn ask(grant: &dyn Grant, attempt: Attempt<'_>) -> Result<TokenSet, Error> {
+    let told = |failure: Failure| failure.error;
+    match grant.obtain(attempt).await.map_err(told) {
+        Err(error) if error.diagnosis().retry() == Retry::Now => grant.obtain(attempt).await.map_err(told),
+        asked => asked,
     }
 }
 
