@@ -75,6 +75,7 @@
 //! * What custody revokes by itself, orphans and tokens of an old secret, takes no living grant along.
 //! * What a record tells of a grant's history and use is written only with writes that happen anyway.
 
+mod adoption;
 mod afloat;
 mod attention;
 mod brought;

@@ -1,25 +1,18 @@
-//! What happens by itself: lifeboats of the dead are brought home, and doubts resolved.
+//! What happens by itself: what dead processes left is looked for, and doubts are resolved.
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use grantry_core::{
-    Attempt, Error, ErrorKind, Failure, Grant, GrantKey, Instant, Rotation, Stage, TenantId, TokenSet,
-};
-use grantry_vault::audit::Outcome;
+use grantry_core::{GrantKey, Instant, TenantId};
 
-use crate::brought::Brought;
 use crate::counting::Census;
 use crate::custody::Shared;
-use crate::grant::{CustodyGrant, CustodyGrantBuilder, Inner};
+use crate::grant::{CustodyGrant, Inner};
 use crate::health::unreadable;
-use crate::lifeboat::{Adopted, LifeboatError};
 use crate::protocol::{Asked, End, Redemption};
 use crate::standing_codec;
-use crate::traced::of_grant;
 use crate::voyage::{Ended, Voyage};
 
 /// How many records are read at once.
@@ -31,75 +24,6 @@ const MOST_PAUSE: Duration = Duration::from_secs(30);
 const MOST_IN_VAIN: u32 = 3;
 
 impl Shared {
-    /// Brings home what lifeboats of dead processes hold; what cannot be now stays for the next time.
-    pub(crate) async fn adopt(self: &Arc<Self>) {
-        if let Err(error) = self.adopt_or_say_why().await {
-            tracing::warn!(
-                error.type = error.kind().as_str(),
-                exception.message = %error,
-                "lifeboats cannot be looked at"
-            );
-        }
-    }
-
-    pub(crate) async fn adopt_or_say_why(self: &Arc<Self>) -> Result<(), Error> {
-        let _one_at_a_time = self.adopting.lock().await;
-        let adopted = self.lifeboat.adopt().await.map_err(not_looked_at)?;
-        for entry in adopted {
-            if self.bring_home(&entry).await {
-                self.lifeboat.bring_home(&entry.id).await.map_err(not_looked_at)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether an entry needs to be kept no longer.
-    async fn bring_home(self: &Arc<Self>, entry: &Adopted) -> bool {
-        let record = &entry.cargo.record;
-        let Some(key) = record.as_grant_key() else { return true };
-        let grant = self.registered(&key).or_else(|| self.unregistered(key));
-        let Some(grant) = grant else { return false };
-        let renewing = match grant.vault.renew(grant.key.service(), grant.key.account()).await {
-            Ok(renewing) => renewing,
-            // Nothing brings an erased tenant back.
-            Err(error) => return error.kind() == ErrorKind::Erased,
-        };
-        let brought = match renewing.open_aside(&entry.cargo.sealed).await {
-            Ok(aside) => Brought::decode(aside.lineage, &aside.content),
-            Err(error) => {
-                of_grant!(
-                    error,
-                    &grant.key,
-                    error.type = error.kind().as_str(),
-                    exception.message = %error,
-                    "an entry of a lifeboat cannot be opened; it stays there"
-                );
-                renewing.finish(Outcome::failed(error.kind().as_str()));
-                return false;
-            }
-        };
-        let Some(brought) = brought else {
-            of_grant!(error, &grant.key, "an entry of a lifeboat is of another format; it stays there");
-            return false;
-        };
-        let redemption = Redemption::adopt(brought.proceeds, grant.terms);
-        let landed = async { Voyage::adopting(Arc::clone(&grant), renewing, brought).sail(redemption).await };
-        // A store that does not answer is asked again the next time.
-        tokio::select! {
-            biased;
-            // What was only salvaged is in doubt, wherever it is.
-            ended = landed => matches!(ended.end, End::Fresh | End::Gone | End::InDoubt(_)) && !ended.stays_aboard,
-            () = tokio::time::sleep(self.looking.pause() / 6) => false,
-        }
-    }
-
-    /// A grant that nobody has opened here: it can be written, not renewed.
-    fn unregistered(self: &Arc<Self>, key: GrantKey) -> Option<Arc<Inner>> {
-        let grant =
-            CustodyGrantBuilder::new(Arc::clone(self), key, Arc::new(NotOpen)).rotation(Rotation::UNKNOWN);
-        grant.build_unregistered().ok()
-    }
-
     /// Looks after lifeboats and open intents, soon and then each minute or so, until custody is closed or dropped.
     pub(crate) fn look_after_what_is_left(self: &Arc<Self>) {
         let (me, tasks, sooner) = (Arc::downgrade(self), self.tasks.clone(), self.looking.sooner());
@@ -311,19 +235,4 @@ impl Raised {
     fn take(&self, key: &GrantKey) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key)
     }
-}
-
-/// Stands in for what redeems a grant that is not open here.
-#[derive(Debug)]
-struct NotOpen;
-
-#[async_trait]
-impl Grant for NotOpen {
-    async fn obtain(&self, _attempt: Attempt<'_>) -> Result<TokenSet, Failure> {
-        Err(Failure::unsent(Error::configuration("the grant is not open in this process")))
-    }
-}
-
-fn not_looked_at(cause: LifeboatError) -> Error {
-    Error::new(ErrorKind::Storage, Stage::Keep, "the lifeboats cannot be looked at").with_source(cause)
 }

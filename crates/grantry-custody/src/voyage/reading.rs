@@ -1,6 +1,6 @@
 //! Reading the record.
 
-use grantry_core::{Clock, Error, Rotation};
+use grantry_core::{Clock, Error, ErrorKind, Rotation, Stage};
 
 use super::Voyage;
 use crate::protocol::{End, Event, Redemption, Snapshot, Standing};
@@ -34,9 +34,14 @@ impl Voyage {
         if forgives || self.has_adopted || self.brought.is_some() || !snapshot.is_left(&self.grant.terms) {
             return event;
         }
-        self.has_adopted = true;
         // Boxed, for what is adopted sails like this.
-        Box::pin(self.grant.custody.adopt()).await;
+        let left = Box::pin(self.grant.custody.adopt()).await;
+        if left.may_be_of(&self.grant.key) {
+            let fact =
+                "nothing was sent: the successor may be in a lifeboat that cannot be brought home just now";
+            return self.not_read(Error::new(ErrorKind::Storage, Stage::Keep, fact));
+        }
+        self.has_adopted = true;
         // The store may have gone back meanwhile.
         self.read_and_restore().await
     }

@@ -104,8 +104,12 @@ impl Voyage {
         if outcome == Outcome::Refused {
             // The successor may be in a lifeboat of a process that died here.
             // Boxed, for what is adopted sails like this.
-            Box::pin(self.grant.custody.adopt()).await;
+            let left = Box::pin(self.grant.custody.adopt()).await;
             self.look_up_secret().await;
+            // Then the refusal is not the last word.
+            if left.may_be_of(&self.grant.key) {
+                return Event::Failed(Outcome::Unknown);
+            }
         }
         Event::Failed(outcome)
     }

@@ -21,3 +21,4 @@ mod queueing;
 mod replicas;
 mod revoking;
 mod secrets;
+mod unread;
