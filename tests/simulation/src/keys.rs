@@ -32,7 +32,7 @@ impl Keys {
         Self { life: Some(Arc::clone(life)).filter(|life| life.fate.plan.finer), ..keys }
     }
 
-    async fn pass(&self, what: &str) {
+    async fn pass(&self, what: &'static str) {
         if let Some(life) = &self.life {
             life.pass(what).await;
         }

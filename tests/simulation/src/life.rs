@@ -147,9 +147,9 @@ impl Life {
     }
 
     /// Passes a point at which it may die or stand still. The dead do not pass.
-    pub(crate) async fn pass(&self, what: &str) {
+    pub(crate) async fn pass(&self, what: &'static str) {
         if !self.is_over() && self.fate.strikes(self.fate.plan.crashes) {
-            self.fate.trace.fault("crash");
+            self.fate.trace.crash(what);
             self.end();
         }
         if !self.is_over() && self.fate.strikes(self.fate.plan.stalls) {

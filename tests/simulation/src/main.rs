@@ -132,11 +132,18 @@ fn run_all(from: u64, seeds: u64) -> Vec<Outcome> {
     outcomes
 }
 
-fn summary(outcomes: &[Outcome]) {
-    let mut faults: BTreeMap<&str, u64> = BTreeMap::new();
-    for (kind, count) in outcomes.iter().flat_map(|outcome| &outcome.faults) {
-        *faults.entry(kind).or_default() += count;
+/// Counts of several worlds in one.
+fn added_up<'o>(
+    counts: impl Iterator<Item = &'o BTreeMap<&'static str, u64>>,
+) -> BTreeMap<&'static str, u64> {
+    let mut sums = BTreeMap::new();
+    for (kind, count) in counts.flatten() {
+        *sums.entry(*kind).or_default() += count;
     }
+    sums
+}
+
+fn summary(outcomes: &[Outcome]) {
     let sum = |of: fn(&Outcome) -> u64| outcomes.iter().map(of).sum::<u64>();
     println!(
         "{} seeds, {} steps, {} token requests, {} logins",
@@ -145,8 +152,11 @@ fn summary(outcomes: &[Outcome]) {
         sum(|o| o.requests),
         sum(|o| o.codes)
     );
-    for (kind, count) in faults {
+    for (kind, count) in added_up(outcomes.iter().map(|outcome| &outcome.faults)) {
         println!("{count:8} {kind}");
+    }
+    for (point, count) in added_up(outcomes.iter().map(|outcome| &outcome.crashes)) {
+        println!("{count:16} crashes at: {point}");
     }
     let mut reasons: BTreeMap<&str, u64> = BTreeMap::new();
     for reason in outcomes.iter().flat_map(|outcome| &outcome.unavoidable) {

@@ -190,7 +190,7 @@ impl Store {
         Self { disk: Arc::clone(disk), life: None, hints }
     }
 
-    async fn before(&self, what: &str) -> Result<(), VaultError> {
+    async fn before(&self, what: &'static str) -> Result<(), VaultError> {
         let Some(life) = &self.life else { return Ok(()) };
         life.pass(what).await;
         tokio::time::sleep(Duration::from_micros(200 + life.fate.dice.below(8_000))).await;
@@ -233,7 +233,7 @@ impl Store {
         true
     }
 
-    async fn after(&self, what: &str) {
+    async fn after(&self, what: &'static str) {
         if let Some(life) = &self.life {
             life.pass(what).await;
         }

@@ -7,7 +7,7 @@ use grantry_testkit::ManualClock;
 use crate::plan::Plan;
 use crate::watchtower::{Facts, Watchtower};
 use crate::world::{Outcome, run};
-use crate::{count_panics, outcome_of, run_all, summary};
+use crate::{added_up, count_panics, outcome_of, run_all, summary};
 
 #[test]
 fn the_same_seed_gives_the_same_world() {
@@ -69,6 +69,30 @@ fn two_thousand_worlds_break_no_promise() {
     let may_be_idle = |plan: Plan| plan.removals && plan.tenants * plan.grants == 1;
     let asks = |outcome: &Outcome| outcome.requests > 0 || may_be_idle(Plan::of(outcome.seed));
     assert!(outcomes.iter().all(asks), "nobody asked for a token");
+    let crashes = added_up(outcomes.iter().map(|outcome| &outcome.crashes));
+    let points = [
+        "load",
+        "loaded",
+        "store",
+        "stored",
+        "list",
+        "now",
+        "reserve",
+        "board",
+        "sync",
+        "synced",
+        "adopt",
+        "leaves",
+        "received",
+        "other answer",
+        "key provider",
+        "unwrapped",
+        "take pending",
+        "taken pending",
+        "keep pending",
+    ];
+    let spared = points.iter().filter(|point| !crashes.contains_key(*point)).collect::<Vec<_>>();
+    assert!(spared.is_empty(), "nobody died at {spared:?}");
     let calm = outcomes.iter().filter(|outcome| Plan::of(outcome.seed).is_calm());
     assert!(calm.count() >= 200, "worlds without any fault");
 }

@@ -12,6 +12,7 @@ struct Told {
     hash: u64,
     steps: u64,
     faults: BTreeMap<&'static str, u64>,
+    crashes: BTreeMap<&'static str, u64>,
     story: Option<Vec<String>>,
 }
 
@@ -50,6 +51,17 @@ impl Trace {
     /// A fault happened.
     pub(crate) fn fault(&self, kind: &'static str) {
         *self.lock().faults.entry(kind).or_default() += 1;
+    }
+
+    /// A process dies at this point.
+    pub(crate) fn crash(&self, point: &'static str) {
+        self.fault("crash");
+        *self.lock().crashes.entry(point).or_default() += 1;
+    }
+
+    /// The crashes by the point at which a process died.
+    pub(crate) fn crashes(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().crashes.clone()
     }
 
     /// Everything in one number: the same seed gives the same.

@@ -37,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) steps: u64,
     /// The faults by kind.
     pub(crate) faults: BTreeMap<&'static str, u64>,
+    /// The crashes by the point at which a process died.
+    pub(crate) crashes: BTreeMap<&'static str, u64>,
     /// Token requests.
     pub(crate) requests: u64,
     /// Authorization codes that were posted.
@@ -59,6 +61,7 @@ impl Outcome {
             hash: 0,
             steps: 0,
             faults: BTreeMap::new(),
+            crashes: BTreeMap::new(),
             requests: 0,
             codes: 0,
             grants: 0,
@@ -188,6 +191,7 @@ impl World {
             hash: self.fate.trace.hash(),
             steps: self.fate.trace.steps(),
             faults: self.fate.trace.faults(),
+            crashes: self.fate.trace.crashes(),
             requests,
             codes: self.fate.tower.codes(),
             grants: self.keys.len(),
