@@ -167,10 +167,11 @@ async fn a_renewal_in_custody_waits_for_four_syncs_and_no_more() {
     let custody = Custody::builder(&vault, Counted(lifeboat, Arc::clone(&syncs)));
     let custody = custody.look_every(Duration::from_secs(3_600)).open().await.unwrap();
     // The look when it is opened, and the one soon after: it lists the grants of the tenants that are open by then, which
-    // goes into the trail.
+    // goes into the trail. None is, if it has come to an end before the grant is built.
     while syncs.looks.load(Ordering::SeqCst) < 2 {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    until_quiet(&syncs).await;
     let key = GrantKey::new("acme", "crm", "user-17").unwrap();
     let grant = custody.grant(key, Rotates(Arc::clone(&syncs), Arc::default()));
     let grant = grant.rotation(Rotation::Strict { revokes_family: true }).build().unwrap();
@@ -203,6 +204,6 @@ async fn until_quiet(syncs: &Syncs) {
             return;
         }
         before = audit;
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
 }
