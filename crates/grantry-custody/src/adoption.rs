@@ -47,35 +47,38 @@ enum Home {
 impl Shared {
     /// Brings home what lifeboats of dead processes hold; what cannot be now stays for the next time.
     pub(crate) async fn adopt(self: &Arc<Self>) -> LeftAboard {
-        match self.adopt_or_say_why().await {
-            Ok(left) => left,
-            Err(error) => {
-                tracing::warn!(
-                    error.type = error.kind().as_str(),
-                    exception.message = %error,
-                    "lifeboats cannot be looked at"
-                );
-                LeftAboard { is_unknown: true, ..LeftAboard::default() }
-            }
+        let (left, error) = match self.look_into_lifeboats().await {
+            Ok((left, failed)) => (left, failed),
+            Err(error) => (LeftAboard { is_unknown: true, ..LeftAboard::default() }, Some(error)),
+        };
+        if let Some(error) = error {
+            tracing::warn!(
+                error.type = error.kind().as_str(),
+                exception.message = %error,
+                "lifeboats cannot be looked at"
+            );
         }
+        left
     }
 
-    pub(crate) async fn adopt_or_say_why(self: &Arc<Self>) -> Result<LeftAboard, Error> {
+    /// The same, for whoever would rather not begin.
+    pub(crate) async fn adopt_or_say_why(self: &Arc<Self>) -> Result<(), Error> {
+        self.look_into_lifeboats().await?.1.map_or(Ok(()), Err)
+    }
+
+    /// What is left in them, and whether something that has come home could not be taken out: it comes again, which does no harm.
+    async fn look_into_lifeboats(self: &Arc<Self>) -> Result<(LeftAboard, Option<Error>), Error> {
         let _one_at_a_time = self.adopting.lock().await;
         let adopted = self.lifeboat.adopt().await.map_err(not_looked_at)?;
         let (mut left, mut failed) = (LeftAboard::default(), None);
         for entry in adopted {
             match self.bring_home(&entry).await {
-                // One that cannot be taken out comes again, and keeps no other from coming home.
                 Home::Come => failed = self.lifeboat.bring_home(&entry.id).await.err().or(failed),
                 Home::Later => left.keys.extend(entry.cargo.record.as_grant_key()),
                 Home::Never => {}
             }
         }
-        match failed {
-            Some(error) if left.keys.is_empty() => Err(not_looked_at(error)),
-            _ => Ok(left),
-        }
+        Ok((left, failed.map(not_looked_at)))
     }
 
     async fn bring_home(self: &Arc<Self>, entry: &Adopted) -> Home {
