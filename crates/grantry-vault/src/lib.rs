@@ -89,7 +89,7 @@ pub use records::{
 };
 pub use rotation::{KeyAge, KeyAgeState, RotationPhase, RotationPolicy, RotationProgress, RotationReport};
 pub use sealed_vault::{
-    AccessTokenView, Aside, ClientView, GrantView, Listed, PrincipalVault, RecordVersion, Renewing,
+    AccessTokenView, Aside, ClientView, GrantView, LateSeal, Listed, PrincipalVault, RecordVersion, Renewing,
     RotationTask, SealedVault, SealedVaultBuilder, Stored, TenantVault, VaultKeys,
 };
 pub use sealing::{LineageId, RefusedRecord};

@@ -112,6 +112,7 @@ pub(super) async fn vault(printed: &Printed) {
     let sealed = renewing.seal_aside(lineage, 1, CANARY.as_bytes()).unwrap();
     print.the("SealedRecord", &sealed);
     print.the("Aside", &renewing.open_aside(&sealed).await.unwrap());
+    print.the("LateSeal", &renewing.late_seal());
     renewing.finish(Outcome::ok());
 
     let policy = RotationPolicy::default().every(std::time::Duration::ZERO);

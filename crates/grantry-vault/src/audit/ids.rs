@@ -35,8 +35,18 @@ impl WriterId {
 /// In hex, 32 digits.
 impl fmt::Display for WriterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // It stands in every line of the trail, often twice: one write instead of sixteen that are formatted.
+        let mut text = [0; 2 * Self::BYTES];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
+}
+
+/// The hex digit of a number below 16.
+const fn digit(number: u8) -> u8 {
+    if number < 10 { b'0' + number } else { b'a' + number - 10 }
 }
 
 impl fmt::Debug for WriterId {
@@ -147,6 +157,14 @@ impl fmt::Debug for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_byte_of_an_id_is_two_digits() {
+        let bytes = [0x00, 0x09, 0x0a, 0x0f, 0x10, 0x19, 0x9a, 0xa0, 0xaf, 0xf0, 0xff, 0x5c, 0xc5, 1, 2, 3];
+        let id = WriterId::from_bytes(bytes);
+        assert_eq!(id.to_string(), "00090a0f10199aa0aff0ff5cc5010203");
+        assert_eq!(id.to_string().parse(), Ok(id));
+    }
 
     #[test]
     fn an_id_has_one_text() {

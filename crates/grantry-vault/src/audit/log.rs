@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use grantry_core::{Clock, Entropy};
+use grantry_core::{Clock, Entropy, ErrorKind};
 
 use super::chain::Chain;
 use super::key::FingerprintKey;
@@ -61,6 +61,20 @@ struct Inner {
     fingerprint_key: FingerprintKey,
 }
 
+/// An intent that nobody may go by yet.
+struct Waiting<'a> {
+    log: &'a AuditLog,
+    attempt: Option<AttemptId>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(attempt) = self.attempt.take() {
+            self.log.outcome(attempt, Outcome::failed(ErrorKind::Interrupted.as_str()));
+        }
+    }
+}
+
 impl AuditLog {
     /// A log of its own chain: under a key, with a clock and randomness. It needs a durable sink as well.
     pub fn builder(key: AuditKey, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> AuditLogBuilder {
@@ -81,7 +95,8 @@ impl AuditLog {
     ///
     /// What is allowed needs an [`outcome`](AuditLog::outcome) later; what is denied does not.
     ///
-    /// Cancel-safe: an intent whose future is dropped may be in the log, without an outcome; verification lists it.
+    /// Cancel-safe: an intent whose future is dropped may be in the log, and has ended there with `failed`, `interrupted`: nothing was
+    /// done yet.
     ///
     /// # Errors
     /// Then nothing may be released. [`AuditError::Unavailable`] when no durable sink took it within the patience: the
@@ -90,10 +105,13 @@ impl AuditLog {
     pub async fn intent(&self, intent: Intent) -> Result<AttemptId, AuditError> {
         let allowed = intent.is_allowed();
         let attempt = self.0.recorder.intent(intent)?;
-        match self.0.recorder.durable(attempt.seq() + 1).await {
+        let mut waiting = Waiting { log: self, attempt: allowed.then_some(attempt) };
+        let durable = self.0.recorder.durable(attempt.seq() + 1).await;
+        let waited_for = waiting.attempt.take();
+        match durable {
             Ok(()) => Ok(attempt),
             Err(error) => {
-                if allowed {
+                if waited_for.is_some() {
                     self.outcome(attempt, Outcome::failed("audit_unavailable"));
                 }
                 Err(error)

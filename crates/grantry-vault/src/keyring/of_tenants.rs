@@ -7,12 +7,12 @@ use grantry_core::{Clock, Instant, StoreTime, TenantId};
 
 use super::root;
 use super::{KeyCache, KeyProviders, KeySet, TenantKeys};
-use crate::backend::{NOBODY, Precondition, RecordKey, RecordKind, Revision, VaultError};
+use crate::backend::{NOBODY, Precondition, RecordKey, RecordKind, Revision, StoredRecord, VaultError};
 use crate::keyring::EpochState;
 use crate::keys::{KeyContext, KeyError, TenantKey};
 use crate::records::Kept;
 use crate::sealing::{HighWater, LineageId, RefusedRecord, Sight};
-use crate::store::{Draft, RecordStore, Standing, StoreError};
+use crate::store::{Draft, Found, RecordStore, Standing, StoreError};
 
 /// The number of a tenant's first key.
 const FIRST_EPOCH: u32 = 1;
@@ -91,6 +91,27 @@ impl Keyring {
         known: &Arc<TenantKeys>,
     ) -> Result<Arc<TenantKeys>, StoreError> {
         self.keys_since(tenant, Some(known)).await
+    }
+
+    /// Opens a record that was listed; its tenant's keys are loaded again if it names one that is not among them.
+    pub(crate) async fn open_listed(
+        &self,
+        tenant: Option<&TenantId>,
+        key: &RecordKey,
+        keys: &mut Arc<TenantKeys>,
+        stored: StoredRecord,
+    ) -> Result<Found, StoreError> {
+        let open = |keys: &TenantKeys| {
+            let StoredRecord { sealed, revision, read_at } = stored.clone();
+            self.store.open(key, keys, sealed, revision, read_at)
+        };
+        match open(keys) {
+            Err(StoreError::Refused(RefusedRecord::UnknownEpoch { .. })) => {
+                *keys = self.newer_keys(tenant, keys).await?;
+                open(keys)
+            }
+            other => other,
+        }
     }
 
     async fn keys_since(

@@ -1,16 +1,18 @@
 //! What is kept outside of the store for a while, sealed as a record is.
 
 use std::fmt;
+use std::sync::Arc;
 
 use grantry_core::Error;
 use zeroize::Zeroizing;
 
 use super::Renewing;
 use super::open::about;
-use crate::backend::SealedRecord;
+use crate::backend::{RecordKey, SealedRecord};
+use crate::keyring::TenantKeys;
 use crate::records::{aside, read_aside};
 use crate::sealing::{Header, LineageId, Place, RefusedRecord, Stamp, open, seal};
-use crate::store::StoreError;
+use crate::store::{RecordStore, StoreError};
 
 /// What was kept outside of the store.
 #[non_exhaustive]
@@ -21,6 +23,43 @@ pub struct Aside {
     pub generation: u64,
     /// What was kept, zeroized when dropped.
     pub content: Zeroizing<Vec<u8>>,
+}
+
+/// Seals for a grant's place what its renewal brought after it was over, with the keys that it had; see [`Renewing::late_seal`].
+pub struct LateSeal {
+    store: Arc<RecordStore>,
+    record: RecordKey,
+    keys: Arc<TenantKeys>,
+}
+
+impl LateSeal {
+    /// Where the grant is kept.
+    pub const fn record(&self) -> &RecordKey {
+        &self.record
+    }
+
+    /// Seals bytes as [`Renewing::seal_aside`] does.
+    ///
+    /// # Errors
+    /// `Configuration` for more than a record may hold.
+    pub fn seal_aside(
+        &self,
+        lineage: LineageId,
+        generation: u64,
+        content: &[u8],
+    ) -> Result<SealedRecord, Error> {
+        let (epoch, key) = self.keys.active();
+        let stamp = Stamp { epoch, lineage, generation, version: 0 };
+        let place = Place::new(&self.store.deployment, &self.record);
+        seal(key, place, stamp, aside(content).as_bytes(), self.store.entropy.as_ref())
+            .map_err(|_| about(&self.record)(StoreError::TooLong))
+    }
+}
+
+impl fmt::Debug for LateSeal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LateSeal").field("record", &self.record).finish_non_exhaustive()
+    }
 }
 
 impl Renewing {
@@ -35,12 +74,14 @@ impl Renewing {
         generation: u64,
         content: &[u8],
     ) -> Result<SealedRecord, Error> {
-        let store = &self.vault.inner.store;
-        let (epoch, key) = self.keys.active();
-        let stamp = Stamp { epoch, lineage, generation, version: 0 };
-        let place = Place::new(&store.deployment, self.record());
-        seal(key, place, stamp, aside(content).as_bytes(), store.entropy.as_ref())
-            .map_err(|_| about(self.record())(StoreError::TooLong))
+        self.late_seal().seal_aside(lineage, generation, content)
+    }
+
+    /// What seals for the grant's place when the renewal is over, too: what comes so late that nobody waits for it is in a lifeboat
+    /// before the keys and the audit trail are asked for another renewal.
+    pub fn late_seal(&self) -> LateSeal {
+        let store = Arc::clone(&self.vault.inner.store);
+        LateSeal { store, record: self.record().clone(), keys: Arc::clone(&self.keys) }
     }
 
     /// Opens what [`seal_aside`](Renewing::seal_aside) sealed, in this process or in another one.

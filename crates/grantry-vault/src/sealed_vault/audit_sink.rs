@@ -95,9 +95,10 @@ impl VaultAuditSink {
         let store = &self.keyring.store;
         let page = store.backend.list(&RecordPrefix::deployment(RecordKind::Audit), after, limit).await?;
         let last = page.records.last().map(|(key, _)| key.clone()).filter(|_| page.more);
+        let mut keys = self.keyring.keys(None).await?;
         let mut lines = Vec::new();
-        for (record, _) in page.records.iter().filter(|(key, _)| key.account() != ROOT) {
-            let Some(found) = self.read(record).await? else { continue };
+        for (record, stored) in page.records.into_iter().filter(|(key, _)| key.account() != ROOT) {
+            let found = self.keyring.open_listed(None, &record, &mut keys, stored).await?;
             if let Kept::Content(batch) = Kept::<Batch>::decode(&found.content)? {
                 lines.extend(batch.0);
             }

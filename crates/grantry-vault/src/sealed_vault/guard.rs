@@ -63,7 +63,7 @@ impl Inner {
         asked: Asked<'_>,
         work: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let attempt = Attempted { inner: self, id: Some(self.begin(asked).await?) };
+        let attempt = Attempted::new(self, self.begin(asked).await?);
         let done = work.await;
         attempt.end(match &done {
             Ok(_) => Outcome::ok(),
@@ -73,8 +73,17 @@ impl Inner {
     }
 }
 
-impl Attempted<'_> {
-    fn end(mut self, outcome: Outcome) {
+impl<'a> Attempted<'a> {
+    pub(super) const fn new(inner: &'a Inner, id: AttemptId) -> Self {
+        Self { inner, id: Some(id) }
+    }
+
+    /// Somebody else tells its outcome.
+    pub(super) fn hand_over(mut self) -> Option<AttemptId> {
+        self.id.take()
+    }
+
+    pub(super) fn end(mut self, outcome: Outcome) {
         if let Some(id) = self.id.take() {
             self.inner.audit.outcome(id, outcome);
         }

@@ -19,7 +19,7 @@ mod trail;
 mod vault_keys;
 mod views;
 
-pub use aside::Aside;
+pub use aside::{Aside, LateSeal};
 pub use builder::SealedVaultBuilder;
 pub use deployment::PrincipalVault;
 pub use open::SealedVault;

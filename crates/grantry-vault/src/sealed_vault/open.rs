@@ -12,13 +12,13 @@ use super::guard::unrecorded;
 use super::{PrincipalVault, VaultKeys};
 use crate::access::{AccessPolicy, Principal};
 use crate::audit::AuditLog;
-use crate::backend::{StoredRecord, Vault};
+use crate::backend::Vault;
 use crate::keyring::{Keyring, TenantKeys};
 use crate::keys::KeyRotation;
 use crate::records::{Content, Kept};
 use crate::rotation::{RotationPolicy, RotationProgress, RotationReport, Rotator};
 use crate::sealing::RefusedRecord;
-use crate::store::{Found, RecordStore, Standing, StoreError};
+use crate::store::{RecordStore, Standing, StoreError};
 use crate::{Deployment, RecordKey, RecordKind};
 
 /// The vault: records sealed into a [`Vault`] backend, under keys that a [`KeyProvider`](crate::KeyProvider) wraps.
@@ -151,27 +151,6 @@ impl Inner {
             other => other?,
         };
         found.map(|found| Ok((Kept::decode(&found.content)?, found.standing))).transpose()
-    }
-
-    /// Opens a record that was listed; the keys are loaded again if it names one that is not among them.
-    pub(super) async fn open_listed(
-        &self,
-        tenant: &TenantId,
-        key: &RecordKey,
-        keys: &mut Arc<TenantKeys>,
-        stored: StoredRecord,
-    ) -> Result<Found, StoreError> {
-        let open = |keys: &TenantKeys| {
-            let StoredRecord { sealed, revision, read_at } = stored.clone();
-            self.store.open(key, keys, sealed, revision, read_at)
-        };
-        match open(keys) {
-            Err(StoreError::Refused(RefusedRecord::UnknownEpoch { .. })) => {
-                *keys = self.keyring.newer_keys(Some(tenant), keys).await?;
-                open(keys)
-            }
-            other => other,
-        }
     }
 
     pub(super) async fn keys(&self, tenant: &TenantId) -> Result<Arc<TenantKeys>, StoreError> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use grantry_core::{AccountId, Error, ServiceName, StoreTime};
 
+use super::guard::Attempted;
 use super::open::about;
 use super::tenant::Line;
 use super::{RecordVersion, Stored, TenantVault};
@@ -39,13 +40,16 @@ impl Renewing {
         attempt: AttemptId,
     ) -> Result<Self, Error> {
         let record = vault.grant_record(&service, account);
-        let keys = vault.inner.keys(&vault.tenant).await;
-        let keys = keys.map_err(|error| {
-            let error = error.into_error(&record);
-            vault.inner.audit.outcome(attempt, Outcome::failed(error.kind().as_str()));
-            error
-        })?;
-        Ok(Self { vault, record, service, attempt: Some(attempt), keys })
+        let inner = Arc::clone(&vault.inner);
+        let begun = Attempted::new(&inner, attempt);
+        match inner.keys(&vault.tenant).await {
+            Ok(keys) => Ok(Self { record, service, attempt: begun.hand_over(), keys, vault }),
+            Err(error) => {
+                let error = error.into_error(&record);
+                begun.end(Outcome::failed(error.kind().as_str()));
+                Err(error)
+            }
+        }
     }
 
     /// The id of the attempt in the audit trail: a record can name it, so that another process can tell how it ended.

@@ -17,7 +17,7 @@ pub type Listed = (GrantKey, Result<Stored<GrantView>, Error>);
 
 impl TenantVault {
     /// Grants without their tokens, as [`grants`](TenantVault::grants) gives them, but one whose record is refused stands
-    /// among the others with its error. Needs `grant.read` for the whole tenant.
+    /// among the others with its error. Fewer than `limit` are the last. Needs `grant.read` for the whole tenant.
     ///
     /// # Errors
     /// As every call.

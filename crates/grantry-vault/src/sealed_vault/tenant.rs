@@ -135,7 +135,8 @@ impl TenantVault {
             let page = page.map_err(|error| StoreError::from(error).into_error(&self.tenant))?;
             let (more, last) = (page.more, page.records.last().map(|(key, _)| key.clone()));
             for (record, stored) in page.records {
-                let opened = self.inner.open_listed(&self.tenant, &record, &mut keys, stored).await;
+                let opened =
+                    self.inner.keyring.open_listed(Some(&self.tenant), &record, &mut keys, stored).await;
                 let kept =
                     opened.and_then(|opened| Ok((Kept::<T>::decode(&opened.content)?, opened.standing)));
                 match kept {
