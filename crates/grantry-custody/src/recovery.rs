@@ -126,6 +126,8 @@ impl Shared {
                 }
             };
             let Some((last, _)) = page.last() else { return true };
+            // A page that is not full is the last: each one costs a pair of lines in the trail.
+            let is_last = page.len() < PAGE;
             after = Some(last.clone());
             for (key, listed) in page {
                 if let Some(census) = census.as_deref_mut().filter(|_| Census::COUNTS) {
@@ -149,6 +151,9 @@ impl Shared {
                 if is_left || grant.keepsake.is_ahead_of(&view.version) {
                     grant.resolve_after(Ended { end: End::Again, at: None, stays_aboard: false });
                 }
+            }
+            if is_last {
+                return true;
             }
         }
     }
