@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use grantry_core::{Clock, ErrorKind, Failure};
-use grantry_vault::Renewing;
+use grantry_vault::{LateSeal, Renewing};
 
 use super::Voyage;
 use super::sending::Obtained;
 use crate::brought::Brought;
+use crate::custody::Shared;
 use crate::grant::Inner;
+use crate::lifeboat::{Cargo, Seat};
 use crate::protocol::Redemption;
 use crate::stored_grant::StoredGrant;
 use crate::traced::of_grant;
@@ -18,11 +20,16 @@ impl Voyage {
     /// brought home by their descent, as those of any owner that comes back late.
     pub(super) fn go_on_without(&self, redemption: &Redemption, mut obtained: Obtained) {
         let (Some(stored), Some(intent)) = (self.stored.clone(), redemption.claimed()) else { return };
+        let Some(seal) = self.renewing.as_ref().map(Renewing::late_seal) else { return };
         of_grant!(warn, &self.grant.key, "a grant takes longer than it may; it is not waited for");
         let (grant, tasks) = (Arc::clone(&self.grant), self.grant.custody.tasks.clone());
         let mut awaited = intent.token.map(|token| grant.custody.afloat.await_late(token));
         self.grant.custody.tasks.spawn(async move {
-            // Keys and audit trail come first here, too: once something has come, it goes into the lifeboat.
+            // A seat, the keys and the audit trail come first here, too: once something has come, it goes into the lifeboat, and waits
+            // there for the rest.
+            let mut berth = Berth { custody: Arc::clone(&grant.custody), seat: None, is_taken: false };
+            let mut reserved = std::pin::pin!(grant.custody.reserve_seat());
+            let mut has_asked = false;
             let mut allowed = std::pin::pin!(allowed(&grant));
             let mut renewing = None;
             let mut hope_ends = std::pin::pin!(tokio::time::sleep(grant.terms.doubt_limit));
@@ -30,6 +37,10 @@ impl Voyage {
                 tokio::select! {
                     biased;
                     answered = &mut obtained => break answered,
+                    seat = &mut reserved, if !has_asked => {
+                        has_asked = true;
+                        berth.seat = seat.ok();
+                    }
                     begun = &mut allowed, if renewing.is_none() => match begun {
                         Some(begun) => renewing = Some(begun),
                         None => return,
@@ -47,12 +58,18 @@ impl Voyage {
                 }
                 _ => return,
             };
+            if !has_asked {
+                // Where all seats are taken, the store is what is left.
+                let seat = tokio::time::timeout(grant.terms.lease / 3, reserved).await;
+                berth.seat = seat.ok().and_then(Result::ok);
+            }
+            berth.board(&seal, &stored, &brought).await;
             let renewing = match renewing {
                 Some(renewing) => Some(renewing),
                 None => allowed.await,
             };
             if let Some(renewing) = renewing {
-                bring_home(&grant, renewing, stored, brought).await;
+                bring_home(&grant, renewing, stored, brought, berth).await;
             }
             drop(awaited);
         });
@@ -70,14 +87,45 @@ async fn allowed(grant: &Inner) -> Option<Renewing> {
     }
 }
 
-async fn bring_home(grant: &Arc<Inner>, renewing: Renewing, stored: StoredGrant, brought: Brought) {
+async fn bring_home(
+    grant: &Arc<Inner>,
+    renewing: Renewing,
+    stored: StoredGrant,
+    brought: Brought,
+    mut berth: Berth,
+) {
     let redemption = Redemption::adopt(brought.proceeds, grant.terms);
     let mut voyage = Voyage::adopting(Arc::clone(grant), renewing, brought);
     voyage.stored = Some(stored);
-    voyage.aboard = false;
-    // Where all seats are taken, the store is what is left.
-    let seat = tokio::time::timeout(grant.terms.lease / 3, grant.custody.reserve_seat()).await;
-    voyage.seat = seat.ok().and_then(Result::ok);
-    voyage.board(&redemption.0).await;
+    (voyage.seat, voyage.aboard) = (berth.seat.take(), berth.is_taken);
     voyage.sail(redemption).await;
+}
+
+/// A seat for what comes late, before there is an attempt that brings it home.
+struct Berth {
+    custody: Arc<Shared>,
+    seat: Option<Seat>,
+    /// Whether the lifeboat may hold what sits in the seat.
+    is_taken: bool,
+}
+
+impl Berth {
+    async fn board(&mut self, seal: &LateSeal, stored: &StoredGrant, brought: &Brought) {
+        let version = &stored.stored.version;
+        let sealed = seal.seal_aside(version.lineage(), version.generation(), &brought.encode());
+        let (Some(seat), Ok(sealed)) = (&self.seat, sealed) else { return };
+        let cargo = Cargo::new(seal.record().clone(), sealed);
+        // Whoever is cut off in between leaves it there.
+        self.is_taken = true;
+        self.is_taken = self.custody.lifeboat.board(seat, &cargo).await.is_ok();
+    }
+}
+
+impl Drop for Berth {
+    fn drop(&mut self) {
+        // What the lifeboat holds stays there for whoever adopts it.
+        if let Some(seat) = self.seat.take().filter(|_| !self.is_taken) {
+            self.custody.lifeboat.leave(seat);
+        }
+    }
 }

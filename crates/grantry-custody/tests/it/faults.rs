@@ -387,6 +387,38 @@ async fn what_a_grant_brings_that_nobody_waited_for_is_brought_home_all_the_same
     assert_eq!(world.requests(), requests, "the token that came late is there");
 }
 
+#[test]
+fn what_comes_late_is_in_the_lifeboat_though_the_store_and_the_trail_are_gone() {
+    let runtime = || {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap()
+    };
+    let first = runtime();
+    let world = first.block_on(async {
+        let world = World::new(STRICT).await;
+        let dawdling = Dawdling(world.redemption(), Duration::from_secs(100));
+        let one = world.replica_with(Arc::new(dawdling), Release::default()).await;
+        let call = one.grant.obtain(Attempt::first());
+        let fail = async {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            world.store.set_down(true);
+        };
+        let (given, ()) = tokio::join!(call, fail);
+        assert_eq!(kind(given), ErrorKind::InDoubt);
+        world.pass(Duration::from_secs(100)).await;
+        world
+    });
+    // The process dies before the store is there again.
+    drop(first);
+    world.store.set_down(false);
+    runtime().block_on(async {
+        let next = world.replica().await;
+        let set = next.grant.obtain(Attempt::first()).await.unwrap();
+        assert_eq!(set.generation(), 1);
+        assert!(world.is_alive().await);
+    });
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_window_in_which_no_answer_could_be_asked_for_again_is_refused_when_the_grant_is_built() {
     let world = World::new(STRICT).await;
