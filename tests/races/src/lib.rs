@@ -114,6 +114,7 @@ mod expiries;
 mod gate;
 mod kill_plan;
 mod losses;
+mod matrix;
 mod message;
 mod naive;
 mod process;

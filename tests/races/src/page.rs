@@ -8,7 +8,8 @@ use crate::command_line::{Options, Page, Torture};
 use crate::contestants::contestants;
 use crate::{print, tell_oddities, torture};
 
-/// What stands before and behind the two places for tables: those of the races, and those of the torture.
+/// What stands before and behind the places for tables: all races in one, each of them, and those of the torture.
+const MATRIX: (&str, &str) = ("<!-- matrix -->\n", "<!-- end of matrix -->\n");
 const RACES: (&str, &str) = ("<!-- races -->\n", "<!-- end of races -->\n");
 const TORTURE: (&str, &str) = ("<!-- torture -->\n", "<!-- end of torture -->\n");
 
@@ -25,6 +26,19 @@ const TITLES: [&str; 9] = [
     "A used token revokes the grant: two machines",
 ];
 
+/// The same, as the heads of columns.
+const HEADS: [&str; 9] = [
+    "`strict-revoke`",
+    "`strict`",
+    "`grace-same`",
+    "`keep-old`",
+    "`oidc-provider`",
+    "`strict-revoke`, kills",
+    "`grace-same`, kills, drops",
+    "`strict-revoke`, drops",
+    "`strict-revoke`, machines",
+];
+
 /// Races, prints each table as soon as it is there, and puts all of them into the page.
 ///
 /// # Errors
@@ -33,7 +47,7 @@ pub(crate) async fn write(page: &Page) -> Fallible<()> {
     let path = Path::new(&page.into);
     // Before an hour of races.
     let old = std::fs::read_to_string(path)?;
-    between(&between(&old, RACES, "")?, TORTURE, "")?;
+    filled(&old, "", "", "")?;
     let options = |names: &[&str], peers| Options {
         contestants: names.iter().map(|name| (*name).to_owned()).collect(),
         peers,
@@ -42,50 +56,70 @@ pub(crate) async fn write(page: &Page) -> Fallible<()> {
     let theirs = contestants(&options(&["naive"], Some(page.peers.clone())))?;
     let ours = contestants(&options(torture::ALL, None))?;
     let everybody = [theirs, ours].concat();
-    let mut text = String::new();
-    for (title, name) in TITLES.iter().zip(SCENARIOS) {
-        let table = compare(&everybody, &name.parse()?, &page.seeds).await?;
-        let table = format!("### {title}\n\n{table}");
+    let (mut text, mut all) = (String::new(), Vec::new());
+    for ((title, head), name) in TITLES.iter().zip(HEADS).zip(SCENARIOS) {
+        let scenario = name.parse()?;
+        let reports = run(&everybody, &scenario, &page.seeds).await?;
+        let table = format!("### {title}\n\n{}", told(&scenario, &page.seeds, &reports));
         print(&table)?;
         text += &table;
+        all.push((head, reports));
     }
+    let matrix = format!("{}\n", Report::matrix(&all));
+    print(&matrix)?;
     let torture = Torture { kills: page.kills, ..Torture::default() };
     let seed = page.seeds.first().copied().unwrap_or_default();
     let ordeal = torture::undergo(&torture, seed).await?;
     let tortured = format!("Seed {seed}.\n\n{}\n", ordeal.tables());
     print(&tortured)?;
     let old = std::fs::read_to_string(path)?;
-    std::fs::write(path, between(&between(&old, RACES, &text)?, TORTURE, &tortured)?)?;
+    std::fs::write(path, filled(&old, &matrix, &text, &tortured)?)?;
     if ordeal.complaints.is_empty() { Ok(()) } else { Err(ordeal.complaints.join("\n").into()) }
 }
 
-/// A table of all contestants in one scenario. Where nothing goes wrong there is nothing that comes of a seed but the
-/// tokens, so one will do.
+/// A table of all contestants in one scenario.
 pub(crate) async fn compare(
     everybody: &[Contestant],
     scenario: &Scenario,
     seeds: &[u64],
 ) -> Fallible<String> {
+    Ok(told(scenario, seeds, &run(everybody, scenario, seeds).await?))
+}
+
+/// Where nothing goes wrong there is nothing that comes of a seed but the tokens, so one will do.
+fn seeds_for<'a>(scenario: &Scenario, seeds: &'a [u64]) -> &'a [u64] {
     let is_calm = scenario.kills == 0 && scenario.drops_per_mille == 0;
-    let seeds = seeds.get(..1).filter(|_| is_calm).unwrap_or(seeds);
+    seeds.get(..1).filter(|_| is_calm).unwrap_or(seeds)
+}
+
+async fn run(everybody: &[Contestant], scenario: &Scenario, seeds: &[u64]) -> Fallible<Vec<Report>> {
     let mut reports = Vec::new();
     // One seed after the other, so that nobody has a quieter hour than the others.
-    for seed in seeds {
+    for seed in seeds_for(scenario, seeds) {
         for contestant in everybody {
             let report = race(contestant, scenario, *seed).await?;
             tell_oddities(&report)?;
             reports.push(report);
         }
     }
-    let told: Vec<String> = seeds.iter().map(u64::to_string).collect();
-    let told = format!("seed{} {}", if told.len() == 1 { "" } else { "s" }, told.join(", "));
-    let mut text = format!("`{scenario}`; {told}.\n\n{}\n", Report::comparison(&reports));
+    Ok(reports)
+}
+
+fn told(scenario: &Scenario, seeds: &[u64], reports: &[Report]) -> String {
+    let seeds: Vec<String> = seeds_for(scenario, seeds).iter().map(u64::to_string).collect();
+    let seeds = format!("seed{} {}", if seeds.len() == 1 { "" } else { "s" }, seeds.join(", "));
+    let mut text = format!("`{scenario}`; {seeds}.\n\n{}\n", Report::comparison(reports));
     let tell = reports.iter().filter(|report| scenario.kills > 0 && report.keeping.is_some());
     let tell: Vec<Report> = tell.cloned().collect();
     if !tell.is_empty() {
         text += &format!("{}\n", Report::kept(&tell));
     }
-    Ok(text)
+    text
+}
+
+/// The page with other tables in all of its places.
+fn filled(page: &str, matrix: &str, races: &str, torture: &str) -> Fallible<String> {
+    between(&between(&between(page, MATRIX, matrix)?, RACES, races)?, TORTURE, torture)
 }
 
 /// The page with other tables in one of its places.
@@ -112,9 +146,14 @@ mod tests {
     #[test]
     fn the_page_of_the_documentation_has_its_places_and_every_race_a_title() {
         let page = include_str!("../../../docs/races.md");
-        assert!(between(page, RACES, "").and_then(|page| between(&page, TORTURE, "")).is_ok());
-        for (title, name) in TITLES.iter().zip(SCENARIOS) {
+        assert!(filled(page, "", "", "").is_ok());
+        for ((title, head), name) in TITLES.iter().zip(HEADS).zip(SCENARIOS) {
             let scenario: Scenario = name.parse().unwrap();
+            let server = name.split(' ').next().unwrap_or_default();
+            assert!(head.starts_with(&format!("`{server}`")), "{head} {name}");
+            assert_eq!(head.contains("kills"), scenario.kills > 0, "{head} {name}");
+            assert_eq!(head.contains("drops"), scenario.drops_per_mille > 0, "{head} {name}");
+            assert_eq!(head.contains("machines"), scenario.machines > 1, "{head} {name}");
             assert_eq!(title.contains("kills"), scenario.kills > 0, "{name}");
             assert_eq!(title.contains("dropped"), scenario.drops_per_mille > 0, "{name}");
             assert_eq!(title.contains("machines"), scenario.machines > 1, "{name}");
