@@ -19,7 +19,8 @@
 //! `table` prints Markdown for the documentation, a table for each scenario; `run` reports after each race, with the
 //! reason for each lost grant. `page` (`cargo xtask races`) makes all tables of `docs/races.md` anew. `torture` (`cargo xtask torture`) lets the house's own contestants race under kills, lost
 //! answers and restarts of their stores, and fails where a grant is lost on a server that forgives, or where neither a
-//! kill nor a dropped answer explains by name why one was lost.
+//! kill nor a dropped answer explains by name why one was lost. Both fail where a restart or a drop of the plan did not happen, and where
+//! no kill hit a request on a server that forgives.
 //!
 //! The contestants `grantry-sqlite`, `grantry-postgres` and `grantry-redis` keep the grants in a vault and renew them by
 //! custody. The driver starts the server that the store is on, and tells its URL.

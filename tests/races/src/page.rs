@@ -6,7 +6,7 @@ use grantry_races::{Contestant, Fallible, Report, SCENARIOS, Scenario, race};
 
 use crate::command_line::{Options, Page, Torture};
 use crate::contestants::contestants;
-use crate::{print, tell_oddities, torture};
+use crate::{print, staging, tell_oddities, torture};
 
 /// What stands before and behind the places for tables: all races in one, each of them, and those of the torture.
 const MATRIX: (&str, &str) = ("<!-- matrix -->\n", "<!-- end of matrix -->\n");
@@ -42,7 +42,8 @@ const HEADS: [&str; 9] = [
 /// Races, prints each table as soon as it is there, and puts all of them into the page.
 ///
 /// # Errors
-/// A race could not be run, the page has no place for tables, or the torture has found something: then the tables are there.
+/// A race could not be run, the page has no place for tables, the torture has found something, or what was to go wrong did not: then
+/// the tables are there.
 pub(crate) async fn write(page: &Page) -> Fallible<()> {
     let path = Path::new(&page.into);
     // Before an hour of races.
@@ -56,13 +57,15 @@ pub(crate) async fn write(page: &Page) -> Fallible<()> {
     let theirs = contestants(&options(&["naive"], Some(page.peers.clone())))?;
     let ours = contestants(&options(torture::ALL, None))?;
     let everybody = [theirs, ours].concat();
-    let (mut text, mut all) = (String::new(), Vec::new());
+    let (mut text, mut all, mut complaints) = (String::new(), Vec::new(), Vec::new());
     for ((title, head), name) in TITLES.iter().zip(HEADS).zip(SCENARIOS) {
         let scenario = name.parse()?;
         let reports = run(&everybody, &scenario, &page.seeds).await?;
         let table = format!("### {title}\n\n{}", told(&scenario, &page.seeds, &reports));
         print(&table)?;
         text += &table;
+        complaints.extend(reports.iter().flat_map(|report| staging::complaints_of(report, &scenario)));
+        complaints.extend(staging::none_hit(&scenario, &reports));
         all.push((head, reports));
     }
     let matrix = format!("{}\n", Report::matrix(&all));
@@ -74,7 +77,8 @@ pub(crate) async fn write(page: &Page) -> Fallible<()> {
     print(&tortured)?;
     let old = std::fs::read_to_string(path)?;
     std::fs::write(path, filled(&old, &matrix, &text, &tortured)?)?;
-    if ordeal.complaints.is_empty() { Ok(()) } else { Err(ordeal.complaints.join("\n").into()) }
+    complaints.extend(ordeal.complaints);
+    if complaints.is_empty() { Ok(()) } else { Err(complaints.join("\n").into()) }
 }
 
 /// A table of all contestants in one scenario.

@@ -31,11 +31,18 @@ pub(crate) struct Road {
 }
 
 impl Road {
-    /// Whether the answer to this request is dropped: always the same for a seed and a number.
+    /// Whether the answer to this request is dropped: always the same for a seed and a number. It is one of every so many
+    /// in a row, whichever the seed says, so that no race goes without.
     fn drops(self, number: usize) -> bool {
-        let number = u64::try_from(number).unwrap_or(u64::MAX);
-        let draw = SeededEntropy::new(self.seed ^ number.wrapping_mul(0x2545_f491_4f6c_dd1d)).next_u64();
-        draw % 1000 < u64::from(self.dropped_per_mille)
+        let (number, per_mille) = (u64::try_from(number).unwrap_or(0), u64::from(self.dropped_per_mille));
+        if per_mille == 0 {
+            return false;
+        }
+        let row = number.saturating_mul(per_mille) / 1_000;
+        let first = |row: u64| row.saturating_mul(1_000).div_ceil(per_mille);
+        let many = (first(row + 1) - first(row)).max(1);
+        let draw = SeededEntropy::new(self.seed ^ row.wrapping_mul(0x2545_f491_4f6c_dd1d)).next_u64();
+        number - first(row) == draw % many
     }
 }
 
@@ -173,12 +180,25 @@ mod tests {
     }
 
     #[test]
-    fn the_same_answers_are_dropped_for_a_seed_and_about_as_many_as_asked() {
+    fn the_same_answers_are_dropped_for_a_seed_and_as_many_as_asked() {
         let dropped = |road: Road| (0..10_000).filter(|number| road.drops(*number)).collect::<Vec<_>>();
         assert_eq!(dropped(road(50, 7)), dropped(road(50, 7)));
         assert_ne!(dropped(road(50, 7)), dropped(road(50, 8)));
-        assert!((400..600).contains(&dropped(road(50, 7)).len()));
+        for per_mille in [1, 10, 20, 30, 50, 70, 999] {
+            let many = usize::try_from(per_mille).unwrap();
+            assert_eq!(dropped(road(per_mille, 7)).len(), 10 * many, "{per_mille}");
+        }
         assert!(dropped(road(0, 7)).is_empty());
         assert_eq!(dropped(road(1000, 7)).len(), 10_000);
+    }
+
+    #[test]
+    fn no_race_goes_without_the_drops_of_its_plan_whatever_the_seed() {
+        for seed in 0..100 {
+            for requests in [100, 220, 250] {
+                let dropped = (0..requests).filter(|number| road(10, seed).drops(*number)).count();
+                assert!(dropped >= requests / 100, "{dropped} of {requests}, seed {seed}");
+            }
+        }
     }
 }
