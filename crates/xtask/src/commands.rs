@@ -16,7 +16,8 @@ cargo xtask TASK
   torture [...]          race our own contestants for refresh tokens, under kills, lost answers and restarts of
                          their stores: --kills N (500), --seed S, --quick
   races [...]            have everybody race for refresh tokens, and write the tables of docs/races.md:
-                         --seed S (1), as often as there are to be seeds, --kills N (500)
+                         --seed S (1), as often as there are to be seeds, --kills N (500), --short (some 20
+                         minutes with one seed)
   simulate [...]         run custody in worlds made of seeds: --seeds N (100), --from S
   help                   this text
 

@@ -6,7 +6,7 @@ const USAGE: &str = "usage:
   races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
   races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
   races torture [--kills N] [--seed S] [--quick]
-  races page --peers PROGRAM --into FILE [--seed N]... [--kills N]
+  races page --peers PROGRAM --into FILE [--short] [--seed N]... [--kills N]
   races scenarios
   races worker-naive|worker-grantry seed|run|show --store DIR [--callers M]
 a contestant C is \"NAME=PROGRAM ARGUMENT...\", or the name of one of this program's workers
@@ -46,6 +46,8 @@ pub(crate) struct Torture {
 pub(crate) struct Page {
     pub(crate) peers: String,
     pub(crate) into: String,
+    /// Whether races in which nothing goes wrong are over sooner.
+    pub(crate) short: bool,
     /// 1 if none was given.
     pub(crate) seeds: Vec<u64>,
     /// Of the torture.
@@ -56,12 +58,13 @@ impl Page {
     fn parse(mut words: impl Iterator<Item = String>) -> Fallible<Self> {
         let mut page = Self::default();
         while let Some(word) = words.next() {
-            let next = words.next().ok_or(USAGE)?;
+            let mut next = || words.next().ok_or(USAGE);
             match word.as_str() {
-                "--peers" => page.peers = next,
-                "--into" => page.into = next,
-                "--seed" => page.seeds.push(next.parse()?),
-                "--kills" => page.kills = Some(next.parse()?),
+                "--peers" => page.peers = next()?,
+                "--into" => page.into = next()?,
+                "--short" => page.short = true,
+                "--seed" => page.seeds.push(next()?.parse()?),
+                "--kills" => page.kills = Some(next()?.parse()?),
                 _ => return Err(USAGE.into()),
             }
         }
@@ -147,10 +150,15 @@ mod tests {
 
     #[test]
     fn the_page_has_several_seeds_and_says_where_the_peers_are() {
-        let read = parse("page", &["--peers", "p", "--into", "f", "--seed", "3", "--seed", "4"]).unwrap();
-        let page = Page { peers: "p".into(), into: "f".into(), seeds: vec![3, 4], kills: None };
+        let places = ["--peers", "p", "--into", "f"];
+        let read =
+            parse("page", &[&places[..], &["--seed", "3", "--short", "--seed", "4"]].concat()).unwrap();
+        let page =
+            Page { peers: "p".into(), into: "f".into(), seeds: vec![3, 4], short: true, ..Page::default() };
         assert_eq!(read, Command::Page(page));
-        assert!(parse("page", &["--into", "f"]).is_err());
+        let read = parse("page", &places).unwrap();
+        assert!(matches!(read, Command::Page(page) if !page.short && page.seeds == [1]));
+        assert!(parse("page", &places[..2]).is_err());
     }
 
     #[test]

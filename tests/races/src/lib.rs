@@ -9,7 +9,7 @@
 //! races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
 //! races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
 //! races torture [--kills N] [--seed N] [--quick]
-//! races page --peers PROGRAM --into FILE [--seed N]... [--kills N]
+//! races page --peers PROGRAM --into FILE [--short] [--seed N]... [--kills N]
 //! races scenarios
 //! ```
 //!

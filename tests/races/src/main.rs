@@ -3,6 +3,7 @@
 mod command_line;
 mod contestants;
 mod page;
+mod programme;
 mod staging;
 mod torture;
 

@@ -1,17 +1,22 @@
 //! The tables of `docs/races.md`: every contestant in every race, and the torture, all in one go.
 
 use std::path::Path;
+use std::time::Duration;
 
-use grantry_races::{Contestant, Fallible, Report, SCENARIOS, Scenario, race};
+use grantry_races::{Contestant, Fallible, Report, SCENARIOS, Scenario};
 
 use crate::command_line::{Options, Page, Torture};
 use crate::contestants::contestants;
-use crate::{print, staging, tell_oddities, torture};
+use crate::programme::{Planned, Programme};
+use crate::{print, staging, torture};
 
 /// What stands before and behind the places for tables: all races in one, each of them, and those of the torture.
 const MATRIX: (&str, &str) = ("<!-- matrix -->\n", "<!-- end of matrix -->\n");
 const RACES: (&str, &str) = ("<!-- races -->\n", "<!-- end of races -->\n");
 const TORTURE: (&str, &str) = ("<!-- torture -->\n", "<!-- end of torture -->\n");
+
+/// How long a short race lasts in which nothing goes wrong: three lives of a token.
+const SHORT: Duration = Duration::from_secs(6);
 
 /// What each of the [`SCENARIOS`] is about.
 const TITLES: [&str; 9] = [
@@ -49,30 +54,27 @@ pub(crate) async fn write(page: &Page) -> Fallible<()> {
     // Before an hour of races.
     let old = std::fs::read_to_string(path)?;
     filled(&old, "", "", "")?;
-    let options = |names: &[&str], peers| Options {
-        contestants: names.iter().map(|name| (*name).to_owned()).collect(),
-        peers,
-        ..Options::default()
-    };
-    let theirs = contestants(&options(&["naive"], Some(page.peers.clone())))?;
-    let ours = contestants(&options(torture::ALL, None))?;
-    let everybody = [theirs, ours].concat();
+    let everybody = everybody(&page.peers)?;
+    let scenarios = scenarios(page.short)?;
+    let races: Vec<Vec<Planned>> =
+        scenarios.iter().map(|scenario| planned(&everybody, scenario, &page.seeds)).collect();
+    let torture = Torture { kills: page.kills, ..Torture::default() };
+    let seed = page.seeds.first().copied().unwrap_or_default();
+    let tortures = torture::plan(&torture, seed)?;
+    let mut programme = Programme::new(&[races.concat(), tortures.concat()].concat())?;
     let (mut text, mut all, mut complaints) = (String::new(), Vec::new(), Vec::new());
-    for ((title, head), name) in TITLES.iter().zip(HEADS).zip(SCENARIOS) {
-        let scenario = name.parse()?;
-        let reports = run(&everybody, &scenario, &page.seeds).await?;
-        let table = format!("### {title}\n\n{}", told(&scenario, &page.seeds, &reports));
+    for ((title, head), (scenario, races)) in TITLES.iter().zip(HEADS).zip(scenarios.iter().zip(&races)) {
+        let reports = run(races, &mut programme).await?;
+        let table = format!("### {title}\n\n{}", told(scenario, &page.seeds, &reports));
         print(&table)?;
         text += &table;
-        complaints.extend(reports.iter().flat_map(|report| staging::complaints_of(report, &scenario)));
-        complaints.extend(staging::none_hit(&scenario, &reports));
+        complaints.extend(reports.iter().flat_map(|report| staging::complaints_of(report, scenario)));
+        complaints.extend(staging::none_hit(scenario, &reports));
         all.push((head, reports));
     }
     let matrix = format!("{}\n", Report::matrix(&all));
     print(&matrix)?;
-    let torture = Torture { kills: page.kills, ..Torture::default() };
-    let seed = page.seeds.first().copied().unwrap_or_default();
-    let ordeal = torture::undergo(&torture, seed).await?;
+    let ordeal = torture::undergo(&tortures, &mut programme).await?;
     let tortured = format!("Seed {seed}.\n\n{}\n", ordeal.tables());
     print(&tortured)?;
     let old = std::fs::read_to_string(path)?;
@@ -87,24 +89,57 @@ pub(crate) async fn compare(
     scenario: &Scenario,
     seeds: &[u64],
 ) -> Fallible<String> {
-    Ok(told(scenario, seeds, &run(everybody, scenario, seeds).await?))
+    let races = planned(everybody, scenario, seeds);
+    let mut programme = Programme::new(&races)?;
+    Ok(told(scenario, seeds, &run(&races, &mut programme).await?))
+}
+
+/// The careless one, the peers, and the house's own.
+fn everybody(peers: &str) -> Fallible<Vec<Contestant>> {
+    let options = |names: &[&str], peers| Options {
+        contestants: names.iter().map(|name| (*name).to_owned()).collect(),
+        peers,
+        ..Options::default()
+    };
+    let theirs = contestants(&options(&["naive"], Some(peers.to_owned())))?;
+    let ours = contestants(&options(torture::ALL, None))?;
+    Ok([theirs, ours].concat())
+}
+
+/// Those of the documentation; the short ones end sooner where nothing goes wrong.
+fn scenarios(short: bool) -> Fallible<Vec<Scenario>> {
+    let mut scenarios = SCENARIOS.iter().map(|name| name.parse()).collect::<Result<Vec<Scenario>, _>>()?;
+    for scenario in scenarios.iter_mut().filter(|scenario| short && is_calm(scenario)) {
+        scenario.lasts = SHORT;
+    }
+    Ok(scenarios)
+}
+
+/// Whether nothing goes wrong.
+fn is_calm(scenario: &Scenario) -> bool {
+    scenario.kills == 0 && scenario.drops_per_mille == 0
 }
 
 /// Where nothing goes wrong there is nothing that comes of a seed but the tokens, so one will do.
 fn seeds_for<'a>(scenario: &Scenario, seeds: &'a [u64]) -> &'a [u64] {
-    let is_calm = scenario.kills == 0 && scenario.drops_per_mille == 0;
-    seeds.get(..1).filter(|_| is_calm).unwrap_or(seeds)
+    seeds.get(..1).filter(|_| is_calm(scenario)).unwrap_or(seeds)
 }
 
-async fn run(everybody: &[Contestant], scenario: &Scenario, seeds: &[u64]) -> Fallible<Vec<Report>> {
+/// One seed after the other, so that nobody has a quieter hour than the others.
+fn planned(everybody: &[Contestant], scenario: &Scenario, seeds: &[u64]) -> Vec<Planned> {
+    let planned = |(seed, contestant): (u64, &Contestant)| Planned {
+        contestant: contestant.clone(),
+        scenario: *scenario,
+        seed,
+    };
+    let seeds = seeds_for(scenario, seeds).iter();
+    seeds.flat_map(|seed| everybody.iter().map(|contestant| (*seed, contestant))).map(planned).collect()
+}
+
+async fn run(races: &[Planned], programme: &mut Programme) -> Fallible<Vec<Report>> {
     let mut reports = Vec::new();
-    // One seed after the other, so that nobody has a quieter hour than the others.
-    for seed in seeds_for(scenario, seeds) {
-        for contestant in everybody {
-            let report = race(contestant, scenario, *seed).await?;
-            tell_oddities(&report)?;
-            reports.push(report);
-        }
+    for planned in races {
+        reports.push(programme.race(planned).await?);
     }
     Ok(reports)
 }
@@ -145,6 +180,18 @@ mod tests {
         assert_eq!(written, format!("# Races\n{begin}\nnew\n\n{end}\nmore\n"));
         assert_eq!(between(&written, RACES, "new\n\n").unwrap(), written);
         assert!(between(&page, TORTURE, "new").is_err());
+    }
+
+    #[test]
+    fn only_races_in_which_nothing_goes_wrong_are_shortened_and_one_seed_does_for_them() {
+        for (whole, short) in scenarios(false).unwrap().iter().zip(scenarios(true).unwrap()) {
+            assert_eq!(short.lasts, if is_calm(whole) { SHORT } else { whole.lasts }, "{whole}");
+            assert_eq!(Scenario { lasts: whole.lasts, ..short }, *whole);
+            let races = planned(&everybody("peers").unwrap(), whole, &[4, 5]);
+            let seeds: Vec<u64> = races.iter().map(|race| race.seed).collect();
+            assert_eq!(seeds.len(), if is_calm(whole) { 9 } else { 18 }, "{whole}");
+            assert!(seeds[..9].iter().all(|seed| *seed == 4) && seeds[9..].iter().all(|seed| *seed == 5));
+        }
     }
 
     #[test]

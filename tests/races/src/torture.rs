@@ -1,11 +1,12 @@
 //! The torture: the house's contestants under kills, lost answers and restarts, and what has to hold then; and before it the
 //! same processes in peace.
 
-use grantry_races::{Contestant, Fallible, Report, Scenario, race};
+use grantry_races::{Contestant, Fallible, Report, Scenario};
 
 use crate::command_line::Torture;
 use crate::contestants::named_by;
-use crate::{print, staging, tell_oddities};
+use crate::programme::{Planned, Programme};
+use crate::{print, staging};
 
 /// How many workers are killed in all, unless it is said; and in the quick one.
 const KILLS: usize = 500;
@@ -63,34 +64,62 @@ pub(crate) struct Ordeal {
 /// # Errors
 /// A grant was lost that did not have to be, a worker misbehaved, or a race could not be run.
 pub(crate) async fn torture(options: &Torture, seed: u64) -> Fallible<()> {
-    let ordeal = undergo(options, seed).await?;
+    let races = plan(options, seed)?;
+    let mut programme = Programme::new(&races.concat())?;
+    let ordeal = undergo(&races, &mut programme).await?;
     print(&format!("Seed {seed}.\n\n{}", ordeal.tables()))?;
     if ordeal.complaints.is_empty() { Ok(()) } else { Err(ordeal.complaints.join("\n").into()) }
+}
+
+/// Which races these are: those in peace, and those under kills.
+///
+/// # Errors
+/// This program is nowhere.
+pub(crate) fn plan(options: &Torture, seed: u64) -> Fallible<[Vec<Planned>; 2]> {
+    let (calm, plan, kills) =
+        if options.quick { (QUICK_IN_PEACE, QUICK, QUICK_KILLS) } else { (WHOLE, WHOLE, KILLS) };
+    let kills = options.kills.unwrap_or(kills);
+    let each = kills.div_ceil(plan.iter().map(|(_, stores)| stores.len()).sum());
+    let planned = |(server, store), kills: Option<usize>| {
+        let contestant = named_by(store)?;
+        let scenario = match kills {
+            Some(kills) => scenario(&contestant, server, kills)?,
+            None => in_peace(server)?,
+        };
+        Ok(Planned { contestant, scenario, seed })
+    };
+    let in_peace = pairs(calm).map(|pair| planned(pair, None)).collect::<Fallible<_>>()?;
+    let under_kills = pairs(plan).map(|pair| planned(pair, Some(each))).collect::<Fallible<_>>()?;
+    Ok([in_peace, under_kills])
 }
 
 /// Runs every race, and tells of each loss as it comes.
 ///
 /// # Errors
 /// A race could not be run.
-pub(crate) async fn undergo(options: &Torture, seed: u64) -> Fallible<Ordeal> {
-    let (calm, plan, kills) =
-        if options.quick { (QUICK_IN_PEACE, QUICK, QUICK_KILLS) } else { (WHOLE, WHOLE, KILLS) };
-    let kills = options.kills.unwrap_or(kills);
-    let each = kills.div_ceil(plan.iter().map(|(_, stores)| stores.len()).sum());
+pub(crate) async fn undergo(
+    [in_peace, under_kills]: &[Vec<Planned>; 2],
+    programme: &mut Programme,
+) -> Fallible<Ordeal> {
     let mut ordeal = Ordeal::default();
-    for (server, store) in pairs(calm) {
-        let report = ordeal.race(&named_by(store)?, &in_peace(server)?, seed).await?;
+    for planned in in_peace {
+        let report = ordeal.race(planned, programme).await?;
         ordeal.in_peace.push(report);
     }
-    for (server, store) in pairs(plan) {
-        let contestant = named_by(store)?;
-        let report = ordeal.race(&contestant, &scenario(&contestant, server, each)?, seed).await?;
+    for planned in under_kills {
+        let report = ordeal.race(planned, programme).await?;
         ordeal.under_kills.push(report);
     }
-    for (server, _) in plan {
-        let of_server = |report: &&Report| report.scenario.split(' ').next() == Some(*server);
-        let races = ordeal.under_kills.iter().filter(of_server);
-        ordeal.complaints.extend(staging::none_hit(&server.parse()?, races));
+    let mut servers: Vec<Scenario> = Vec::new();
+    for Planned { scenario, .. } in under_kills {
+        if servers.iter().any(|known| known.server == scenario.server) {
+            continue;
+        }
+        servers.push(*scenario);
+        let of_server = under_kills.iter().zip(&ordeal.under_kills);
+        let of_server = of_server.filter(|(planned, _)| planned.scenario.server == scenario.server);
+        let complaint = staging::none_hit(scenario, of_server.map(|(_, report)| report));
+        ordeal.complaints.extend(complaint);
     }
     Ok(ordeal)
 }
@@ -100,9 +129,9 @@ fn pairs(plan: Plan) -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 impl Ordeal {
-    async fn race(&mut self, contestant: &Contestant, scenario: &Scenario, seed: u64) -> Fallible<Report> {
-        let report = race(contestant, scenario, seed).await?;
-        tell_oddities(&report)?;
+    async fn race(&mut self, planned: &Planned, programme: &mut Programme) -> Fallible<Report> {
+        let report = programme.race(planned).await?;
+        let Planned { contestant, scenario, .. } = planned;
         self.complaints.extend(complaints_of(&report, scenario));
         let losses = report.losses.iter().map(|loss| format!("* {loss}\n"));
         let losses: String = losses.collect();
