@@ -17,7 +17,7 @@ cargo xtask TASK
                          their stores: --kills N (500), --seed S, --quick
   races [...]            have everybody race for refresh tokens, and write the tables of docs/races.md:
                          --seed S (1), as often as there are to be seeds, --kills N (500), --short (some 20
-                         minutes with one seed)
+                         minutes with one seed), --resume (go on with a run that was cut off)
   simulate [...]         run custody in worlds made of seeds: --seeds N (100), --from S
   help                   this text
 

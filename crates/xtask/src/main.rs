@@ -20,6 +20,9 @@ const PEERS_JSON: &str = "target/bench-peers.json";
 /// The workers of the peers, below the root.
 const RACE_PEERS: &str = "benches/peers/target/release/race-worker";
 
+/// What came of each race so far.
+const RACE_RESULTS: &str = "target/races.jsonl";
+
 fn main() -> ExitCode {
     let root = root();
     let done = match Command::parse(std::env::args().skip(1)) {
@@ -120,7 +123,7 @@ fn races(root: &Path, arguments: &[String]) -> Fallible {
     run(cargo(root, &peers).args(["--manifest-path", "benches/peers/Cargo.toml"]))?;
     let words =
         ["run", "--release", "--locked", "--package", "grantry-races", "--bin", "races", "--", "page"];
-    let places = ["--peers", RACE_PEERS, "--into", "docs/races.md"];
+    let places = ["--peers", RACE_PEERS, "--into", "docs/races.md", "--results", RACE_RESULTS];
     run(cargo(root, &words).args(places).args(arguments))
 }
 

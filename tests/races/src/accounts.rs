@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use grantry_core::Instant;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Fallible;
 use crate::exchange::Delivered;
@@ -122,7 +122,7 @@ fn parse(text: &str) -> Fallible<Account> {
 
 /// How long workers took to keep what an answer brought, over the answers of a race that were kept, by what the relay and
 /// the workers wrote down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[non_exhaustive]
 pub struct Keeping {
     /// How many answers that were.
@@ -138,7 +138,7 @@ pub struct Keeping {
 }
 
 /// Some spans of time, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[non_exhaustive]
 pub struct Spans {
     /// Half of them are no longer.

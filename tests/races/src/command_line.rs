@@ -6,7 +6,7 @@ const USAGE: &str = "usage:
   races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
   races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
   races torture [--kills N] [--seed S] [--quick]
-  races page --peers PROGRAM --into FILE [--short] [--seed N]... [--kills N]
+  races page --peers PROGRAM --into FILE --results FILE [--resume] [--short] [--seed N]... [--kills N]
   races scenarios
   races worker-naive|worker-grantry seed|run|show --store DIR [--callers M]
 a contestant C is \"NAME=PROGRAM ARGUMENT...\", or the name of one of this program's workers
@@ -46,6 +46,10 @@ pub(crate) struct Torture {
 pub(crate) struct Page {
     pub(crate) peers: String,
     pub(crate) into: String,
+    /// Where each report goes as soon as it is there.
+    pub(crate) results: String,
+    /// Whether the races that are there are taken from there.
+    pub(crate) resume: bool,
     /// Whether races in which nothing goes wrong are over sooner.
     pub(crate) short: bool,
     /// 1 if none was given.
@@ -62,13 +66,15 @@ impl Page {
             match word.as_str() {
                 "--peers" => page.peers = next()?,
                 "--into" => page.into = next()?,
+                "--results" => page.results = next()?,
+                "--resume" => page.resume = true,
                 "--short" => page.short = true,
                 "--seed" => page.seeds.push(next()?.parse()?),
                 "--kills" => page.kills = Some(next()?.parse()?),
                 _ => return Err(USAGE.into()),
             }
         }
-        if page.peers.is_empty() || page.into.is_empty() {
+        if page.peers.is_empty() || page.into.is_empty() || page.results.is_empty() {
             return Err(USAGE.into());
         }
         if page.seeds.is_empty() {
@@ -150,15 +156,21 @@ mod tests {
 
     #[test]
     fn the_page_has_several_seeds_and_says_where_the_peers_are() {
-        let places = ["--peers", "p", "--into", "f"];
+        let places = ["--peers", "p", "--into", "f", "--results", "r"];
         let read =
             parse("page", &[&places[..], &["--seed", "3", "--short", "--seed", "4"]].concat()).unwrap();
-        let page =
-            Page { peers: "p".into(), into: "f".into(), seeds: vec![3, 4], short: true, ..Page::default() };
+        let page = Page {
+            peers: "p".into(),
+            into: "f".into(),
+            results: "r".into(),
+            seeds: vec![3, 4],
+            short: true,
+            ..Page::default()
+        };
         assert_eq!(read, Command::Page(page));
-        let read = parse("page", &places).unwrap();
-        assert!(matches!(read, Command::Page(page) if !page.short && page.seeds == [1]));
-        assert!(parse("page", &places[..2]).is_err());
+        let read = parse("page", &[&places[..], &["--resume"]].concat()).unwrap();
+        assert!(matches!(read, Command::Page(page) if page.resume && page.seeds == [1]));
+        assert!(parse("page", &places[..4]).is_err());
     }
 
     #[test]

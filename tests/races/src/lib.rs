@@ -9,7 +9,7 @@
 //! races run   [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N] [--json]
 //! races table [--contestant C]... [--peers PROGRAM] [--scenario S]... [--seed N]
 //! races torture [--kills N] [--seed N] [--quick]
-//! races page --peers PROGRAM --into FILE [--short] [--seed N]... [--kills N]
+//! races page --peers PROGRAM --into FILE --results FILE [--resume] [--short] [--seed N]... [--kills N]
 //! races scenarios
 //! ```
 //!
@@ -17,7 +17,8 @@
 //! nobody is named. `--peers` adds every kind of the program `race-worker`, which is built in `benches/peers`.
 //! A scenario `S` is a [`Scenario`]'s name, such as `strict-revoke 4 processes 30 grants 2 s tokens 10 s 50 kills`.
 //! `table` prints Markdown for the documentation, a table for each scenario; `run` reports after each race, with the
-//! reason for each lost grant. `page` (`cargo xtask races`) makes all tables of `docs/races.md` anew. `torture` (`cargo xtask torture`) lets the house's own contestants race under kills, lost
+//! reason for each lost grant. `page` (`cargo xtask races`) makes all tables of `docs/races.md` anew;
+//! each report is in the file of results as soon as it is there, and `--resume` runs only the races that are not. `torture` (`cargo xtask torture`) lets the house's own contestants race under kills, lost
 //! answers and restarts of their stores, and fails where a grant is lost on a server that forgives, or where neither a
 //! kill nor a dropped answer explains by name why one was lost. Both fail where a restart or a drop of the plan did not happen, and where
 //! no kill hit a request on a server that forgives.

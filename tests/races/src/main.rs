@@ -4,6 +4,7 @@ mod command_line;
 mod contestants;
 mod page;
 mod programme;
+mod results;
 mod staging;
 mod torture;
 

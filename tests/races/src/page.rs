@@ -8,6 +8,7 @@ use grantry_races::{Contestant, Fallible, Report, SCENARIOS, Scenario};
 use crate::command_line::{Options, Page, Torture};
 use crate::contestants::contestants;
 use crate::programme::{Planned, Programme};
+use crate::results::Results;
 use crate::{print, staging, torture};
 
 /// What stands before and behind the places for tables: all races in one, each of them, and those of the torture.
@@ -61,7 +62,8 @@ pub(crate) async fn write(page: &Page) -> Fallible<()> {
     let torture = Torture { kills: page.kills, ..Torture::default() };
     let seed = page.seeds.first().copied().unwrap_or_default();
     let tortures = torture::plan(&torture, seed)?;
-    let mut programme = Programme::new(&[races.concat(), tortures.concat()].concat())?;
+    let mut programme =
+        Programme::new(&[races.concat(), tortures.concat()].concat(), results(page, &everybody)?)?;
     let (mut text, mut all, mut complaints) = (String::new(), Vec::new(), Vec::new());
     for ((title, head), (scenario, races)) in TITLES.iter().zip(HEADS).zip(scenarios.iter().zip(&races)) {
         let reports = run(races, &mut programme).await?;
@@ -90,7 +92,7 @@ pub(crate) async fn compare(
     seeds: &[u64],
 ) -> Fallible<String> {
     let races = planned(everybody, scenario, seeds);
-    let mut programme = Programme::new(&races)?;
+    let mut programme = Programme::new(&races, Results::default())?;
     Ok(told(scenario, seeds, &run(&races, &mut programme).await?))
 }
 
@@ -113,6 +115,17 @@ fn scenarios(short: bool) -> Fallible<Vec<Scenario>> {
         scenario.lasts = SHORT;
     }
     Ok(scenarios)
+}
+
+/// Of this run, or those of the one before and what is missing there.
+fn results(page: &Page, everybody: &[Contestant]) -> Fallible<Results> {
+    let path = Path::new(&page.results);
+    if page.resume {
+        let programs = everybody.iter().filter_map(|contestant| contestant.command.first());
+        Results::resume(path, &programs.map(Path::new).collect::<Vec<_>>())
+    } else {
+        Results::begin(path)
+    }
 }
 
 /// Whether nothing goes wrong.

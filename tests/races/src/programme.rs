@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grantry_races::{Contestant, Fallible, Report, Scenario, race};
 
+use crate::results::Results;
 use crate::tell_oddities;
 
 /// What a race takes besides its own time, on the average: servers, processes and the store start, and end. Where workers were killed,
@@ -20,11 +21,12 @@ pub(crate) struct Planned {
     pub(crate) seed: u64,
 }
 
-/// Runs races, and says how far it is.
+/// Runs races, says how far it is, and keeps what came of them.
 #[derive(Debug)]
 pub(crate) struct Programme {
+    results: Results,
     many: usize,
-    /// How many of them have begun.
+    /// How many have been run, by this run or the one that it goes on with.
     done: usize,
     ahead: Duration,
 }
@@ -34,19 +36,30 @@ impl Programme {
     ///
     /// # Errors
     /// There is nobody to say it to.
-    pub(crate) fn new(races: &[Planned]) -> Fallible<Self> {
-        let ahead = races.iter().map(|planned| takes(&planned.scenario)).sum();
-        let programme = Self { many: races.len(), done: 0, ahead };
-        say(&format!("{} races: about {}", programme.many, told(programme.ahead)))?;
+    pub(crate) fn new(races: &[Planned], results: Results) -> Fallible<Self> {
+        let mut programme = Self { results, many: races.len(), done: 0, ahead: Duration::ZERO };
+        for Planned { contestant, scenario, seed } in races {
+            if programme.results.find(&contestant.name, scenario, *seed).is_some() {
+                programme.done += 1;
+            } else {
+                programme.ahead += takes(scenario);
+            }
+        }
+        let there = programme.done;
+        let there = if there == 0 { String::new() } else { format!(", {there} of them run before") };
+        say(&format!("{} races{there}: about {}", programme.many, told(programme.ahead)))?;
         Ok(programme)
     }
 
-    /// Runs one.
+    /// Runs one, unless its report is there from before.
     ///
     /// # Errors
-    /// It could not be run.
+    /// It could not be run, or its report not be kept.
     pub(crate) async fn race(&mut self, planned: &Planned) -> Fallible<Report> {
         let Planned { contestant, scenario, seed } = planned;
+        if let Some(report) = self.results.find(&contestant.name, scenario, *seed) {
+            return Ok(report.clone());
+        }
         self.done += 1;
         let (done, many, ahead) = (self.done, self.many, told(self.ahead));
         say(&format!(
@@ -55,6 +68,7 @@ impl Programme {
         ))?;
         let report = race(contestant, scenario, *seed).await?;
         tell_oddities(&report)?;
+        self.results.keep(&report)?;
         self.ahead = self.ahead.saturating_sub(takes(scenario));
         Ok(report)
     }
@@ -86,12 +100,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_race_is_waited_for_until_it_is_over() {
-        let mut programme = Programme::new(&[planned("a"), planned("b")]).unwrap();
-        let one = Duration::from_secs(10) + AROUND;
-        assert_eq!((programme.done, programme.ahead), (0, one * 2));
-        assert!(programme.race(&planned("a")).await.is_err(), "it has no program");
-        assert_eq!((programme.done, programme.ahead), (1, one * 2));
+    async fn what_was_run_before_is_not_run_again_nor_waited_for() {
+        let mut results = Results::default();
+        let mut report = Report::default();
+        (report.contestant, report.seed) = ("a".to_owned(), 1);
+        report.scenario = planned("a").scenario.to_string();
+        results.keep(&report).unwrap();
+        let mut programme = Programme::new(&[planned("a"), planned("b")], results).unwrap();
+        assert_eq!((programme.done, programme.ahead), (1, Duration::from_secs(10) + AROUND));
+        assert_eq!(programme.race(&planned("a")).await.unwrap(), report);
+        assert!(programme.race(&planned("b")).await.is_err(), "it is run, and has no program");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What became of a race, in figures.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::accounts::Keeping;
 use crate::tables::aligned;
@@ -26,7 +26,7 @@ const HEADS: [&str; 16] = [
 ];
 
 /// The figures of one contestant in one race. All but the callers' errors are what the servers saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Default)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 #[non_exhaustive]
 pub struct Report {
     /// Who took part.

@@ -6,6 +6,7 @@ use grantry_races::{Contestant, Fallible, Report, Scenario};
 use crate::command_line::Torture;
 use crate::contestants::named_by;
 use crate::programme::{Planned, Programme};
+use crate::results::Results;
 use crate::{print, staging};
 
 /// How many workers are killed in all, unless it is said; and in the quick one.
@@ -65,7 +66,7 @@ pub(crate) struct Ordeal {
 /// A grant was lost that did not have to be, a worker misbehaved, or a race could not be run.
 pub(crate) async fn torture(options: &Torture, seed: u64) -> Fallible<()> {
     let races = plan(options, seed)?;
-    let mut programme = Programme::new(&races.concat())?;
+    let mut programme = Programme::new(&races.concat(), Results::default())?;
     let ordeal = undergo(&races, &mut programme).await?;
     print(&format!("Seed {seed}.\n\n{}", ordeal.tables()))?;
     if ordeal.complaints.is_empty() { Ok(()) } else { Err(ordeal.complaints.join("\n").into()) }
