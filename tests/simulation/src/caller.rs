@@ -185,7 +185,8 @@ impl Caller {
         let asked = fate.clock.now();
         fate.trace.fault("removal");
         fate.tower.withdrawn(key, Withdrawn::Asked, asked);
-        let how = if fate.plan.here_only && fate.dice.below(3) == 0 {
+        let is_here_only = fate.plan.here_only && fate.dice.below(3) == 0;
+        let how = if is_here_only {
             fate.tower.left_at_the_server(key);
             fate.trace.fault("removal here only");
             Revocation::HereOnly
@@ -195,6 +196,9 @@ impl Caller {
         let revoked = self.grant.revoke(&by, how);
         if let Ok(Ok(report)) = tokio::time::timeout(PATIENCE, revoked).await {
             let withdrawn = if report.deleted { Withdrawn::Deleted } else { Withdrawn::Stopped };
+            if is_here_only && !report.deleted {
+                fate.tower.not_left_at_the_server(key);
+            }
             fate.note("withdrawn", &format!("{key} {withdrawn:?}"));
             fate.tower.withdrawn(key, withdrawn, asked);
         }

@@ -193,6 +193,7 @@ impl Lifeboat for Boat {
         self.life.pass("sync").await;
         if self.life.fate.strikes(if self.life.fate.plan.full_disks { 50 } else { 0 }) {
             self.life.fate.trace.fault("lifeboat failed");
+            self.life.fate.tower.not_aboard(self.life.number);
             self.machine.is_whole(self.life.number, seat.number());
             return Err(LifeboatError::Failed("the disk failed".to_owned()));
         }

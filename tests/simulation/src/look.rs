@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use grantry_core::GrantKey;
-use grantry_core::{Clock, Error, RefreshToken, Rotation, Timestamp};
+use grantry_core::{Error, RefreshToken, Rotation};
 use grantry_custody::{Custody, HealthState, NoLifeboat};
 use grantry_testkit::Moment;
 use grantry_vault::{GrantRecord, GrantState, PrincipalVault};
@@ -11,7 +11,7 @@ use grantry_vault::{GrantRecord, GrantState, PrincipalVault};
 use crate::caller::earliest_renewal;
 use crate::process::admin;
 use crate::watchtower::Withdrawn;
-use crate::world::World;
+use crate::world::{EVENING, World};
 
 /// In so many worlds the whole audit trail is verified each minute in one, and in the others at the end: that takes as long as
 /// the world itself. What is written is looked at each time.
@@ -95,9 +95,8 @@ impl World {
     /// I8 and I14: each renewal had its intent, durable before anything left; each outcome has its intent, where nothing goes wrong each
     /// intent its outcome; and the chain is whole. What a store lost that failed over is put back before: it was written.
     async fn look_at_the_trail(&self, mine: &PrincipalVault) -> Result<(), Error> {
-        let (plan, tower) = (&self.fate.plan, &self.fate.tower);
+        let tower = &self.fate.tower;
         self.disk.recover_trail();
-        let now: Timestamp = self.fate.clock.wall();
         let report = mine.verify_audit([]).await?;
         if !report.is_intact() {
             tower.broke(format!("I14: the audit trail is broken: {:?}", report.first_break()));
@@ -105,9 +104,12 @@ impl World {
         if !report.stray_outcomes().is_empty() {
             tower.broke(format!("I8: {} outcomes have no intent", report.stray_outcomes().len()));
         }
-        let open = report.orphans().iter().filter(|orphan| orphan.time.after(OPEN) < now).count();
-        if plan.is_calm() && open > 0 {
-            tower.broke(format!("I8: {open} intents have no outcome"));
+        for orphan in report.orphans() {
+            let (writer, number) = (orphan.attempt.writer().to_string(), orphan.attempt.seq());
+            if !tower.is_open_for_long(&writer, number, OPEN) {
+                continue;
+            }
+            tower.broke(format!("I8: an intent has no outcome: {}", orphan.line.to_json()));
         }
         if self.fate.records.get().is_some() {
             tower.look_at_intents(&self.renewals().await?);
@@ -172,6 +174,11 @@ impl World {
                 tower.broke(format!("I5: a person was asked for, and {key} is alive"));
             }
             if alive {
+                // Callers want tokens all the while.
+                let served_within = plan.token_lifetime * 2 + plan.pause * 3 + EVENING;
+                if served_within < plan.calm {
+                    tower.look_for_unserved(key, served_within);
+                }
                 continue;
             }
             let window = match plan.rotation {

@@ -47,6 +47,12 @@ impl Network {
         is_swallowed
     }
 
+    /// Whether its process reckons by a clock that it can rely on, with tokens that it took for as old as they are.
+    fn is_steady(&self) -> bool {
+        let (fate, lifetime) = (&self.life.fate, self.life.fate.plan.token_lifetime);
+        !fate.tower.has_leapt_within(lifetime) && self.life.is_steady(lifetime)
+    }
+
     fn fault(&self, kind: &'static str) {
         self.life.fate.trace.fault(kind);
     }
@@ -96,7 +102,7 @@ impl Transport for Network {
             let token = form_value(request.expose_body(), "refresh_token");
             fate.tower.look_at_announcement(self.life.number, &token, records);
         }
-        let is_steady = !fate.plan.clock_leaps && self.life.is_steady(fate.plan.token_lifetime);
+        let is_steady = self.is_steady();
         let sent = fate.tower.sent(self.life.number, &request, is_steady);
         if sent.overtakes {
             self.fault("lease over with a request under way");
@@ -192,7 +198,7 @@ impl Network {
             return self.send_other(request, latency).await;
         };
         let limit = request.time_limit().unwrap_or(TIMEOUT);
-        let is_steady = !fate.plan.clock_leaps && self.life.is_steady(fate.plan.token_lifetime);
+        let is_steady = self.is_steady();
         let asked = fate.tower.asked(life, &key, is_steady);
         let answer = self.send_other(request, latency).await;
         let expires = fate.clock.now().after(fate.plan.token_lifetime);

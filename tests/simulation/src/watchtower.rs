@@ -7,6 +7,8 @@ mod own;
 mod promises;
 mod reasons;
 mod stillness;
+#[cfg(test)]
+mod tests;
 mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +160,7 @@ impl Watchtower {
         let early = if is_steady { seen.facts.early } else { Duration::MAX };
         let key = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone());
         if let Some(key) = key.filter(|_| is_steady) {
-            Self::look_at_rate(&mut seen, &key, now);
+            Self::look_at_rate(&mut seen, &key, &sent.refresh_token, now);
         }
         Self::look_at_request(&mut seen, &sent, early, now);
         sent
@@ -181,7 +183,10 @@ impl Watchtower {
         let Some(parent) = seen.tokens.get_mut(&sent.refresh_token) else { return };
         let key = parent.key.clone();
         let was_used = parent.first_used.is_some();
-        if was_used {
+        let is_refused = answer.and_then(tokens_of).is_none() && seen.facts.has_window;
+        // What was withdrawn is refused for that.
+        let is_over = seen.withdrawn.contains_key(&key) || seen.former.contains_key(&key);
+        if was_used && (seen.facts.is_strict || (is_refused && !is_over)) {
             seen.look_at_second_use(&key, &sent.refresh_token, now);
         }
         let Some(parent) = seen.tokens.get_mut(&sent.refresh_token) else { return };
@@ -330,21 +335,23 @@ impl Watchtower {
 
     /// A caller was given an access token.
     pub(crate) fn handed_out(&self, life: u64, access_token: &str) {
+        let now = self.clock.now();
         let mut seen = self.lock();
-        seen.note_given(life, access_token, self.clock.now());
-        seen.note_own_handed_out(life, access_token, self.clock.now());
+        seen.note_given(life, access_token, now);
+        seen.note_own_handed_out(life, access_token, now);
         Self::note_handed_out(&mut seen, access_token);
-        let Some(successor) = seen.by_access_token.get(access_token) else { return };
-        let aboard_suffices = !seen.facts.waits_for_store;
-        let kept = seen
-            .tokens
-            .get(successor)
-            .is_some_and(|token| token.stored || (token.boarded && aboard_suffices));
-        if !kept {
-            let token = seen.tokens.get(successor).cloned();
-            let now = self.clock.now();
-            seen.broken.push(format!("I4: a token was handed out before it was kept: at {now:?} {token:?}"));
+        let successor = seen.by_access_token.get(access_token).and_then(|token| seen.tokens.get(token));
+        let Some(token) = successor else { return };
+        let is_kept = token.stored || (token.boarded && seen.suffices_aboard(token, life, now));
+        if !is_kept {
+            let broken = format!("I4: a token was handed out before it was kept: at {now:?} {token:?}");
+            seen.broken.push(broken);
         }
+    }
+
+    #[cfg(test)]
+    fn clock_now(&self) -> Instant {
+        self.clock.now()
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {

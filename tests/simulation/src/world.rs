@@ -24,7 +24,7 @@ use crate::trace::Trace;
 use crate::watchtower::{Facts, SECRET, Watchtower};
 
 /// For how long nobody asks for anything before everything is looked at: longer than a look at lifeboats takes to come.
-const EVENING: Duration = Duration::from_secs(90);
+pub(crate) const EVENING: Duration = Duration::from_secs(90);
 
 /// What became of a world.
 #[derive(Debug, Clone)]

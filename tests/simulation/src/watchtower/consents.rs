@@ -40,6 +40,11 @@ impl Watchtower {
         self.lock().left_at_the_server.insert(key.clone());
     }
 
+    /// It came to nothing.
+    pub(crate) fn not_left_at_the_server(&self, key: &GrantKey) {
+        self.lock().left_at_the_server.remove(key);
+    }
+
     /// Whether somebody wanted that.
     pub(crate) fn is_left_at_the_server(&self, key: &GrantKey) -> bool {
         self.lock().left_at_the_server.contains(key)
@@ -73,6 +78,7 @@ impl Watchtower {
         seen.announced.remove(key);
         seen.current.insert(key.clone(), refresh_token.to_owned());
         seen.note_standing(key, None, now);
+        seen.own.forget(key);
         // Nothing is held of it yet: it is redeemed once more than the lives of its tokens ask for.
         seen.noted.note_given_up_in_calm(key);
         seen.consented.insert(key.clone(), now);

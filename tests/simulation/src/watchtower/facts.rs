@@ -12,6 +12,8 @@ use crate::plan::Plan;
 pub(crate) struct Facts {
     /// Whether the server refuses a used token at once.
     pub(crate) is_strict: bool,
+    /// Whether it does so after a while.
+    pub(crate) has_window: bool,
     /// Whether the store may lose what it confirmed.
     pub(crate) forgets: bool,
     /// Whether the store's clock leaps.
@@ -35,6 +37,7 @@ impl Facts {
     pub(crate) fn of(plan: &Plan) -> Self {
         Self {
             is_strict: !plan.forgives(),
+            has_window: matches!(plan.rotation, Rotation::Grace { .. }),
             forgets: plan.failover,
             leaps: plan.clock_leaps,
             has_no_lifeboat: plan.no_lifeboat,
@@ -42,8 +45,7 @@ impl Facts {
             inspects: plan.inspects,
             is_calm: plan.is_calm(),
             early: if plan.managed { earliest_renewal(plan) } else { Duration::from_secs(3) },
-            // Inside a window that forgives, a lost answer is asked for again whatever the bound.
-            rate: plan.rate.filter(|_| !matches!(plan.rotation, Rotation::Grace { .. })),
+            rate: plan.rate,
         }
     }
 }

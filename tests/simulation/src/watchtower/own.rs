@@ -1,4 +1,5 @@
-//! What is promised of a client's own grants: their tokens cost one request, and are everybody's.
+//! What is promised of a client's own grants, and of people's whose refresh token stays as it is: their access tokens cost one request,
+//! and are everybody's.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -21,8 +22,8 @@ pub(super) struct Own {
     newest: BTreeMap<GrantKey, Obtained>,
     /// All that were obtained, each with whether something of its grant was kept after it had come.
     tokens: BTreeMap<String, bool>,
-    /// Whose each is.
-    obtained_by: BTreeMap<(u64, GrantKey), String>,
+    /// Those of each process that nothing keeps yet.
+    obtained_by: BTreeMap<(u64, GrantKey), Vec<String>>,
     numbers: u64,
     /// When a caller was last given one.
     served: BTreeMap<GrantKey, Instant>,
@@ -48,10 +49,36 @@ pub(crate) struct Asked {
 impl Own {
     /// A lifeboat or the store has what a process received for a grant.
     pub(super) fn kept(&mut self, life: u64, key: &GrantKey) {
-        let token = self.obtained_by.get(&(life, key.clone()));
-        if let Some(is_kept) = token.and_then(|token| self.tokens.get_mut(token)) {
-            *is_kept = true;
+        for token in self.obtained_by.remove(&(life, key.clone())).into_iter().flatten() {
+            self.tokens.insert(token, true);
         }
+    }
+
+    /// A token was obtained that came without another refresh token.
+    pub(super) fn obtained(
+        &mut self,
+        life: u64,
+        key: GrantKey,
+        access_token: String,
+        at: Instant,
+        expires: Instant,
+    ) {
+        self.newest.insert(key, Obtained { access_token, life, at, expires, handed_out: false });
+    }
+
+    /// What there was of a grant is no more.
+    pub(super) fn forget(&mut self, key: &GrantKey) {
+        self.newest.remove(key);
+        self.served.remove(key);
+    }
+
+    /// When a caller was last given a token of a grant.
+    pub(super) fn served(&self, key: &GrantKey) -> Option<Instant> {
+        self.served.get(key).copied()
+    }
+
+    pub(super) fn note_served(&mut self, key: GrantKey, now: Instant) {
+        self.served.insert(key, now);
     }
 
     pub(super) fn is_token(&self, word: &str) -> bool {
@@ -65,7 +92,7 @@ impl Watchtower {
     pub(crate) fn asked(&self, life: u64, key: &GrantKey, is_steady: bool) -> Asked {
         let now = self.clock.now();
         let mut seen = self.lock();
-        let is_behind = seen.may_be_behind(life, now) || seen.forgotten.contains_key(key);
+        let is_behind = seen.may_be_behind(life, now) || seen.has_forgotten_lately(key, now);
         let mut overlapped = seen.own.under_way.values().filter(|(other, of, since)| {
             of == key && !is_behind && !seen.may_have_lapsed(*other, Some(key), *since, now)
         });
@@ -73,17 +100,8 @@ impl Watchtower {
             let broken = format!("I1: {life} asks for a token of {key}, as {other} does since {since:?}");
             seen.broken.push(broken);
         }
-        let is_calm =
-            seen.facts.is_calm || seen.noted.calm_since().is_some_and(|since| now.since(since) > SETTLED);
-        let fit_for = seen.own.newest.get(key).filter(|newest| {
-            let is_owner_awake = seen.still_for(newest.life, newest.at, now).is_zero();
-            newest.handed_out && is_owner_awake && !seen.noted.given_up.contains(&newest.access_token)
-        });
-        let fit_for = fit_for.map(|newest| newest.expires.since(now)).unwrap_or_default();
-        if is_calm && is_steady && !is_behind && fit_for > seen.facts.early + SLACK {
-            let broken =
-                format!("I12: {life} asks for a token of {key}, and the last is fit for {fit_for:?}");
-            seen.broken.push(broken);
+        if is_steady && !is_behind {
+            seen.look_at_need(life, key, now);
         }
         seen.written.sent.entry((life, key.clone())).or_default().push(now);
         seen.requests += 1;
@@ -100,10 +118,22 @@ impl Watchtower {
         seen.own.under_way.remove(&asked.number);
         let Some((answer, expires)) = usable else { return };
         let Some((access_token, _)) = tokens_of(answer) else { return };
-        let (life, key) = (asked.life, asked.key.clone());
+        let theirs = seen.own.obtained_by.entry((asked.life, asked.key.clone())).or_default();
+        theirs.push(access_token.clone());
         seen.own.tokens.insert(access_token.clone(), false);
-        seen.own.obtained_by.insert((life, key.clone()), access_token.clone());
-        seen.own.newest.insert(key, Obtained { access_token, life, at: now, expires, handed_out: false });
+        seen.own.obtained(asked.life, asked.key.clone(), access_token, now, expires);
+    }
+
+    /// L2: somebody was given a token of a grant that is alive, not longer than that ago, unless a person has just consented to it.
+    pub(crate) fn look_for_unserved(&self, key: &GrantKey, within: Duration) {
+        let now = self.clock.now();
+        let mut seen = self.lock();
+        let served = seen.own.served(key);
+        let since = now.before(within);
+        if served.is_none_or(|at| at < since) && !seen.has_consented_since(key, since) {
+            seen.broken
+                .push(format!("L2: nobody was given a token of {key} since {served:?}, and it is alive"));
+        }
     }
 
     /// L2: in calm, somebody was given a token of each of these.
@@ -120,11 +150,31 @@ impl Watchtower {
 }
 
 impl Seen {
-    /// I4: a caller was given a token of the client's own, which is kept.
+    /// I12: where nothing goes wrong, nobody asks for a token while the last one is fit for longer than the earliest renewal, its owner
+    /// is awake, and nobody gave it up.
+    pub(super) fn look_at_need(&mut self, life: u64, key: &GrantKey, now: Instant) {
+        let is_calm =
+            self.facts.is_calm || self.noted.calm_since().is_some_and(|since| now.since(since) > SETTLED);
+        let fit_for = self.own.newest.get(key).filter(|newest| {
+            let is_owner_awake = self.still_for(newest.life, newest.at, now).is_zero();
+            newest.handed_out && is_owner_awake && !self.noted.given_up.contains(&newest.access_token)
+        });
+        let fit_for = fit_for.map(|newest| newest.expires.since(now)).unwrap_or_default();
+        if is_calm && fit_for > self.facts.early + SLACK {
+            let broken =
+                format!("I12: {life} asks for a token of {key}, and the last is fit for {fit_for:?}");
+            self.broken.push(broken);
+        }
+    }
+
+    /// I4: a caller was given a token of the client's own, which is kept. What comes alone to a person's grant is worth no more than its
+    /// refresh token, which is kept already.
     pub(super) fn note_own_handed_out(&mut self, life: u64, access_token: &str, now: Instant) {
-        let Some(is_kept) = self.own.tokens.get(access_token) else { return };
-        if !is_kept {
-            self.broken.push("I4: a token of the client's own was handed out before it was kept".to_owned());
+        if self.own.tokens.get(access_token).is_some_and(|is_kept| !is_kept) {
+            let broken = format!(
+                "I4: a token of the client's own was handed out before it was kept, by {life} at {now:?}"
+            );
+            self.broken.push(broken);
         }
         let newest = self.own.newest.iter_mut().find(|(_, newest)| newest.access_token == access_token);
         if let Some((key, newest)) = newest {

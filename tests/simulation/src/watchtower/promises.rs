@@ -6,7 +6,7 @@ use std::time::Duration;
 use grantry_core::{Clock, GrantKey, Instant};
 use grantry_endpoint::Answer;
 
-use super::{Seen, Sent, Watchtower, tokens_of};
+use super::{Issued, Seen, Sent, Watchtower, tokens_of};
 
 /// How far a caller's look at a clock may be from the request that follows it.
 pub(super) const SLACK: Duration = Duration::from_secs(2);
@@ -18,14 +18,16 @@ pub(super) struct Noted {
     came_with: BTreeMap<String, Vec<(String, Instant)>>,
     /// Refresh tokens that were found in an answer that could not be used, with no access token beside them.
     salvaged: BTreeSet<String>,
-    /// Grants of which an answer could not be used.
-    unusable: BTreeSet<GrantKey>,
+    /// Grants of which an answer could not be used, and when.
+    unusable: BTreeMap<GrantKey, Vec<Instant>>,
     /// Access tokens that were given to a caller.
     handed_out: BTreeSet<String>,
     /// Access tokens that a caller wanted to be replaced.
     pub(super) given_up: BTreeSet<String>,
     /// Access tokens that came without a refresh token, and whose they are.
     pub(super) came_alone: BTreeMap<String, GrantKey>,
+    /// Whose lifeboat did not take what it was given, and when.
+    not_aboard: Vec<(u64, Instant)>,
     /// How often each refresh token was sent.
     sends: BTreeMap<String, u64>,
     /// When tokens of each grant were sent, by those who were not held up.
@@ -70,8 +72,8 @@ impl Seen {
 impl Noted {
     /// A grant is called something else from now on.
     pub(super) fn rename(&mut self, key: &GrantKey, former: &GrantKey) {
-        if self.unusable.remove(key) {
-            self.unusable.insert(former.clone());
+        if let Some(times) = self.unusable.remove(key) {
+            self.unusable.insert(former.clone(), times);
         }
         self.sent_at.remove(key);
         self.came_alone.values_mut().filter(|of| *of == key).for_each(|of| *of = former.clone());
@@ -88,18 +90,20 @@ impl Noted {
 }
 
 impl Seen {
-    /// I6: a token comes back that was used, to a server that revokes the family for it. There was a real loss before: an
-    /// answer that was lost, a process that died with one, or one that could not be read; or somebody stood still, or was cut off,
-    /// since the token had been used.
-    /// One is enough: a family is revoked once, and there is one of each grant.
+    /// I6: a token comes back that was used, to a server that refuses it for that, and may revoke the family. There was a real loss
+    /// since it had been used: an answer that was lost, a process that died with one, or one that could not be read; or somebody
+    /// stood still, or was cut off. One is enough: a family is revoked once, and there is one of each grant.
     pub(super) fn look_at_second_use(&mut self, key: &GrantKey, token: &str, now: Instant) {
-        let was_lost = self.troubles.contains_key(key) || self.noted.unusable.contains(key);
         let first_used = self.tokens.get(token).and_then(|token| token.first_used).unwrap_or(now);
+        let since = |times: Option<&Vec<Instant>>| {
+            times.into_iter().flatten().any(|at| *at >= first_used.before(SLACK))
+        };
+        let was_lost = since(self.troubles.get(key)) || since(self.noted.unusable.get(key));
         let hinders = |from: Instant, to: Instant| from <= now && to >= first_used.before(SLACK);
         let was_late = self.forgotten.contains_key(key)
             || self.outages.iter().any(|(from, to)| hinders(*from, *to))
             || self.still.iter().any(|(_, from, to)| hinders(*from, *to));
-        if self.facts.is_strict && !was_lost && !was_late {
+        if !was_lost && !was_late {
             let short: String = token.chars().take(8).collect();
             self.broken.push(format!("I6: {short} of {key} was used again, and nothing had been lost"));
         }
@@ -107,13 +111,22 @@ impl Seen {
 }
 
 impl Seen {
+    /// Whether what a process received is kept, or may be about to be.
+    fn is_on_its_way(&self, token: &Issued, life: u64, now: Instant) -> bool {
+        let is_kept = token.boarded || token.stored || self.facts.has_no_lifeboat;
+        let received = token.received_at.unwrap_or(now);
+        let is_held_up = !self.still_for(life, received, now.max(received)).is_zero()
+            || self.noted.not_aboard.iter().any(|(other, at)| *other == life && *at >= received);
+        is_kept || is_held_up || received.after(SLACK) >= now
+    }
+
     /// I1: a redemption leaves while another of the same token is under way. Of that one's owner others may think that it is gone, or
     /// whoever sends now has stood still since it looked. Gives whether another is under way.
     pub(super) fn look_at_overlap(&mut self, life: u64, refresh_token: &str, now: Instant) -> bool {
         // What a mangled answer made up is of no grant.
         let key = self.tokens.get(refresh_token).map(|token| &token.key);
         let is_under_way = self.under_way.values().any(|(_, token, _)| token == refresh_token);
-        if key.is_some_and(|key| self.forgotten.contains_key(key)) {
+        if key.is_some_and(|key| self.has_forgotten_lately(key, now)) {
             return is_under_way;
         }
         let overlapped = self.under_way.values().find(|(other, token, since)| {
@@ -156,16 +169,27 @@ impl Watchtower {
     }
 
     /// I11: all processes together use the tokens of a grant no more often than the server allows. A store that went back, or
-    /// whose clock leapt, has lost count.
-    pub(super) fn look_at_rate(seen: &mut Seen, key: &GrantKey, now: Instant) {
-        let Some(rate) = seen.facts.rate.filter(|_| !seen.facts.leaps) else { return };
+    /// whose clock leapt, has lost count; and inside of a window a lost answer is asked for again whatever the bound.
+    pub(super) fn look_at_rate(seen: &mut Seen, key: &GrantKey, token: &str, now: Instant) {
+        let Some(rate) = seen.facts.rate else { return };
+        if seen.facts.has_window && seen.noted.sends.contains_key(token) {
+            return;
+        }
+        let may_have_lost_count = seen.has_leapt_within(rate.within, now) || seen.forgotten.contains_key(key);
         let sent_at = seen.noted.sent_at.entry(key.clone()).or_default();
         sent_at.retain(|sent| now.since(*sent) < rate.within);
         sent_at.push_back(now);
         let sent = sent_at.len();
-        if sent > rate.most.get() as usize && !seen.forgotten.contains_key(key) {
+        if sent > rate.most.get() as usize && !may_have_lost_count {
             seen.broken.push(format!("I11: {sent} requests for {key} up to {now:?}, and {rate:?}"));
         }
+    }
+
+    /// The same, of a request that leaves now.
+    #[cfg(test)]
+    pub(super) fn look_at_rate_of(&self, key: &GrantKey, token: &str) {
+        let now = self.clock.now();
+        Self::look_at_rate(&mut self.lock(), key, token, now);
     }
 
     /// I3, I11 and I12, as a request leaves. `early` is how long before its expiry a token is renewed at the earliest where
@@ -178,12 +202,14 @@ impl Watchtower {
         let before = seen.noted.sends.entry(token.clone()).or_default();
         *before += 1;
         let is_first = *before == 1;
-        // A successor that was tried, and refused, is none. A server that forgives may be asked again while one waits in a lifeboat.
-        let received = seen.facts.is_strict
-            && !seen.forgotten.contains_key(&key)
+        // A successor that was tried, and refused, is none. A server that forgives may be asked again while one waits in a lifeboat, or
+        // on its way there.
+        let waits = |child: &Issued| !seen.facts.is_strict && seen.is_on_its_way(child, sent.life, now);
+        let received = !seen.has_forgotten_lately(&key, now)
             && seen.tokens.iter().any(|(name, child)| {
                 child.parent.as_deref() == Some(token)
                     && child.received_by.contains_key(&sent.life)
+                    && !waits(child)
                     && !seen.noted.sends.contains_key(name)
             });
         if received {
@@ -191,10 +217,16 @@ impl Watchtower {
             seen.broken
                 .push(format!("I3: {key} is renewed at {now:?} with {short}, whose successor is at hand"));
         }
+        if early < Duration::MAX
+            && !seen.may_be_behind(sent.life, now)
+            && !seen.has_forgotten_lately(&key, now)
+        {
+            seen.look_at_need(sent.life, &key, now);
+        }
         let read_for = seen.may_have_read_for(sent.life, issued_at, now);
         let is_left = seen.was_left_by_one_that_read_for_long(&key, token, sent.life, now);
         // Whoever finds a record behind what he has seen cannot know what was redeemed meanwhile, and finds that out.
-        let is_doubtful = seen.forgotten.contains_key(&key);
+        let is_doubtful = seen.has_forgotten_lately(&key, now);
         if is_first
             && !is_left
             && !is_doubtful
@@ -209,8 +241,15 @@ impl Watchtower {
 
     /// An answer is there that can be used: what came in it is held from now on.
     pub(crate) fn usable(&self, sent: &Sent, answer: &Answer, expires: Instant) {
-        let Some((access_token, Some(refresh_token))) = tokens_of(answer) else { return };
+        let now = self.clock.now();
+        let Some((access_token, successor)) = tokens_of(answer) else { return };
         let mut seen = self.lock();
+        let key = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone());
+        let is_same = successor.as_ref().is_none_or(|successor| *successor == sent.refresh_token);
+        if let Some(key) = key.filter(|_| is_same) {
+            seen.own.obtained(sent.life, key, access_token.clone(), now, expires);
+        }
+        let Some(refresh_token) = successor else { return };
         if let Some(token) = seen.tokens.get_mut(&refresh_token) {
             token.usable_for.insert(sent.life);
         }
@@ -221,10 +260,17 @@ impl Watchtower {
     pub(crate) fn unusable(&self, sent: &Sent, answer: &Answer) {
         let mut seen = self.lock();
         let key = seen.tokens.get(&sent.refresh_token).map(|token| token.key.clone());
-        seen.noted.unusable.extend(key);
+        let now = self.clock.now();
+        key.into_iter().for_each(|key| seen.noted.unusable.entry(key).or_default().push(now));
         if let Some((_, Some(refresh_token))) = tokens_of(answer) {
             seen.noted.salvaged.insert(refresh_token);
         }
+    }
+
+    /// The lifeboat of a process did not take what it was given.
+    pub(crate) fn not_aboard(&self, life: u64) {
+        let now = self.clock.now();
+        self.lock().noted.not_aboard.push((life, now));
     }
 
     pub(super) fn note_handed_out(seen: &mut Seen, access_token: &str) {
@@ -238,6 +284,7 @@ impl Watchtower {
         let word = text.split(|letter| !is_of_token(letter)).find(|word| {
             seen.tokens.contains_key(*word)
                 || seen.own.is_token(word)
+                || seen.noted.came_alone.contains_key(*word)
                 || seen.by_access_token.contains_key(*word)
                 || seen.noted.codes.contains(*word)
                 || *word == super::SECRET

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use grantry_core::{Clock, GrantKey, Instant};
 
-use super::{Seen, Watchtower};
+use super::{Issued, Seen, Watchtower};
 use crate::life::machine_of;
 use crate::watchtower::Withdrawn;
 
@@ -22,6 +22,16 @@ const BY_LEAPS: (Duration, Duration) = (Duration::from_millis(3_200), Duration::
 
 /// How long after a failover a process that lives, and is not hindered, has written again what it remembers.
 const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// How long after a failover everybody has looked at the record that was set back: once in a look at all grants.
+const KNOWN: Duration = Duration::from_secs(120);
+
+/// How long after a leap of the store's clock everybody has followed it, by an eighth faster than time goes.
+const FOLLOWED: Duration = Duration::from_secs(40);
+
+/// How long after its owner's death somebody has looked into a lifeboat, where nothing hinders those who live on its machine: a process
+/// begins within 6 s, and looks soon.
+const LOOKED_INTO: Duration = Duration::from_secs(90);
 
 /// How often an owner extends its lease.
 const BEAT: Duration = Duration::from_secs(2);
@@ -93,6 +103,11 @@ impl Watchtower {
         })
     }
 
+    /// Whether the store's clock leapt in a span up to now, or so lately before it that some may not have followed it.
+    pub(crate) fn has_leapt_within(&self, span: Duration) -> bool {
+        self.lock().has_leapt_within(span, self.clock.now())
+    }
+
     /// Whether something was gone at some time between two moments, or a process stood still.
     pub(crate) fn was_hindered(&self, life: u64, from: Instant, to: Instant) -> bool {
         let seen = self.lock();
@@ -102,10 +117,43 @@ impl Watchtower {
 }
 
 impl Seen {
+    /// Whether a failover has set the record of a grant back so lately that not everybody knows of it.
+    pub(super) fn has_forgotten_lately(&self, key: &GrantKey, now: Instant) -> bool {
+        self.forgotten.get(key).into_iter().flatten().any(|at| at.after(KNOWN) >= now)
+    }
+
+    /// Whether the store's clock leapt so lately that some may not follow it yet, or in a span before that.
+    pub(super) fn has_leapt_within(&self, span: Duration, now: Instant) -> bool {
+        self.leaps.iter().any(|(at, _)| at.after(span + FOLLOWED) >= now)
+    }
+
     /// For how long a process did nothing between two moments.
     pub(super) fn still_for(&self, life: u64, from: Instant, to: Instant) -> Duration {
         let theirs = self.still.iter().filter(|(other, ..)| *other == life);
         overlap(theirs.map(|(_, began, ended)| (*began, *ended)).collect(), from, to)
+    }
+
+    /// Whether it is enough for a caller that what a process received is in its lifeboat: since it is there, the store was out of the
+    /// process's reach, or did not answer it.
+    pub(super) fn suffices_aboard(&self, token: &Issued, life: u64, now: Instant) -> bool {
+        let Some(kept) = token.kept.filter(|_| !self.facts.waits_for_store) else { return false };
+        let is_gone = |(from, to): (&Instant, &Instant)| *from <= now && *to >= kept;
+        self.outages.iter().any(|(from, to)| is_gone((from, to)))
+            || self.lost_writes.iter().any(|(other, from, to)| *other == life && is_gone((from, to)))
+            || !self.silent_for(life, kept, now).is_zero()
+    }
+
+    /// Whether a lifeboat that a process left when it died has been looked into since by those who came after it on its machine.
+    pub(super) fn was_looked_into(&self, life: u64, now: Instant) -> bool {
+        let Some(died) = self.dead.get(&life).filter(|died| died.after(LOOKED_INTO) < now) else {
+            return false;
+        };
+        let is_since = |to: &Instant| *to >= *died;
+        let machine = machine_of(life);
+        !self.outages.iter().any(|(_, to)| is_since(to))
+            && !self.cut_off.iter().any(|(cut, _, to)| *cut == machine && is_since(to))
+            && !self.still.iter().any(|(other, _, to)| machine_of(*other) == machine && is_since(to))
+            && !self.dead.iter().any(|(other, at)| machine_of(*other) == machine && at > died)
     }
 
     /// For how long a process could not have written between two moments: it did nothing, the store was out of its reach, or what it

@@ -7,6 +7,7 @@ use grantry_core::{Clock, GrantKey, Instant, RefreshToken};
 use grantry_vault::{Fingerprint, GrantState};
 
 use super::{Seen, Watchtower, Withdrawn};
+use crate::life::machine_of;
 use crate::records::{Announced, Held, Records};
 
 /// What was seen of records for these promises alone.
@@ -55,7 +56,7 @@ impl Watchtower {
         seen.note_standing(key, held, now);
         let Some(held) = held else { return };
         if held.state == GrantState::ReauthorizationNeeded {
-            seen.look_at_verdict(key, held, records, now);
+            seen.look_at_verdict(life, key, held, records, now);
         }
         if let Some(Announced { attempt, token }) = held.intent {
             seen.written.announced.entry((key.clone(), attempt, token)).or_insert(life);
@@ -89,7 +90,7 @@ impl Watchtower {
         // A person who consents once more overtakes everybody.
         let is_of_the_past = seen.former.contains_key(&key);
         let may_be_overtaken =
-            is_of_the_past || seen.forgotten.contains_key(&key) || seen.may_be_behind(life, now);
+            is_of_the_past || seen.has_forgotten_lately(&key, now) || seen.may_be_behind(life, now);
         if announcements < sends || (!owns && !may_be_overtaken) {
             seen.broken.push(format!(
                 "I8: process {life} sends a token of {key} for the {sends}. time, with {announcements} announcements, owned: {owns}"
@@ -100,7 +101,13 @@ impl Watchtower {
     /// A failover has set a record back to this.
     pub(crate) fn set_back(&self, key: &GrantKey, held: Option<&Held>) {
         self.forgot(key);
-        self.lock().note_standing(key, held, self.clock.now());
+        let mut seen = self.lock();
+        // Who writes now goes on from there.
+        match held.and_then(|held| held.refresh_tokens.first()) {
+            Some(current) => seen.current.insert(key.clone(), current.clone()),
+            None => seen.current.remove(key),
+        };
+        seen.note_standing(key, held, self.clock.now());
     }
 
     /// A process sent a refresh token of a grant.
@@ -141,6 +148,16 @@ impl Watchtower {
             seen.broken
                 .push(format!("I14: {name} was written where something stood, or behind what came later"));
         }
+    }
+
+    /// Whether a line of the trail was written so long ago by a process that lives. Who died never says how an attempt of his ended; and
+    /// the line itself goes by a clock that may jump.
+    pub(crate) fn is_open_for_long(&self, writer: &str, number: u64, most: Duration) -> bool {
+        let now = self.clock.now();
+        let seen = self.lock();
+        let Some((life, batches)) = seen.written.batches.get(writer) else { return false };
+        let written = batches.range(..=number).next_back();
+        !seen.dead.contains_key(life) && written.is_some_and(|(_, at)| at.after(most) < now)
     }
 
     /// I8: for each redemption that a process sent there was an intent of its own in the audit trail, durable before; and at
@@ -194,8 +211,7 @@ impl Watchtower {
         let before = seen.current.insert(key.clone(), refresh_token.to_owned());
         let mut ancestor = before.and_then(|before| seen.tokens.get(&before)?.parent.clone());
         while let Some(token) = ancestor {
-            // A store that fails over goes back, and who writes then goes on from there.
-            if token == refresh_token && !seen.forgotten.contains_key(key) {
+            if token == refresh_token {
                 seen.broken.push(format!("I2: the record of {key} went back to an ancestor"));
                 return;
             }
@@ -232,8 +248,10 @@ impl Seen {
     }
 
     pub(super) fn note_given(&mut self, life: u64, access_token: &str, now: Instant) {
-        let key = self.by_access_token.get(access_token).and_then(|token| self.tokens.get(token));
-        if let Some(key) = key.map(|token| token.key.clone()) {
+        let token = self.by_access_token.get(access_token).and_then(|token| self.tokens.get(token));
+        let key = token.map(|token| &token.key).or_else(|| self.noted.came_alone.get(access_token));
+        if let Some(key) = key.cloned() {
+            self.own.note_served(self.grant_of(&key).clone(), now);
             self.written.given.entry((life, key)).or_insert(now);
         }
     }
@@ -254,25 +272,29 @@ impl Seen {
 
     /// I5: a person is asked for only where nothing that lives is in the record, or in the hands of a process that lives.
     ///
-    /// What waits in the lifeboat of a dead process is not judged here: where that is on another machine, or out of its
-    /// successor's reach, nobody can know of it, and it revives the grant when it comes home. So it is looked at in the end.
-    /// The same holds for what a process has in its hands that stood still, was cut off from the store all the while, or wrote into a
+    /// What waits in the lifeboat of a dead process is judged where that is on the machine of the one who asks, and has been looked into
+    /// since: of others, or out of its successor's reach, nobody can know, and it revives the grant when it comes home. So it is looked
+    /// at in the end. The same holds for what a process has in its hands that stood still, was cut off from the store all the while, or wrote into a
     /// store that went back.
-    fn look_at_verdict(&mut self, key: &GrantKey, held: &Held, records: &Records, now: Instant) {
+    fn look_at_verdict(&mut self, by: u64, key: &GrantKey, held: &Held, records: &Records, now: Instant) {
         if let Some(token) = held.refresh_tokens.iter().find(|token| records.is_live(token)) {
             let short: String = token.chars().take(8).collect();
             self.broken.push(format!("I5: a person is asked for, and {short} of {key} lives in the record"));
         }
-        if self.forgotten.contains_key(key) {
+        if self.has_forgotten_lately(key, now) {
             return;
         }
+        let is_near = |life: u64| machine_of(life) == machine_of(by) && self.was_looked_into(life, now);
         let in_hands = self.tokens.iter().find(|(name, token)| {
             token.key == *key
                 && !token.stored
                 && token.received_by.keys().any(|life| {
-                    !self.dead.contains_key(life) && !self.was_given_up(*life, key, token.issued_at, now)
+                    let is_dead = self.dead.contains_key(life);
+                    (!is_dead
+                        && !self.was_given_up(*life, key, token.issued_at, now)
+                        && !self.was_out_of_reach(token, now))
+                        || (is_dead && token.boarded && is_near(*life))
                 })
-                && !self.was_out_of_reach(token, now)
                 && records.is_live(name)
         });
         if let Some((name, token)) = in_hands {
