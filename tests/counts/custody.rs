@@ -10,7 +10,7 @@ use grantry_core::{
     AccessToken, Attempt, Clock, Failure, Grant, GrantKey, RefreshToken, Rotation, StoreTime, SystemClock,
     TokenSet,
 };
-use grantry_custody::{Adopted, AdoptedId, Cargo, Custody, FolderLifeboat, Lifeboat, LifeboatError, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, Custody, FolderLifeboat, Lifeboat, LifeboatError, Seat};
 use grantry_vault::access::{AccessPolicy, Principal};
 use grantry_vault::{
     GrantRecord, LocalKey, Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, SealedVault,
@@ -112,7 +112,7 @@ impl Lifeboat for Counted<FolderLifeboat> {
     fn leave(&self, seat: Seat) {
         self.0.leave(seat);
     }
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         let adopted = self.0.adopt().await;
         self.1.looks.fetch_add(1, Ordering::SeqCst);
         adopted

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use grantry_core::{
     AccessToken, Attempt, Clock, Failure, Grant, GrantKey, RefreshToken, SystemClock, TokenSet,
 };
-use grantry_custody::{Adopted, AdoptedId, Cargo, Custody, Lifeboat, LifeboatError, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, Custody, Lifeboat, LifeboatError, Seat};
 use grantry_testkit::ManualClock;
 use grantry_vault::access::{AccessPolicy, Principal};
 use grantry_vault::audit::{AuditError, AuditLine, AuditSink, MemorySink, Traced};
@@ -114,11 +114,11 @@ impl Lifeboat for NoRoomAboard {
         Err(LifeboatError::NoRoom("no space is left on the disk".to_owned()))
     }
     fn leave(&self, _: Seat) {}
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         if self.0.swap(true, Ordering::Relaxed) {
             return Err(LifeboatError::Failed("the disk does not answer".to_owned()));
         }
-        Ok(Vec::new())
+        Ok(Adoption::default())
     }
     async fn bring_home(&self, _: &AdoptedId) -> Result<(), LifeboatError> {
         Ok(())

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use grantry_core::{Attempt, Failure, Grant, TokenSet};
-use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Seat};
 
 /// When the last answer was complete, and how long after it each was durable.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ impl Lifeboat for NotedBoat {
     fn leave(&self, seat: Seat) {
         self.0.leave(seat);
     }
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         self.0.adopt().await
     }
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use grantry_core::StoreTime;
-use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Seat};
 use grantry_vault::{
     Page, Precondition, RecordKey, RecordPrefix, Revision, SealedRecord, StoredRecord, Vault, VaultError,
     Watch,
@@ -101,7 +101,7 @@ impl Lifeboat for StagedBoat {
     fn leave(&self, seat: Seat) {
         self.0.leave(seat);
     }
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         self.0.adopt().await
     }
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {

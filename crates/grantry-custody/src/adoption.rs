@@ -23,7 +23,7 @@ const SHORTEST: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct LeftAboard {
     keys: HashSet<GrantKey>,
-    /// Whether nobody could look.
+    /// Whether nobody could look at all of them.
     is_unknown: bool,
 }
 
@@ -69,9 +69,13 @@ impl Shared {
     /// What is left in them, and whether something that has come home could not be taken out: it comes again, which does no harm.
     async fn look_into_lifeboats(self: &Arc<Self>) -> Result<(LeftAboard, Option<Error>), Error> {
         let _one_at_a_time = self.adopting.lock().await;
-        let adopted = self.lifeboat.adopt().await.map_err(not_looked_at)?;
-        let (mut left, mut failed) = (LeftAboard::default(), None);
-        for entry in adopted {
+        let found = self.lifeboat.adopt().await.map_err(not_looked_at)?;
+        if let Some(unread) = &found.unread {
+            tracing::warn!(exception.message = %unread, "not all lifeboats can be read; what is in them is waited for");
+        }
+        let mut left = LeftAboard { is_unknown: found.unread.is_some(), ..LeftAboard::default() };
+        let mut failed = None;
+        for entry in found.entries {
             match self.bring_home(&entry).await {
                 Home::Come => failed = self.lifeboat.bring_home(&entry.id).await.err().or(failed),
                 Home::Later => left.keys.extend(entry.cargo.record.as_grant_key()),

@@ -114,8 +114,8 @@ pub use grant::{CustodyGrant, CustodyGrantBuilder};
 pub use health::{GrantHealth, HealthState, LastError};
 pub use history::{Happened, HistoryEntry, ProcessName, Refusal};
 pub use lifeboat::{
-    Adopted, AdoptedId, Cargo, FolderLifeboat, FolderLifeboatBuilder, Lifeboat, LifeboatError, NoLifeboat,
-    Seat,
+    Adopted, AdoptedId, Adoption, Cargo, FolderLifeboat, FolderLifeboatBuilder, Lifeboat, LifeboatError,
+    NoLifeboat, Seat,
 };
 pub use lifetimes::Lifetimes;
 pub use opener::Opener;

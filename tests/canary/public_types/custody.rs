@@ -216,5 +216,6 @@ async fn cargo(printed: &Printed, acme: &TenantVault) {
     print.the("FolderLifeboat", &boat);
     drop((seat, boat));
     let left = FolderLifeboat::open(folder.path()).unwrap().adopt().await.unwrap();
-    print.the("Adopted", &left[0]);
+    print.the("Adopted", &left.entries[0]);
+    print.the("Adoption", &left);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{Clock, Instant};
-use grantry_custody::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
+use grantry_custody::{Adopted, AdoptedId, Adoption, Cargo, Lifeboat, LifeboatError, Seat};
 
 use tokio::task::Id;
 
@@ -218,7 +218,7 @@ impl Lifeboat for Boat {
         }
     }
 
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         self.life.pass("adopt").await;
         let mut files = self.machine.lock();
         let dead = files.values_mut().filter(|file| file.is_of_a_dead());
@@ -231,7 +231,7 @@ impl Lifeboat for Boat {
             let boat = number.to_string();
             file.entries().map(move |(seat, cargo)| Adopted::new(AdoptedId::new(&boat, seat), cargo))
         });
-        Ok(entries.collect())
+        Ok(Adoption::of(entries))
     }
 
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {

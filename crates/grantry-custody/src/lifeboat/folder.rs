@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::frame::{EMPTY, MAGIC};
 use super::group_write::GroupWrite;
-use super::{Adopted, AdoptedId, Cargo, Lifeboat, LifeboatError, Seat};
+use super::{Adopted, AdoptedId, Adoption, Cargo, Lifeboat, LifeboatError, Seat};
 
 const SUFFIX: &str = ".lifeboat";
 const HEAD: usize = 4096;
@@ -83,30 +83,59 @@ impl FolderLifeboat {
         self.locks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes over the files of dead processes. Reads files; what cannot be read is left for the next time.
-    fn look(&self) -> Result<(), LifeboatError> {
+    /// Takes over the files of dead processes. What is found in a file that cannot be read to its end is given back with the
+    /// reason, and the file is left for the next time.
+    fn look(&self) -> Result<Adoption, LifeboatError> {
+        let mut partly = Adoption::default();
         for entry in std::fs::read_dir(&self.folder)? {
-            let path = entry?.path();
+            let path = match entry {
+                Ok(entry) => entry.path(),
+                Err(error) => {
+                    partly.unread = Some(error.into());
+                    break;
+                }
+            };
             let Some(name) = boat_name(&path).filter(|name| **name != *self.boat.name) else { continue };
             if self.lock_locks().contains_key(&name) {
                 continue;
             }
-            let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
-            if file.try_lock().is_err() {
-                continue;
+            if let Err(error) = self.look_at(&path, &name, &mut partly.entries) {
+                partly.unread = Some(LifeboatError::Failed(format!("{name}{SUFFIX}: {error}")));
             }
-            // Between listing and locking another process may have emptied and removed it.
-            if !path.exists() {
-                continue;
-            }
-            let Ok(entries) = read_boat(&file, &name) else { continue };
-            if entries.is_empty() {
-                let _ = std::fs::remove_file(&path);
-                continue;
-            }
-            self.lock_locks().insert(Arc::clone(&name), file);
-            self.lock_adopted().insert(name, entries);
         }
+        Ok(partly)
+    }
+
+    /// Takes one file over, if its process is dead and all of it can be read.
+    fn look_at(&self, path: &Path, name: &Arc<str>, partly: &mut Vec<Adopted>) -> std::io::Result<()> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            file => file?,
+        };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Ok(()) => {}
+        }
+        // Between listing and locking another process may have emptied and removed it.
+        if !path.try_exists()? {
+            return Ok(());
+        }
+        let (entries, unread) = match read_boat(&file, name) {
+            // Nobody boards before the head is written, and synced: this is no lifeboat, or one that never was in use.
+            Err(error) if is_no_boat(&error) => return Ok(()),
+            read => read?,
+        };
+        if let Some(error) = unread {
+            partly.extend(entries);
+            return Err(error);
+        }
+        if entries.is_empty() {
+            let _ = std::fs::remove_file(path);
+            return Ok(());
+        }
+        self.lock_locks().insert(Arc::clone(name), file);
+        self.lock_adopted().insert(Arc::clone(name), entries);
         Ok(())
     }
 }
@@ -213,9 +242,10 @@ impl Lifeboat for FolderLifeboat {
         self.lock_free().push(seat.number);
     }
 
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
-        self.look()?;
-        Ok(self.lock_adopted().values().flatten().cloned().collect())
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
+        let partly = self.look()?;
+        let taken_over: Vec<_> = self.lock_adopted().values().flatten().cloned().collect();
+        Ok(Adoption::of(taken_over.into_iter().chain(partly.entries)).but_for(partly.unread))
     }
 
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
@@ -245,8 +275,8 @@ impl Lifeboat for FolderLifeboat {
 impl Drop for FolderLifeboat {
     /// A boat that nobody sits in leaves no file behind.
     fn drop(&mut self) {
-        let is_empty =
-            read_boat(self.boat.writes.file(), &self.boat.name).is_ok_and(|entries| entries.is_empty());
+        let is_empty = read_boat(self.boat.writes.file(), &self.boat.name)
+            .is_ok_and(|(entries, unread)| entries.is_empty() && unread.is_none());
         if is_empty {
             let _ = std::fs::remove_file(&self.boat.path);
         }
@@ -263,9 +293,17 @@ fn boat_name(path: &Path) -> Option<Arc<str>> {
     Some(path.file_name()?.to_str()?.strip_suffix(SUFFIX)?.into())
 }
 
-/// The entries of a file.
-fn read_boat(file: &File, name: &Arc<str>) -> std::io::Result<Vec<Adopted>> {
-    let damaged = || std::io::Error::from(std::io::ErrorKind::InvalidData);
+/// Whether what was read is not the head of a lifeboat.
+fn is_no_boat(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+}
+
+/// The entries of a file, and why there may be more of them.
+fn read_boat(
+    file: &impl FileExt,
+    name: &Arc<str>,
+) -> std::io::Result<(Vec<Adopted>, Option<std::io::Error>)> {
+    let damaged = || std::io::Error::from(ErrorKind::InvalidData);
     let mut head = [0; MAGIC.len() + 8];
     file.read_exact_at(&mut head, 0)?;
     let fields = head.strip_prefix(MAGIC).ok_or_else(damaged)?;
@@ -276,31 +314,77 @@ fn read_boat(file: &File, name: &Arc<str>) -> std::io::Result<Vec<Adopted>> {
     if seat_bytes > 16 * 1024 * 1024 {
         return Err(damaged());
     }
-    let mut entries = Vec::new();
+    let (mut entries, mut unread) = (Vec::new(), None);
     let mut bytes = vec![0; seat_bytes];
     for seat in 0..seats {
-        // A file that a crash cut off has fewer seats than it says.
-        let mut reader = Window { file, at: (HEAD + seat * seat_bytes) as u64 };
-        if reader.read_exact(&mut bytes).is_err() {
-            break;
+        match file.read_exact_at(&mut bytes, (HEAD + seat * seat_bytes) as u64) {
+            Ok(()) => {}
+            // A file that a crash cut off has fewer seats than it says.
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+            // One bad place on the disk is no reason to leave the others.
+            Err(error) => {
+                unread = Some(error);
+                continue;
+            }
         }
         if let Some(cargo) = Cargo::from_bytes(&bytes) {
             entries.push(Adopted::new(AdoptedId { boat: Arc::clone(name), seat }, cargo));
         }
     }
-    Ok(entries)
+    Ok((entries, unread))
 }
 
-/// Reads a file from a place on, without moving its own position.
-struct Window<'a> {
-    file: &'a File,
-    at: u64,
-}
+#[cfg(test)]
+mod tests {
+    use grantry_vault::{RecordKey, SealedRecord};
 
-impl Read for Window<'_> {
-    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let read = self.file.read_at(into, self.at)?;
-        self.at += read as u64;
-        Ok(read)
+    use super::*;
+
+    /// A file of which one place cannot be read.
+    struct BadPlace(File, u64);
+
+    impl FileExt for BadPlace {
+        fn read_at(&self, into: &mut [u8], at: u64) -> std::io::Result<usize> {
+            match (at..at + into.len() as u64).contains(&self.1) {
+                true => Err(std::io::Error::other("the disk failed")),
+                false => self.0.read_at(into, at),
+            }
+        }
+        fn write_at(&self, from: &[u8], at: u64) -> std::io::Result<usize> {
+            self.0.write_at(from, at)
+        }
+    }
+
+    #[tokio::test]
+    async fn what_can_be_read_of_a_file_is_found_and_it_is_known_that_there_may_be_more() {
+        let folder = tempfile::tempdir().unwrap();
+        let boat = FolderLifeboat::builder(folder.path()).seats(3).seat_bytes(1024).open().unwrap();
+        let record = RecordKey::parse("acme/grant/crm/user-17").unwrap();
+        for _ in 0..3 {
+            let seat = boat.reserve().await.unwrap();
+            boat.board(&seat, &Cargo::new(record.clone(), SealedRecord::new(vec![7; 100]))).await.unwrap();
+            std::mem::forget(seat);
+        }
+        let name: Arc<str> = "dead".into();
+        let read = |bad| read_boat(&BadPlace(File::open(&boat.boat.path).unwrap(), bad), &name);
+        let (entries, unread) = read(u64::MAX).unwrap();
+        assert!(entries.len() == 3 && unread.is_none());
+        let (entries, unread) = read((HEAD + 1024) as u64).unwrap();
+        let seats: Vec<_> = entries.iter().map(|entry| entry.id.seat()).collect();
+        assert!(seats == [0, 2] && unread.is_some(), "{seats:?}");
+        assert!(!is_no_boat(&read(0).unwrap_err()), "it may be one");
+    }
+
+    #[tokio::test]
+    async fn whatever_is_no_lifeboat_or_is_gone_is_not_missed() {
+        let folder = tempfile::tempdir().unwrap();
+        let boat = FolderLifeboat::builder(folder.path()).seats(1).open().unwrap();
+        let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+        write("never-made.lifeboat", b"");
+        write("cut-off.lifeboat", &MAGIC[..7]);
+        write("another.lifeboat", &[7; 8192]);
+        std::os::unix::fs::symlink("nowhere", folder.path().join("gone.lifeboat")).unwrap();
+        let found = boat.adopt().await.unwrap();
+        assert!(found.entries.is_empty() && found.unread.is_none(), "{found:?}");
     }
 }

@@ -33,10 +33,10 @@ pub use folder::{FolderLifeboat, FolderLifeboatBuilder};
 /// drop(lifeboat); // The process dies.
 ///
 /// let next = FolderLifeboat::open(folder.path())?;
-/// let adopted = next.adopt().await?;
-/// assert_eq!(adopted.len(), 1);
-/// next.bring_home(&adopted[0].id).await?;
-/// assert!(next.adopt().await?.is_empty());
+/// let found = next.adopt().await?;
+/// assert!(found.entries.len() == 1 && found.unread.is_none());
+/// next.bring_home(&found.entries[0].id).await?;
+/// assert!(next.adopt().await?.entries.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// # })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -59,12 +59,13 @@ pub trait Lifeboat: fmt::Debug + Send + Sync + 'static {
     /// the entry again brings home what is at home already.
     fn leave(&self, seat: Seat);
 
-    /// Entries of lifeboats whose processes are dead, which this one takes over. An entry comes again until it is
-    /// [`brought home`](Lifeboat::bring_home).
+    /// Entries of lifeboats whose processes are dead, which this one takes over, and whether these are all. An entry comes again
+    /// until it is [`brought home`](Lifeboat::bring_home). While some cannot be read, nothing is done that cannot be undone: the
+    /// only successor of a refresh token may be among them.
     ///
     /// # Errors
-    /// [`LifeboatError`] where the folder cannot be read; single files that cannot be are left for the next time.
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError>;
+    /// [`LifeboatError`] where nobody can look at all. What was found all the same is worth more: see [`Adoption::unread`].
+    async fn adopt(&self) -> Result<Adoption, LifeboatError>;
 
     /// The store has an entry that was adopted.
     ///
@@ -166,6 +167,30 @@ impl Adopted {
     }
 }
 
+/// What was found in the lifeboats of dead processes.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Adoption {
+    /// The entries that could be read.
+    pub entries: Vec<Adopted>,
+    /// Why there may be more: something that cannot be read just now, and may hold entries. It is looked at again the next time.
+    /// What is gone, and what can be read and is no entry, such as one that a crash tore, is not among it.
+    pub unread: Option<LifeboatError>,
+}
+
+impl Adoption {
+    /// All that there is.
+    pub fn of(entries: impl IntoIterator<Item = Adopted>) -> Self {
+        Self { entries: entries.into_iter().collect(), unread: None }
+    }
+
+    /// The same, but for something that could not be read.
+    #[must_use]
+    pub fn but_for(self, unread: impl Into<Option<LifeboatError>>) -> Self {
+        Self { unread: unread.into(), ..self }
+    }
+}
+
 /// A lifeboat that could not keep something.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -209,8 +234,8 @@ impl Lifeboat for NoLifeboat {
 
     fn leave(&self, _seat: Seat) {}
 
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
-        Ok(Vec::new())
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
+        Ok(Adoption::default())
     }
 
     async fn bring_home(&self, _id: &AdoptedId) -> Result<(), LifeboatError> {
@@ -236,7 +261,7 @@ macro_rules! forward {
             fn leave(&self, seat: Seat) {
                 (**self).leave(seat);
             }
-            async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+            async fn adopt(&self) -> Result<Adoption, LifeboatError> {
                 (**self).adopt().await
             }
             async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {

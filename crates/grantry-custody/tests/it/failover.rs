@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{Attempt, ErrorKind, Grant};
-use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::{Precondition, RecordKey, SealedRecord, Vault};
 
@@ -168,7 +168,7 @@ impl Lifeboat for WhileLookedInto {
     fn leave(&self, seat: Seat) {
         self.boat.leave(seat);
     }
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         let then = self.then.lock().unwrap().take();
         if let Some(then) = then {
             fail_over(&self.store, then).await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use grantry_core::{Attempt, Clock, Error, ErrorKind, Failure, Grant, GrantKey, Rotation, Stage, TokenSet};
 use grantry_custody::protocol::Terms;
-use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 use grantry_vault::access::Principal;
 
@@ -232,8 +232,8 @@ impl Lifeboat for FullBoat {
         Err(LifeboatError::NoRoom("no space is left on the disk".to_owned()))
     }
     fn leave(&self, _seat: Seat) {}
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
-        Ok(Vec::new())
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
+        Ok(Adoption::default())
     }
     async fn bring_home(&self, _id: &AdoptedId) -> Result<(), LifeboatError> {
         Ok(())
@@ -273,7 +273,7 @@ async fn a_store_that_hangs_while_a_lease_is_extended_does_not_keep_the_answer_f
     let mut aboard = 0;
     for _ in 0..100 {
         std::fs::copy(&left, copy.path().join("dead.lifeboat")).unwrap();
-        aboard = FolderLifeboat::open(copy.path()).unwrap().adopt().await.unwrap().len();
+        aboard = FolderLifeboat::open(copy.path()).unwrap().adopt().await.unwrap().entries.len();
         if aboard > 0 {
             break;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{Attempt, Clock, Grant};
-use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Release, Seat};
 use grantry_testkit::{Endpoint, Fault};
 
 use crate::fixture::{STRICT, World};
@@ -58,7 +58,7 @@ impl Lifeboat for NeverSynced {
     fn leave(&self, seat: Seat) {
         self.0.leave(seat);
     }
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         self.0.adopt().await
     }
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {
@@ -88,5 +88,5 @@ fn what_is_on_its_way_into_a_lifeboat_stays_there_when_the_runtime_ends() {
     assert_eq!(world.requests(), 1);
     drop(first);
     let left = runtime().block_on(async { FolderLifeboat::open(world.lifeboats()).unwrap().adopt().await });
-    assert_eq!(left.unwrap().len(), 1);
+    assert_eq!(left.unwrap().entries.len(), 1);
 }

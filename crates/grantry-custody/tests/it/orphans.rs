@@ -120,7 +120,7 @@ async fn accounts_aboard(world: &World) -> Vec<String> {
         std::fs::copy(left.unwrap().path(), as_left.path().join("dead.lifeboat")).unwrap();
     }
     let adopted = FolderLifeboat::open(as_left.path()).unwrap().adopt().await.unwrap();
-    let keys = adopted.iter().map(|adopted| adopted.cargo.record.as_grant_key().unwrap());
+    let keys = adopted.entries.iter().map(|adopted| adopted.cargo.record.as_grant_key().unwrap());
     let mut accounts: Vec<_> = keys.map(|key| key.account().to_owned()).collect();
     accounts.sort();
     accounts

@@ -13,7 +13,7 @@ use std::task::Poll;
 
 use async_trait::async_trait;
 use grantry_core::{Clock, SystemClock};
-use grantry_custody::{Adopted, AdoptedId, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Seat};
+use grantry_custody::{AdoptedId, Adoption, Cargo, FolderLifeboat, Lifeboat, LifeboatError, Seat};
 use grantry_endpoint::{Answer, HttpTransport, Request, Transport, TransportFailure};
 
 use crate::accounts::Step;
@@ -94,7 +94,7 @@ impl Lifeboat for NotingLifeboat {
         self.inner.leave(seat);
     }
 
-    async fn adopt(&self) -> Result<Vec<Adopted>, LifeboatError> {
+    async fn adopt(&self) -> Result<Adoption, LifeboatError> {
         self.inner.adopt().await
     }
 
