@@ -6,7 +6,8 @@ use std::time::Duration;
 use grantry_core::presenting::proof_nonce;
 use grantry_core::{
     AssertionAudience, Attempt, AuthorizationServer, Clock, ContainedObserver, Diagnosis, Entropy, Error,
-    ErrorKind, Event, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint, shown_url,
+    ErrorKind, Event, Failure, Instant, Observer, Origin, Party, ProofRequest, Retry, Stage, Thumbprint,
+    shown_url,
 };
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
@@ -65,6 +66,24 @@ pub(crate) struct Exchange {
     credential: Option<usize>,
     /// What the server's clock showed, if that is new.
     skew: Option<Changed>,
+    /// Whether one left before it, which the server answered by asking for a nonce.
+    pub(crate) is_second: bool,
+}
+
+/// A request that did not leave.
+pub(crate) struct NotPosted {
+    error: Error,
+    /// Whether one left before it, which the server answered by asking for a nonce.
+    is_second: bool,
+}
+
+impl From<NotPosted> for Failure {
+    fn from(not_posted: NotPosted) -> Self {
+        match not_posted.is_second {
+            true => Self::not_consumed(not_posted.error),
+            false => Self::unsent(not_posted.error),
+        }
+    }
 }
 
 impl Channel {
@@ -81,8 +100,8 @@ impl Channel {
     /// it, which says that it did nothing else (RFC 9449 section 8), the form is posted once more, with the nonce.
     ///
     /// # Errors
-    /// As [`post`](Self::post), and where it is too late to send: what the server refused before it got the nonce is as good
-    /// as not sent.
+    /// As [`post`](Self::post), and where it is too late to send. What the server refused for want of a nonce left, and spent
+    /// nothing.
     pub(crate) async fn post_proving(
         &self,
         stage: Stage,
@@ -90,16 +109,14 @@ impl Channel {
         form: Form,
         bounds: Bounds,
         key: Option<&DpopKey>,
-    ) -> Result<Exchange, Error> {
-        let Some(key) = key else {
-            return self.post_once(stage, url, form, bounds, None).await;
-        };
-        let first = self.post_once(stage, url, form.clone(), bounds, Some(key)).await?;
-        if !first.result.as_ref().is_ok_and(wants_nonce) {
+    ) -> Result<Exchange, NotPosted> {
+        let not_posted = |is_second| move |error| NotPosted { error, is_second };
+        let first = self.post_once(stage, url, form.clone(), bounds, key).await.map_err(not_posted(false))?;
+        if key.is_none() || !first.result.as_ref().is_ok_and(wants_nonce) {
             return Ok(first);
         }
-        let second = self.post_once(stage, url, form, bounds, Some(key)).await?;
-        Ok(Exchange { skew: second.skew.or(first.skew), ..second })
+        let second = self.post_once(stage, url, form, bounds, key).await.map_err(not_posted(true))?;
+        Ok(Exchange { skew: second.skew.or(first.skew), is_second: true, ..second })
     }
 
     async fn post_once(
@@ -152,7 +169,7 @@ impl Channel {
             self.provers.saw_answer(origin, head.headers());
         }
         let skew = head.and_then(|head| self.server_clock.measure(head.headers(), self.clock.wall()));
-        Ok(Exchange { sent, result, proved: key.is_some(), credential: used, skew })
+        Ok(Exchange { sent, result, proved: key.is_some(), credential: used, skew, is_second: false })
     }
 
     /// What an exchange taught that somebody may want to know: told when nothing can be lost any more.

@@ -36,11 +36,11 @@ pub(crate) fn said_of(cause: TransportCause) -> (ErrorKind, &'static str) {
     }
 }
 
-/// What it means for the credential that was spent.
-pub(crate) fn of_token_request(failure: &TransportFailure) -> Failure {
+/// What it means for the credential that was spent. Before a second request one left that was refused for want of a nonce.
+pub(crate) fn of_token_request(failure: &TransportFailure, is_second: bool) -> Failure {
     let error = error(failure, Stage::Token);
     if failure.is_unsent() {
-        return Failure::unsent(error);
+        return if is_second { Failure::not_consumed(error) } else { Failure::unsent(error) };
     }
     let Some(partial) = failure.partial() else {
         return Failure::unknown(error);

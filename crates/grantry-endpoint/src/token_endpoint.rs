@@ -223,21 +223,20 @@ impl TokenEndpoint {
 
     /// Sends the request and understands the answer.
     async fn exchange(&self, request: &TokenRequest, attempt: Attempt<'_>, wanted: Wanted) -> Asked {
-        let unsent = |error| Asked { result: Err(Failure::unsent(error)), news: Vec::new() };
         if let Err(error) = request.check() {
-            return unsent(error);
+            return Asked { result: Err(Failure::unsent(error)), news: Vec::new() };
         }
         let channel = &*self.0;
         let (form, url) = (self.form(request), channel.server.token_endpoint());
         let key = self.key_of(request);
         let exchange = match channel.post_proving(Stage::Token, url, form, Bounds::of(attempt), key).await {
             Ok(exchange) => exchange,
-            Err(error) => return unsent(error),
+            Err(error) => return Asked { result: Err(error.into()), news: Vec::new() },
         };
         let news: Vec<Event> = Channel::news(&exchange, url).into_iter().collect();
         let result = match &exchange.result {
             Err(failure) => {
-                let mut failed = failure::of_token_request(failure);
+                let mut failed = failure::of_token_request(failure, exchange.is_second);
                 failed.error = channel.with_wait(failed.error, failure.partial());
                 failed.salvaged = failed.salvaged.filter(|found| !request.spends(found));
                 Err(failed)

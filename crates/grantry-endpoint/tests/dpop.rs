@@ -13,6 +13,7 @@ use grantry_core::{
 use grantry_endpoint::{
     Answer, Client, ClientAuthentication, Dpop, DpopKey, DpopProvers, KeepError, Keeper, Kept,
     RefreshTokenGrant, RefreshTokenRedemption, TokenEndpoint, TokenEndpointBuilder, TokenRequest,
+    TransportCause, TransportFailure,
 };
 use grantry_jose::{Algorithm, JoseHeader, Jwk, SignError, Signer, SigningKey, VerifyingKey, verify_jwt};
 use http::Method;
@@ -115,6 +116,17 @@ async fn req_e12_a_server_that_always_wants_another_nonce_is_an_error_after_two_
         assert_eq!((failure.error.kind(), failure.consumed), (ErrorKind::InvalidAnswer, Consumed::No));
         assert_eq!(failure.error.oauth_code(), Some("use_dpop_nonce"));
         assert!(failure.error.diagnosis().remedy().contains("nonce"), "{}", failure.error.diagnosis());
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_leave_after_one_that_was_refused_for_a_nonce_says_that_one_did() {
+    let no_way = || Err(TransportFailure::unsent(TransportCause::NotConnected));
+    for (answers, sent) in [(vec![Ok(asks("n-1")), no_way()], true), (vec![no_way()], false)] {
+        let script = Script::new(answers);
+        let endpoint = builder(&script).dpop(Dpop::es256()).build().unwrap();
+        let failure = endpoint.request(request(), Attempt::first()).await.unwrap_err();
+        assert_eq!((failure.consumed, failure.sent), (Consumed::No, sent));
     }
 }
 

@@ -47,7 +47,7 @@ impl AuthorizationCode {
         let sent_before = self.codes.sends(code.0.as_str(), self.endpoint.clock().wall());
         let redeemed = match self.endpoint.redeem(request, Attempt::first()).await {
             Ok(redeemed) => redeemed,
-            Err(failure) if !failure.sent => {
+            Err(failure) if is_unspent(&failure) => {
                 self.codes.kept_back(code.0.as_str(), sent_before);
                 return Err(Unfinished::again(unsent(failure.error), pending));
             }
@@ -121,6 +121,13 @@ impl Evidence {
         let found = [sent, held, skew].into_iter().flatten();
         (found.map(|(what, _)| what).collect(), decides)
     }
+}
+
+/// Whether the code did not arrive, or only with a request that was refused for want of a nonce, which says that the server did
+/// nothing else (RFC 9449 section 8).
+fn is_unspent(failure: &Failure) -> bool {
+    let did_not_leave = matches!(failure.error.kind(), ErrorKind::Unreachable | ErrorKind::Untrusted);
+    !failure.sent || (failure.consumed == Consumed::No && did_not_leave)
 }
 
 /// The code is as it was.
