@@ -74,7 +74,7 @@ pub(super) fn protocol(printed: &Printed) {
     print.the("Landing", &claimed.land(&proceeds, &terms));
     let outcome = Outcome::Unknown;
     print.the("Outcome", &outcome);
-    let settled = claimed.settle(&claim.intent, outcome);
+    let settled = claimed.settle(&claim.intent, outcome, &terms);
     assert!(matches!(settled, Settled::InDoubt(_)), "{settled:?}");
     print.the("Settled", &settled);
 

@@ -56,14 +56,23 @@ impl Standing {
         self.made_up = Some(made_up.after(pace.each));
         Ok(())
     }
+
+    /// Takes one redemption out again, which its own attempt entered on the same terms and which provably never left. By what
+    /// that leaves nobody is free earlier than if it had not been entered. Whoever was overtaken, and whoever cannot tell, takes
+    /// nothing out.
+    pub(super) fn take_back_redemption(&mut self, terms: &Terms) {
+        if let (Some(made_up), Some(rate)) = (self.made_up, terms.rate) {
+            self.made_up = Some(made_up.before(Pace::of(rate, terms).each));
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use grantry_vault::Fingerprint;
+    use grantry_vault::{Fingerprint, LineageId};
 
     use super::*;
-    use crate::protocol::Doubt;
+    use crate::protocol::{Doubt, Intent, Outcome, Settled, Snapshot};
 
     fn terms(most: u32, seconds: u64, rotation: Rotation) -> Terms {
         let rate = RefreshRate::at_most(most, Duration::from_secs(seconds));
@@ -99,6 +108,68 @@ mod tests {
             let first_at_once = sent.iter().filter(|other| **other == sent[0]).count();
             assert_eq!(first_at_once, most.div_ceil(2) as usize);
         }
+    }
+
+    #[test]
+    fn what_never_left_uses_nothing_up_and_lets_nobody_send_more() {
+        let terms = terms(10, 600, Rotation::None);
+        let (mut standing, mut now, mut sent) = (Standing::default(), at(1_000), Vec::new());
+        for nth in 0_u32.. {
+            match standing.enter_redemption(Some(&candidate()), now, &terms) {
+                Ok(()) if nth % 3 == 1 => sent.push(now),
+                Ok(()) => standing.take_back_redemption(&terms),
+                Err(free) => now = free,
+            }
+            if sent.len() == 50 {
+                break;
+            }
+        }
+        let inside =
+            |first: StoreTime| move |other: &&StoreTime| other.since(first) < Duration::from_secs(612);
+        let most = (0..sent.len()).map(|nth| sent[nth..].iter().take_while(inside(sent[nth])).count()).max();
+        assert_eq!(most, Some(10));
+        assert!(sent[..5].iter().all(|early| *early == at(1_000)), "no attempt in between counted: {sent:?}");
+        // With nothing left it is no earlier than it was.
+        let free = standing.enter_redemption(Some(&candidate()), now, &terms).unwrap_err();
+        for _ in 0..100 {
+            assert_eq!(standing.enter_redemption(Some(&candidate()), free, &terms), Ok(()));
+            standing.take_back_redemption(&terms);
+        }
+        assert!(standing.enter_redemption(Some(&candidate()), now, &terms).is_err());
+    }
+
+    #[test]
+    fn only_what_provably_never_left_and_has_its_place_still_is_taken_back() {
+        let terms = terms(10, 600, Rotation::None);
+        let token = candidate().token;
+        let mut standing = Standing::new(Some(token));
+        standing.enter_redemption(Some(&candidate()), at(0), &terms).unwrap();
+        let (first_sent, lease_until) = (at(0), at(6_000));
+        let intent =
+            Intent { attempt: [1; 16], epoch: 1, token: Some(token), first_sent, sends: 1, lease_until };
+        let snapshot = Snapshot {
+            standing: Standing { intent: Some(intent), ..standing.clone() },
+            lineage: LineageId::from_bytes([7; 16]),
+            generation: 0,
+            now: at(1_000),
+            stamp: at(1_000),
+            took: Duration::ZERO,
+            reachable_since: at(0),
+            access_expires: None,
+            holds_another: None,
+        };
+        let made_up = |outcome| match snapshot.settle(&intent, outcome, &terms) {
+            Settled::AsBefore(settled) | Settled::InDoubt(settled) | Settled::NeedsPerson(settled) => {
+                settled.made_up
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(made_up(Outcome::NotSent), Some(at(0)));
+        for outcome in [Outcome::NotSpent, Outcome::Refused, Outcome::Unknown] {
+            assert_eq!(made_up(outcome), standing.made_up, "{outcome:?}");
+        }
+        let overtaken = Snapshot { standing: standing.clone(), ..snapshot.clone() };
+        assert_eq!(overtaken.settle(&intent, Outcome::NotSent, &terms), Settled::Overtaken(None));
     }
 
     #[test]

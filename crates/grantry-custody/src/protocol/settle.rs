@@ -3,13 +3,15 @@
 use grantry_core::StoreTime;
 use grantry_vault::Fingerprint;
 
-use super::{Intent, Snapshot, Standing, Verdict};
+use super::{Intent, Snapshot, Standing, Terms, Verdict};
 
 /// How an attempt ended that brought nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The token was provably not spent: nothing was sent, or the server said so.
+    /// Provably nothing was sent: there was no attempt.
+    NotSent,
+    /// The token was provably not spent: the server said so.
     NotSpent,
     /// The server refused the token (`invalid_grant`).
     Refused,
@@ -37,14 +39,18 @@ pub enum Settled {
 
 impl Snapshot {
     /// Settles an attempt by how it ended.
-    pub fn settle(&self, intent: &Intent, outcome: Outcome) -> Settled {
+    pub fn settle(&self, intent: &Intent, outcome: Outcome, terms: &Terms) -> Settled {
         let mut standing = self.standing.clone();
         standing.forget(&intent.attempt);
         if !self.standing.is_owned_by(&intent.attempt) {
             return Settled::Overtaken((standing != self.standing).then_some(standing));
         }
         match (outcome, intent.token) {
-            (Outcome::NotSpent, _) | (_, None) => Settled::AsBefore(standing),
+            (_, None) | (Outcome::NotSpent, _) => Settled::AsBefore(standing),
+            (Outcome::NotSent, Some(_)) => {
+                standing.take_back_redemption(terms);
+                Settled::AsBefore(standing)
+            }
             (Outcome::Unknown, Some(_)) => {
                 // This attempt is over: nobody comes back with what it might have brought.
                 standing.doubt(intent, self.now);

@@ -318,7 +318,7 @@ impl Redemption {
     }
 
     fn settle(&mut self, intent: Intent, outcome: Outcome, snapshot: &Snapshot) -> Vec<Effect> {
-        let (standing, end) = match snapshot.settle(&intent, outcome) {
+        let (standing, end) = match snapshot.settle(&intent, outcome, &self.terms) {
             Settled::AsBefore(standing) => (Some(standing), End::Failed),
             Settled::InDoubt(standing) => (Some(standing), End::InDoubt(None)),
             Settled::AnotherIsLeft(standing) => (Some(standing), End::Again),
@@ -342,7 +342,7 @@ impl Redemption {
             Event::Gone => self.finish(End::Gone),
             // Left as it is, the intent lapses, and what nobody recorded is a doubt.
             _ => self.finish(match outcome {
-                Outcome::NotSpent => End::Failed,
+                Outcome::NotSent | Outcome::NotSpent => End::Failed,
                 _ => End::InDoubt(None),
             }),
         }

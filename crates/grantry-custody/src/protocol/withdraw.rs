@@ -86,8 +86,8 @@ mod tests {
 
     #[test]
     fn no_end_of_an_attempt_takes_a_withdrawal_back() {
-        for outcome in [Outcome::NotSpent, Outcome::Refused, Outcome::Unknown] {
-            let settled = withdrawn().settle(&intent(), outcome);
+        for outcome in [Outcome::NotSent, Outcome::NotSpent, Outcome::Refused, Outcome::Unknown] {
+            let settled = withdrawn().settle(&intent(), outcome, &Terms::of(Rotation::UNKNOWN));
             let (Settled::AsBefore(standing) | Settled::InDoubt(standing) | Settled::NeedsPerson(standing)) =
                 settled
             else {

@@ -29,16 +29,16 @@ impl Voyage {
         token: Option<Fingerprint>,
         within: Duration,
     ) -> Event {
-        let Some(stored) = &self.stored else { return Event::Failed(Outcome::NotSpent) };
+        let Some(stored) = &self.stored else { return Event::Failed(Outcome::NotSent) };
         let refresh_token = token.and_then(|token| stored.refresh_token(token).cloned());
         if token.is_some() && refresh_token.is_none() {
             self.failure =
                 Some(Failure::unsent(Error::internal("the refresh token to be redeemed is not at hand")));
-            return Event::Failed(Outcome::NotSpent);
+            return Event::Failed(Outcome::NotSent);
         }
         let proof_key = stored.stored.proof_key().cloned();
         if token.is_some_and(|token| !self.launch(token, redemption)) {
-            return Event::Failed(Outcome::NotSpent);
+            return Event::Failed(Outcome::NotSent);
         }
         let terms = &self.grant.terms;
         let request = Request {
@@ -91,6 +91,7 @@ impl Voyage {
     async fn failed(&mut self, redemption: &Redemption, mut failure: Failure) -> Event {
         let salvaged = failure.salvaged.take();
         let outcome = match failure.consumed {
+            Consumed::No if !failure.sent => Outcome::NotSent,
             Consumed::No => Outcome::NotSpent,
             Consumed::Refused => Outcome::Refused,
             _ => Outcome::Unknown,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use grantry_core::{Attempt, Clock, ErrorKind, Grant, Instant, RefreshRate, Retry, Rotation, TokenSet};
 use grantry_custody::{CustodyGrant, relocated};
+use grantry_testkit::{Endpoint, Fault};
 
 use crate::fixture::{World, key};
 use crate::process::Process;
@@ -82,4 +83,21 @@ async fn a_grant_that_is_moved_takes_its_count_along_on_the_other_stores_clock()
     acme.adopt_grant("crm", "user-17", record, &moved.version, Some(&moved.version)).await.unwrap();
     let failure = grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap_err();
     assert_eq!((failure.error.kind(), world.requests()), (ErrorKind::Unavailable, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_reach_no_server_use_nothing_of_the_bound_up() {
+    let world = World::new(Rotation::None).await;
+    let replica = world.process("one").await;
+    let grant = bounded(&world, &replica);
+    for _ in 0..20 {
+        world.server.inject(Endpoint::Token, Fault::refuse_connection());
+        let failure = grant.obtain(Attempt::first()).await.unwrap_err();
+        assert!(!failure.sent && failure.error.kind() == ErrorKind::Unreachable, "{failure:?}");
+    }
+    let mut held = None;
+    for _ in 0..5 {
+        held = Some(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap());
+    }
+    assert!(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.is_err());
 }

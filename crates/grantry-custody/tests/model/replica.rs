@@ -117,7 +117,7 @@ impl World {
                 let guarded = self.mutant != Some(Mutant::NoSendGuard);
                 // A request that leaves in the last moment is in time.
                 if guarded && self.now - attempt.began > *within {
-                    return Some(Event::Failed(Outcome::NotSpent));
+                    return Some(Event::Failed(Outcome::NotSent));
                 }
                 self.leave(me, *token, false);
                 return None;
