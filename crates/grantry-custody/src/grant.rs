@@ -76,6 +76,7 @@ pub struct CustodyGrantBuilder {
     inner: Arc<dyn Grant>,
     target: Target,
     terms: Terms,
+    rate: Option<RefreshRate>,
     lifetimes: Lifetimes,
     revoker: Option<Arc<dyn Revoker>>,
     dpop_key: Option<DpopKey>,
@@ -91,6 +92,7 @@ impl CustodyGrantBuilder {
             inner,
             target: Target::default(),
             terms,
+            rate: None,
             lifetimes: Lifetimes::default(),
             revoker: None,
             dpop_key: None,
@@ -104,12 +106,14 @@ impl CustodyGrantBuilder {
     }
 
     /// How often the server lets one refresh token be used: all replicas together use it no more often, but where an answer that
-    /// was lost has to be asked for again inside the server's window. Not bounded if left out.
+    /// was lost has to be asked for again inside the server's window. `None` leaves it to [`terms`](Self::terms); not bounded if
+    /// neither says it.
     pub fn refresh_rate(self, rate: Option<RefreshRate>) -> Self {
-        Self { terms: Terms { rate, ..self.terms }, ..self }
+        Self { rate, ..self }
     }
 
-    /// The rotation and all times, where the chosen ones do not do.
+    /// The rotation and all times, where the chosen ones do not do. A [`refresh_rate`](Self::refresh_rate) that is said besides
+    /// takes the place of theirs, whichever is said first.
     pub fn terms(self, terms: Terms) -> Self {
         Self { terms, ..self }
     }
@@ -165,7 +169,7 @@ impl CustodyGrantBuilder {
             key: self.key,
             target: self.target,
             inner: self.inner,
-            terms: self.terms,
+            terms: Terms { rate: self.rate.or(self.terms.rate), ..self.terms },
             lifetimes: self.lifetimes,
             revoker: self.revoker,
             dpop_key: self.dpop_key,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use grantry_core::{Attempt, Clock, ErrorKind, Grant, Instant, RefreshRate, Retry, Rotation, TokenSet};
+use grantry_custody::protocol::Terms;
 use grantry_custody::{CustodyGrant, relocated};
 use grantry_testkit::{Endpoint, Fault};
 
@@ -100,4 +101,25 @@ async fn attempts_that_reach_no_server_use_nothing_of_the_bound_up() {
         held = Some(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.unwrap());
     }
     assert!(grant.obtain(Attempt::replace_if_any(held.as_ref())).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bound_holds_whether_it_is_said_before_or_after_the_times() {
+    let world = World::new(Rotation::None).await;
+    let replica = world.process("one").await;
+    let (rate, terms) = (RefreshRate::at_most(1, WINDOW), Terms::of(Rotation::None));
+    for order in 0..4 {
+        let grant = replica.custody.grant(key(), world.redemption());
+        let grant = match order {
+            0 => grant.terms(terms).refresh_rate(rate),
+            1 => grant.refresh_rate(rate).terms(terms),
+            2 => grant.refresh_rate(rate).terms(terms).rotation(Rotation::None),
+            _ => grant.terms(Terms { rate, ..terms }).refresh_rate(None),
+        };
+        let grant = grant.build().unwrap();
+        let held = grant.obtain(Attempt::first()).await.unwrap();
+        let again = grant.obtain(Attempt::replace(&held)).await;
+        assert_eq!(again.unwrap_err().error.kind(), ErrorKind::Unavailable, "{order}");
+        assert_eq!(world.requests(), 1, "{order}");
+    }
 }
