@@ -231,7 +231,7 @@ pub(crate) fn local(time: StoreTime, read_at: StoreTime, wall: Timestamp) -> Tim
 fn state(view: &Stored<GrantView>, standing: &Standing) -> HealthState {
     match (view.state, standing.verdict) {
         (GrantState::Moved, _) => HealthState::Moved,
-        (GrantState::Revoked, _) | (_, Some(Verdict::Revoking | Verdict::Revoked)) => HealthState::Revoking,
+        (GrantState::Revoked, _) | (_, Some(Verdict::Revoking)) => HealthState::Revoking,
         (GrantState::ReauthorizationNeeded, _) | (_, Some(Verdict::NeedsPerson { .. })) => {
             HealthState::PersonNeeded
         }

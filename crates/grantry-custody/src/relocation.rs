@@ -79,7 +79,7 @@ pub fn relocated(stored: &Stored<GrantRecord>, there: StoreTime) -> Result<Grant
 }
 
 fn may_leave(stored: &Stored<GrantRecord>, standing: &Standing) -> Result<(), NotMovable> {
-    let is_revoked = matches!(standing.verdict, Some(Verdict::Revoking | Verdict::Revoked));
+    let is_revoked = matches!(standing.verdict, Some(Verdict::Revoking));
     let read_at = stored.version.read_at();
     let is_outstanding = standing.outstanding.is_some_and(|attempt| read_at < attempt.until);
     if is_revoked || stored.state() == GrantState::Revoked {

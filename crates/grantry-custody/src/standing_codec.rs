@@ -45,7 +45,6 @@ pub(crate) fn write(standing: &Standing, chronicle: &Chronicle) -> Zeroizing<Vec
             to.byte(u8::from(after_doubt));
         }
         Some(Verdict::Revoking) => to.byte(2),
-        Some(Verdict::Revoked) => to.byte(3),
     }
     to.option(standing.current, write_candidate);
     to.option(standing.parent, |to, parent| to.bytes(parent.as_bytes()));
@@ -106,8 +105,8 @@ fn read_fields(from: &mut FieldReader<'_>) -> Option<Standing> {
     let verdict = match from.byte()? {
         0 => None,
         1 => Some(Verdict::NeedsPerson { since: from.store_time()?, after_doubt: from.byte()? == 1 }),
-        2 => Some(Verdict::Revoking),
-        3 => Some(Verdict::Revoked),
+        // The format has a word for what is revoked, too, which nobody wrote: such a record is buried.
+        2 | 3 => Some(Verdict::Revoking),
         _ => return None,
     };
     Some(Standing {
@@ -195,6 +194,15 @@ mod tests {
         let mut first = bytes.get(..bytes.len() - (4 + 1 + 1 + 8 + 1)).unwrap().to_vec();
         first[0] = 1;
         assert_eq!(read(&first), Ok((standing, nothing)));
+    }
+
+    #[test]
+    fn a_record_that_says_that_its_grant_is_revoked_is_buried_like_one_that_is_being_revoked() {
+        let revoking = (Standing::new(None).withdrawn(), Chronicle::default());
+        let mut bytes = write(&revoking.0, &revoking.1).to_vec();
+        assert_eq!((bytes[1], read(&bytes)), (2, Ok(revoking.clone())));
+        bytes[1] = 3;
+        assert_eq!(read(&bytes), Ok(revoking));
     }
 
     #[test]

@@ -223,7 +223,7 @@ pub(crate) fn with_standing_and(
 ) -> GrantRecord {
     let state = match standing.verdict {
         None => GrantState::Active,
-        Some(Verdict::Revoking | Verdict::Revoked) => GrantState::Revoked,
+        Some(Verdict::Revoking) => GrantState::Revoked,
         Some(_) => GrantState::ReauthorizationNeeded,
     };
     record.with_state(state).with_renewal(standing_codec::write(standing, chronicle))

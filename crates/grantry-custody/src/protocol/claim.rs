@@ -78,7 +78,7 @@ impl Snapshot {
 
     /// Decides what an attempt may do.
     pub fn decide(&self, asked: &Asked, terms: &Terms) -> Decision {
-        if let Some(verdict @ (Verdict::Revoking | Verdict::Revoked)) = self.standing.verdict {
+        if let Some(verdict @ Verdict::Revoking) = self.standing.verdict {
             return Decision::Refuse(verdict);
         }
         if !asked.resolves && self.serves(asked) {

@@ -44,7 +44,7 @@ pub enum Landing {
 impl Snapshot {
     /// Finds the place of what an attempt brought, by its descent.
     pub fn land(&self, proceeds: &Proceeds, terms: &Terms) -> Landing {
-        let revoked = matches!(self.standing.verdict, Some(Verdict::Revoking | Verdict::Revoked));
+        let revoked = matches!(self.standing.verdict, Some(Verdict::Revoking));
         if self.lineage != proceeds.lineage || revoked {
             return Landing::Orphan;
         }

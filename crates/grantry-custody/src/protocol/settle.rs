@@ -62,7 +62,7 @@ impl Snapshot {
 
     fn refused(&self, mut standing: Standing, token: Fingerprint) -> Settled {
         // Whoever withdrew it meanwhile has the last word: the server refuses what was just revoked there.
-        if matches!(standing.verdict, Some(Verdict::Revoking | Verdict::Revoked)) {
+        if matches!(standing.verdict, Some(Verdict::Revoking)) {
             return Settled::NeedsPerson(standing);
         }
         let Some(refused) = standing.current.filter(|current| current.token == token) else {

@@ -45,10 +45,8 @@ pub enum Verdict {
         /// Whether an answer was lost before: the server may have taken the token for stolen.
         after_doubt: bool,
     },
-    /// Somebody is revoking it.
+    /// Somebody withdrew it, and it is being revoked. Of what is revoked there is no record, but a tombstone.
     Revoking,
-    /// It was revoked.
-    Revoked,
 }
 
 /// An attempt that owns the record, written before anything is sent.

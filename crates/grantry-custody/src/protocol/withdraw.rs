@@ -7,10 +7,7 @@ impl Standing {
     /// back; whoever is at work keeps its place in the record only so that it can be waited for.
     #[must_use]
     pub fn withdrawn(self) -> Self {
-        match self.verdict {
-            Some(Verdict::Revoked) => self,
-            _ => Self { verdict: Some(Verdict::Revoking), ..self },
-        }
+        Self { verdict: Some(Verdict::Revoking), ..self }
     }
 
     /// The same after the server was asked to revoke each token in vain for some. `keeps_current` says whether the token that would

@@ -14,7 +14,6 @@ use super::silent::{Server, Silent};
 use super::{RevocationReport, Revoked, RevokedPart, Revoker, StepOutcome};
 use crate::chronicle::Stopped;
 use crate::custody::Shared;
-use crate::protocol::Verdict;
 use crate::services::Service;
 use crate::stored_grant::{chronicle, standing, with_standing_and};
 use crate::traced::of_grant;
@@ -155,11 +154,7 @@ impl Round<'_> {
             return Ok(());
         }
         let service = self.custody.services.of(self.key);
-        let end = match () {
-            () if standing.verdict == Some(Verdict::Revoked) => End::Dead,
-            () if is_over => End::Over,
-            () => End::Open,
-        };
+        let end = if is_over { End::Over } else { End::Open };
         let left = self.ask_server(stored, service.as_ref(), end, stopped.tries as usize, report).await;
         if !report.is_queued() {
             return self.bury(stored, report).await;
@@ -316,8 +311,6 @@ enum End {
     Open,
     /// It was asked for long enough: only for what it was never asked for.
     Over,
-    /// It is not: the tokens are dead.
-    Dead,
 }
 
 impl End {
@@ -326,7 +319,6 @@ impl End {
         match self {
             Self::Open => true,
             Self::Over => !was_asked,
-            Self::Dead => false,
         }
     }
 }
