@@ -75,9 +75,9 @@ fn told(step: SecretStep) -> String {
         SecretStep::Proven => "the server accepts the new secret".to_owned(),
         SecretStep::TakenBack => "the server does not accept the new secret: took it out again".to_owned(),
         SecretStep::Switched => "the new secret is used from now on".to_owned(),
-        SecretStep::OldTokensRevoked { revoked, unsupported, failed, .. } => format!(
+        SecretStep::OldTokensRevoked { revoked, unsupported, failed, unknown, .. } => format!(
             "access tokens of the old secret: {revoked} revoked, {} left to expire",
-            unsupported + failed
+            unsupported + failed + unknown
         ),
         SecretStep::OldDropped => "dropped the old secret".to_owned(),
         _ => "one more step".to_owned(),
@@ -90,9 +90,13 @@ fn step_object(step: &SecretStep) -> Value {
         SecretStep::Proven => json!({ "step": "proven" }),
         SecretStep::TakenBack => json!({ "step": "taken_back" }),
         SecretStep::Switched => json!({ "step": "switched" }),
-        SecretStep::OldTokensRevoked { revoked, unsupported, failed, .. } => {
-            json!({ "step": "old_tokens_revoked", "revoked": revoked, "unsupported": unsupported, "failed": failed })
-        }
+        SecretStep::OldTokensRevoked { revoked, unsupported, failed, unknown, .. } => json!({
+            "step": "old_tokens_revoked",
+            "revoked": revoked,
+            "unsupported": unsupported,
+            "failed": failed,
+            "unknown": unknown,
+        }),
         SecretStep::OldDropped => json!({ "step": "old_dropped" }),
         _ => json!({ "step": "other" }),
     }

@@ -88,6 +88,9 @@ pub enum SecretStep {
         /// How many could not be revoked, or were left alone because their grant is being renewed or in doubt. They live
         /// until they expire.
         failed: usize,
+        /// How many nobody was asked to revoke: no grant of the service was opened in this process, so that it is not known here
+        /// how. They live until they expire, and one that was obtained after the switch may be among them.
+        unknown: usize,
     },
     /// The old one is in the vault no more.
     OldDropped,

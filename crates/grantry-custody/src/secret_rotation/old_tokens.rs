@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use grantry_core::{Error, ErrorKind, GrantKey, Stage, StoreTime, TenantId};
 use grantry_vault::audit::Outcome;
-use grantry_vault::{GrantRecord, GrantState, Renewing, StoredAccessToken, TenantVault};
+use grantry_vault::{GrantRecord, GrantState, GrantView, Renewing, Stored, StoredAccessToken, TenantVault};
 
 use super::SecretStep;
 use crate::custody::Shared;
-use crate::revocation::{Revoked, Revoker, in_time};
+use crate::revocation::{NoRevocation, Revoked, Revoker, in_time};
 use crate::stored_grant::standing;
 
 /// How many grants are listed at once.
@@ -21,6 +21,7 @@ struct Count {
     revoked: usize,
     unsupported: usize,
     failed: usize,
+    unknown: usize,
 }
 
 impl Shared {
@@ -41,15 +42,22 @@ impl Shared {
             let is_last = page.len() < PAGE;
             after = page.last().map(|(key, _)| key.clone());
             for (key, view) in page {
-                let has_some =
-                    view.is_ok_and(|view| lives_here(view.state) && !view.access_tokens.is_empty());
-                if has_some && key.service() == service {
-                    self.revoke_old_tokens_of(&vault, &key, before, &mut count).await;
+                let Ok(view) = view else { continue };
+                let living = if lives_here(view.state) { living(&view) } else { 0 };
+                if living == 0 || key.service() != service {
+                    continue;
+                }
+                match self.services.of(&key) {
+                    Some(service) => {
+                        let revoker = service.revoker.unwrap_or_else(|| Arc::new(NoRevocation));
+                        self.revoke_old_tokens_of(&vault, &key, revoker.as_ref(), before, &mut count).await;
+                    }
+                    None => count.unknown += living,
                 }
             }
             if is_last {
-                let Count { revoked, unsupported, failed } = count;
-                return Ok(SecretStep::OldTokensRevoked { revoked, unsupported, failed });
+                let Count { revoked, unsupported, failed, unknown } = count;
+                return Ok(SecretStep::OldTokensRevoked { revoked, unsupported, failed, unknown });
             }
         }
     }
@@ -58,19 +66,15 @@ impl Shared {
         &self,
         vault: &TenantVault,
         key: &GrantKey,
+        revoker: &dyn Revoker,
         before: StoreTime,
         count: &mut Count,
     ) {
-        let revoker = self.services.of(key).and_then(|service| service.revoker);
-        let Some(revoker) = revoker else {
-            count.unsupported += 1;
-            return;
-        };
         let Ok(renewing) = vault.renew(key.service(), key.account()).await else {
             count.failed += 1;
             return;
         };
-        let done = revoke(&renewing, revoker.as_ref(), before, count).await;
+        let done = revoke(&renewing, revoker, before, count).await;
         renewing.finish(match done {
             Ok(()) => Outcome::ok(),
             Err(error) => {
@@ -134,6 +138,12 @@ async fn revoke(
         return Ok(());
     }
     Err(Error::new(ErrorKind::Conflict, Stage::Revoke, "others keep writing the grant's record"))
+}
+
+/// How many of its access tokens have not expired.
+fn living(view: &Stored<GrantView>) -> usize {
+    let now = view.version.read_at();
+    view.access_tokens.iter().filter(|(_, expires)| expires.is_none_or(|expires| now < expires)).count()
 }
 
 fn lives_here(state: GrantState) -> bool {

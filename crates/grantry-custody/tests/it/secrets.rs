@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use grantry_core::{AccessToken, Attempt, ClientSecret, Clock, Error, ErrorKind, Grant, Scope, TokenSet};
-use grantry_custody::{Prover, SecretRotationReport, SecretStep};
+use grantry_custody::{Custody, NoLifeboat, Prover, SecretRotationReport, SecretStep};
 use grantry_endpoint::{TokenEndpoint, TokenRequest};
 use grantry_testkit::{Endpoint, Fault, Moment, RegisteredClient};
 use grantry_vault::ClientRecord;
@@ -101,6 +101,35 @@ async fn where_an_access_token_may_take_its_grant_along_it_is_left_to_expire() {
     let left = matches!(report.steps[3], SecretStep::OldTokensRevoked { revoked: 0, unsupported: 1, .. });
     assert!(report.is_finished() && left, "{report:?}");
     assert_eq!(world.server.ledger().count(Endpoint::Revocation), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_nobody_here_knows_how_to_revoke_is_not_one_that_the_server_cannot_revoke() {
+    let (world, process) = world().await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let custody =
+        Custody::builder(&process.vault, NoLifeboat).clock(world.clock.clone()).open().await.unwrap();
+    let report = custody.rotate_secret(&process.acme(), "crm", prover(&world)).to("n3w").run().await;
+    let left = matches!(
+        report.steps[3],
+        SecretStep::OldTokensRevoked { revoked: 0, unsupported: 0, failed: 0, unknown: 1, .. }
+    );
+    assert!(report.is_finished() && left, "{report:?}");
+    assert_eq!(world.server.ledger().count(Endpoint::Revocation), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_the_server_revokes_nothing_each_old_token_is_counted_as_that() {
+    let (world, _) = world().await;
+    let start = Start { revokes_nothing: true, ..Start::default() };
+    let process = world.process_with("other", start).await;
+    process.grant.obtain(Attempt::first()).await.unwrap();
+    let report = rotate(&world, &process, Some("n3w")).await;
+    let left = matches!(
+        report.steps[3],
+        SecretStep::OldTokensRevoked { revoked: 0, unsupported: 1, failed: 0, unknown: 0, .. }
+    );
+    assert!(report.is_finished() && left, "{report:?}");
 }
 
 #[tokio::test(start_paused = true)]
