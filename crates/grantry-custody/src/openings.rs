@@ -8,14 +8,18 @@ use grantry_core::GrantKey;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::custody::Shared;
+use crate::grant::Inner;
 use crate::opener::TookTooLong;
 use crate::protocol::End;
+use crate::standing_codec;
 use crate::traced::of_grant;
 use crate::voyage::Ended;
 
 /// How many grants of one service are opened at once: whatever makes an opener hang, such as the issuer, is mostly the service's.
 const AT_ONCE: usize = 8;
 const MOST_PAUSE: Duration = Duration::from_secs(3600);
+/// How long a record is waited for that is only to be told of.
+const LOOK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tenant and service.
 type Name = (String, String);
@@ -93,7 +97,9 @@ impl Shared {
                 drop(place);
                 match asked {
                     Ok(Some(grant)) => {
-                        of_grant!(info, &entered.key, "a renewal that was left half done is finished");
+                        if grant.0.is_left_half_done().await {
+                            of_grant!(info, &entered.key, "a renewal that was left half done is finished");
+                        }
                         let ended = Ended { end: End::Again, at: None, stays_aboard: false };
                         return Arc::clone(&grant.0).resolve_while(ended, Some(grant));
                     }
@@ -117,16 +123,48 @@ impl Shared {
     }
 }
 
+impl Inner {
+    /// Whether its record says that nobody is at it any more, as far as that can be read: a renewal that is under way elsewhere is
+    /// healthy.
+    async fn is_left_half_done(&self) -> bool {
+        let view = self.vault.grant_to_renew(self.key.service(), self.key.account());
+        let Ok(Ok(Some(view))) = tokio::time::timeout(LOOK_PATIENCE, view).await else { return false };
+        let standing = standing_codec::read(view.renewal());
+        standing.is_ok_and(|(standing, _)| standing.is_left(view.version.read_at(), &self.terms))
+    }
+}
+
 fn name(key: &GrantKey) -> Name {
     (key.tenant().to_owned(), key.service().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use grantry_core::{Rotation, StoreTime};
+    use grantry_vault::Fingerprint;
+
     use super::*;
+    use crate::protocol::{Intent, Standing, Terms};
 
     fn key(service: &str, account: usize) -> GrantKey {
         GrantKey::new("acme", service, format!("user-{account}")).unwrap()
+    }
+
+    #[test]
+    fn a_renewal_that_is_under_way_elsewhere_is_not_left_half_done() {
+        let at = |seconds: u64| StoreTime::from_nanos(seconds * 1_000_000_000);
+        let token = Fingerprint::from_bytes([1; 16]);
+        let (first_sent, lease_until) = (at(1), at(7));
+        let intent =
+            Intent { attempt: [1; 16], epoch: 1, token: Some(token), first_sent, sends: 1, lease_until };
+        let standing = Standing { intent: Some(intent), ..Standing::new(Some(token)) };
+        let terms = Terms::of(Rotation::UNKNOWN);
+        assert!(!standing.is_left(at(6), &terms), "its owner is at it");
+        assert!(standing.is_left(at(7), &terms));
+        assert!(
+            !standing.clone().withdrawn().is_left(at(7), &terms)
+                && !Standing::new(Some(token)).is_left(at(7), &terms)
+        );
     }
 
     #[tokio::test]

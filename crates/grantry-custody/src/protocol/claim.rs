@@ -154,9 +154,7 @@ impl Snapshot {
 
     /// Whether an owner has left something that the next attempt would have to find out.
     pub fn is_left(&self, terms: &Terms) -> bool {
-        let mut standing = self.standing.clone();
-        standing.lapse(self.now, terms);
-        standing.intent.is_none() && standing.verdict.is_none() && standing.is_in_doubt()
+        self.standing.is_left(self.now, terms)
     }
 
     /// Whether the stored access token is fit at this moment.

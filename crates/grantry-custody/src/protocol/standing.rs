@@ -198,6 +198,13 @@ impl Standing {
         doubting
     }
 
+    /// Whether an owner has left something that the next attempt would have to find out: nobody is at it any more.
+    pub fn is_left(&self, now: StoreTime, terms: &Terms) -> bool {
+        let mut standing = self.clone();
+        standing.lapse(now, terms);
+        standing.intent.is_none() && standing.verdict.is_none() && standing.is_in_doubt()
+    }
+
     /// Whether an attempt owns the record.
     pub fn is_owned_by(&self, attempt: &AttemptId) -> bool {
         self.intent.is_some_and(|intent| intent.attempt == *attempt)
