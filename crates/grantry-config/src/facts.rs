@@ -10,8 +10,8 @@ pub struct ServerFacts {
     pub spares_refresh_tokens: Option<bool>,
     /// Whether revoking a token leaves later consents of the same person alone, where that is said.
     pub spares_later_consents: Option<bool>,
-    /// How often one refresh token may be used, where that is said.
-    pub refresh_rate: Option<RefreshRate>,
+    /// How often one refresh token may be used, where that is said; `Some(None)` where it is said that the server does not bound it.
+    pub refresh_rate: Option<Option<RefreshRate>>,
 }
 
 impl ServerFacts {

@@ -47,6 +47,7 @@ fn a_rate_of_renewals_needs_both_of_its_numbers_and_neither_is_nothing() {
     assert_eq!(rate(r#""most": 0, "within": 600"#), ["most is 0"]);
     assert_eq!(rate(r#""most": 0, "within": 0"#), ["most is 0", "within is 0"]);
     assert_eq!(rate(r#""most": "many", "within": 600"#).len(), 1);
+    assert_eq!(rate(r#""bounded": true"#), ["refreshRate has no most", "refreshRate has no within"]);
 }
 
 #[test]

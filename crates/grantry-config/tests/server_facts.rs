@@ -39,7 +39,10 @@ fn what_a_configuration_leaves_out_is_as_the_preset_knows_it() {
             "okta": {"provider": "okta", "domain": "acme"},
             "own": {"provider": "okta", "domain": "acme", "revocation": {"sparesRefreshTokens": false}},
             "zoho": {"provider": "zoho"},
-            "slower": {"provider": "zoho", "refreshRate": {"most": 5, "within": 600}}}}"#,
+            "slower": {"provider": "zoho", "refreshRate": {"most": 5, "within": 600}},
+            "unbounded": {"provider": "zoho", "refreshRate": {"bounded": false}},
+            "both": {"provider": "zoho", "refreshRate": {"bounded": false, "most": 5, "within": 600}},
+            "bounded": {"provider": "zoho", "refreshRate": {"bounded": true, "most": 5, "within": 600}}}}"#,
     );
     let of = |name: &str| server(config.service(name).unwrap()).clone();
     let ten = Duration::from_secs(600);
@@ -48,6 +51,8 @@ fn what_a_configuration_leaves_out_is_as_the_preset_knows_it() {
     assert_eq!(of("okta").refresh_rate(), None);
     assert_eq!(of("zoho").refresh_rate(), RefreshRate::at_most(10, ten));
     assert_eq!(of("slower").refresh_rate(), RefreshRate::at_most(5, ten));
+    assert_eq!((of("unbounded").refresh_rate(), of("both").refresh_rate()), (None, None));
+    assert_eq!(of("bounded").refresh_rate(), RefreshRate::at_most(5, ten));
 }
 
 #[test]
@@ -59,9 +64,9 @@ fn facts_are_kept_where_the_server_itself_is_not_known_yet_and_a_change_of_them_
     };
     let (five, six) = (with(5), with(6));
     let facts = five.service("default").unwrap().facts();
-    assert_eq!(facts.refresh_rate, RefreshRate::at_most(5, Duration::from_secs(60)));
+    assert_eq!(facts.refresh_rate, Some(RefreshRate::at_most(5, Duration::from_secs(60))));
     let found = AuthorizationServer::builder("https://as.example.com/token").build().unwrap();
-    assert_eq!(facts.over(&found).unwrap().refresh_rate(), facts.refresh_rate);
+    assert_eq!(Some(facts.over(&found).unwrap().refresh_rate()), facts.refresh_rate);
     assert!(five.changes(&with(5)).is_empty());
     assert_eq!(five.changes(&six).changed[0].keys, ["server"]);
 }

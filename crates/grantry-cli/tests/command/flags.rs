@@ -232,6 +232,19 @@ async fn what_a_configuration_refuses_is_refused_as_a_flag_and_not_when_it_is_us
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_is_known_for_is_taken_away_by_a_flag() {
+    let home = Home::new();
+    let zoho =
+        ["auth", "set", "--service", "zoho", "--client-id", "billing", "--public", "--provider", "zoho"];
+    home.run(&[&zoho[..], &["--revocation-spares", "nothing", "--refresh-rate", "none"]].concat())
+        .await
+        .ends(0);
+    let list = home.run(&["auth", "list", "--json"]).await.ends(0).json();
+    let fields = &list["services"][0]["fields"];
+    assert_eq!((&fields["revocation_spares"], &fields["refresh_rate"]), (&"nothing".into(), &"none".into()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_secret_is_kept_beside_a_new_one_only() {
     let home = Home::new();
     home.run(&["auth", "set", "--service", "crm", "--client-id", "billing", "--public"]).await.ends(0);

@@ -14,12 +14,15 @@ impl Resolving<'_> {
         ServerFacts {
             spares_refresh_tokens: flag("sparesRefreshTokens"),
             spares_later_consents: flag("sparesLaterConsents"),
-            refresh_rate: fields.section("refreshRate").and_then(|rate| self.refresh_rate(rate)),
+            refresh_rate: fields.section("refreshRate").map(|rate| self.refresh_rate(rate)),
         }
     }
 
-    /// Nothing where it was refused.
+    /// Nothing where it does not hold, and where it was refused.
     fn refresh_rate(&mut self, fields: &Fields) -> Option<RefreshRate> {
+        if let Some((false, _)) = fields.flag("bounded") {
+            return None;
+        }
         let mut more_than_nothing = |name: &'static str| {
             let Some((value, at)) = fields.whole(name) else {
                 if !fields.is_spoilt(name) && !fields.lost {
@@ -28,7 +31,7 @@ impl Resolving<'_> {
                 return None;
             };
             if value == 0 {
-                self.invalid(at, format!("{name} is 0"), "1 or more, or refreshRate left out");
+                self.invalid(at, format!("{name} is 0"), "1 or more, or bounded: false");
                 return None;
             }
             Some(value)

@@ -162,6 +162,11 @@ static REFRESH_RATE: Section = Section {
     name: "refreshRate",
     about: "How often the server lets one refresh token be used: so many times, in so many seconds.",
     keys: &[
+        flag(
+            "bounded",
+            "Whether the server bounds it. False takes away what a preset says, and whatever else is said here. True where nothing is \
+             said.",
+        ),
         whole("most", "renewals", u32::MAX as u64, "How many times at most."),
         whole("within", "seconds", YEAR, "In how long."),
     ],

@@ -61,6 +61,11 @@
 //! | in a configuration | `"revocation": { "sparesRefreshTokens": true, "sparesLaterConsents": true }`, `"refreshRate": { "most": 10, "within": 600 }` |
 //! | in a shell | `grantry auth set --revocation-spares refresh_tokens --revocation-spares later_consents --refresh-rate 10/600` |
 //!
+//! | to take away what a preset says | write |
+//! |---|---|
+//! | in a configuration | `"revocation": { "sparesRefreshTokens": false, "sparesLaterConsents": false }`, `"refreshRate": { "bounded": false }` |
+//! | in a shell | `grantry auth set --revocation-spares nothing --refresh-rate none` |
+//!
 //! # Which flow
 //!
 //! [`flow_for`](crate::providers::Preset::flow_for) answers with a reason. What Google, Salesforce and most others guard belongs

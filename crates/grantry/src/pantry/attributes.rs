@@ -29,7 +29,7 @@ use super::service::Flow;
 /// | `dpop` | `true` where tokens are bound to keys (RFC 9449) |
 /// | `rotation` | `none`, `keep-old`, `strict`, `grace:SECONDS` |
 /// | `revocation_spares` | what a revocation leaves alone (RFC 7009 section 2.1): `refresh_tokens`, `later_consents`, or both with a space between; `nothing` takes away what a preset says |
-/// | `refresh_rate` | how often one refresh token may be used: `TIMES/SECONDS`, such as `10/600` |
+/// | `refresh_rate` | how often one refresh token may be used: `TIMES/SECONDS`, such as `10/600`; `none` takes away what a preset says |
 /// | `redirect_uri` | where the browser comes back to |
 /// | `pkce` | `false` leaves PKCE out, where the preset says that the provider takes no notice of it or refuses it |
 /// | `subject_token_type`, `requested_token_type` | what is exchanged for what (RFC 8693), by its URI |

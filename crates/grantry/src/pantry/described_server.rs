@@ -157,11 +157,14 @@ fn spares_of(text: &str) -> Result<RevocationSpares, Error> {
     })
 }
 
-fn rate_of(text: &str) -> Result<RefreshRate, Error> {
+fn rate_of(text: &str) -> Result<Option<RefreshRate>, Error> {
+    if text == "none" {
+        return Ok(None);
+    }
     let parsed = text.split_once('/').and_then(|(most, seconds)| {
         RefreshRate::at_most(most.parse().ok()?, Duration::from_secs(seconds.parse().ok()?))
     });
-    parsed.ok_or_else(|| unknown("refresh_rate", "TIMES/SECONDS, such as 10/600"))
+    parsed.map(Some).ok_or_else(|| unknown("refresh_rate", "none, or TIMES/SECONDS, such as 10/600"))
 }
 
 #[cfg(test)]
@@ -205,6 +208,7 @@ mod tests {
         }
         let rate = described("refresh_rate", "10/600").unwrap().refresh_rate();
         assert_eq!(rate, RefreshRate::at_most(10, Duration::from_secs(600)));
+        assert_eq!(described("refresh_rate", "none").unwrap().refresh_rate(), None);
         for (name, value) in [
             ("revocation_spares", "everything"),
             ("refresh_rate", "10"),
@@ -215,6 +219,21 @@ mod tests {
             let error = described(name, value).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn what_a_preset_knows_is_taken_away_by_a_word() {
+        let described = |provider: &str, name: &str, value: &str| {
+            let pairs = [("provider", provider), ("provider.domain", "acme"), (name, value)];
+            let pairs =
+                pairs.into_iter().filter(|(name, _)| provider == "okta" || *name != "provider.domain");
+            server(&pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()).unwrap()
+        };
+        assert_eq!(described("zoho", "refresh_rate", "5/600").refresh_rate().unwrap().most.get(), 5);
+        assert_eq!(described("zoho", "refresh_rate", "none").refresh_rate(), None);
+        assert!(described("okta", "refresh_rate", "none").revocation_spares().refresh_tokens);
+        let nothing = described("okta", "revocation_spares", "nothing").revocation_spares();
+        assert_eq!(nothing, RevocationSpares::UNKNOWN);
     }
 
     #[test]
