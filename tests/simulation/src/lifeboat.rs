@@ -18,6 +18,8 @@ pub(crate) struct Machine {
     files: Mutex<BTreeMap<u64, File>>,
     /// Since when its disk is full.
     full_since: Mutex<Option<Instant>>,
+    /// Until when files of others cannot be read.
+    unread_until: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug, Default)]
@@ -92,6 +94,15 @@ impl Machine {
         let since = full_since.take();
         *full_since = since.is_none().then_some(now);
         since
+    }
+
+    /// Files of others cannot be read until then.
+    pub(crate) fn is_unread_until(&self, until: Instant) {
+        *self.unread_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
+
+    fn is_unread(&self, now: Instant) -> bool {
+        self.unread_until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| now < until)
     }
 
     /// Writes the first of an entry's bytes, over those that are there.
@@ -227,11 +238,24 @@ impl Lifeboat for Boat {
             self.life.fate.trace.fault("lifeboat torn");
         }
         let dead = files.iter().filter(|(number, file)| **number != self.life.number && file.is_of_a_dead());
+        // Some of them, or none: it takes no chance from the others.
+        let is_unread = self.machine.is_unread(self.life.fate.clock.now());
+        let reads_some = self.life.number.is_multiple_of(2);
+        if is_unread && !reads_some {
+            self.life.fate.trace.fault("lifeboats unread");
+            return Err(LifeboatError::Failed("too many files are open".to_owned()));
+        }
+        let dead = dead.filter(|(number, _)| !is_unread || number.is_multiple_of(2));
         let entries = dead.flat_map(|(number, file)| {
             let boat = number.to_string();
             file.entries().map(move |(seat, cargo)| Adopted::new(AdoptedId::new(&boat, seat), cargo))
         });
-        Ok(Adoption::of(entries))
+        let found = Adoption::of(entries);
+        if is_unread {
+            self.life.fate.trace.fault("some lifeboats unread");
+            return Ok(found.but_for(LifeboatError::Failed("a file cannot be opened".to_owned())));
+        }
+        Ok(found)
     }
 
     async fn bring_home(&self, id: &AdoptedId) -> Result<(), LifeboatError> {

@@ -87,6 +87,8 @@ pub(crate) struct Plan {
     pub(crate) rate: Option<RefreshRate>,
     /// Whether some of those who withdraw have the grant forgotten here, and leave the server out of it.
     pub(crate) here_only: bool,
+    /// Whether the lifeboats of the dead on one machine cannot be read, or not all of them, for a while now and then.
+    pub(crate) unread_boats: bool,
 }
 
 impl Plan {
@@ -102,7 +104,9 @@ impl Plan {
         // Where a used token is refused, one that arrives twice costs the family: nobody can help that, and it is judged.
         let is_doubled = !plan.is_calm() && !plan.forgives() && dice.below(4) == 0;
         let doubled = if is_doubled { 1 + dice.below(10) } else { plan.doubled };
-        Self { rate: rate.flatten(), doubled, here_only: dice.below(2) == 0, ..plan }
+        let here_only = dice.below(2) == 0;
+        let unread_boats = !plan.is_calm() && dice.below(4) == 0;
+        Self { rate: rate.flatten(), doubled, here_only, unread_boats, ..plan }
     }
 
     /// The plan of a seed, whose world was found when no server bounded how often it is asked.
@@ -208,6 +212,7 @@ impl Plan {
             seats: None,
             rate: None,
             here_only: false,
+            unread_boats: false,
         }
     }
 
@@ -243,6 +248,7 @@ impl Plan {
         self.lost + self.doubled + self.mangled + self.crashes + self.stalls + self.doubtful_writes == 0
             && !(self.outages || self.failover || self.clock_leaps || self.clock_jumps || self.full_disks)
             && self.slow == 0
+            && !self.unread_boats
             && !(self.power_cuts || self.key_outages || self.audit_outages || self.sleeps || self.partitions)
     }
 

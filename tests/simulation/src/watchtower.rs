@@ -73,6 +73,8 @@ struct Seen {
     outages: Vec<(Instant, Instant)>,
     /// Which machine could not reach the store, from when to when.
     cut_off: Vec<(usize, Instant, Instant)>,
+    /// On which machine the lifeboats of the dead could not be read, from when to when.
+    unread: Vec<(usize, Instant, Instant)>,
     /// Which process stood still of itself, from when to when.
     stalls: Vec<(u64, Instant, Instant)>,
     /// Broken promises.
@@ -133,6 +135,11 @@ impl Watchtower {
     /// A machine cannot reach the store for a while.
     pub(crate) fn cut_off(&self, machine: usize, from: Instant, to: Instant) {
         self.lock().cut_off.push((machine, from, to));
+    }
+
+    /// The lifeboats of the dead on a machine cannot be read for a while.
+    pub(crate) fn unread(&self, machine: usize, from: Instant, to: Instant) {
+        self.lock().unread.push((machine, from, to));
     }
 
     /// A process stands still for a while.

@@ -301,6 +301,14 @@ impl World {
             if plan.partitions && fate.dice.below(60) == 0 {
                 self.partition(machine);
             }
+            if plan.unread_boats && fate.dice.below(120) == 0 {
+                let (from, lasts) =
+                    (fate.clock.now(), Duration::from_millis(1_000 + fate.dice.below(60_000)));
+                place.machine.is_unread_until(from.after(lasts));
+                fate.tower.unread(machine, from, from.after(lasts));
+                fate.trace
+                    .tell(from.as_nanos(), &format!("lifeboats on {machine} are not read for {lasts:?}"));
+            }
             if plan.failover && fate.dice.below(120) == 0 {
                 fate.trace.fault("failover");
                 for key in self.disk.fail_over() {

@@ -37,7 +37,7 @@ impl Watchtower {
                     "its receiver stood still for longer than the window"
                 }
                 "" if seen.could_not_come_home(leaf) => {
-                    "its receiver died, and an outage kept its lifeboat from coming home"
+                    "its receiver died, and something kept its lifeboat from coming home"
                 }
                 "" if window.is_none() && seen.was_given_up_until_used_again(leaf) => {
                     "its owner stood still for longer than lease and allowance"
@@ -120,10 +120,15 @@ impl Seen {
         })
     }
 
-    /// Whether a token is in the lifeboats of the dead alone, and whoever came after them could not open the vault.
+    /// Whether a token is in the lifeboats of the dead alone, and whoever came after them could not open the vault, or not read them.
     fn could_not_come_home(&self, token: &Issued) -> bool {
         let Some(kept) = token.kept.filter(|_| token.boarded && !token.stored) else { return false };
+        let is_meanwhile = |from: &Instant, to: &Instant| *from <= kept.after(PATIENCE) && *to >= kept;
         token.received_by.keys().all(|life| self.dead.contains_key(life))
-            && self.outages.iter().any(|(from, to)| *from <= kept.after(PATIENCE) && *to >= kept)
+            && (self.outages.iter().any(|(from, to)| is_meanwhile(from, to))
+                || self.unread.iter().any(|(machine, from, to)| {
+                    token.received_by.keys().any(|life| machine_of(*life) == *machine)
+                        && is_meanwhile(from, to)
+                }))
     }
 }

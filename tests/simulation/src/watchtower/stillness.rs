@@ -151,7 +151,7 @@ impl Seen {
         let is_since = |to: &Instant| *to >= *died;
         let machine = machine_of(life);
         !self.outages.iter().any(|(_, to)| is_since(to))
-            && !self.cut_off.iter().any(|(cut, _, to)| *cut == machine && is_since(to))
+            && !self.cut_off.iter().chain(&self.unread).any(|(cut, _, to)| *cut == machine && is_since(to))
             && !self.still.iter().any(|(other, _, to)| machine_of(*other) == machine && is_since(to))
             && !self.dead.iter().any(|(other, at)| machine_of(*other) == machine && at > died)
     }

@@ -48,7 +48,8 @@ impl Seen {
     fn send(&self, life: u64, refresh_token: &str) -> Sent {
         let body = format!("grant_type=refresh_token&refresh_token={refresh_token}");
         let url = "https://as.test/token".parse().unwrap();
-        let request = Request::new(http::Method::POST, url).with_body(zeroize::Zeroizing::new(body.into_bytes()));
+        let request =
+            Request::new(http::Method::POST, url).with_body(zeroize::Zeroizing::new(body.into_bytes()));
         let sent = self.tower.sent(life, &request, true);
         self.tower.over(&sent);
         sent
