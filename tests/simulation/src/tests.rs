@@ -21,7 +21,7 @@ fn the_same_seed_gives_the_same_world() {
 #[test]
 fn a_world_that_was_kept_is_the_world_that_it_was() {
     let kept =
-        [(85_928, 0xf80e_a301_bf5d_60ec), (50_236, 0x7550_4c48_2ba2_4d42), (14_729, 0x0eed_2ba3_1a72_946c)];
+        [(85_928, 0xc587_7d80_76b1_e0d0), (50_236, 0x6ea6_9397_be46_608c), (14_729, 0xd39f_253b_0f4a_06c0)];
     let found = kept.map(|(seed, _)| (seed, run(Plan::with_few_faults(seed), false).unwrap().hash));
     assert_eq!(found, kept, "{found:#x?}");
 }
