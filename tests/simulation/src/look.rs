@@ -92,8 +92,8 @@ impl World {
         }
     }
 
-    /// I8 and I14: each renewal had its intent, durable before anything left; each outcome has its intent, where nothing goes wrong each
-    /// intent its outcome; and the chain is whole. What a store lost that failed over is put back before: it was written.
+    /// I8 and I14: each renewal had its intent, durable before anything left; each outcome has its intent, and each intent its outcome
+    /// unless its process died; and the chain is whole. What a store lost that failed over is put back before: it was written.
     async fn look_at_the_trail(&self, mine: &PrincipalVault) -> Result<(), Error> {
         let tower = &self.fate.tower;
         self.disk.recover_trail();

@@ -25,11 +25,7 @@ impl Voyage {
         let (grant, tasks) = (Arc::clone(&self.grant), self.grant.custody.tasks.clone());
         let mut awaited = intent.token.map(|token| grant.custody.afloat.await_late(token));
         self.grant.custody.tasks.spawn(async move {
-            // A seat, the keys and the audit trail come first here, too: once something has come, it goes into the lifeboat, and waits
-            // there for the rest.
-            let mut berth = Berth { custody: Arc::clone(&grant.custody), seat: None, is_taken: false };
-            let mut reserved = std::pin::pin!(grant.custody.reserve_seat());
-            let mut has_asked = false;
+            // Keys and audit trail come first here, too; but once something has come, it waits for them in the lifeboat.
             let mut allowed = std::pin::pin!(allowed(&grant));
             let mut renewing = None;
             let mut hope_ends = std::pin::pin!(tokio::time::sleep(grant.terms.doubt_limit));
@@ -37,10 +33,6 @@ impl Voyage {
                 tokio::select! {
                     biased;
                     answered = &mut obtained => break answered,
-                    seat = &mut reserved, if !has_asked => {
-                        has_asked = true;
-                        berth.seat = seat.ok();
-                    }
                     begun = &mut allowed, if renewing.is_none() => match begun {
                         Some(begun) => renewing = Some(begun),
                         None => return,
@@ -58,15 +50,19 @@ impl Voyage {
                 }
                 _ => return,
             };
-            if !has_asked {
-                // Where all seats are taken, the store is what is left.
-                let seat = tokio::time::timeout(grant.terms.lease / 3, reserved).await;
-                berth.seat = seat.ok().and_then(Result::ok);
-            }
+            // Not before: what never comes would keep its seat for ever. Where all are taken, the store is what is left.
+            let seat = tokio::time::timeout(grant.terms.lease / 3, grant.custody.reserve_seat()).await;
+            let seat = seat.ok().and_then(Result::ok);
+            let mut berth = Berth { custody: Arc::clone(&grant.custody), seat, is_taken: false };
             berth.board(&seal, &stored, &brought).await;
             let renewing = match renewing {
                 Some(renewing) => Some(renewing),
-                None => allowed.await,
+                None => tokio::select! {
+                    biased;
+                    begun = allowed => begun,
+                    // Whoever comes next adopts it.
+                    () = tasks.closing(), if berth.is_taken => return,
+                },
             };
             if let Some(renewing) = renewing {
                 bring_home(&grant, renewing, stored, brought, berth).await;
