@@ -200,7 +200,7 @@ pub(crate) struct Described {
     pub(crate) revocation_spares: Vec<SparedName>,
     /// How often the server lets one refresh token be used, such as 10/600: ten times in 600 seconds; or none, where the provider
     /// is known for a bound that does not hold
-    #[arg(long, value_name = "TIMES/SECONDS|none", help_heading = "Service")]
+    #[arg(long, value_name = "TIMES/SECONDS", help_heading = "Service")]
     pub(crate) refresh_rate: Option<String>,
     /// Whether tokens are renewed before they expire [default: true]
     #[arg(long, value_name = "true|false", help_heading = "Renewal")]
