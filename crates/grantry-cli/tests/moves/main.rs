@@ -72,9 +72,10 @@ async fn a_run_that_is_killed_between_any_two_stores_is_gone_on_with() {
     let mut renewals = 0;
     for (from, to) in ways {
         let mut was_halfway = false;
-        for nth in 1..60 {
+        // In steps that are shorter than the moving of them all.
+        for nth in 1..200 {
             let mut child = ground.migration(from, to).spawn().unwrap();
-            let ended = tokio::time::timeout(Duration::from_millis(100 * nth), child.wait()).await;
+            let ended = tokio::time::timeout(Duration::from_millis(40 * nth), child.wait()).await;
             if ended.is_ok() {
                 break;
             }
