@@ -306,6 +306,12 @@ fn what_a_failover_lost_is_written_again_although_others_have_written_since() {
     assert!(run(Plan::of_unbounded(251_530), false).unwrap().broken.is_empty());
 }
 
+/// An answer could not be used, and what was found in it was tried inside of the window, whatever the bound.
+#[test]
+fn what_was_found_in_an_answer_that_cannot_be_used_is_tried_inside_of_the_window() {
+    assert!(run(Plan::of(802_713), false).unwrap().broken.is_empty());
+}
+
 /// A store failed over between the stopping of a grant and the report of that.
 #[test]
 fn what_a_store_loses_of_a_withdrawal_before_it_is_told_is_lost_by_the_store() {

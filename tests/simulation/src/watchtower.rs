@@ -190,7 +190,7 @@ impl Watchtower {
         let Some(parent) = seen.tokens.get_mut(&sent.refresh_token) else { return };
         let key = parent.key.clone();
         let was_used = parent.first_used.is_some();
-        let is_refused = answer.and_then(tokens_of).is_none() && seen.facts.has_window;
+        let is_refused = answer.and_then(tokens_of).is_none() && seen.facts.window.is_some();
         // What was withdrawn is refused for that.
         let is_over = seen.withdrawn.contains_key(&key) || seen.former.contains_key(&key);
         if was_used && (seen.facts.is_strict || (is_refused && !is_over)) {

@@ -12,8 +12,8 @@ use crate::plan::Plan;
 pub(crate) struct Facts {
     /// Whether the server refuses a used token at once.
     pub(crate) is_strict: bool,
-    /// Whether it does so after a while.
-    pub(crate) has_window: bool,
+    /// For how long it takes one again, where it refuses it after that.
+    pub(crate) window: Option<Duration>,
     /// Whether the store may lose what it confirmed.
     pub(crate) forgets: bool,
     /// Whether the store's clock leaps.
@@ -37,7 +37,10 @@ impl Facts {
     pub(crate) fn of(plan: &Plan) -> Self {
         Self {
             is_strict: !plan.forgives(),
-            has_window: matches!(plan.rotation, Rotation::Grace { .. }),
+            window: match plan.rotation {
+                Rotation::Grace { window, .. } => Some(window),
+                _ => None,
+            },
             forgets: plan.failover,
             leaps: plan.clock_leaps,
             has_no_lifeboat: plan.no_lifeboat,

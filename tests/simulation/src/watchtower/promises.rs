@@ -111,6 +111,12 @@ impl Seen {
 }
 
 impl Seen {
+    /// Whether a token was sent before, or something of its grant was lost since then.
+    fn is_to_be_found_out(&self, key: &GrantKey, token: &str, since: Instant) -> bool {
+        let lost = self.troubles.get(key).into_iter().chain(self.noted.unusable.get(key));
+        self.noted.sends.contains_key(token) || lost.flatten().any(|at| *at >= since)
+    }
+
     /// Whether what a process received is kept, or may be about to be.
     fn is_on_its_way(&self, token: &Issued, life: u64, now: Instant) -> bool {
         let is_kept = token.boarded || token.stored || self.facts.has_no_lifeboat;
@@ -169,10 +175,11 @@ impl Watchtower {
     }
 
     /// I11: all processes together use the tokens of a grant no more often than the server allows. A store that went back, or
-    /// whose clock leapt, has lost count; and inside of a window a lost answer is asked for again whatever the bound.
+    /// whose clock leapt, has lost count; and inside of a window what was lost is asked for again, and what was found in an answer that
+    /// could not be used is tried, whatever the bound.
     pub(super) fn look_at_rate(seen: &mut Seen, key: &GrantKey, token: &str, now: Instant) {
         let Some(rate) = seen.facts.rate else { return };
-        if seen.facts.has_window && seen.noted.sends.contains_key(token) {
+        if seen.facts.window.is_some_and(|window| seen.is_to_be_found_out(key, token, now.before(window))) {
             return;
         }
         let may_have_lost_count = seen.has_leapt_within(rate.within, now) || seen.forgotten.contains_key(key);

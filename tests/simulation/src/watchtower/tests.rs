@@ -10,11 +10,11 @@ use grantry_vault::RecordKey;
 
 use super::{Facts, Sent, Watchtower};
 
-const STRICT: Facts = Facts { is_strict: true, has_window: false, ..NOTHING };
-const GRACE: Facts = Facts { is_strict: false, has_window: true, ..NOTHING };
+const STRICT: Facts = Facts { is_strict: true, ..NOTHING };
+const GRACE: Facts = Facts { window: Some(Duration::from_secs(30)), ..NOTHING };
 const NOTHING: Facts = Facts {
     is_strict: false,
-    has_window: false,
+    window: None,
     forgets: false,
     leaps: false,
     has_no_lifeboat: false,
